@@ -1,10 +1,10 @@
 /**
- * - `archive_corrupt`: the archive's database cannot be used.
- * - `archive_damaged`: what was asked for is in a batch that is damaged or gone; all others can be read.
- * - `index_damaged`: a file of the index is damaged; the index can be built anew from the batches.
- * - `archive_gap`: a shard's log skipped something that the archive never saw.
- * - `archive_diverged`: the log holds another batch than the archive under the same id.
- * - `bad_cursor`: not a cursor that this archive gave out.
+ * - `archive_corrupt`: the archive's database is unusable.
+ * - `archive_damaged`: the query needs a batch that is damaged or missing. Other batches can be read.
+ * - `index_damaged`: an index file is damaged. The index can be rebuilt from the batches.
+ * - `archive_gap`: a shard's next batch does not follow the newest archived one.
+ * - `archive_diverged`: the log and the archive hold different batches under the same id.
+ * - `bad_cursor`: not a cursor of this archive.
  */
 export type ArchiveErrorCode =
   | "archive_corrupt"
@@ -24,7 +24,7 @@ export class ArchiveError extends Error {
   }
 }
 
-/** Whether it is one batch that is damaged, and not the archive. */
+/** Whether a single batch is damaged, as opposed to the whole archive. */
 export function isDamage(error: unknown): error is ArchiveError {
   return error instanceof ArchiveError && error.code === "archive_damaged";
 }

@@ -1,14 +1,15 @@
+/** The archive's SQLite database: schema, settings, transactions. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ArchiveError } from "./archive-error.ts";
 
-/** Result codes of SQLite: the file is damaged, or is none of its files. */
+/** SQLite result codes: the file is damaged, or is not a database. */
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 
-/** Raised when what stands in the files means something else than before. */
+/** Raised when the meaning of the stored files changes. */
 const FORMAT_VERSION = 1;
 
 const SCHEMA = `
@@ -35,21 +36,21 @@ const SCHEMA = `
 /**
  * Opens the archive's database.
  *
- * synchronous=NORMAL: a commit is not on the disk when it returns, only consistent. After a power loss the
- * archive may stand a little further back than it said; it then fetches the difference from the log again,
- * which is trimmed only below positions that a checkpoint has made durable.
+ * synchronous=NORMAL: a commit is consistent when it returns, but not yet durable. After a power loss the archive may
+ * have lost its newest batches and reads them again from the log, which is trimmed only below positions that a
+ * checkpoint has made durable.
  *
- * Checkpoints are small, 4 MiB: the disk syncs them while the log waits for its own sync, and a large one shows in the
+ * Checkpoints are small (4 MiB), because the log's sync waits for the disk behind them: a large one would raise the
  * latency of every command.
  *
- * Pages of 16 KiB hold a large batch in few links and a small one among others.
+ * Pages of 16 KiB need few overflow pages for a large batch and hold several small ones.
  */
 export function openDatabase(path: string): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true });
   return orMalformed(path, () => open(path));
 }
 
-/** @throws ArchiveError `archive_corrupt` where SQLite says that the file is damaged. */
+/** @throws ArchiveError `archive_corrupt`: SQLite reports that the file is damaged. */
 export function orMalformed<T>(path: string, work: () => T): T {
   try {
     return work();
@@ -85,7 +86,7 @@ function open(path: string): DatabaseSync {
   return database;
 }
 
-/** A number that is chosen once and kept. */
+/** Reads a stored number; stores the result of `choose` if there is none yet. */
 export function setting(database: DatabaseSync, name: string, choose: () => number): number {
   const found = database.prepare("SELECT value FROM settings WHERE name = ?").get(name);
   if (found !== undefined) return found["value"] as number;
@@ -102,7 +103,6 @@ export function randomSeed(): number {
   return randomBytes(4).readUInt32LE();
 }
 
-/** Runs `work` in one transaction: all of it or nothing. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");
   let result: T;
@@ -122,7 +122,7 @@ export function rowOf(statement: StatementSync, ...values: (number | string)[]):
   return statement.get(...values);
 }
 
-/** Whether SQLite says that its file is damaged. */
+/** Whether SQLite reports that its file is damaged. */
 export function isMalformed(error: unknown): error is Error {
   if (!(error instanceof Error && "errcode" in error && typeof error.errcode === "number")) return false;
   const code = error.errcode & 0xff;

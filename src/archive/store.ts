@@ -20,14 +20,14 @@ import { AccountTable } from "./queries/account-table.ts";
 import { type ArchiveAnswers, archiveAnswers } from "./queries/transfer-reader.ts";
 import type { ArchiveCounts } from "./service/archive-protocol.ts";
 
-/** Tests make the bounds small, and the hash weak. */
+/** Bounds, which tests make small, and the hash, which tests make weak. */
 export type ArchiveOptions = Readonly<{
   hash?: KeyHash;
-  /** Entries of accounts that the tail holds before it is written out: bounds memory and the work at a start. */
+  /** Account entries in the tail before it is written out. Bounds memory and the work of a start. */
   tailEntries?: number;
-  /** So many runs of a level are merged into one of the next: bounds how many a query looks into. */
+  /** Runs of one level that are merged into one run of the next. Bounds the number of runs that a query reads. */
   runsPerLevel?: number;
-  /** Bodies that wait for the index are kept in memory up to here; the rest is read back. */
+  /** Bytes of bodies kept in memory until they are indexed. Others are read back from the database. */
   waitingBytesMax?: number;
 }>;
 
@@ -35,18 +35,18 @@ const TAIL_ENTRIES = 1 << 18;
 const RUNS_PER_LEVEL = 8;
 const TAIL_BATCHES_MAX = 1 << 18;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** Entries to merge per record indexed: above three entries times the levels that a large archive has. */
+/** Entries merged per indexed record: more than the three entries of a record times the levels of a large archive. */
 const MERGED_PER_RECORD = 16;
 const RETIRED_MAX = 16;
-/** 1 MiB: what is read back is read once. */
+/** 1 MiB: batches are read back only once. */
 const READER_CACHE_PAGES = 64;
 
 /**
- * The archive: `archive.sqlite` holds the batches of every shard, the folder `index` the sorted runs over them.
- * Synchronous; it lives in a thread of its own (archive-thread.ts).
+ * The archive: `archive.sqlite` holds the batches of all shards, the folder `index` holds sorted runs that index them.
+ * Synchronous; it runs in its own thread (archive-thread.ts).
  *
- * Storing comes first and is one transaction; the index follows batch by batch in order of arrival. At any
- * crash the runs that the database names cover batches 1 to `written`; what lies above is indexed again.
+ * Batches are stored in one transaction and indexed later, in order of arrival. After a crash the runs named in the
+ * database cover batches 1 to `written`; later batches are indexed again.
  */
 export class Archive {
   readonly answers: ArchiveAnswers;
@@ -59,11 +59,11 @@ export class Archive {
   readonly #options: Required<Omit<ArchiveOptions, "hash">>;
   readonly #indexedPositions = new Map<number, LogId>();
   readonly #waiting: WaitingBodies;
-  /** The last batch in the index, and the last one in its runs. */
+  /** The newest batch in the index, and the newest one in its runs. */
   #indexed: number;
   #written: number;
   #runId: number;
-  /** Files of runs that were merged: deleted once the database that no longer names them is on the disk. */
+  /** Files of merged runs. Deleted once it is durable that the database no longer names them. */
   #retired: string[] = [];
   #batchesStored = 0;
   #recordsStored = 0;
@@ -73,15 +73,15 @@ export class Archive {
   #indexRebuilds = 0;
   readonly #path: string;
   readonly #damages: DamageTable;
-  /** Reads batches back from the file, over a connection that remembers nothing of what was written. */
+  /** A separate connection, which must read back from the file, not from the writer's page cache. */
   readonly #reader: DatabaseSync;
   readonly verifier: Verifier;
 
   /**
-   * Opens the archive in a folder, making it where there is none. Without the folder `index`, where a file of it is damaged
-   * or gone, or where another version wrote it, the whole index is built anew from the batches.
+   * Opens the archive in a folder, or creates it. Rebuilds the index from the batches if its folder or a file of it is
+   * missing or damaged, or if another version wrote it.
    *
-   * @throws ArchiveError `archive_corrupt`: the database cannot be used.
+   * @throws ArchiveError `archive_corrupt`: the database is unusable.
    */
   constructor(folder: string, options: ArchiveOptions = {}) {
     this.#options = {
@@ -111,7 +111,7 @@ export class Archive {
     this.#loadIndex(metas);
     this.#written = setting(this.#database, "written", () => 0);
     this.#indexed = this.#written;
-    for (const index of this.#all) index.tail.clear(this.#written + 1);
+    for (const index of this.#allIndexes) index.tail.clear(this.#written + 1);
     this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
     this.answers = archiveAnswers(
@@ -127,7 +127,7 @@ export class Archive {
     this.verifier = new Verifier(this.#database, this.#reader, this.#batches, this.#damages);
   }
 
-  get #all(): readonly SortedIndex[] {
+  get #allIndexes(): readonly SortedIndex[] {
     return [this.#indexes.accounts, this.#indexes.transfers, this.#indexes.partners];
   }
 
@@ -147,41 +147,41 @@ export class Archive {
       bytesStored: this.#bytesStored,
       transfersIndexed: this.#transfersIndexed,
       recordsWaiting: this.#recordsWaiting,
-      runs: this.#all.reduce((sum, index) => sum + index.runs, 0),
+      runs: this.#allIndexes.reduce((sum, index) => sum + index.runs, 0),
       indexRebuilds: this.#indexRebuilds,
     };
   }
 
-  /** The newest stored batch of a shard: a witness for its log, with the batch's time. */
+  /** The newest stored batch of a shard and its time: a witness for the shard's log. */
   position(shard: number): StoredPosition | undefined {
     return this.#batches.position(shard);
   }
 
-  /** The newest batch of a shard that is stored and in the index. */
+  /** The newest indexed batch of a shard. */
   indexedPosition(shard: number): LogId | undefined {
     return this.#indexedPositions.get(shard);
   }
 
-  /** The batch before a place, as far as there is one. */
+  /** The id of the batch before `id`, if there is one. */
   idBefore(shard: number, id: LogId): LogId | undefined {
     return this.#batches.idBefore(shard, id);
   }
 
-  /** Of the database. */
+  /** Size of the database file. */
   get bytes(): number {
     return statSync(this.#path).size;
   }
 
-  /** Batches that are damaged, as far as it is known. */
+  /** All batches that are known to be damaged. */
   get damages(): readonly Damage[] {
     return this.#damages.all;
   }
 
   /**
-   * Stores a shard's next batches in one transaction. Those that are stored already are passed over, unless they are
-   * damaged: they are put in order.
+   * Stores a shard's next batches in one transaction. Skips those that are stored already, except that a damaged one is
+   * replaced.
    *
-   * @throws ArchiveError `archive_gap`, `archive_diverged`: nothing was stored; the log is not the one that is archived.
+   * @throws ArchiveError `archive_gap`, `archive_diverged`: the log does not match the archive. Nothing was stored.
    */
   append(shard: number, batches: readonly Batch[]): void {
     orMalformed(this.#path, () => this.#append(shard, batches));
@@ -191,7 +191,7 @@ export class Archive {
     for (const batch of this.#batches.damaged(shard, batches)) {
       const damage = this.#damages.at(shard, batch.id);
       const isIndexed = damage?.indexed !== false && damage?.reason !== HAS_NO_LINK;
-      // What a list lacks comes into it when the whole index is built anew: entries of a key stand in the order of the log.
+      // Entries of a key are in log order, so a batch cannot be inserted into the index later: rebuild all of it.
       if (inTransaction(this.#database, () => this.#batches.restore(shard, batch)) && !isIndexed)
         this.rebuildIndex();
     }
@@ -211,39 +211,39 @@ export class Archive {
   }
 
   /**
-   * Indexes batches of about `records` records, and merges runs in proportion. Now and then one portion writes
-   * the tail out, which takes some 50 ms.
+   * Indexes batches with about `records` records and merges runs in proportion. Sometimes it also writes out the tail,
+   * which takes about 50 ms.
    *
-   * @returns whether work is left.
+   * @returns whether work remains.
    */
   indexSome(records: number): boolean {
-    const urgent = this.#all.some((index) => index.mergeUrgent);
-    let left = urgent ? 0 : records;
-    while (left > 0 && this.#indexed < this.#batches.last) left -= this.#indexNext();
+    const urgent = this.#allIndexes.some((index) => index.mergeUrgent);
+    let budget = urgent ? 0 : records;
+    while (budget > 0 && this.#indexed < this.#batches.last) budget -= this.#indexNext();
     this.#accounts.writeSome();
-    this.#mergeSome((records - Math.max(0, left) / 2) * MERGED_PER_RECORD);
-    return this.#indexed < this.#batches.last || this.#all.some((index) => index.mergeDue);
+    this.#mergeSome((records - Math.max(0, budget) / 2) * MERGED_PER_RECORD);
+    return this.#indexed < this.#batches.last || this.#allIndexes.some((index) => index.mergeDue);
   }
 
-  /** Makes all that is stored so far survive a power cut. False while somebody else is in the way. */
+  /** Makes all stored batches durable. @returns false if another connection prevents the checkpoint. */
   sync(): boolean {
     const last = this.#batches.last;
-    // A sync of the WAL may say yes after an earlier one has failed. What was copied into the database is a new write.
+    // A sync of SQLite's WAL may succeed without writing after an earlier one has failed. Copies are new writes.
     const done = this.#checkpoint();
     if (done?.["busy"] !== 0 || done["log"] !== done["checkpointed"]) return false;
     this.verifier.synced(last);
     return true;
   }
 
-  /** True when every stored batch is in the index (merging may be left). */
+  /** Whether every stored batch is indexed. Runs may still have to be merged. */
   get isIndexed(): boolean {
     return this.#indexed === this.#batches.last;
   }
 
-  /** Writes the index out, so that the next start has nothing to index again. */
+  /** Writes the tail out as runs, so that the next start need not index its batches again. */
   flush(): void {
     if (this.#written === this.#indexed) return;
-    const written = this.#all.map((index) => index.writeTail(++this.#runId));
+    const written = this.#allIndexes.map((index) => index.writeTail(++this.#runId));
     const made = written.filter((meta) => meta !== undefined);
     inTransaction(this.#database, () => {
       for (const meta of made) recordRun(this.#database, meta);
@@ -252,17 +252,17 @@ export class Archive {
     });
     this.#written = this.#indexed;
     this.#accounts.clear();
-    for (const index of this.#all) {
+    for (const index of this.#allIndexes) {
       const meta = made.find(({ kind }) => kind === index.kind);
       if (meta !== undefined) index.replace(meta, []);
       index.tail.clear(this.#written + 1);
     }
   }
 
-  /** Throws the index away: it is built anew from the batches, as time allows. */
+  /** Deletes the index. `indexSome` rebuilds it from the batches. */
   rebuildIndex(): void {
     this.#indexRebuilds += 1;
-    for (const index of this.#all) index.reset();
+    for (const index of this.#allIndexes) index.reset();
     forgetRuns(this.#database);
     this.#written = 0;
     this.#indexed = 0;
@@ -275,13 +275,13 @@ export class Archive {
   }
 
   close(): void {
-    for (const index of this.#all) index.close();
+    for (const index of this.#allIndexes) index.close();
     this.#reader.close();
     this.#database.close();
   }
 
-  /** `undefined`: it is damaged. */
-  #nextBody(): Waiting | undefined {
+  /** The next batch to index; `undefined` if it is damaged. */
+  #takeNext(): Waiting | undefined {
     const next = this.#waiting.take(this.#indexed + 1);
     if (next !== undefined) return next;
     const batch = this.#readNext();
@@ -301,8 +301,8 @@ export class Archive {
   }
 
   #indexNext(): number {
-    const next = this.#nextBody();
-    if (next === undefined) return this.#indexAround(this.#indexed + 1);
+    const next = this.#takeNext();
+    if (next === undefined) return this.#skipDamaged(this.#indexed + 1);
     const { batch, body } = next;
     this.#makeRoom(batch.count);
     try {
@@ -312,7 +312,7 @@ export class Archive {
       const { number, shard, epoch, seq } = batch;
       const reason = `its records cannot be read: ${error.message}`;
       this.#damages.add({ kind: "body", number, shard, id: { epoch, seq }, reason });
-      return this.#indexAround(number);
+      return this.#skipDamaged(number);
     }
     this.#indexed = batch.number;
     this.#recordsWaiting = Math.max(0, this.#recordsWaiting - batch.count);
@@ -320,8 +320,8 @@ export class Archive {
     return Math.max(1, batch.count);
   }
 
-  /** Leaves a damaged batch out of the index, and remembers that. */
-  #indexAround(number: number): number {
+  /** Skips a damaged batch and records that the index lacks it. @returns its cost in records. */
+  #skipDamaged(number: number): number {
     const damage = this.#damages.ofRow(number);
     if (damage !== undefined) {
       this.#damages.add(damage, false);
@@ -331,12 +331,12 @@ export class Archive {
       if (shard !== null && isNext) this.#indexedPositions.set(shard, id);
     }
     this.#indexed = number;
-    // How many records a damaged one had is not known: once nothing waits, none does.
+    // The number of records of damaged batches is unknown, so the count is corrected once all is indexed.
     if (this.isIndexed) this.#recordsWaiting = 0;
     return 1;
   }
 
-  /** Writes the tails out where a batch of plain transfers would not fit; of another kind it may still need more room. */
+  /** Writes the tails out if a batch of plain transfers may not fit. For compound transfers a tail may still grow. */
   #makeRoom(records: number): void {
     const { accounts, transfers, partners } = this.#indexes;
     const { tailEntries } = this.#options;
@@ -349,7 +349,7 @@ export class Archive {
   }
 
   #mergeSome(entries: number): void {
-    for (const index of this.#all) {
+    for (const index of this.#allIndexes) {
       const done = index.stepMerge(entries, () => ++this.#runId);
       if (done !== undefined) this.#recordMerge(index, done.made, done.replaced);
     }
@@ -377,11 +377,11 @@ export class Archive {
 
   #loadIndex(metas: readonly RunMeta[]): void {
     try {
-      for (const index of this.#all) index.load(metas);
+      for (const index of this.#allIndexes) index.load(metas);
     } catch (error) {
       if (!(error instanceof ArchiveError && error.code === "index_damaged")) throw error;
       this.#indexRebuilds += 1;
-      for (const index of this.#all) index.reset();
+      for (const index of this.#allIndexes) index.reset();
       forgetRuns(this.#database);
     }
   }

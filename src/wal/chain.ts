@@ -1,4 +1,4 @@
-/** What may follow what in a log (invariant I7). Used by replay, by followers and by the log checker. */
+/** Checks that each entry of a log follows the one before (invariant I7): for replay, readers and the log checker. */
 import { assert } from "../errors/assert.ts";
 import { type BatchFrame, decodeFrame, FrameError, hashFrame, NO_BATCH } from "./frame.ts";
 import {
@@ -12,36 +12,42 @@ import {
   type Witness,
 } from "./wal.ts";
 
-/** Where a chain is taken up: at the beginning, behind an entry (a follower: behind its id), or at whatever comes first. */
+/**
+ * Where checking starts: at the first batch of the log, anywhere, or after an entry. A reader that knows only the id of
+ * that entry omits the hash.
+ */
 export type ChainStart = "beginning" | "anywhere" | Readonly<{ id: LogId; hash?: Uint8Array }>;
 
 export type Link = Readonly<{ kind: "batch"; batch: Batch }> | Readonly<{ kind: "claim"; claim: Claim }>;
 
-/** Takes entries in order; each must follow the one before, else LogError `log_corrupt`. */
+/** Accepts entries in order. Each must follow the one before, else LogError `log_corrupt`. */
 export class Chain {
   readonly #name: string;
   readonly #anywhere: boolean;
-  /** The newest batch, as far as it is known; the hash is not where only its id was handed in. */
-  #batch: Readonly<{ id: LogId; hash?: Uint8Array }> | undefined;
-  #entry: LogId | undefined;
-  /** The log may begin behind a bare id: then claims were trimmed, and the next batch shows that nothing else was. */
+  /** The newest batch, if known. Without a hash if the chain started at a bare id. */
+  #lastBatch: Readonly<{ id: LogId; hash?: Uint8Array }> | undefined;
+  #lastEntryId: LogId | undefined;
+  /**
+   * After a bare id, claims may be missing because they were trimmed. The next batch names its predecessor and so
+   * proves that no batch is missing.
+   */
   #mayLackClaims = false;
 
   constructor(name: string, start: ChainStart) {
     this.#name = name;
     this.#anywhere = start === "anywhere";
-    if (start === "beginning") this.#batch = NO_BATCH;
+    if (start === "beginning") this.#lastBatch = NO_BATCH;
     else if (start !== "anywhere") {
-      this.#entry = start.id;
-      // Behind a claim nobody can say which batch came before it.
-      if (start.id.seq > 0) this.#batch = start;
+      this.#lastEntryId = start.id;
+      // A claim does not name the batch before it.
+      if (start.id.seq > 0) this.#lastBatch = start;
       this.#mayLackClaims = start.id.seq > 0 && start.hash === undefined;
     }
   }
 
-  /** The newest batch so far; epoch 0 when there is none. */
+  /** The newest batch so far; epoch 0 if there is none. */
   get tail(): Witness {
-    const { id, hash } = this.#batch ?? NO_BATCH;
+    const { id, hash } = this.#lastBatch ?? NO_BATCH;
     assert(hash !== undefined, "a chain from a bare id has a tail once it has seen a batch");
     return { id, hash };
   }
@@ -50,14 +56,14 @@ export class Chain {
     const frame = this.#decode(entry);
     const reason = frame.kind === "claim" ? this.#refuseClaim(frame.id) : this.#refuseBatch(frame);
     if (reason !== undefined) throw corrupt(this.#name, entry.id, reason);
-    this.#entry = entry.id;
+    this.#lastEntryId = entry.id;
     this.#mayLackClaims = false;
     if (frame.kind === "claim") {
       return { kind: "claim", claim: { id: frame.id, claimant: frame.claimant, timeMs: frame.timeMs } };
     }
     const { id, timeMs, count, body } = frame;
     const batch: Batch = { id, timeMs, count, body, hash: hashFrame(entry.bytes) };
-    this.#batch = batch;
+    this.#lastBatch = batch;
     return { kind: "batch", batch };
   }
 
@@ -71,29 +77,29 @@ export class Chain {
   }
 
   #refuseClaim(id: LogId): string | undefined {
-    if (this.#entry === undefined || id.epoch === this.#entry.epoch + 1) return undefined;
-    if (this.#mayLackClaims && id.epoch > this.#entry.epoch) return undefined;
-    return `the claim of epoch ${id.epoch} follows ${formatLogId(this.#entry)}: entries are missing`;
+    if (this.#lastEntryId === undefined || id.epoch === this.#lastEntryId.epoch + 1) return undefined;
+    if (this.#mayLackClaims && id.epoch > this.#lastEntryId.epoch) return undefined;
+    return `the claim of epoch ${id.epoch} follows ${formatLogId(this.#lastEntryId)}: entries are missing`;
   }
 
   #refuseBatch(frame: BatchFrame): string | undefined {
     const { id, previousId, previousHash } = frame;
-    if (this.#entry === undefined) {
+    if (this.#lastEntryId === undefined) {
       if (!this.#anywhere)
         return `the log begins with a batch: ${formatLogId(previousId)}, which it follows, is missing`;
-    } else if (id.epoch !== this.#entry.epoch) {
+    } else if (id.epoch !== this.#lastEntryId.epoch) {
       if (!this.#mayLackClaims)
-        return `epoch ${id.epoch} has no claim: it follows ${formatLogId(this.#entry)}`;
-    } else if (id.seq !== this.#entry.seq + 1) {
-      return `it follows ${formatLogId(this.#entry)}: entries are missing`;
+        return `epoch ${id.epoch} has no claim: it follows ${formatLogId(this.#lastEntryId)}`;
+    } else if (id.seq !== this.#lastEntryId.seq + 1) {
+      return `it follows ${formatLogId(this.#lastEntryId)}: entries are missing`;
     }
-    if (this.#batch === undefined) return undefined;
-    if (compareLogIds(previousId, this.#batch.id) !== 0) {
-      if (this.#batch === NO_BATCH) return `it follows ${formatLogId(previousId)}, which is missing`;
-      return `it names ${formatLogId(previousId)} as the batch before it, which is ${formatLogId(this.#batch.id)}`;
+    if (this.#lastBatch === undefined) return undefined;
+    if (compareLogIds(previousId, this.#lastBatch.id) !== 0) {
+      if (this.#lastBatch === NO_BATCH) return `it follows ${formatLogId(previousId)}, which is missing`;
+      return `it names ${formatLogId(previousId)} as the batch before it, which is ${formatLogId(this.#lastBatch.id)}`;
     }
-    if (this.#batch.hash !== undefined && Buffer.compare(previousHash, this.#batch.hash) !== 0) {
-      return `chain broken: it was written after another ${formatLogId(previousId)} than the one stored`;
+    if (this.#lastBatch.hash !== undefined && Buffer.compare(previousHash, this.#lastBatch.hash) !== 0) {
+      return `chain broken: it follows a different ${formatLogId(previousId)} than the one stored`;
     }
     return undefined;
   }

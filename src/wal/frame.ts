@@ -1,8 +1,8 @@
 /**
- * The bytes of the log: one frame is one entry of a stream. docs/WAL_FORMAT.md is the reference.
+ * The byte format of the log: one frame is one entry of a stream. docs/WAL_FORMAT.md is the reference.
  *
- * The CRC finds a damaged frame; the SHA-256 of the whole frame, kept in the frame after it, finds a
- * whole frame that was exchanged, left out or written twice. docs/adr/0001-crc32-and-sha256.md.
+ * The CRC detects damaged frames. Each frame also carries the SHA-256 of the frame before it, which detects frames that
+ * were swapped, dropped or duplicated (docs/adr/0001-crc32-and-sha256.md).
  */
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -21,7 +21,7 @@ const CLAIM_CRC_AT = 44;
 const TWO_32 = 2 ** 32;
 const INSTANCE_BYTES_MAX = 0xffff;
 
-/** Stands where the first batch of a log names the batch before it. */
+/** The predecessor that the first batch of a log names. */
 export const NO_BATCH: Readonly<{ id: LogId; hash: Uint8Array }> = {
   id: { epoch: 0, seq: 0 },
   hash: new Uint8Array(HASH_BYTES),
@@ -30,12 +30,12 @@ export const NO_BATCH: Readonly<{ id: LogId; hash: Uint8Array }> = {
 export type BatchFrame = Readonly<{
   kind: "batch";
   id: LogId;
-  /** The batch before this one, whose frame has the SHA-256 `previousHash`. Claims do not count. */
+  /** The previous batch (claims are skipped); `previousHash` is the SHA-256 of its frame. */
   previousId: LogId;
   previousHash: Uint8Array;
   timeMs: number;
   count: number;
-  /** The server's number of shards; stands in every batch because the claim may have been trimmed away. */
+  /** The server's number of shards. In every batch, because the claim may have been trimmed. */
   shards: number;
   body: Uint8Array;
 }>;
@@ -43,12 +43,12 @@ export type BatchFrame = Readonly<{
 export type ClaimFrame = Readonly<{ kind: "claim" }> & Claim;
 export type Frame = BatchFrame | ClaimFrame;
 
-/** Why some bytes are not the frame they should be. The reason goes into `log_corrupt` messages. */
+/** Bytes that are not a valid frame. The message becomes part of a `log_corrupt` error. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** Frames a batch, copying the body once. */
+/** Encodes a batch as a frame. Copies the body once. */
 export function encodeBatch(batch: Omit<BatchFrame, "kind">): Buffer {
   const { id, previousId, previousHash, timeMs, count, shards, body } = batch;
   const frame = Buffer.allocUnsafe(BATCH_HEADER_BYTES + body.byteLength);
@@ -90,13 +90,13 @@ export function encodeClaim(claim: Claim): Buffer {
   return frame;
 }
 
-/** The link that the next batch carries. */
+/** SHA-256 of a whole frame: the link that the next batch carries. */
 export function hashFrame(frame: Uint8Array): Uint8Array {
   return hash("sha256", frame, "buffer");
 }
 
 /**
- * Reads the frame that is stored under `id`. The body is a view into `bytes`, not a copy.
+ * Decodes the frame that is stored under `id`. The body is a view of `bytes`, not a copy.
  *
  * @throws FrameError with the first reason found, cheapest check first.
  */
@@ -164,7 +164,7 @@ function checkId(frame: Buffer, id: LogId): void {
   }
 }
 
-/** CRC-32 of all bytes but its own four. */
+/** CRC-32 of all bytes except the four of the CRC itself. */
 function checksum(frame: Buffer, crcAt: number): number {
   return crc32(frame.subarray(crcAt + 4), crc32(frame.subarray(0, crcAt)));
 }

@@ -1,3 +1,4 @@
+/** The errors of a journal and of the checks before it starts. */
 import { formatLogId, LogError, type LogId } from "./wal.ts";
 
 export function fenced(name: string, id: LogId): LogError {
@@ -10,14 +11,14 @@ export function appendLost(name: string, id: LogId, cause: LogError): LogError {
   });
 }
 
-export function goneSinceRead(name: string, what: LogId | "its beginning"): LogError {
-  const read = typeof what === "string" ? what : formatLogId(what);
-  const gone = `${name}: ${read} was read before the claim and is gone: the log must be read again`;
-  return new LogError("append_lost", gone);
+export function lostSinceRead(name: string, what: LogId | "its start"): LogError {
+  const subject = typeof what === "string" ? what : formatLogId(what);
+  const message = `${name}: ${subject} was read before the claim and is gone: the log must be read again`;
+  return new LogError("append_lost", message);
 }
 
-export function goneWithRestart(name: string, id: LogId): LogError {
-  return appendLost(name, id, new LogError("append_lost", "the log was restarted again without it"));
+export function lostInRestart(name: string, id: LogId): LogError {
+  return appendLost(name, id, new LogError("append_lost", "the store lost it in another restart"));
 }
 
 export function lostData(name: string, reason: string, cause: LogError | undefined): LogError {
@@ -28,12 +29,12 @@ export function lostData(name: string, reason: string, cause: LogError | undefin
   );
 }
 
-/** @param held the newest batch of the archive. @param folder where it is. */
+/** @param held the newest batch of the archive. @param folder the archive's folder. */
 export function archiveBehind(name: string, upTo: LogId, held: LogId | undefined, folder: string): LogError {
   const end = held === undefined ? "holds nothing of it" : `ends at ${formatLogId(held)}`;
   return new LogError(
     "archive_behind",
-    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; what is between them is nowhere else`,
+    `${name} was trimmed up to ${formatLogId(upTo)}, but the archive in ${folder} ${end}: restore that folder from a copy; the batches between them exist nowhere else`,
   );
 }
 

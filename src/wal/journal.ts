@@ -1,11 +1,11 @@
 /**
- * The protocol over a stream, the same for every store: claim, replay, append, and what to do when an
- * answer is lost. DESIGN of it: docs/WAL_FORMAT.md.
+ * The protocol over a stream, the same for every store: claim, replay, append, and recovery from a lost reply.
+ * docs/WAL_FORMAT.md describes it.
  */
 import { assert } from "../errors/assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
-import { appendLost, fenced, goneSinceRead, goneWithRestart, lostData, toError } from "./journal-errors.ts";
+import { appendLost, fenced, lostData, lostInRestart, lostSinceRead, toError } from "./journal-errors.ts";
 import { readBatches, readUpTo } from "./read-batches.ts";
 import { isUnavailable, type JournalTimer, RetryWithDeadline, systemTimer } from "./retry-with-deadline.ts";
 import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
@@ -26,7 +26,7 @@ import {
 
 const REPLAY_BYTES = 4 << 20;
 const DEADLINE_MS = 10_000;
-/** Few, so that no append waits for long behind them. */
+/** Entries per trim: few, so that no append waits long behind one. */
 const TRIM_ENTRIES = 128;
 
 export type JournalOptions = Readonly<{
@@ -34,13 +34,13 @@ export type JournalOptions = Readonly<{
   claimant: Claimant;
   /** Durable batches that the log must still hold. */
   witnesses: readonly Witness[];
-  /** Whether the stream may be made: only where no witness, archive, snapshot or sibling stream exists. */
+  /** Whether a missing stream may be created: only if no witness, archive, snapshot or sibling stream exists. */
   mayCreate: boolean;
-  /** The newest epoch that this server has claimed here; 0 before it has. What comes after it must be its own, too. */
+  /** The newest epoch that this server instance has claimed here, or 0. Any later claim must be its own, too. */
   claimedEpoch?: number;
-  /** A new stream begins above this epoch (resharding). */
+  /** A new stream starts above this epoch (resharding). */
   epochFloor?: number;
-  /** How long one append may take before its answer counts as lost. */
+  /** How long one append may take before its reply counts as lost. */
   deadlineMs?: number;
   timer?: JournalTimer;
 }>;
@@ -50,21 +50,21 @@ export class StreamJournal implements Journal {
   readonly #options: JournalOptions;
   readonly #stream: LogStream;
   readonly #timer: JournalTimer;
-  readonly #patience: RetryWithDeadline;
+  readonly #retry: RetryWithDeadline;
   #claimId: LogId | undefined;
-  /** What `inspect` has found: the newest entry, and the batch up to which the log was trimmed. */
+  /** What `inspect` found: the newest entry, the store's restarts, and the batch up to which the log was trimmed. */
   #inspected: Readonly<{ end: LogId; restarts: number; upTo: LogId | undefined }> | undefined;
-  /** The newest batch that `readAhead` has handed over. */
-  #ahead: Witness | undefined;
+  /** The newest batch that `readAhead` has passed on. */
+  #readAheadTail: Witness | undefined;
   /** The newest batch of the chain; known after replay. */
   #tail: Witness | undefined;
   /** The last entry that the log has acknowledged to us. */
   #durable: LogId = { epoch: 0, seq: 0 };
-  /** The entry whose answer is open. */
+  /** The entry whose append is in flight. */
   #pending: LogId | undefined;
   #restartsSeen = 0;
   #lastExchangeMs = Number.NEGATIVE_INFINITY;
-  /** After this nothing can be appended any more: the shard starts anew with another journal. */
+  /** Once set, nothing can be appended: the shard restarts with a new journal. */
   #failure: Error | undefined;
   #appending = false;
 
@@ -73,7 +73,7 @@ export class StreamJournal implements Journal {
     this.#stream = options.stream;
     this.#timer = options.timer ?? systemTimer;
     this.name = options.stream.name;
-    this.#patience = new RetryWithDeadline(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
+    this.#retry = new RetryWithDeadline(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
   }
 
   get instance(): string {
@@ -89,19 +89,19 @@ export class StreamJournal implements Journal {
   }
 
   get available(): boolean {
-    return this.#patience.problem === undefined;
+    return this.#retry.problem === undefined;
   }
 
   /** Why `available` is false. */
   get problem(): string | undefined {
-    return this.#patience.problem;
+    return this.#retry.problem;
   }
 
   async inspect(): Promise<void> {
     assert(this.#claimId === undefined, "an owner has nothing to inspect");
     const { restarts } = this.#stream;
-    const end = (await this.#look())?.lastId;
-    const upTo = await this.#patience.untilAnswered(() => trimmedUpTo(this.#stream));
+    const end = (await this.#inspectEnd())?.lastId;
+    const upTo = await this.#retry.untilAnswered(() => trimmedUpTo(this.#stream));
     this.#inspected = end && { end, restarts, upTo };
   }
 
@@ -112,38 +112,38 @@ export class StreamJournal implements Journal {
     try {
       if (from !== undefined) await this.#checkWitness(from, false);
       const ask = (after: LogId | undefined) =>
-        this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
+        this.#retry.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
       const tail = await readUpTo({ name: this.name, ask, from, end, visit });
       if (tail === undefined) {
-        // A store may have started again, and the connection that counts its restarts not know yet. What it has shown
-        // after a restart it may lose with the next one: nobody was told of it.
-        await this.#patience.untilAnswered(() => this.#stream.last());
-        if (this.#stream.restarts !== restarts) throw goneSinceRead(this.name, end);
+        // The store may have restarted without our connection having noticed. Ask once more, so that it counts.
+        // Entries seen after a restart may be lost in the next one; no reply was based on them.
+        await this.#retry.untilAnswered(() => this.#stream.last());
+        if (this.#stream.restarts !== restarts) throw lostSinceRead(this.name, end);
         throw this.#lost(`it ends before ${formatLogId(end)}`);
       }
-      this.#checkReaches(tail.id);
-      this.#ahead = tail;
+      this.#checkReachesWitnesses(tail.id);
+      this.#readAheadTail = tail;
     } catch (error) {
-      // Its owner goes on, and may have trimmed what was to be read: a newer snapshot holds that.
+      // The live owner may have trimmed the part that we were reading; a newer snapshot covers it.
       const isOvertaken = () => wasOvertaken(this.#stream, upTo, error);
-      const isGone = await this.#patience.untilAnswered(isOvertaken);
-      throw isGone ? goneSinceRead(this.name, "its beginning") : error;
+      const isGone = await this.#retry.untilAnswered(isOvertaken);
+      throw isGone ? lostSinceRead(this.name, "its start") : error;
     }
   }
 
   async claim(): Promise<Claim | undefined> {
     assert(this.#claimId === undefined, "a journal claims once");
     let { restarts } = this.#stream;
-    const before = await this.#look();
+    const before = await this.#inspectEnd();
     let last = before?.lastId;
     for (;;) {
       const epoch = (last?.epoch ?? this.#options.epochFloor ?? 0) + 1;
       const isDurable = await this.#appendClaim({ epoch, seq: 0 }, before === undefined, restarts);
-      // The store has started again. What it has kept, the claim perhaps among it, may be in the page cache alone, and
-      // what it has lost was never durable: a later claim that is acknowledged makes durable all that it follows.
       if (isDurable) break;
+      // The store has restarted. Entries that it kept, perhaps our claim, may be only in the page cache; those that it
+      // lost were never durable. A later claim, once acknowledged, makes everything before it durable.
       restarts = this.#stream.restarts;
-      last = (await this.#patience.untilAnswered(() => this.#stream.last()))?.id;
+      last = (await this.#retry.untilAnswered(() => this.#stream.last()))?.id;
       if (last !== undefined && last.epoch > epoch) throw fenced(this.name, last);
     }
     return before?.claim;
@@ -152,13 +152,13 @@ export class StreamJournal implements Journal {
   async replay(visit: (batch: Batch) => void, from?: Witness): Promise<void> {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
-    const ahead = this.#ahead;
+    const ahead = this.#readAheadTail;
     if (ahead === undefined && from !== undefined) await this.#checkWitness(from, false);
-    const start = ahead === undefined ? from : await this.#startAhead(ahead);
+    const start = ahead === undefined ? from : await this.#confirmReadAhead(ahead);
     const chain = new Chain(this.name, start ?? "beginning");
     let after = start?.id;
     for (let done = false; !done; ) {
-      const entries = await this.#patience.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
+      const entries = await this.#retry.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
       if (entries.length === 0) throw this.#lost(`its claim ${formatLogId(claimId)} is gone`);
       for (const entry of entries) {
         const link = chain.accept(entry);
@@ -170,7 +170,7 @@ export class StreamJournal implements Journal {
       }
       after = entries.at(-1)?.id;
     }
-    this.#checkReaches(chain.tail.id);
+    this.#checkReachesWitnesses(chain.tail.id);
     this.#tail = chain.tail;
   }
 
@@ -190,14 +190,14 @@ export class StreamJournal implements Journal {
   }
 
   read(after: LogId | undefined, bytesMax: number): Promise<readonly Batch[]> {
-    // The owner's newest entry may be stored but not yet synced; nobody may see it before the owner does.
+    // The newest entry may be stored but not yet synced: readers must not see it before it is acknowledged.
     const mayShow = (id: LogId) => this.#claimId === undefined || compareLogIds(id, this.#durable) <= 0;
     return readBatches(this.#stream, after, bytesMax, mayShow);
   }
 
   async trim(below: LogId): Promise<boolean> {
-    // A stream without entries would look like one that is new.
-    assert(compareLogIds(below, this.#durable) <= 0, "what is not durable yet is not below anything");
+    // Without entries the stream would look new.
+    assert(compareLogIds(below, this.#durable) <= 0, "only durable entries are trimmed");
     await this.confirmOwner();
     return this.#stream.trim(below, TRIM_ENTRIES);
   }
@@ -219,42 +219,42 @@ export class StreamJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    this.#patience.close();
+    this.#retry.close();
     await this.#stream.close();
   }
 
-  /** The end of the log as it is now, `undefined` where there is none. @throws LogError why it may not be claimed. */
-  async #look(): Promise<Tail | undefined> {
-    await this.#patience.untilAnswered(async () => this.#stream.settle?.());
-    const found = await this.#patience.untilAnswered(() => inspectTail(this.#stream));
+  /** The end of the log, `undefined` where there is none. @throws LogError why the log may not be claimed. */
+  async #inspectEnd(): Promise<Tail | undefined> {
+    await this.#retry.untilAnswered(async () => this.#stream.settle?.());
+    const found = await this.#retry.untilAnswered(() => inspectTail(this.#stream));
     if (found === undefined) this.#checkMayCreate();
-    else await this.#checkBefore(found);
+    else await this.#checkMayClaim(found);
     return found;
   }
 
-  /** Nobody was ever told of what was read ahead, so an entry that is gone since then is no loss. */
-  async #startAhead(ahead: Witness): Promise<Witness | undefined> {
+  /** No reply was based on entries read ahead, so one that is gone since then is no loss: `append_lost`. */
+  async #confirmReadAhead(ahead: Witness): Promise<Witness | undefined> {
     if (ahead.id.epoch === 0) return undefined;
-    const bytes = await this.#patience.untilAnswered(() => this.#stream.find(ahead.id));
+    const bytes = await this.#retry.untilAnswered(() => this.#stream.find(ahead.id));
     if (bytes !== undefined && Buffer.compare(hashFrame(bytes), ahead.hash) === 0) return ahead;
-    throw goneSinceRead(this.name, ahead.id);
+    throw lostSinceRead(this.name, ahead.id);
   }
 
-  #checkReaches(end: LogId): void {
+  #checkReachesWitnesses(end: LogId): void {
     for (const { id } of this.#options.witnesses)
       if (compareLogIds(id, end) > 0) throw this.#lost(`it held ${formatLogId(id)} before`);
   }
 
   #checkMayCreate(): void {
     const { witnesses, mayCreate, claimedEpoch = 0 } = this.#options;
-    if (claimedEpoch > 0) throw this.#lost("it has vanished");
+    if (claimedEpoch > 0) throw this.#lost("it no longer exists");
     const newest = witnesses.toSorted((a, b) => compareLogIds(b.id, a.id))[0];
     if (newest !== undefined)
       throw this.#lost(`it does not exist, but held ${formatLogId(newest.id)} before`);
     if (!mayCreate) throw this.#lost("it does not exist, but other parts of this server's data do");
   }
 
-  async #checkBefore(before: Tail): Promise<void> {
+  async #checkMayClaim(before: Tail): Promise<void> {
     const { claimant, witnesses, claimedEpoch = 0 } = this.#options;
     const recorded = before.claim.claimant;
     if (before.lastId.epoch < claimedEpoch) {
@@ -262,7 +262,7 @@ export class StreamJournal implements Journal {
         `it ends at ${formatLogId(before.lastId)}, but was claimed under epoch ${claimedEpoch}`,
       );
     }
-    // A claim of our own of which nobody heard bears our name. Any other server has replaced us.
+    // A later claim with our name is ours: its reply was lost. With another name, another server has replaced us.
     if (claimedEpoch > 0 && before.lastId.epoch > claimedEpoch && recorded.instance !== claimant.instance) {
       throw fenced(this.name, before.claim.id);
     }
@@ -270,12 +270,12 @@ export class StreamJournal implements Journal {
     for (const witness of witnesses) await this.#checkWitness(witness, true);
   }
 
-  /** @param mayBeTrimmed what a snapshot and the archive hold. The batch of a snapshot that is kept never is. */
+  /** @param mayBeTrimmed accept a batch below the start of the log. The batch of a kept snapshot is never trimmed. */
   async #checkWitness(witness: Witness, mayBeTrimmed: boolean): Promise<void> {
     const id = formatLogId(witness.id);
-    const bytes = await this.#patience.untilAnswered(() => this.#stream.find(witness.id));
+    const bytes = await this.#retry.untilAnswered(() => this.#stream.find(witness.id));
     if (bytes === undefined) {
-      const [first] = await this.#patience.untilAnswered(() => this.#stream.read(undefined, 1));
+      const [first] = await this.#retry.untilAnswered(() => this.#stream.read(undefined, 1));
       const isBelow = first !== undefined && compareLogIds(witness.id, first.id) < 0;
       if (isBelow && mayBeTrimmed) return;
       const begins = isBelow ? `, but begins at ${formatLogId(first.id)}` : "";
@@ -286,20 +286,20 @@ export class StreamJournal implements Journal {
     }
   }
 
-  /** @returns false when the store has started again since the end of the log was read. */
+  /** @returns false if the store has restarted since the end of the log was read. */
   async #appendClaim(id: LogId, create: boolean, restarts: number): Promise<boolean> {
     const frame = encodeClaim({ id, claimant: this.#options.claimant, timeMs: this.#timer.timeMs() });
     for (;;) {
       const sentMs = this.#timer.monotonicMs();
       try {
-        await this.#patience.bounded(() => this.#stream.append(id, frame, create, restarts));
+        await this.#retry.withDeadline(() => this.#stream.append(id, frame, create, restarts));
       } catch (error) {
         if (!isUnavailable(error) || !this.#stream.resolvable) throw error;
-        this.#patience.problem = error.message;
-        const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
+        this.#retry.problem = error.message;
+        const stored = await this.#retry.untilAnswered(() => this.#stream.find(id));
         if (stored !== undefined && Buffer.compare(stored, frame) !== 0) throw fenced(this.name, id);
         if (this.#stream.restarts !== restarts) return false;
-        // The same bytes under the same id once more: if the first try still arrives, it is the same claim.
+        // Retry with the same bytes and id: if the first attempt still arrives, it is the same claim.
         if (stored === undefined) continue;
       }
       this.#claimId = id;
@@ -314,7 +314,7 @@ export class StreamJournal implements Journal {
     const tail = this.#tail;
     assert(tail !== undefined && this.#claimId !== undefined, "replay comes before append");
     if (this.#stream.restarts !== this.#restartsSeen)
-      await this.#patience.untilAnswered(() => this.#confirmTail());
+      await this.#retry.untilAnswered(() => this.#confirmTail());
     const epoch = this.#claimId.epoch;
     const id = { epoch, seq: tail.id.epoch === epoch ? tail.id.seq + 1 : 1 };
     const frame = encodeBatch({
@@ -332,15 +332,15 @@ export class StreamJournal implements Journal {
     let settled = true;
     let hash = NO_BATCH.hash;
     try {
-      await this.#patience.bounded(() => {
+      await this.#retry.withDeadline(() => {
         const appended = this.#stream.append(id, frame);
-        // While the log is at work: this costs as much as framing does.
+        // Hash while the append is in flight: it costs as much as framing.
         hash = hashFrame(frame);
         return appended;
       });
     } catch (error) {
       await this.#resolve(id, frame, error);
-      // Found after a restart it may be in the page cache alone.
+      // After a restart the entry may be only in the page cache.
       settled = this.#stream.restarts === restarts;
     }
     this.#tail = { id, hash };
@@ -350,38 +350,38 @@ export class StreamJournal implements Journal {
     return { id, timeMs, count, body: frame.subarray(BATCH_HEADER_BYTES), hash, settled };
   }
 
-  /** Returns if the append whose answer was lost did happen; throws what became of it otherwise. */
+  /** Looks up an append whose reply was lost. Returns if the log holds it. @throws LogError why it does not. */
   async #resolve(id: LogId, frame: Uint8Array, error: unknown): Promise<void> {
     if (!(error instanceof LogError)) throw error;
-    if (error.code === "stream_missing") throw this.#lost("it has vanished", error);
+    if (error.code === "stream_missing") throw this.#lost("it no longer exists", error);
     if (error.code === "append_refused") throw appendLost(this.name, id, error);
     if (error.code !== "log_unavailable") throw error;
     if (!this.#stream.resolvable) throw appendLost(this.name, id, error);
-    this.#patience.problem = error.message;
-    const stored = await this.#patience.untilAnswered(() => this.#stream.find(id));
+    this.#retry.problem = error.message;
+    const stored = await this.#retry.untilAnswered(() => this.#stream.find(id));
     if (stored === undefined) {
-      const last = await this.#patience.untilAnswered(() => this.#stream.last());
+      const last = await this.#retry.untilAnswered(() => this.#stream.last());
       this.#checkOwned(last?.id, this.#durable);
       throw appendLost(this.name, id, error);
     }
     if (Buffer.compare(stored, frame) !== 0) throw fenced(this.name, id);
   }
 
-  /** After a restart of the store: it must end where we left it, before anything is put behind it. */
+  /** After a restart of the store the log must end where we left it, before anything is appended. */
   async #confirmTail(): Promise<void> {
     const restarts = this.#stream.restarts;
     const last = await this.#stream.last();
     this.#checkOwned(last?.id, this.#durable);
     const tail = this.#tail;
     if (last !== undefined && tail !== undefined && compareLogIds(last.id, tail.id) < 0) {
-      // A batch that was never settled may go with a second crash. Nothing may be put behind its gap.
-      throw goneWithRestart(this.name, tail.id);
+      // A second crash may lose a batch that was never settled. Nothing may be appended after that gap.
+      throw lostInRestart(this.name, tail.id);
     }
     this.#restartsSeen = restarts;
   }
 
   #checkOwned(lastId: LogId | undefined, acknowledged: LogId): void {
-    if (lastId === undefined) throw this.#lost("it has vanished");
+    if (lastId === undefined) throw this.#lost("it no longer exists");
     if (compareLogIds(lastId, acknowledged) < 0) {
       throw this.#lost(
         `it ends at ${formatLogId(lastId)}, but has acknowledged ${formatLogId(acknowledged)}`,

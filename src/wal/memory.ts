@@ -1,32 +1,32 @@
 /**
- * A log in memory, for the simulator and for tests: the same rules as the durable ones, and every fault
- * that they must survive, on order. It has no clock and no random of its own, so a run can be repeated.
+ * A log in memory, for the simulator and for tests. It follows the rules of the durable logs and can inject every fault
+ * that a journal must survive. It uses no clock and no randomness, so that runs are repeatable.
  */
 import { compareLogIds, formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
-/** What happens to the next append. One fault is used up by one append, in the order of injection. */
+/** What happens to the next append. Each append consumes one fault, in the order of injection. */
 export type AppendFault =
-  /** Stored, but the answer never comes: the caller sees `log_unavailable`. */
+  /** Stored, but the reply is lost: the caller sees `log_unavailable`. */
   | Readonly<{ kind: "drop_answer" }>
-  /** Not stored, and the caller cannot know: `log_unavailable`. */
+  /** Not stored; the caller sees `log_unavailable` and cannot tell. */
   | Readonly<{ kind: "fail_before" }>
-  /** The store says no: `append_refused`. */
+  /** The store refuses: `append_refused`. */
   | Readonly<{ kind: "refuse" }>
-  /** Never answers; stored only if `stored`. For deadlines. */
+  /** Never answers; stored only if `stored`. Tests deadlines. */
   | Readonly<{ kind: "hang"; stored: boolean }>
-  /** Arrives once `until` resolves. */
+  /** Stored and answered once `until` resolves. */
   | Readonly<{ kind: "delay"; until: Promise<void> }>
-  /** Stored at once; the answer comes once `until` resolves. */
+  /** Stored at once, answered once `until` resolves. */
   | Readonly<{ kind: "slow_answer"; until: Promise<void> }>
-  /** Arrives twice, as after a resend on the way: the second must be refused without harm. */
+  /** Arrives twice, as if resent by the network: the second must do no harm. */
   | Readonly<{ kind: "duplicate" }>
-  /** The caller sees `log_unavailable` at once; the append arrives after `until`, when nobody expects it. */
+  /** The caller sees `log_unavailable` at once; the append is stored later, once `until` resolves. */
   | Readonly<{ kind: "late"; until: Promise<void> }>;
 
-/** The stored entries, shared by every stream object opened on it: so two owners can fight over one log. */
+/** The stored entries, shared by all streams opened on them, so that tests can have two owners of one log. */
 export class MemoryStore {
   readonly name: string;
-  /** While false, every call ends in `log_unavailable`. */
+  /** While false, every call fails with `log_unavailable`. */
   reachable = true;
   restarts = 0;
   #entries: StoredEntry[] = [];
@@ -53,12 +53,12 @@ export class MemoryStore {
     return this.#faults.shift();
   }
 
-  /** The store starts again on what it has kept. */
+  /** Simulates a restart of the store that loses nothing. */
   restart(): void {
     this.restarts += 1;
   }
 
-  /** The newest entries are gone, as after a crash of a store that did not sync. */
+  /** Drops the newest entries, like the crash of a store that did not sync. */
   loseTail(count: number): void {
     this.#entries = this.#entries.slice(0, Math.max(0, this.#entries.length - count));
     this.#last = this.#entries.at(-1)?.id;
@@ -76,7 +76,7 @@ export class MemoryStore {
     this.#entries[index] = { id: entry.id, bytes };
   }
 
-  /** Exchanges the bytes of two entries; the ids stay. */
+  /** Swaps the bytes of two entries; the ids stay. */
   swap(first: number, second: number): void {
     const a = this.#at(first);
     const b = this.#at(second);
@@ -88,14 +88,14 @@ export class MemoryStore {
     this.#entries.splice(index, 1);
   }
 
-  /** The oldest entries below an id are gone; the last id is remembered. */
+  /** Drops the oldest entries below an id; the last id is kept. */
   trim(below: LogId, entriesMax: number): boolean {
     const count = Math.min(entriesMax, this.#firstNotBelow(below));
     this.#entries.splice(0, count);
     return count === entriesMax;
   }
 
-  /** As Redis: refuses an id at or below the last one, but answers the same bytes again with success. */
+  /** Like the Redis log: refuses an id at or below the last one, unless the same bytes are stored under it. */
   store(id: LogId, bytes: Uint8Array, create: boolean): void {
     if (this.#last === undefined && !create) {
       throw new LogError("stream_missing", `${this.name} does not exist`);
@@ -165,13 +165,13 @@ class MemoryStream implements LogStream {
   }
 
   async last(): Promise<StoredEntry | undefined> {
-    this.#reach();
+    this.#checkReachable();
     return this.#store.entries.at(-1);
   }
 
   async append(id: LogId, bytes: Uint8Array, create = false, restarts = this.restarts): Promise<void> {
-    this.#reach();
-    if (restarts !== this.restarts) throw this.#unavailable("the store has started again");
+    this.#checkReachable();
+    if (restarts !== this.restarts) throw this.#unavailable("the store has restarted");
     const fault = this.#store.takeFault();
     switch (fault?.kind) {
       case undefined:
@@ -182,7 +182,7 @@ class MemoryStream implements LogStream {
       case "fail_before":
         throw this.#unavailable("the connection broke");
       case "refuse":
-        throw new LogError("append_refused", `${this.name}: refused on order`);
+        throw new LogError("append_refused", `${this.name}: refused by an injected fault`);
       case "hang":
         if (fault.stored) this.#store.store(id, bytes, create);
         return new Promise<void>(() => undefined);
@@ -202,17 +202,17 @@ class MemoryStream implements LogStream {
   }
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
-    this.#reach();
+    this.#checkReachable();
     return this.#store.after(after, bytesMax);
   }
 
   async find(id: LogId): Promise<Uint8Array | undefined> {
-    this.#reach();
+    this.#checkReachable();
     return this.#store.find(id);
   }
 
   async trim(below: LogId, entriesMax: number): Promise<boolean> {
-    this.#reach();
+    this.#checkReachable();
     return this.#store.trim(below, entriesMax);
   }
 
@@ -225,11 +225,11 @@ class MemoryStream implements LogStream {
     try {
       this.#store.store(id, bytes, create);
     } catch {
-      // Refused by the fence, and nobody is listening: which is the point of the fault.
+      // Fenced. The caller has already had its reply.
     }
   }
 
-  #reach(): void {
+  #checkReachable(): void {
     if (this.#closed) throw this.#unavailable("the stream is closed");
     if (!this.#store.reachable) throw this.#unavailable("the log does not answer");
   }

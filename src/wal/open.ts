@@ -1,4 +1,4 @@
-/** From `WAL_URL` to a stream. */
+/** Parses `WAL_URL` and opens the streams and snapshot stores that it names. */
 import { join } from "node:path";
 import { MemoryStore } from "./memory.ts";
 import type { RedisAddress } from "./redis/redis-connection.ts";
@@ -17,18 +17,18 @@ export type LogLocation =
 export type StreamName = Readonly<{ generation: number; shard: number }>;
 
 export type OpenLogOptions = StreamName &
-  /** For looking at a log from outside: see `SqliteStream`. Redis needs no such mode: only `append` writes there. */
+  /** For tools that inspect a log: see `SqliteStream`. Redis needs no such mode: only `append` writes there. */
   Readonly<{ readOnly?: boolean }> &
   Omit<RedisStreamOptions, "address" | "key">;
 
 const FORMS =
   "sqlite:<folder>, redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock or memory:";
 
-/** A log in memory lives as long as its thread, so that a shard that starts anew there finds it again. */
+/** A log in memory lives as long as its thread, so that a restarted shard finds it again. */
 const memoryStores = new Map<string, MemoryStore>();
 const memorySnapshots = new Map<string, MemorySnapshotStore>();
 
-/** @throws LogError `log_misconfigured`: one line that says what is wrong; it never repeats a password. */
+/** @throws LogError `log_misconfigured`: one line that says what is wrong. It never contains a password. */
 export function parseLogUrl(url: string): LogLocation {
   if (url.startsWith("sqlite:")) {
     const dir = url.slice("sqlite:".length);
@@ -36,7 +36,7 @@ export function parseLogUrl(url: string): LogLocation {
     return { kind: "sqlite", dir };
   }
   if (url.startsWith("memory:")) return { kind: "memory", name: url.slice("memory:".length) };
-  if (!URL.canParse(url)) throw bad("it cannot be read");
+  if (!URL.canParse(url)) throw bad("it is not a valid URL");
   const parsed = new URL(url);
   if (parsed.search !== "" || parsed.hash !== "") throw bad("Redis takes no ?options and no #fragment");
   switch (parsed.protocol) {
@@ -46,11 +46,11 @@ export function parseLogUrl(url: string): LogLocation {
     case "redis+unix:":
       return { kind: "redis", address: socketAddress(parsed) };
     default:
-      throw bad(`${parsed.protocol} is no kind of log`);
+      throw bad(`${parsed.protocol} is not a supported kind of log`);
   }
 }
 
-/** Opens the stream of a shard. Nothing is connected to or created yet. */
+/** Opens the stream of a shard. Does not connect or create anything yet. */
 export function openLogStream(url: string, options: OpenLogOptions): LogStream {
   const { generation, shard, readOnly = false, ...redisOptions } = options;
   const location = parseLogUrl(url);
@@ -69,7 +69,7 @@ export function openLogStream(url: string, options: OpenLogOptions): LogStream {
   }
 }
 
-/** Opens the place of a shard's snapshots. Nothing is connected to or created yet. */
+/** Opens the snapshot store of a shard. Does not connect or create anything yet. */
 export function openSnapshotStore(
   url: string,
   { generation, shard, readOnly = false }: StreamName & Readonly<{ readOnly?: boolean }>,
@@ -104,7 +104,7 @@ function keyPrefix(generation: number, shard: number): string {
 function tcpAddress(url: URL): RedisAddress {
   if (!["", "/", "/0"].includes(url.pathname)) throw bad("only database 0 can be used");
   if (url.hostname === "") throw bad("the host is missing");
-  // An IPv6 address stands in brackets in a URL, and without them in a socket's address.
+  // URLs put IPv6 addresses in brackets, sockets do not.
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? 6379 : Number(url.port);
   return { host, port, tls: url.protocol === "rediss:", ...credentials(url) };

@@ -1,3 +1,4 @@
+/** Reads batches from a stream and checks their chain. */
 import { Chain } from "./chain.ts";
 import { explainGap } from "./trimmed.ts";
 import {
@@ -10,10 +11,11 @@ import {
 } from "./wal.ts";
 
 /**
- * Hands the batches after `from` to `visit`, up to the entry `end` and whatever is read together with it. Not further: an
- * owner that writes all the time would be followed for ever.
+ * Passes the batches after `from` to `visit`, up to the entry `end` and the entries read together with it. It stops
+ * there because a live owner may append for ever.
  *
- * @returns the newest batch; `undefined`: the log ends before.
+ * @param ask reads entries after an id.
+ * @returns the newest batch; `undefined` if the log ends before `end`.
  * @throws LogError `log_corrupt`: at the first bad entry.
  */
 export async function readUpTo({
@@ -43,10 +45,10 @@ export async function readUpTo({
 }
 
 /**
- * Batches after `after` (from the first one when undefined), oldest first, claims left out, about `bytesMax` bytes.
+ * Batches after `after` (from the first one when undefined), oldest first, without claims, about `bytesMax` bytes.
  *
- * @param mayShow where it says no, the reading ends.
- * @throws TrimmedError: what comes next was trimmed. LogError `log_corrupt`: it does not follow.
+ * @param mayShow reading stops at the first entry for which it returns false.
+ * @throws TrimmedError: the next batch was trimmed. LogError `log_corrupt`: an entry is bad or does not follow.
  */
 export async function readBatches(
   stream: LogStream,

@@ -1,16 +1,16 @@
-/** Waiting for a log: one question within a deadline, or the same question until there is an answer. */
+/** Calls a log with a deadline, once or until it answers. */
 import { LogError } from "./wal.ts";
 
 const PAUSE_MS_MIN = 5;
 const PAUSE_MS_MAX = 500;
 
-/** The clocks that a journal needs; handed in so that a simulation can own them. */
+/** The clocks of a journal; injected so that a simulation can control them. */
 export type JournalTimer = Readonly<{
-  /** A clock that never goes back. In a server it counts the time in which the machine was suspended, too. */
+  /** A clock that never goes back, ms. In a server it includes time for which the machine was suspended. */
   monotonicMs: () => number;
-  /** The clock on the wall, for the time in a claim. */
+  /** Wall clock, ms since 1970: the time in a claim. */
   timeMs: () => number;
-  /** Calls back after `ms` milliseconds; what it returns cancels. */
+  /** Calls back after `ms` milliseconds; returns a function that cancels. */
   after: (ms: number, callback: () => void) => () => void;
 }>;
 
@@ -24,7 +24,7 @@ export const systemTimer: JournalTimer = {
 };
 
 export class RetryWithDeadline {
-  /** Why the log does not answer at present; `undefined` while it does. */
+  /** Why the log does not answer; `undefined` while it does. */
   problem: string | undefined;
   readonly #name: string;
   readonly #deadlineMs: number;
@@ -38,11 +38,11 @@ export class RetryWithDeadline {
     this.#timer = timer;
   }
 
-  /** Tries again, ever more slowly, until the log says something or `close` is called. */
-  async untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  /** Retries with exponential backoff until the log answers or `close` is called. */
+  async untilAnswered<T>(call: () => Promise<T>): Promise<T> {
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
       try {
-        const answer = await this.bounded(ask);
+        const answer = await this.withDeadline(call);
         this.problem = undefined;
         return answer;
       } catch (error) {
@@ -53,8 +53,8 @@ export class RetryWithDeadline {
     }
   }
 
-  /** An answer within our own deadline, since a client library may never settle a promise. */
-  async bounded<T>(ask: () => Promise<T>): Promise<T> {
+  /** Applies our own deadline to one call, since a client library may never settle its promise. */
+  async withDeadline<T>(call: () => Promise<T>): Promise<T> {
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
     const giveUp = (reason: string): void =>
       reject(new LogError("log_unavailable", `${this.#name}: ${reason}`));
@@ -65,17 +65,17 @@ export class RetryWithDeadline {
     this.#waits.add(interrupt);
     try {
       if (this.#closed) interrupt();
-      return await Promise.race([gaveUp, this.#closed ? gaveUp : ask()]);
+      return await Promise.race([gaveUp, this.#closed ? gaveUp : call()]);
     } finally {
       cancel();
       this.#waits.delete(interrupt);
     }
   }
 
-  /** Ends every wait, now and later. */
+  /** Makes every present and future wait fail with `log_unavailable`. */
   close(): void {
     this.#closed = true;
-    // Each one takes itself out of the set, which iteration allows.
+    // Each wait removes itself from the set, which iteration allows.
     for (const interrupt of this.#waits) interrupt();
   }
 

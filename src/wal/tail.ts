@@ -1,4 +1,4 @@
-/** Looking at a log from outside, without claiming it. */
+/** Inspects the end of a log without claiming it. */
 import { corrupt } from "./chain.ts";
 import { decodeFrame, FrameError } from "./frame.ts";
 import { type Claim, type Claimant, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
@@ -8,12 +8,12 @@ const READ_BYTES = 1 << 20;
 export type Tail = Readonly<{
   /** The newest entry, claim or batch. */
   lastId: LogId;
-  /** The last claim. Where it has been trimmed away its `instance` is empty: then nobody can know who it was. */
+  /** The last claim. If it was trimmed, the claimant is unknown and its `instance` is empty. */
   claim: Claim;
 }>;
 
 /**
- * The newest entry and the last claim, `undefined` where the stream does not exist.
+ * Reads the newest entry and the last claim; `undefined` if the stream does not exist.
  *
  * @throws LogError `log_corrupt`: the newest entry or the claim is damaged.
  */
@@ -30,7 +30,11 @@ export async function inspectTail(stream: LogStream): Promise<Tail | undefined> 
   return { lastId: last.id, claim: { id: claimId, claimant, timeMs: newest.timeMs } };
 }
 
-/** @throws LogError a server with this number of shards must not claim, as this shard, what was claimed so before. */
+/**
+ * Checks that a log was written for the same shard and number of shards.
+ *
+ * @throws LogError `log_corrupt`: it is the log of another shard. `shard_count`: of another number of shards.
+ */
 export function checkRecorded(name: string, recorded: Claimant, claimant: Claimant): void {
   if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
     throw new LogError(
@@ -47,8 +51,8 @@ export function checkRecorded(name: string, recorded: Claimant, claimant: Claima
 }
 
 /**
- * Whether streams that do not exist may be made. Only while no sibling holds a batch: siblings with
- * claims alone are what a first start leaves that was killed halfway.
+ * Whether missing streams may be created: only while no sibling holds a batch. Siblings with only claims are left by a
+ * first start that was killed halfway.
  */
 export async function mayCreateStreams(siblings: readonly LogStream[]): Promise<boolean> {
   for (const stream of siblings) {

@@ -1,4 +1,4 @@
-/** Where a log begins, and whether a reader that does not own it was overtaken by its owner, who trims. */
+/** Finds where a log begins, and whether its owner has trimmed entries that another reader still needed. */
 import { decodeFrame, FrameError } from "./frame.ts";
 import {
   compareLogIds,
@@ -10,12 +10,12 @@ import {
   type StoredEntry,
 } from "./wal.ts";
 
-/** A log seldom begins with many claims. */
+/** Small, since a log rarely begins with many claims. */
 const READ_BYTES = 1 << 16;
 
 /**
- * The batch that the first batch of a log follows: the log was trimmed up to there. `undefined`: it holds its first batch,
- * or none, or its beginning is damaged, which whoever replays it will say.
+ * The predecessor of the log's first remaining batch, i.e. the batch up to which the log was trimmed. `undefined` if
+ * the log holds its very first batch, holds no batch, or begins with damage (which replay will report).
  *
  * @throws LogError `log_unavailable`
  */
@@ -29,7 +29,7 @@ export async function trimmedUpTo(stream: LogStream): Promise<LogId | undefined>
       if (at === undefined) return undefined;
     }
   } catch (error) {
-    if (error instanceof FrameError || isOf(error, ["log_corrupt"])) return undefined;
+    if (error instanceof FrameError || hasCode(error, ["log_corrupt"])) return undefined;
     throw error;
   }
 }
@@ -39,13 +39,13 @@ function previousOf({ id, bytes }: StoredEntry): LogId | undefined {
   return frame.kind === "batch" && frame.previousId.epoch > 0 ? frame.previousId : undefined;
 }
 
-/** What a reader asked for was trimmed. */
+/** The requested batches were trimmed. */
 export class TrimmedError extends LogError {
   readonly stream: string;
   /** The batch up to which the log was trimmed. */
   readonly upTo: LogId;
 
-  /** @param after the last entry that the reader has, `undefined`: none. */
+  /** @param after the last entry that the reader has; `undefined`: it has none. */
   constructor(stream: string, upTo: LogId, after: LogId | undefined) {
     const rest = after === undefined ? "" : `, and was read up to ${formatLogId(after)} only`;
     super("log_trimmed", `${stream} was trimmed up to ${formatLogId(upTo)}${rest}`);
@@ -56,11 +56,11 @@ export class TrimmedError extends LogError {
 }
 
 /**
- * What a reader that does not own a log has met. Its owner may have trimmed what was to be read next: that looks like
- * damage, and is none.
+ * Explains an error of a reader that does not own the log. If the owner trims entries that were to be read next, the
+ * gap looks like damage.
  *
- * @param after the last entry that the reader has, `undefined`: none.
- * @returns a TrimmedError, or the error as it is.
+ * @param after the last entry that the reader has; `undefined`: it has none.
+ * @returns a TrimmedError if the gap was trimmed, else the error unchanged.
  * @throws LogError `log_unavailable`
  */
 export async function explainGap(
@@ -68,25 +68,25 @@ export async function explainGap(
   after: LogId | undefined,
   error: unknown,
 ): Promise<unknown> {
-  if (!isOf(error, ["log_corrupt"])) return error;
+  if (!hasCode(error, ["log_corrupt"])) return error;
   const upTo = await trimmedUpTo(stream);
   return isBehind(after, upTo) ? new TrimmedError(stream.name, upTo, after) : error;
 }
 
 /**
- * The same for one that lacks a place in the log, or has met damage.
+ * Whether the owner has trimmed the log since a reader began, so that the reader's error is no damage and no loss.
  *
- * @param before the batch up to which the log was trimmed when the reader looked at it first.
+ * @param before the batch up to which the log was trimmed when the reader began.
  */
 export async function wasOvertaken(
   stream: LogStream,
   before: LogId | undefined,
   error: unknown,
 ): Promise<boolean> {
-  return isOf(error, ["log_corrupt", "log_lost_data"]) && (await isTrimmedPast(stream, before));
+  return hasCode(error, ["log_corrupt", "log_lost_data"]) && (await isTrimmedPast(stream, before));
 }
 
-/** Whether anything behind `after` was trimmed, `undefined`: anything at all. @throws LogError `log_unavailable` */
+/** Whether a batch after `after` was trimmed; `undefined`: any batch at all. @throws LogError `log_unavailable` */
 export async function isTrimmedPast(stream: LogStream, after: LogId | undefined): Promise<boolean> {
   return isBehind(after, await trimmedUpTo(stream));
 }
@@ -95,6 +95,6 @@ function isBehind(after: LogId | undefined, upTo: LogId | undefined): upTo is Lo
   return upTo !== undefined && (after === undefined || compareLogIds(upTo, after) > 0);
 }
 
-function isOf(error: unknown, codes: readonly LogErrorCode[]): boolean {
+function hasCode(error: unknown, codes: readonly LogErrorCode[]): boolean {
   return error instanceof LogError && codes.includes(error.code);
 }

@@ -1,6 +1,6 @@
 /**
- * Witnesses: one small file per stream that remembers a durable batch, so that a log which comes back
- * without it is noticed. Written lazily, since an older witness is still a true one.
+ * Witness files: one small file per stream that names a durable batch. A start that finds a log without that batch
+ * knows that the log has lost data. Files are written lazily, since an older witness is still valid.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
@@ -9,18 +9,19 @@ import { HASH_BYTES } from "./frame.ts";
 import type { StreamName } from "./open.ts";
 import { compareLogIds, formatLogId, LogError, type LogId, parseLogId, type Witness } from "./wal.ts";
 
-/** What the clock of a log was when its witness was written; a start of the server compares its own clock with it. */
+/** The log's clock when the witness was written. A starting server compares its own clock with it. */
 export type WitnessedClock = Readonly<{
-  /** Log time. */
+  /** Log time, ms since 1970. */
   timeMs: number;
-  /** The time since boot at that moment, and wall time minus time since boot as it was judged to be. */
+  /** Time since boot at that moment, ms. */
   uptimeMs: number;
+  /** Accepted wall time minus time since boot, ms. */
   baselineMs: number;
-  /** Of that start of the machine, where it has a name. */
+  /** Id of that boot, on systems that have one. */
   bootId: string | undefined;
 }>;
 
-/** Versions before this one have written no clock. */
+/** Earlier versions wrote no clock. */
 export type StoredWitness = Witness & Readonly<{ clock?: WitnessedClock }>;
 
 const WRITE_EVERY_MS = 1_000;
@@ -30,9 +31,9 @@ export function witnessPath(dir: string, { generation, shard }: StreamName): str
 }
 
 /**
- * The witness of a stream, `undefined` where none was ever written.
+ * Reads the witness of a stream; `undefined` if none was ever written.
  *
- * @throws LogError `log_corrupt`: the file is damaged. It is not skipped: it may be all that shows a loss.
+ * @throws LogError `log_corrupt`: the file is damaged. It is not skipped, since it may be the only evidence of a loss.
  */
 export function readWitness(dir: string, stream: StreamName): StoredWitness | undefined {
   const file = witnessPath(dir, stream);
@@ -97,12 +98,12 @@ export class WitnessKeeper {
     this.#everyMs = everyMs;
   }
 
-  /** Why the last write failed; the log itself is not concerned. */
+  /** The error of the last write; `undefined` after a success. The log itself is not affected. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  /** Remembers a durable batch; the file follows within the interval. */
+  /** Remembers a durable batch and writes the file within `everyMs`. */
   note(witness: StoredWitness): void {
     this.#newest = witness;
     this.#timer ??= setTimeout(() => {
@@ -111,7 +112,7 @@ export class WitnessKeeper {
     }, this.#everyMs).unref();
   }
 
-  /** Writes what was noted last. A failed write is kept in `failure`: it must not stop a shard. */
+  /** Writes the newest witness. A failed write only sets `failure`: it must not stop a shard. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -132,7 +133,7 @@ export class WitnessKeeper {
     }
   }
 
-  /** Synced before the rename, so that a power cut leaves the old file or the new one, never an empty one. */
+  /** Syncs before the rename, so that a power cut leaves the old file or the new one, never an empty one. */
   async #write(witness: StoredWitness): Promise<void> {
     const text = JSON.stringify({
       id: formatLogId(witness.id),
@@ -140,16 +141,16 @@ export class WitnessKeeper {
       clock: witness.clock,
     });
     await mkdir(this.#dir, { recursive: true });
-    const fresh = `${this.#file}.new`;
-    const handle = await open(fresh, "w");
+    const newFile = `${this.#file}.new`;
+    const handle = await open(newFile, "w");
     try {
       await handle.writeFile(`${text}\n`);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(fresh, this.#file);
-    // Else a power cut could bring the old name back, and make a log that has lost its end look complete.
+    await rename(newFile, this.#file);
+    // Without this a power cut could bring the old file back, and a log that has lost its end would look complete.
     const folder = await open(this.#dir, "r");
     try {
       await folder.sync();

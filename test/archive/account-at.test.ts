@@ -16,8 +16,8 @@ function history(account: string, until: number): readonly unknown[] {
   });
 }
 
-describe("an account as it was", () => {
-  it("is what all that was logged by then has made of it", () => {
+describe("an account in the past", () => {
+  it("reflects all records logged up to that time", () => {
     world.write(0, world.log(0).created("acme", "alice-0"));
     world.write(0, world.log(0).transfer({ ...ACME, debit: "@issuance", credit: "alice-0", amount: 50 }));
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
@@ -48,7 +48,7 @@ describe("an account as it was", () => {
     ).toBeUndefined();
   });
 
-  it("goes by the last of several moves of one record, and by the place in the log where times are the same", () => {
+  it("reflects the last of several moves of one record, and log order among equal times", () => {
     const log = world.log(0);
     const created = log.created("acme", "alice-0");
     const spent = world.compound.transfer("acme", [
@@ -62,7 +62,7 @@ describe("an account as it was", () => {
     expect(history("alice-0", 1_000)).toEqual([undefined, ["open", 0, 5, 2, 2]]);
   });
 
-  it("says what is held for other shards, too", () => {
+  it("includes amounts held for other shards", () => {
     world.write(1, world.log(1).created("acme", "bob-1"));
     world.transfer(
       [

@@ -1,4 +1,4 @@
-/** Appends and indexes for ever, and says how far it is: to be killed at any moment. */
+/** Appends and indexes for ever, and prints its progress, until it is killed. */
 import { writeSync } from "node:fs";
 import { Archive } from "../../src/archive/store.ts";
 import { crashLog } from "./crash-log.ts";

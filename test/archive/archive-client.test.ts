@@ -15,9 +15,9 @@ import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 const ALICE = { partner: "acme", account: "alice" };
 const UNKNOWN = { partner: "acme", id: "tr_0000001a" };
 
-/** Of a shard nothing but its log, and its end of the feed. */
+/** A fake shard: a log and one end of the feed. */
 class ShardFeed {
-  /** From where the log was read, for whoever was behind. */
+  /** Positions from which the archive requested batches. */
   readonly reads: (LogId | undefined)[] = [];
   readonly #feed: ArchiveFeed;
 
@@ -78,7 +78,7 @@ describe("the archive in its thread", () => {
     return client;
   }
 
-  it("shows a write that it has not been handed yet: the read waits for it", async () => {
+  it("a read waits for a write that the archive has not received yet", async () => {
     const client = await start();
     const logs = [new LogWriter(0), new LogWriter(1)] as const;
     const feeds = logs.map(({ shard }) => new ShardFeed(client, shard));
@@ -96,7 +96,7 @@ describe("the archive in its thread", () => {
     expect(await sum).toEqual({ sum: 30, count: 6 });
   });
 
-  it("knows what a power cut would leave: nothing before it was asked, all that is stored then", async () => {
+  it("sync makes all stored batches durable; before it none counts as durable", async () => {
     const client = await start();
     const log = new LogWriter(0);
     new ShardFeed(client, 0).write(issued(log));
@@ -108,7 +108,7 @@ describe("the archive in its thread", () => {
     expect(await client.sync()).toEqual(stored);
   });
 
-  it("answers log_unavailable at the deadline, and later reads all the same", async () => {
+  it("answers log_unavailable at the deadline, and later reads still work", async () => {
     const client = await start(30);
     const log = new LogWriter(0);
     const feed = new ShardFeed(client, 0);
@@ -118,40 +118,40 @@ describe("the archive in its thread", () => {
     expect(await vi.waitFor(() => ask(1))).toEqual({ sum: 10, count: 2 });
   });
 
-  it.each(channelPairs())("asks a restarted shard from its position, over %s", async (_, pair) => {
-    const client = await start();
-    const log = new LogWriter(0);
-    const before = new ShardFeed(client, 0, [], pair());
-    const first = issued(log);
-    before.write(first);
-    await client.sum({ ...ALICE, seq: 9 }, [{ shard: 0, epoch: 1, seq: 1 }]);
-    before.close();
-    log.restart();
-    const after = new ShardFeed(client, 0, [first, issued(log)], pair());
-    after.write(issued(log));
-    expect(
-      (await client.entries({ ...ALICE, limit: 9 }, [{ shard: 0, epoch: 2, seq: 2 }])).data,
-    ).toHaveLength(6);
-    expect(after.reads).toEqual([{ epoch: 1, seq: 1 }]);
-    after.close();
-  });
-
   it.each(channelPairs())(
-    "lets go of the former way to a shard when it is given another, over %s",
+    "requests a restarted shard's batches from its position, over %s",
     async (_, pair) => {
       const client = await start();
-      const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const [shardEnd, archiveEnd] = pair();
-      openChannel(shardEnd, { receive: () => asked.resolve(), closed: closed.resolve });
-      client.attach(0, archiveEnd);
-      await asked.promise;
-      const feed = new ShardFeed(client, 0, [], pair());
-      await closed.promise;
-      feed.close();
+      const log = new LogWriter(0);
+      const before = new ShardFeed(client, 0, [], pair());
+      const first = issued(log);
+      before.write(first);
+      await client.sum({ ...ALICE, seq: 9 }, [{ shard: 0, epoch: 1, seq: 1 }]);
+      before.close();
+      log.restart();
+      const after = new ShardFeed(client, 0, [first, issued(log)], pair());
+      after.write(issued(log));
+      expect(
+        (await client.entries({ ...ALICE, limit: 9 }, [{ shard: 0, epoch: 2, seq: 2 }])).data,
+      ).toHaveLength(6);
+      expect(after.reads).toEqual([{ epoch: 1, seq: 1 }]);
+      after.close();
     },
   );
 
-  it("keeps what it took, and its figures say how far it is", async () => {
+  it.each(channelPairs())("closes a shard's old channel when it gets a new one, over %s", async (_, pair) => {
+    const client = await start();
+    const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [shardEnd, archiveEnd] = pair();
+    openChannel(shardEnd, { receive: () => asked.resolve(), closed: closed.resolve });
+    client.attach(0, archiveEnd);
+    await asked.promise;
+    const feed = new ShardFeed(client, 0, [], pair());
+    await closed.promise;
+    feed.close();
+  });
+
+  it("keeps stored batches across restarts, and reports its progress", async () => {
     const log = new LogWriter(0, 70_000);
     const first = await start();
     new ShardFeed(first, 0).write(issued(log));
@@ -167,7 +167,7 @@ describe("the archive in its thread", () => {
     expect(failures).toEqual([]);
   });
 
-  it("dies loudly when a log skips a batch: waiting queries are refused, and main is told once", async () => {
+  it("fails when a log skips a batch: refuses waiting queries and reports the failure once", async () => {
     const client = await start();
     const log = new LogWriter(0);
     const feed = new ShardFeed(client, 0);
@@ -181,24 +181,24 @@ describe("the archive in its thread", () => {
     await expect(client.transfer(UNKNOWN, [])).rejects.toMatchObject({ code: "log_unavailable" });
   });
 
-  it("dies loudly when a shard sends what is no answer", async () => {
+  it("fails when a shard sends a malformed reply", async () => {
     const client = await start();
     const [port, end] = portPair();
     client.attach(0, end);
     port.postMessage(new Uint8Array([0x91, 0x01]));
     await vi.waitFor(() => expect(failures).toHaveLength(1));
-    expect(failures[0]?.message).toMatch("an answer to the archive has a head that is none");
+    expect(failures[0]?.message).toMatch("a reply to the archive has an invalid head");
     port.close();
   });
 
-  it("gives a query's own error back with its code", async () => {
+  it("returns a query's own error with its code", async () => {
     const client = await start();
     const records = client.entries({ ...ALICE, limit: 1, cursor: "nonsense" }, []);
     await expect(records).rejects.toMatchObject({ name: "ArchiveError", code: "bad_cursor" });
     expect(failures).toEqual([]);
   });
 
-  it("answers over every port that it connected, with the same errors", async () => {
+  it("answers over every connected port, with the same errors", async () => {
     const client = await start();
     const log = new LogWriter(0);
     const feed = new ShardFeed(client, 0);
@@ -217,7 +217,7 @@ describe("the archive in its thread", () => {
     }
   });
 
-  it("finds both halves of a transfer across shards over a port", async () => {
+  it("finds both records of a cross-shard transfer over a port", async () => {
     const client = await start();
     const [home, away] = [new LogWriter(0), new LogWriter(1)];
     const { record, credit } = home.sent({ partner: "acme", debit: "alice", credit: "bob", amount: 7 }, 1);
@@ -238,7 +238,7 @@ describe("the archive in its thread", () => {
     expect(list).toEqual({ data: [], cursors: [], nextCursor: null });
   });
 
-  it("shows an account as it was, over a port, once what it was told of is there", async () => {
+  it("shows an account in the past, over a port, once the required batches have arrived", async () => {
     const client = await start();
     const log = new LogWriter(0);
     const feed = new ShardFeed(client, 0);
@@ -257,7 +257,7 @@ describe("the archive in its thread", () => {
   const never: readonly Position[] = [{ shard: 0, epoch: 9, seq: 9 }];
   const unavailable = { name: "OperatingError", code: "log_unavailable" };
 
-  it("refuses what waits on a port once that is closed, and answers on the others", async () => {
+  it("refuses queries that wait on a closed port, and answers on the others", async () => {
     const client = await start();
     const port = client.connect();
     const queries = new ArchiveQueryClient(port);
@@ -269,7 +269,7 @@ describe("the archive in its thread", () => {
     expect(failures).toEqual([]);
   });
 
-  it("refuses what waits on any port when it ends, and all that comes later", async () => {
+  it("refuses waiting and later queries on every port when it ends", async () => {
     const client = await start();
     const queries = new ArchiveQueryClient(client.connect());
     const waiting = [client, queries].map((each) => expect(each.transfer(UNKNOWN, never)).rejects);
@@ -281,7 +281,7 @@ describe("the archive in its thread", () => {
     expect(failures).toEqual([]);
   });
 
-  it("does not start on a file that is no archive", async () => {
+  it("does not start on a file that is not an archive", async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(
       join(folder, "archive.sqlite"),

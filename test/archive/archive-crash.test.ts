@@ -10,7 +10,7 @@ import { Archive } from "../../src/archive/store.ts";
 import { ArchiveModel } from "./archive-model.ts";
 import { crashLog } from "./crash-log.ts";
 
-/** Runs the child until it has stored `batches` more or less, and kills it in the middle of whatever it does. */
+/** Runs the child until it has stored about `batches`, and kills it at an arbitrary moment. */
 async function crash(folder: string, batches: number): Promise<number> {
   const script = join(import.meta.dirname, "appending-child.ts");
   const child = spawn(process.execPath, [script, folder], { stdio: ["ignore", "pipe", "inherit"] });
@@ -25,7 +25,7 @@ async function crash(folder: string, batches: number): Promise<number> {
   return reached;
 }
 
-/** Page by page: a page ends where it would become too large. */
+/** All entries, page by page, because the size of a page is bounded. */
 function allEntries(archive: Archive, query: Readonly<{ partner: string; account: string }>): Entry[] {
   const entries: Entry[] = [];
   for (let cursor: string | undefined; ; ) {
@@ -36,7 +36,7 @@ function allEntries(archive: Archive, query: Readonly<{ partner: string; account
   }
 }
 
-it("continues after kill -9 where it was, with a right index", async () => {
+it("continues after kill -9 with a correct index", async () => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-archive-"));
   try {
     for (const batches of [1, 40, 190, 777, 1_501]) {

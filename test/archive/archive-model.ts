@@ -1,4 +1,4 @@
-/** What the archive must answer, computed from all records in the plainest way. */
+/** The expected answers of the archive, computed from all records in the simplest way. */
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type {
@@ -36,16 +36,16 @@ export class ArchiveModel {
     return this.#records;
   }
 
-  /** As the newest record of its home has it, and what that leaves out as those before it have it. */
+  /** State after the newest record of its home shard; fields that it omits come from earlier records. */
   transfer(id: string): TransferView | undefined {
     const views = this.#accepted()
-      .filter(({ record }) => isOfHome(record))
+      .filter(({ record }) => isHomeRecord(record))
       .map(viewIn)
       .filter((view) => view?.id === id);
     return views.length === 0 ? undefined : (Object.assign({}, ...views.toReversed()) as TransferView);
   }
 
-  /** The messages of other shards that were received, by transfer. */
+  /** Received messages of other shards, by transfer. */
   parts(): readonly { id: string; from: number; no: number; found: ArchivedRecord }[] {
     return this.#accepted().flatMap((found) => {
       const { command } = found.record;
@@ -55,7 +55,7 @@ export class ArchiveModel {
     });
   }
 
-  /** Each transfer once, by the record of its home that began it: of the partner, or of both its sides. */
+  /** Each transfer once, by the record that created it: of the partner, or of an account. */
   transfers({
     partner,
     account,
@@ -97,7 +97,7 @@ export class ArchiveModel {
     return { sum: entries.reduce((sum, { amount }) => sum + amount, 0), count: entries.length };
   }
 
-  /** All that was done to the account, one after the other. */
+  /** All changes of the account, in order. */
   accountAt(partner: string, account: string, atMs: number): AccountView | undefined {
     let view: AccountView | undefined;
     for (const { timeMs, record } of this.#accepted().toReversed()) {
@@ -117,7 +117,7 @@ export class ArchiveModel {
     return [...new Set(ids)].filter((id) => id.startsWith(prefix) && id > afterId).toSorted();
   }
 
-  /** Newest first: by time, then shard, then place in the shard's log. */
+  /** Newest first: by time, then shard, then position in the shard's log. */
   #accepted(): readonly ArchivedRecord[] {
     this.#sorted ??= this.#records
       .filter(({ record }) => record.outcome.ok)
@@ -141,7 +141,7 @@ function begins({ record }: ArchivedRecord): boolean {
   return ["transfer", "compound_transfer", "revert_transfer"].includes(record.command.op);
 }
 
-function isOfHome({ command, outcome }: LogRecord): boolean {
+function isHomeRecord({ command, outcome }: LogRecord): boolean {
   return command.op === "transfer" || "transfer" in outcome;
 }
 
@@ -174,7 +174,7 @@ function viewIn({
   };
 }
 
-/** In the order in which the record did them. */
+/** The balance changes of a record, in order. */
 function changesIn({ command, outcome }: LogRecord): readonly Change[] {
   if (!outcome.ok) return [];
   if (command.op === "credit") {

@@ -1,4 +1,4 @@
-/** What the archive's property test does: shards log something, the archive takes it, writes it out, is opened again. */
+/** Steps of the archive's property test: shards log records; the archive stores, flushes and reopens. */
 import fc from "fast-check";
 import type { Credit, LogRecord } from "../../src/actors/records/command.ts";
 import type { Posting as CompoundPosting } from "../../src/actors/records/compound-command.ts";
@@ -14,7 +14,7 @@ const legs = fc.record({
   debit: account,
   credit: account,
   amount: fc.integer({ min: 1, max: 1_000 }),
-  /** Where its accounts are, counted from the shard that decides. */
+  /** Shards of its accounts, relative to the deciding shard. */
   debitAt: fc.nat(SHARDS - 1),
   creditAt: fc.nat(SHARDS - 1),
 });
@@ -28,13 +28,13 @@ const item = fc.record({
   debit: account,
   credit: account,
   amount: fc.integer({ min: 1, max: 1_000 }),
-  /** Which of the other shards a transfer goes to. */
+  /** The other shard that a transfer goes to. */
   to: fc.nat(SHARDS - 2),
   more: fc.array(legs, { maxLength: 3 }),
   creditAt: fc.nat(SHARDS - 1),
   pending: fc.boolean(),
   fails: fc.nat(4).map((n) => n === 0),
-  /** Which of the open, or the posted, transfers is meant. */
+  /** Selects one of the pending, or posted, transfers. */
   which: fc.nat(9),
 });
 export const step = fc.oneof(
@@ -45,7 +45,7 @@ export const step = fc.oneof(
       shard: fc.nat(SHARDS - 1),
       waitMs: fc.nat(3),
       restart: fc.boolean(),
-      /** Comes to the archive with the shard's next batch: shards are fed each for itself, so a credit may come first. */
+      /** Archived with the shard's next batch. Shards are fed independently, so a credit may be archived first. */
       held: fc.boolean(),
       items: fc.array(item, { minLength: 1, maxLength: 8, size: "max" }),
     }),
@@ -62,19 +62,19 @@ export const step = fc.oneof(
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
-/** An account that is not a system account belongs to one shard, as all of its owner do. */
+/** Ordinary accounts belong to the shard of their owner. */
 export function ownedBy(id: string, shard: number): string {
   if (id.startsWith("@")) return id;
   const [owner, ...rest] = id.split("/");
   return [`${owner}-${shard}`, ...rest].join("/");
 }
 
-/** An account of a shard: system accounts are everywhere, and money does not cross to them. */
+/** An account of a shard. System accounts are on every shard and need no cross-shard transfer. */
 function personOf(id: string, shard: number): string {
   return ownedBy(id.startsWith("@") ? "alice" : id, shard);
 }
 
-/** Messages under way, by the shard that they go to. */
+/** Messages in flight, by receiving shard. */
 type UnderWay = readonly Credit[][];
 
 export type World = Readonly<{ underWay: UnderWay; compound: CompoundWriter }>;
@@ -117,12 +117,12 @@ function plainRecordOf(log: LogWriter, posting: Posting): LogRecord {
   return posting.debit === posting.credit ? log.refused(posting) : log.transfer(posting);
 }
 
-/** No shard is told by it. */
+/** Sends no message to other shards. */
 function isOfSlices({ debit, credit }: CompoundPosting): boolean {
   return debit.startsWith("@") && credit.startsWith("@");
 }
 
-/** The first posting has its home on this shard, the others are between any. */
+/** The first posting is on this shard, the others are between any shards. */
 function postingsOf(
   { debit, credit, amount, creditAt, more }: Item,
   shard: number,

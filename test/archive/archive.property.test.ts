@@ -29,10 +29,10 @@ const STATUSES: readonly (TransferStatus | undefined)[] = [
   "voided",
   "expired",
 ];
-/** Log time begins at 1,000, and goes on by three at most. */
+/** Log time starts at 1,000 and advances by at most 3 per step. */
 const TIMES = [999, 1_000, 1_003, 1_008, 9_999];
 
-/** Almost everything collides: one bit of the text is left, and the shard of a system account's slices. */
+/** A weak hash: keeps only one bit of the text, and the shard of system accounts, so that nearly all keys collide. */
 class WeakHash implements KeyHash {
   high = 0;
   low = 0;
@@ -135,7 +135,7 @@ function compareAll(archive: Archive, model: ArchiveModel, sums: boolean): void 
   expect(answers.transfer({ partner: "acme", id: "tr_0000001zzz" })).toBeUndefined();
 }
 
-describe("the archive, beside a plain model", () => {
+describe("the archive, compared with a simple model", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "daybook-archive-"));
@@ -196,7 +196,7 @@ describe("the archive, beside a plain model", () => {
           break;
       }
     }
-    // What is under way arrives: only then is it certain which record of several shards comes first.
+    // Deliver all messages in flight: only then is the order of records across shards final.
     while (logs.some(({ shard }) => world.compound.waits(shard))) {
       for (const log of logs) {
         const { shard } = log;
@@ -214,7 +214,7 @@ describe("the archive, beside a plain model", () => {
     archive.close();
   }
 
-  it("answers every query alike, whatever was written out, merged, repeated or reopened between", () => {
+  it("answers every query like the model, whatever was flushed, merged, repeated or reopened in between", () => {
     let runs = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
@@ -225,7 +225,7 @@ describe("the archive, beside a plain model", () => {
     expect(runs).toBeGreaterThanOrEqual(40);
   });
 
-  it("never shows an entry of another account, even where nearly all hashes collide", () => {
+  it("never shows an entry of another account, even if nearly all hashes collide", () => {
     let runs = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {

@@ -67,8 +67,8 @@ function codeOf(work: () => unknown): ArchiveErrorCode | undefined {
   return undefined;
 }
 
-describe("what the archive takes in", () => {
-  it("passes over what it holds already", () => {
+describe("appending to the archive", () => {
+  it("skips batches that it holds already", () => {
     const archive = openArchive();
     const log = new LogWriter(0);
     const [first, second, third] = [issued(log, 2), issued(log, 2), issued(log, 2)];
@@ -79,7 +79,7 @@ describe("what the archive takes in", () => {
     expect(archive.answers.sum({ ...ACME, account: "alice", seq: 100 })).toEqual({ sum: 9, count: 6 });
   });
 
-  it("refuses a gap, and stores nothing of what came with it", () => {
+  it("refuses batches with a gap and stores none of them", () => {
     const archive = openArchive();
     const log = new LogWriter(0);
     const [first, second, third, fourth] = [issued(log, 1), issued(log, 1), issued(log, 1), issued(log, 1)];
@@ -94,13 +94,13 @@ describe("what the archive takes in", () => {
     expect(codeOf(() => archive.append(0, [issued(log, 1).batch]))).toBe("archive_gap");
   });
 
-  it("refuses a log that holds another batch under the same id", () => {
+  it("refuses a log with a different batch under the same id", () => {
     const archive = openArchive();
     store(archive, issued(new LogWriter(0), 1));
     expect(codeOf(() => archive.append(0, [issued(new LogWriter(0), 2).batch]))).toBe("archive_diverged");
   });
 
-  it("goes on under the next epoch", () => {
+  it("continues under the next epoch", () => {
     const archive = openArchive();
     const log = new LogWriter(0);
     store(archive, issued(log, 1));
@@ -121,7 +121,7 @@ describe("what the archive takes in", () => {
 });
 
 describe("a transfer across shards", () => {
-  it("is one transfer in two records, whichever of them comes first", () => {
+  it("is one transfer with two records, in whatever order they arrive", () => {
     for (const order of ["debit first", "credit first"]) {
       const archive = openArchive();
       const [home, away] = [new LogWriter(0, 1_000), new LogWriter(1, 2_000)];
@@ -164,7 +164,7 @@ describe("a transfer across shards", () => {
     }
   });
 
-  it("has no second half while its credit is on one shard with its debit, or not there yet", () => {
+  it("has no part if debit and credit are on one shard, or while the credit has not arrived", () => {
     const archive = openArchive();
     const log = new LogWriter(0);
     const { record, credit } = log.sent({ ...ACME, debit: "alice", credit: "bob", amount: 7 }, 1);
@@ -202,7 +202,7 @@ describe("lists", () => {
     expect(history).toEqual(all);
   });
 
-  it("refuse a cursor that nobody gave out", () => {
+  it("refuse an invalid cursor", () => {
     const archive = openArchive();
     store(archive, issued(new LogWriter(0), 1));
     for (const cursor of ["", "x", "1_2_3", "1_2_3_4_5_6", "1_2_3_4_!", "1-2-3-4-5"]) {
@@ -211,13 +211,13 @@ describe("lists", () => {
     }
   });
 
-  it("sum a hot account exactly, page by page and beyond what a number can count on the way", () => {
+  it("sum a hot account exactly, even if intermediate sums exceed 2^53", () => {
     const archive = openArchive({ tailEntries: 1 << 14 });
     const log = new LogWriter(0);
     const huge = Number.MAX_SAFE_INTEGER;
     let count = 0;
     for (let i = 0; i < 12; i++) {
-      // Up and down by the largest amount: every balance is safe, the sums of either side are not.
+      // Alternates by the largest amount: every balance is a safe integer, the sums of debits and credits are not.
       const records = Array.from({ length: 1_000 }, (_, at) =>
         log.transfer(
           at % 2 === 0
@@ -249,7 +249,7 @@ function written(): void {
   close(archive);
 }
 
-/** Flips one bit of the account index, and returns its path. */
+/** Flips one bit of an account run. @returns the run's path. */
 function damage(at: number): string {
   const files = readdirSync(join(folder, "index")).toSorted();
   const path = join(folder, "index", files[0] as string);
@@ -260,7 +260,7 @@ function damage(at: number): string {
 }
 
 describe("a damaged archive", () => {
-  it("says so when a page of a run has changed", () => {
+  it("reports a changed page of a run", () => {
     written();
     damage(1_000);
     const archive = openArchive();
@@ -268,7 +268,7 @@ describe("a damaged archive", () => {
     expect([codeOf(ask("alice")), codeOf(ask("@issuance"))]).toContain("index_damaged");
   });
 
-  it.each(["directory has changed", "file is gone"])("builds the index anew when a run's %s", (what) => {
+  it.each(["directory has changed", "file is gone"])("rebuilds the index when a run's %s", (what) => {
     written();
     const path = damage(-3);
     if (what === "file is gone") unlinkSync(path);
@@ -278,7 +278,7 @@ describe("a damaged archive", () => {
     expect(archive.answers.sum({ ...ACME, account: "alice", seq: 9_999 }).count).toBe(3_010);
   });
 
-  it("builds the index anew when its folder was removed", () => {
+  it("rebuilds the index when its folder was removed", () => {
     written();
     rmSync(join(folder, "index"), { recursive: true });
     const archive = openArchive();
@@ -287,14 +287,14 @@ describe("a damaged archive", () => {
     expect(archive.answers.entries({ ...ACME, account: "alice", limit: 2 }).data).toHaveLength(2);
   });
 
-  it("builds the index anew when another version wrote it, and only then", () => {
+  it("rebuilds the index when another version wrote it, and only then", () => {
     written();
     const path = join(folder, "archive.sqlite");
     const runs = () => readdirSync(join(folder, "index")).toSorted();
     const before = runs();
     close(openArchive());
     expect(runs()).toEqual(before);
-    // Before its format was written down a slot was the record's index, doubled.
+    // In the format without a stored number, a slot was twice the record's index.
     for (const change of ["DELETE FROM settings WHERE name = 'index_format'", OTHER_FORMAT]) {
       const database = new DatabaseSync(path);
       database.exec(change);
@@ -312,7 +312,7 @@ describe("a damaged archive", () => {
     }
   });
 
-  it("says so when a batch has changed, in its body or in its place", () => {
+  it("reports a batch whose body or numbers have changed", () => {
     for (const change of ["body = zeroblob(length(body))", "time_ms = time_ms + 1", "count = count - 1"]) {
       written();
       const database = new DatabaseSync(join(folder, "archive.sqlite"));
@@ -332,7 +332,7 @@ describe("a damaged archive", () => {
     }
   });
 
-  it("sweeps away what a crash left half written", () => {
+  it("deletes the unfinished files of a crash", () => {
     written();
     const file = openSync(join(folder, "index", "99.run"), "w");
     writeSync(file, "half a run");

@@ -1,4 +1,4 @@
-/** Names that are taken once and for ever (src/actors/ledger/limits/claims.ts), asked of the archive. */
+/** Queries for permanently claimed names (src/actors/ledger/limits/claims.ts). */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const SALES = 5;
 
-/** A log with reverts, and with sales that have references, one record to a batch. */
+/** A log with reverts and with sales that have references, one record per batch. */
 async function logged(): Promise<
   Readonly<{ batches: readonly Batch[]; taken: ReadonlyMap<string, string> }>
 > {
@@ -44,7 +44,7 @@ async function logged(): Promise<
     const made = await gateway.submit(transfer("a", "@sink", 1));
     const { id } = (made as { outcome: { id: string } }).outcome;
     await gateway.revert({ partner: "acme", key: null, fingerprint: 0, id });
-    // What is refused takes nothing.
+    // A rejected command claims nothing.
     await gateway.revert({ partner: "acme", key: null, fingerprint: 0, id });
   }
   const batches: Batch[] = [];
@@ -78,7 +78,7 @@ test.each<[string, ArchiveOptions]>([
   reopened.close();
 });
 
-test("the place that the archive names is that of its index: what it has stored and not indexed is not answered for", async () => {
+test("claims are answered up to the indexed position, not up to the stored one", async () => {
   const { batches, taken } = await logged();
   const names = [...taken.keys()];
   const archive = new Archive(folder);

@@ -1,4 +1,4 @@
-/** Where the legs of test transfers lie, and what they do to balances. */
+/** The shards of test transfers' legs, and their effect on balances. */
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type { Hold, Leg, Move } from "../../src/actors/records/compound-command.ts";
@@ -6,7 +6,7 @@ import type { LogWriter } from "./ledger-writer.ts";
 
 export const ASSET = "USD/2";
 
-/** What is held on a balance, and the first posting that concerns it. */
+/** The amount held on a balance, and its first posting. */
 type Dip = Hold & Readonly<{ posting: number }>;
 
 /** An account's shard is the number behind the dash of its owner, as in `alice-1/points`. */
@@ -14,12 +14,12 @@ function shardOfAccount(id: string): number {
   return Number(/-(\d+)/.exec(id)?.[1] ?? 0);
 }
 
-/** A leg on a system account is where the posting's other account is. */
+/** A leg on a system account is on the shard of the posting's other account. */
 export function shardOfLeg({ account, counterparty }: Leg): number {
   return shardOfAccount(isSystemAccount(account) ? counterparty : account);
 }
 
-/** By balance, the deepest dip of any prefix of the legs, with the first posting that concerns the balance. */
+/** By balance: the lowest sum of any prefix of the legs, and the first posting of the balance. */
 export function dipsOf(legs: readonly Leg[]): readonly Dip[] {
   const balances = new Map<string, Leg[]>();
   for (const leg of legs) {
@@ -35,7 +35,7 @@ export function dipsOf(legs: readonly Leg[]): readonly Dip[] {
   });
 }
 
-/** Gives back holds and moves legs; a balance that has no leg moves by 0. */
+/** Releases holds and applies legs. A balance without a leg changes by 0. */
 export function moveLegs(
   log: LogWriter,
   partner: string,

@@ -1,4 +1,4 @@
-/** Three shards that make compound transfers, and the archive of all they log. */
+/** Three shards that make compound transfers, and an archive of their logs. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ export class CompoundWorld {
     return this.#logs[shard] as LogWriter;
   }
 
-  /** One batch of these records; log time goes on by a millisecond after it. */
+  /** Archives these records as one batch, then advances log time by 1 ms. */
   write(shard: number, ...records: readonly (LogRecord | undefined)[]): void {
     const written = records.filter((record) => record !== undefined);
     if (written.length > 0) this.archive.append(shard, [this.log(shard).batch(written).batch]);
@@ -41,13 +41,13 @@ export class CompoundWorld {
     while (this.archive.indexSome(100));
   }
 
-  /** One record of what this shard was told. */
+  /** Logs the next job of a shard. */
   arrive(shard: number): void {
     this.log(shard).reach(this.compound.waitingSince(shard));
     this.write(shard, this.compound.next(shard));
   }
 
-  /** Everything that is under way. */
+  /** Logs all jobs in flight. */
   settle(): void {
     for (;;) {
       const waiting = this.#logs.find(({ shard }) => this.compound.waits(shard));
@@ -56,19 +56,19 @@ export class CompoundWorld {
     }
   }
 
-  /** Begins a transfer of `[debit, credit, amount]` at its home. */
+  /** Starts a transfer of `[debit, credit, amount]` on its home shard. */
   transfer(postings: readonly (readonly [string, string, number])[], options: CompoundOptions = {}): void {
     const all = postings.map(([debit, credit, amount]): Posting => ({ debit, credit, amount }));
     const home = Number(/-(\d)/.exec(all[0]?.debit ?? "")?.[1] ?? 0);
     this.write(home, this.compound.transfer("acme", all, options));
   }
 
-  /** The pending transfer that was made last. */
+  /** The newest pending transfer. */
   get opened(): Open {
     return this.compound.open.at(-1) as Open;
   }
 
-  /** State and posted amount of each transfer in the list of an account. */
+  /** Status and posted amount of each transfer in an account's list. */
   listed(account: string): readonly string[] {
     const { data } = this.archive.answers.transfers({ ...ALL, account });
     return data.map(({ status, postedAmount }) => `${status} ${postedAmount}`);

@@ -1,7 +1,7 @@
 /**
- * Writes the records of compound transfers as shards would, across any number of logs: what is reserved, what is held, and
- * what other shards are told follows in jobs, each for the log of one shard. Decides nothing: all is accepted, but for an
- * attempt that is made to fail.
+ * Writes the records of compound transfers as shards would, across any number of logs. Reservations, holds and
+ * messages to other shards follow as jobs, each for the log of one shard. Everything is accepted, except attempts
+ * that are made to fail.
  */
 
 import { legsOf } from "../../src/actors/ledger/transfers/legs.ts";
@@ -21,14 +21,14 @@ import type {
 import { ASSET, dipsOf, holdDips, moveLegs, shardOfLeg } from "./compound-legs.ts";
 import type { LogWriter } from "./ledger-writer.ts";
 
-/** A record that a shard is to log, not before `timeMs`. */
+/** A record to be logged by a shard, at `timeMs` or later. */
 type Job = Readonly<{ timeMs: number; write: () => LogRecord }>;
 
 export type CompoundOptions = Readonly<{
   pending?: boolean;
-  /** Something is against it once all others have reserved. */
+  /** Whether the attempt fails after all other shards have reserved. */
   fails?: boolean;
-  /** The transfer that it takes back. */
+  /** The transfer that it reverts. */
   reverts?: string;
 }>;
 
@@ -44,11 +44,11 @@ export type Open = {
 
 export class CompoundWriter {
   readonly open: Open[] = [];
-  /** Posted in full and not taken back yet. */
+  /** Posted in full and not reverted yet. */
   readonly posted: { partner: string; view: TransferView }[] = [];
   readonly #logs: readonly LogWriter[];
   readonly #jobs: Job[][];
-  /** By shard and transfer. */
+  /** Reservations by shard and transfer. */
   readonly #reservations = new Map<string, readonly Hold[]>();
 
   constructor(logs: readonly LogWriter[]) {
@@ -60,17 +60,17 @@ export class CompoundWriter {
     return (this.#jobs[shard] ?? []).length > 0;
   }
 
-  /** The record of what the shard was told first; `undefined` when that is nothing. */
+  /** Removes and returns the first job of a shard; `undefined` if there is none. */
   next(shard: number): LogRecord | undefined {
     return this.#jobs[shard]?.shift()?.write();
   }
 
-  /** The latest time of what waits for a shard. */
+  /** The latest time of the jobs of a shard. */
   waitingSince(shard: number): number {
     return Math.max(0, ...(this.#jobs[shard] ?? []).map(({ timeMs }) => timeMs));
   }
 
-  /** Begins a transfer; its home is the shard of its first posting. `undefined` while others reserve first. */
+  /** Starts a transfer on the home shard of its first posting. `undefined` if other shards must reserve first. */
   transfer(
     partner: string,
     postings: readonly Posting[],
@@ -103,7 +103,7 @@ export class CompoundWriter {
     return undefined;
   }
 
-  /** Has a transfer taken back, at the home of the way back. */
+  /** Reverts a transfer, on the home shard of the revert. */
   revert(from: number, partner: string, postings: readonly Posting[], id: string): void {
     const [first] = legsOf(partner, postings);
     if (first === undefined) return;
@@ -113,7 +113,7 @@ export class CompoundWriter {
     });
   }
 
-  /** Posts a pending transfer: of one with a single posting perhaps only a part. */
+  /** Captures a pending transfer; one with a single posting perhaps only in part. */
   post(open: Open, amount: number | null, final: boolean): LogRecord {
     const { partner, home, view } = open;
     const [single] = view.postings.length === 1 ? view.postings : [];
@@ -144,7 +144,7 @@ export class CompoundWriter {
     );
   }
 
-  /** Gives back what is left of a pending transfer. */
+  /** Voids the rest of a pending transfer. */
   end(open: Open, op: "void_transfer" | "expire_transfer"): LogRecord {
     const { partner, home, holds, part } = open;
     open.view = { ...open.view, status: op === "void_transfer" ? "voided" : "expired" };
@@ -156,7 +156,7 @@ export class CompoundWriter {
     const { id } = open.view;
     const asked = op === "void_transfer" ? { op, id, settled: null } : { op, id };
     const record = this.#record(open, asked, moves, sent, part);
-    // Older versions have written the whole transfer: half of these do.
+    // Older versions wrote the full transfer: half of these records do, too.
     return op === "void_transfer" || part > 0 ? record : withoutNotes(record);
   }
 
@@ -329,7 +329,7 @@ export class CompoundWriter {
   }
 }
 
-/** As a record of expiry leaves them out. */
+/** Removes the fields that an expiry record omits. */
 function withoutNotes({ command, outcome }: LogRecord): LogRecord {
   const changed = outcome as TransferChanged;
   const { memo: _memo, metadata: _metadata, ...transfer } = changed.transfer;

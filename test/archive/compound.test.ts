@@ -9,7 +9,7 @@ beforeEach(() => {
 afterEach(() => world.remove());
 
 describe("a pending transfer on one shard", () => {
-  it("is in the lists of both its accounts from the first", () => {
+  it("is in the lists of both its accounts from its creation", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
     expect([world.listed("alice-0"), world.listed("bob-0")]).toEqual([["pending 0"], ["pending 0"]]);
     world.write(0, world.compound.post(world.opened, 4, false));
@@ -23,7 +23,7 @@ describe("a pending transfer on one shard", () => {
     ]);
   });
 
-  it("shows how it stands now to its partner, and to nobody else", () => {
+  it("shows its current state to its partner only", () => {
     for (const [end, status] of [
       ["void_transfer", "voided"],
       ["expire_transfer", "expired"],
@@ -44,7 +44,7 @@ describe("a pending transfer on one shard", () => {
     expect(world.listed("alice-0")).toEqual(["expired 3", "voided 3"]);
   });
 
-  it("keeps its memo when it expires, whose record leaves it out", () => {
+  it("keeps its memo when it expires, although the expiry record omits it", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
     const { id } = world.opened.view;
     const record = world.compound.end(world.opened, "expire_transfer");
@@ -54,7 +54,7 @@ describe("a pending transfer on one shard", () => {
     expect(world.archive.answers.transfers(ALL).data).toMatchObject([{ id, status: "expired", memo: "m" }]);
   });
 
-  it("counts in no sum and is no entry while nothing is posted", () => {
+  it("has no entry and counts in no sum until it is posted", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
     const sum = (seq: number) => world.archive.answers.sum({ ...ACME, account: "alice-0", seq });
     expect([sum(9), world.entries("alice-0")]).toEqual([{ sum: 0, count: 0 }, []]);
@@ -66,7 +66,7 @@ describe("a pending transfer on one shard", () => {
     ]);
   });
 
-  it("is in the lists of accounts of which nothing is held", () => {
+  it("is also in the lists of accounts without a hold", () => {
     world.transfer(
       [
         ["alice-0", "bob-0", 10],
@@ -89,7 +89,7 @@ describe("a pending transfer on one shard", () => {
 });
 
 describe("a transfer with several postings", () => {
-  it("has an entry for each leg of an account, in their order, and is one line of its list", () => {
+  it("has one entry per posting of an account, in order, and is one item of its list", () => {
     world.transfer([
       ["alice-0", "bob-0", 10],
       ["bob-0", "carol-0", 8],
@@ -125,7 +125,7 @@ describe("a transfer with several postings", () => {
     expect(world.listed("bob-0")).toEqual(["posted 1", "posted 2080"]);
   });
 
-  it("is in the list of a system account once, though that has a slice on every shard", () => {
+  it("is once in the list of a system account, although that has a slice on every shard", () => {
     world.transfer([
       ["@issuance", "alice-0", 1],
       ["@issuance", "bob-1", 2],
@@ -143,7 +143,7 @@ describe("a transfer with several postings", () => {
     expect(world.listed("@bank")).toEqual(["posted 8"]);
   });
 
-  it("goes by what a system account has held first, if anything is", () => {
+  it("is listed for a system account at its first hold, if there is one", () => {
     world.transfer(
       [
         ["alice-0", "@bank", 5],
@@ -165,7 +165,7 @@ describe("a transfer with parts on other shards", () => {
     ["bob-1", "carol-2", 20],
   ] as const;
 
-  it("is in the lists of all its accounts as soon as it is a transfer", () => {
+  it("is in the lists of all its accounts as soon as it is created", () => {
     world.transfer(ACROSS, { pending: true });
     world.arrive(1);
     expect([world.listed("alice-0"), world.listed("bob-1"), world.listed("carol-2")]).toEqual([[], [], []]);
@@ -193,7 +193,7 @@ describe("a transfer with parts on other shards", () => {
     ]);
   });
 
-  it("leaves no trace in lists and entries when it was only attempted", () => {
+  it("a failed attempt leaves no trace in lists and entries", () => {
     for (const pending of [true, false]) {
       world.transfer(ACROSS, { pending, fails: true });
       world.settle();
@@ -202,7 +202,7 @@ describe("a transfer with parts on other shards", () => {
     expect([world.archive.answers.transfers(ALL).data, world.entries("bob-1")]).toEqual([[], []]);
   });
 
-  it("shows what is to move elsewhere from the moment that this is decided", () => {
+  it("shows moves on other shards as soon as they are decided", () => {
     world.transfer(ACROSS);
     world.arrive(1);
     world.arrive(0);
@@ -211,7 +211,7 @@ describe("a transfer with parts on other shards", () => {
     expect([world.listed("bob-1"), world.listed("carol-2")]).toEqual([["posted 30"], ["posted 30"]]);
   });
 
-  it("tells its parts apart by sender, receiver and number, be they credits, portions or the end of a hold", () => {
+  it("identifies its parts by sender, receiver and message number, whether credit, portion or release of a hold", () => {
     world.transfer([
       ["alice-0", "bob-1", 1],
       ["alice-0", "carol-2", 2],
@@ -235,7 +235,7 @@ describe("a transfer with parts on other shards", () => {
     expect(world.listed("bob-1")).toEqual(["voided 0", "posted 3"]);
   });
 
-  it("is shown once to an account that gets it in many posts", () => {
+  it("is listed once for an account that receives it in several captures", () => {
     world.transfer([["alice-0", "bob-1", 10]], { pending: true });
     for (let i = 0; i < 5; i++) {
       world.write(0, world.compound.post(world.opened, 1, false));
@@ -245,7 +245,7 @@ describe("a transfer with parts on other shards", () => {
     expect(world.entries("bob-1").map(([seq]) => seq)).toEqual([5, 4, 3, 2, 1]);
   });
 
-  it("stands as its home has left it, though another shard learns late of what came before", () => {
+  it("has the state of its home shard, even if another shard applies older parts late", () => {
     world.transfer([["alice-0", "bob-1", 10]], { pending: true });
     const open = world.opened;
     world.write(0, world.compound.post(open, 3, false));
@@ -255,7 +255,7 @@ describe("a transfer with parts on other shards", () => {
     expect([world.listed("alice-0"), world.listed("bob-1")]).toEqual([["voided 3"], ["voided 3"]]);
   });
 
-  it("is another one when it is taken back", () => {
+  it("a revert is another transfer", () => {
     world.transfer([["alice-0", "bob-1", 10]]);
     world.settle();
     const original = world.archive.answers.transfers(ALL).data[0];
@@ -287,7 +287,7 @@ function more(): void {
 
 describe("pages of transfers", () => {
   it.each([undefined, "alice-0", "bob-1"])(
-    "stay what they were while more is appended, of account %s",
+    "do not change while more is appended, of account %s",
     (account) => {
       for (let i = 0; i < 5; i++) more();
       const query = { ...ACME, account };
@@ -305,7 +305,7 @@ describe("pages of transfers", () => {
     },
   );
 
-  it("end short where few have the status that is asked for, and lead on", () => {
+  it("end early if few transfers have the requested status, and lead on", () => {
     world.transfer([["alice-0", "bob-0", 10]], { pending: true });
     const { id } = world.opened.view;
     const plain = { ...ACME, debit: "alice-0", credit: "bob-0", amount: 1 };

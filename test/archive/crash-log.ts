@@ -1,6 +1,6 @@
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
 
-/** The same log in every process: batch after batch of transfers, and an account with each. */
+/** A deterministic log, the same in every process: each batch has transfers and a new account. */
 export function crashLog(): () => WrittenBatch {
   const log = new LogWriter(0);
   let made = 0;

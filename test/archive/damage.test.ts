@@ -1,4 +1,4 @@
-/** Every way in which a stored batch can be damaged: found and named, read around, and put in order again. */
+/** All kinds of damage to stored batches: they are detected and named, read around, and restored from copies. */
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Two shards in turn, each with two epochs of three batches: row n is of shard (n − 1) mod 2. */
+/** Two shards alternate, each with two epochs of three batches: row n belongs to shard (n − 1) mod 2. */
 function makeLog(): WrittenBatch[] {
   const logs = [new LogWriter(0), new LogWriter(1)] as const;
   return Array.from({ length: BATCHES }, (_, i) => {
@@ -63,7 +63,7 @@ function sql(text: string): void {
   database.close();
 }
 
-/** Writes a row's checksum anew, as if it had been stored like this. */
+/** Recomputes a row's checksum, as if the row had been stored like this. */
 function sign(id: number): void {
   const database = new DatabaseSync(path());
   const row = batchRowOf(database.prepare("SELECT * FROM batches WHERE id = ?").get(id) ?? {});
@@ -80,12 +80,12 @@ function overwrite(find: string, bytes: Uint8Array, offset = 0): void {
   closeSync(file);
 }
 
-/** The page of the table in which row 5 begins, and row 6 with it. */
+/** The table page in which rows 5 and 6 begin. */
 function damagePage(): void {
   const at = readFileSync(path()).indexOf(`${MARK}5-`);
   const page = Math.floor(at / 16_384) + 1;
   const file = openSync(path(), "r+");
-  // The head of a page of the table: neither a leaf nor anything else that SQLite knows.
+  // An invalid page type in the page header.
   writeSync(file, Buffer.alloc(64, 0xff), 0, 64, (page - 1) * 16_384);
   closeSync(file);
 }
@@ -159,25 +159,25 @@ const TABLE: readonly Row[] = [
 ];
 
 function checkAll(archive: Archive): readonly string[] {
-  const passes = archive.verifier.figures.passes;
-  while (archive.verifier.figures.passes === passes) archive.verifier.scrubSome(10_000);
+  const passes = archive.verifier.stats.passes;
+  while (archive.verifier.stats.passes === passes) archive.verifier.scrubSome(10_000);
   return archive.damages.map(placeText);
 }
 
 describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
   const numbers = () => places.map((place) => written.findIndex((each) => placeOf(each) === place));
 
-  it("is found by a scrub, and named", () => {
+  it("is found and named by a scrub", () => {
     expect(checkAll(openArchive())).toEqual([]);
     close();
     damage();
     expect(checkAll(openArchive())).toEqual(places);
     close();
-    // It is known without another scrub.
+    // The damage is known without another scrub.
     expect(openArchive().damages.map(placeText)).toEqual(places);
   });
 
-  it("is refused by its position, and all other batches are read", () => {
+  it("is refused by id, while all other batches can be read", () => {
     damage();
     const archive = openArchive();
     checkAll(archive);
@@ -190,7 +190,7 @@ describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
       if (isDamaged(each)) expect(places.some((at) => each.damaged.includes(at))).toBe(true);
   });
 
-  it("is left out when the index is built anew: who needs it is refused, all others are answered", () => {
+  it("is skipped by a rebuild of the index; only queries that need it are refused", () => {
     damage();
     rmSync(join(folder, "index"), { recursive: true });
     const archive = openArchive();
@@ -203,7 +203,7 @@ describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
       expect([outcomeOf(entries), outcomeOf(sum)]).toEqual(
         needs ? ["archive_damaged", "archive_damaged"] : [BATCHES, BATCHES],
       );
-      // The newest page needs none of it.
+      // The newest page does not need the damaged batch.
       const newest = archive.answers.entries({ ...account, limit: 2, seq: BATCHES });
       expect(newest.data.map(({ seq }) => seq)).toEqual([BATCHES, BATCHES - 1]);
       expect(newest.closingBalance).toBe(7 * BATCHES);
@@ -214,7 +214,7 @@ describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
 describe.each(TABLE.filter(({ what }) => what !== "a page that is no page"))(
   "$what",
   ({ damage, places }) => {
-    it("is mended from the log, and the archive is what it was", () => {
+    it("is restored from the log, after which the archive is as before", () => {
       rmSync(join(folder, "index"), { recursive: true });
       damage();
       const archive = openArchive();
@@ -237,7 +237,7 @@ describe.each(TABLE.filter(({ what }) => what !== "a page that is no page"))(
       expect(places.length).toBeGreaterThan(0);
     });
 
-    it("is not mended by what is no part of the chain", () => {
+    it("is not replaced by a batch that the hash chain does not prove", () => {
       damage();
       const archive = openArchive();
       checkAll(archive);
@@ -252,7 +252,7 @@ describe.each(TABLE.filter(({ what }) => what !== "a page that is no page"))(
 );
 
 describe("trimming", () => {
-  it("stops before a batch that was not read back whole, and goes on once it is mended", () => {
+  it("stops before a damaged batch, and continues once it is restored", () => {
     const archive = openArchive();
     const trim = () => {
       expect(archive.sync()).toBe(true);
@@ -261,11 +261,11 @@ describe("trimming", () => {
     };
     sql("UPDATE batches SET body = x'' WHERE id = 3");
     expect(trim()).toEqual([undefined, undefined]);
-    const asked = archive.verifier.takeWanted(0);
+    const asked = archive.verifier.takeRefetches(0);
     expect(asked.map(placeText)).toEqual(["0:1-2"]);
     archive.append(0, [(written[2] as WrittenBatch).batch]);
-    archive.verifier.settle(asked);
-    // What was mended is synced and read back first.
+    archive.verifier.refetched(asked);
+    // The restored batch must be synced and read back first.
     expect(archive.verifier.verified.size).toBe(0);
     expect(trim()).toEqual([
       { epoch: 2, seq: 3 },
@@ -273,24 +273,27 @@ describe("trimming", () => {
     ]);
   });
 
-  it("goes on over what the log does not have any more", () => {
+  it("continues past damage that the log can no longer restore", () => {
     const archive = openArchive();
     sql("DELETE FROM batches WHERE id = 3");
     archive.sync();
     while (archive.verifier.verifySome(10_000));
-    archive.verifier.settle(archive.verifier.takeWanted(0));
+    archive.verifier.refetched(archive.verifier.takeRefetches(0));
     expect(archive.verifier.verified.get(0)?.id).toEqual({ epoch: 2, seq: 3 });
     expect(archive.damages.map(placeText)).toEqual(["0:1-2"]);
   });
 });
 
 describe("a damaged newest batch", () => {
-  it.each(["body = x''", "hash = zeroblob(32)"])("is no witness against the log (%s)", (change) => {
-    sql(`UPDATE batches SET ${change} WHERE id = 11`);
-    const archive = openArchive();
-    expect(archive.position(0)).toMatchObject({ id: { epoch: 2, seq: 3 }, unproven: true });
-    expect(archive.position(1)).not.toHaveProperty("unproven");
-  });
+  it.each(["body = x''", "hash = zeroblob(32)"])(
+    "is not used as a witness against the log (%s)",
+    (change) => {
+      sql(`UPDATE batches SET ${change} WHERE id = 11`);
+      const archive = openArchive();
+      expect(archive.position(0)).toMatchObject({ id: { epoch: 2, seq: 3 }, unproven: true });
+      expect(archive.position(1)).not.toHaveProperty("unproven");
+    },
+  );
 });
 
 function placeOf({ shard, batch }: Pick<WrittenBatch, "shard" | "batch">): string {

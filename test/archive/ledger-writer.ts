@@ -1,4 +1,4 @@
-/** Writes logs as shards would: balances, seqs and ids follow, and every batch has a hash. Knows no archive. */
+/** Writes logs as shards would, with consistent balances, seqs, ids and hashes. Independent of the archive. */
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
@@ -19,7 +19,7 @@ import { packRecords } from "../support/pack-records.ts";
 
 /** The slice of a system account that plain transfers move. */
 const PLAIN_SLICE = 3;
-/** Of the server that writes them. */
+/** Number of shards of the simulated server. */
 export const SHARDS = 5;
 
 export type Posting = Readonly<{ partner: string; debit: string; credit: string; amount: number }>;
@@ -33,7 +33,7 @@ export function transferOf(
   return {
     op: "transfer",
     partner,
-    // Of every length that has a head of its own.
+    // Lengths that cover every kind of string header.
     key: amount % 2 === 0 ? "k".repeat(amount % 300) : null,
     fingerprint: (amount * 5_000_000) % 0x1_0000_0000,
     debit,
@@ -49,7 +49,7 @@ export function transferOf(
 /** One balance of a shard, changed in place. */
 export type Balance = { posted: number; held: number; seq: number };
 
-/** One shard's log, from its first batch on. */
+/** The log of one shard. */
 export class LogWriter {
   readonly shard: number;
   #epoch = 1;
@@ -67,19 +67,19 @@ export class LogWriter {
     this.#timeMs = timeMs;
   }
 
-  /** The next batch comes under a later epoch, as after a restart. */
+  /** Starts the next epoch, as a restart does. */
   restart(): void {
     this.#epoch += 1;
     this.#seq = 0;
     this.#counter = 0;
   }
 
-  /** Lets log time go on. */
+  /** Advances log time. */
   wait(ms: number): void {
     this.#timeMs += ms;
   }
 
-  /** A message's time is a lower bound for the batch that receives it. */
+  /** Advances log time to that of a received message. */
   reach(timeMs: number): void {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
   }

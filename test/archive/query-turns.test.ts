@@ -1,10 +1,10 @@
-/** Queries that could be answered at once are run in turn, one of each partner. */
+/** Queries run round robin by partner and owner. */
 import { expect, test } from "vitest";
 import { QueryTurns } from "../../src/archive/queries/query-turns.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("the first is run at once, those that come with it one by one, partner by partner", async () => {
+test("the first query runs at once, further ones one by one, round robin by partner", async () => {
   const turns = new QueryTurns();
   const run: string[] = [];
   for (const name of ["a0", "a1", "a2", "b0", "c0", "b1"])
@@ -16,7 +16,7 @@ test("the first is run at once, those that come with it one by one, partner by p
   expect(run).toEqual(["a0", "a1", "b0", "c0", "a2", "d0", "b1"]);
 });
 
-test("of one partner the owners have their turns", async () => {
+test("owners of one partner take turns", async () => {
   const turns = new QueryTurns();
   const run: string[] = [];
   for (const name of ["a0", "a1", "a2", "a3", "b0", "c0", "b1"])
@@ -25,7 +25,7 @@ test("of one partner the owners have their turns", async () => {
   expect(run).toEqual(["a0", "a1", "b0", "c0", "a2", "b1", "a3"]);
 });
 
-test("what waits when it is closed is not run", async () => {
+test("closing drops waiting queries", async () => {
   const turns = new QueryTurns();
   const run: string[] = [];
   for (const name of ["a0", "a1"]) turns.run("a", "", () => void run.push(name));

@@ -42,7 +42,7 @@ describe("a mistake is answered by one line and exit code 2", () => {
     [["wal", "tail", "-n", "many"], "It is no number."],
     [["wal", "export"], "missing required argument 'file'"],
     [["wal", "verify", "extra"], "too many arguments"],
-    [["wal", "info", "--wal-url", "mysql://host"], "mysql: is no kind of log"],
+    [["wal", "info", "--wal-url", "mysql://host"], "mysql: is not a supported kind of log"],
     [["wal", "info", "--wal-url", "memory:"], "in memory"],
     [["doctor", "--wal-url", "redis://user:secret@host/3"], "only database 0"],
   ] as const)("daybook %j", async (args, says) => {

@@ -75,6 +75,6 @@ test("the disk of the archive is full: commands go on, reads of history wait, an
   await load.moreAcknowledged(60);
   await load.stop();
   expect(load.broken, "everybody got an answer").toBe(0);
-  expect(server.stdout).toMatch(/"reason":"the archive waits for room, .*disk is full"/);
+  expect(server.stdout).toMatch(/"reason":"the archive is suspended for lack of disk space, .*disk is full"/);
   await checkBooks(server.url, load);
 });

@@ -191,7 +191,7 @@ class SimStream implements LogStream {
     if (fault === "hang") return new Promise(() => {});
     return this.#request((reached) => {
       if (restarts !== undefined && restarts !== this.restarts)
-        throw this.#unavailable("the store has started again");
+        throw this.#unavailable("the store has restarted");
       this.#pending = id;
       if (fault === "fail_before" || fault === "late") throw this.#unavailable("the connection broke");
       if (fault === "refuse" || reached.isFull) throw new LogError("append_refused", `${this.name} is full`);

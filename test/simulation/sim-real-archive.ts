@@ -153,8 +153,8 @@ export class SimRealArchive extends SimArchive {
   /** Reads all batches once, like the archive's continuous scrub. @returns whether a batch is damaged */
   scrub(): boolean {
     const { verifier } = this.#archive;
-    const { passes } = verifier.figures;
-    while (verifier.figures.passes === passes && this.#lastBatch() > 0) verifier.scrubSome(SCRUB_BYTES);
+    const { passes } = verifier.stats;
+    while (verifier.stats.passes === passes && this.#lastBatch() > 0) verifier.scrubSome(SCRUB_BYTES);
     return this.#archive.damages.length > 0;
   }
 

@@ -1,4 +1,4 @@
-/** Each rule of the chain on its own: entries that are whole, and that every other rule would let pass. */
+/** Each rule of the chain by itself, with valid entries that break no other rule. */
 import { beforeEach, expect, test } from "vitest";
 import { Chain, type ChainStart } from "../../src/wal/chain.ts";
 import { encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "../../src/wal/frame.ts";
@@ -35,7 +35,7 @@ beforeEach(() => {
   chain.accept(first);
 });
 
-test("what follows is accepted: the next batch, the next claim, the first batch behind it", () => {
+test("accepts the next batch, the next claim, and the first batch after a claim", () => {
   const second = batch("1-2", witness(first));
   chain.accept(second);
   chain.accept(claim("2-0"));
@@ -69,7 +69,7 @@ test.each([
 });
 
 test.each<readonly [string, ChainStart, StoredEntry, RegExp | undefined]>([
-  ["the beginning: a batch is refused", "beginning", first, /begins with a batch/],
+  ["refuses a batch as the first entry of a log", "beginning", first, /begins with a batch/],
   ["the beginning: a claim of any epoch", "beginning", claim("42-0"), undefined],
   ["anywhere: any batch", "anywhere", batch("5-7", witness(first)), undefined],
   ["behind an id: its successor", { id: first.id }, batch("1-2", witness(first)), undefined],

@@ -1,4 +1,4 @@
-/** Damage and loss, which a journal must notice over every store, and never step over. */
+/** The contract for damage and loss: a journal over any store must detect them and never skip them. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encodeBatch, NO_BATCH } from "../../src/wal/frame.ts";
 import type { JournalOptions, StreamJournal } from "../../src/wal/journal.ts";
@@ -33,7 +33,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
       return journal;
     }
 
-    describe("is noticed", () => {
+    describe("is detected", () => {
       let journal: StreamJournal;
       let clean: StoredEntry[];
 
@@ -46,7 +46,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         clean = await readAll(store.open());
       });
 
-      /** Replays the changed log, which must stop after `good` batches. */
+      /** Replays the damaged log, which must stop after `good` batches. */
       async function expectStop(change: (entries: StoredEntry[]) => StoredEntry[], good: number, id: string) {
         await store.rewrite(() => change([...clean]));
         const seen: Batch[] = [];
@@ -100,7 +100,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         await expectStop((entries) => entries.toSpliced(index, 1), good, id);
       });
 
-      test("a batch from another history, whole and under the right id", async () => {
+      test("a valid batch of another history under the right id", async () => {
         const foreign = encodeBatch({
           id: { epoch: 1, seq: 2 },
           previousId: { epoch: 1, seq: 1 },
@@ -118,7 +118,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         expect(message).toContain("chain broken");
       });
 
-      test("an entry cut short, an empty one, and one that is no frame at all", async () => {
+      test("a truncated entry, an empty one, and one that is not a frame", async () => {
         for (const bytes of [
           at(2).bytes.slice(0, -1),
           at(2).bytes.slice(0, 60),
@@ -135,8 +135,8 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
       });
     });
 
-    describe("is noticed when it has lost data", () => {
-      test("a witness is missing: the tail is gone", async () => {
+    describe("has lost data", () => {
+      test("a missing witness: the tail is lost", async () => {
         const [, , last] = await write(open(), "a", "b", "c");
         if (last === undefined) throw new Error("nothing was written");
         await store.rewrite((entries) => entries.slice(0, -1));
@@ -145,7 +145,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         await expect(error).rejects.toThrow(/1-3/);
       });
 
-      test("a witness is there, but is another batch", async () => {
+      test("a witness with another hash", async () => {
         const [a, b] = await write(open(), "a", "b");
         if (a === undefined || b === undefined) throw new Error("nothing was written");
         await expect(open({ witnesses: [{ id: a.id, hash: b.hash }] }).claim()).rejects.toMatchObject({
@@ -153,7 +153,7 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         });
       });
 
-      test("every witness is there, or was trimmed away: all is well", async () => {
+      test("witnesses that are present or trimmed are no loss", async () => {
         const [a, b] = await write(open(), "a", "b", "c");
         if (a === undefined || b === undefined) throw new Error("nothing was written");
         await open({ ...as("two"), witnesses: [a, b] }).claim();
@@ -161,21 +161,21 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         await open({ ...as("three"), witnesses: [a] }).claim();
       });
 
-      test("the stream does not exist, but should", async () => {
+      test("a missing stream that should exist", async () => {
         const witness = { id: { epoch: 3, seq: 7 }, hash: new Uint8Array(32) };
         await expect(open({ witnesses: [witness] }).claim()).rejects.toThrow(/does not exist.*3-7/);
         await expect(open({ mayCreate: false }).claim()).rejects.toMatchObject({ code: "log_lost_data" });
         expect(await store.open().last()).toBeUndefined();
       });
 
-      test("the stream vanishes under its owner", async () => {
+      test("a stream that disappears while owned", async () => {
         const journal = open();
         await write(journal, "a");
         await store.rewrite(() => []);
         await expect(journal.append(1, 1, Buffer.from("b"))).rejects.toMatchObject({ code: "log_lost_data" });
       });
 
-      test("the tail goes under its owner, who asks before it answers a read", async () => {
+      test("a tail lost while owned is detected before a read is answered", async () => {
         const journal = open();
         await write(journal, "a", "b");
         await store.rewrite((entries) => entries.slice(0, -1));

@@ -1,4 +1,4 @@
-/** The worked example of docs/WAL_FORMAT.md is what the code writes and reads. */
+/** The worked example in docs/WAL_FORMAT.md is byte for byte what the code writes and reads. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Chain } from "../../src/wal/chain.ts";
@@ -15,7 +15,7 @@ function readExample(): StoredEntry[] {
   }));
 }
 
-test("the example is a valid log, and says what the page says of it", () => {
+test("the example is a valid log, and matches its description in the document", () => {
   const chain = new Chain("the example", "beginning");
   expect(readExample().map((entry) => chain.accept(entry))).toMatchObject([
     {

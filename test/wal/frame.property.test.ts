@@ -37,7 +37,7 @@ const plain = (frame: object): unknown =>
     JSON.stringify(frame, (_, value: unknown) => (value instanceof Uint8Array ? [...value] : value)),
   );
 
-/** Buffers turn themselves into something else before a replacer sees them. */
+/** A Buffer's toJSON runs before a JSON replacer sees it. */
 const view = (frame: object): object =>
   Object.fromEntries(
     Object.entries(frame).map(([name, value]) => [
@@ -56,7 +56,7 @@ function reasonOf(frame: Uint8Array, id: LogId): string {
   return "";
 }
 
-test("a batch comes back as it was framed", () => {
+test("a batch survives encoding and decoding", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       const frame = encodeBatch(batch);
@@ -65,7 +65,7 @@ test("a batch comes back as it was framed", () => {
   );
 });
 
-test("a claim comes back as it was framed", () => {
+test("a claim survives encoding and decoding", () => {
   fc.assert(
     fc.property(claims, (claim) => {
       expect(decodeFrame(encodeClaim(claim), claim.id)).toEqual({ kind: "claim", ...claim });
@@ -73,7 +73,7 @@ test("a claim comes back as it was framed", () => {
   );
 });
 
-test("one flipped bit anywhere is found", () => {
+test("a single flipped bit anywhere is detected", () => {
   fc.assert(
     fc.property(fc.oneof(batches, claims), fc.nat(), (record, at) => {
       const frame = "claimant" in record ? encodeClaim(record) : encodeBatch(record);
@@ -85,7 +85,7 @@ test("one flipped bit anywhere is found", () => {
   );
 });
 
-test("a frame cut anywhere, or with bytes behind it, is found", () => {
+test("a truncated frame, or one with trailing bytes, is detected", () => {
   fc.assert(
     fc.property(fc.oneof(batches, claims), fc.nat(), (record, at) => {
       const frame = "claimant" in record ? encodeClaim(record) : encodeBatch(record);
@@ -95,7 +95,7 @@ test("a frame cut anywhere, or with bytes behind it, is found", () => {
   );
 });
 
-test("bytes that are no frame are refused with a reason, never with another error", () => {
+test("random bytes are refused with a FrameError that gives a reason", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => {
       expect(reasonOf(noise, { epoch: 1, seq: 1 })).not.toBe("");
@@ -103,7 +103,7 @@ test("bytes that are no frame are refused with a reason, never with another erro
   );
 });
 
-test("each kind of damage has its own reason", () => {
+test("each kind of damage gets its own reason", () => {
   const id = { epoch: 1, seq: 1 };
   const record = {
     id,
@@ -130,7 +130,7 @@ test("each kind of damage has its own reason", () => {
   );
 });
 
-test("the hash is over the whole frame, so that every bit of it counts for the chain", () => {
+test("the hash covers every bit of the frame", () => {
   const frame = encodeBatch({
     id: { epoch: 1, seq: 1 },
     previousId: { epoch: 0, seq: 0 },

@@ -1,4 +1,4 @@
-/** The protocol of claims, chain and replay, which must be the same over every store. */
+/** The contract of claims, hash chain and replay, which must hold over every store. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type JournalOptions, StreamJournal } from "../../src/wal/journal.ts";
 import { inspectTail, mayCreateStreams } from "../../src/wal/tail.ts";
@@ -17,7 +17,7 @@ export async function replayAll(journal: StreamJournal): Promise<Batch[]> {
   return batches;
 }
 
-/** Claims, replays and appends as many batches as there are bodies. */
+/** Claims, replays, and appends one batch per body. */
 export async function write(journal: StreamJournal, ...bodies: readonly string[]): Promise<Batch[]> {
   await journal.claim();
   await journal.replay(() => undefined);
@@ -49,7 +49,7 @@ export const as = (instance: string, shards = 2) => ({
 
 const text = (batches: readonly Batch[]): string[] => batches.map(({ body }) => Buffer.from(body).toString());
 
-/** The stream, with a pause between looking at the log and appending to it. */
+/** A stream with a pause between a claim's inspection and its append. */
 function holdAppend(stream: LogStream): { stream: LogStream; reached: Promise<void>; release: () => void } {
   const reached = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -104,7 +104,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       expect(second.epoch).toBe(2);
     });
 
-    test("begins above the epoch floor of a resharded log", async () => {
+    test("claims above the epoch floor of a resharded log", async () => {
       const journal = open({ epochFloor: 41 });
       await journal.claim();
       expect(journal.epoch).toBe(42);
@@ -126,7 +126,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       expect(replayed.map(({ id }) => `${id.epoch}-${id.seq}`)).toEqual(["1-1", "1-2", "3-1", "3-2"]);
     });
 
-    test("replays from a snapshot's position, and only onto the very batch it was taken at", async () => {
+    test("replays from a snapshot's position only if the log holds that very batch", async () => {
       const [a, b] = await write(open(), "a", "b", "c");
       const journal = open(as("two"));
       await journal.claim();
@@ -179,7 +179,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       expect(text(await replayAll(journal))).toEqual(["a", "b"]);
     });
 
-    test("keeps an append that slipped in between the claimant's look and its claim", async () => {
+    test("keeps an append that arrives between a claimant's inspection and its claim", async () => {
       const old = open();
       await write(old, "a");
       const hold = holdAppend(store.open());
@@ -196,7 +196,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       expect(text(await replayAll(later))).toEqual(["a", "slipped in", "b"]);
     });
 
-    test("confirms its owner, until somebody else claims", async () => {
+    test("confirms its owner until another one claims", async () => {
       const journal = open();
       await write(journal, "a");
       const untilMs = performance.now();
@@ -220,17 +220,17 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       expect(text(await journal.read({ epoch: 1, seq: 1 }, 1))).toEqual(expect.arrayContaining(["b"]));
     });
 
-    test("a follower notices a missing batch", async () => {
+    test("a reader detects a missing batch", async () => {
       await write(open(), "a", "b", "c");
       await store.rewrite((entries) => entries.toSpliced(2, 1));
       await expect(open().read({ epoch: 1, seq: 1 }, 1 << 20)).rejects.toMatchObject({ code: "log_corrupt" });
     });
 
     describe("trimmed", () => {
-      /** So many that even a store that drops whole nodes alone drops some. */
+      /** So many that even a store that drops only whole nodes drops some. */
       const bodies = Array.from({ length: 200 }, (_, no) => `${no} ${"x".repeat(500)}`);
 
-      test("replays from a snapshot that is kept, and from nothing that is older", async () => {
+      test("replays from a kept snapshot, but from no older position", async () => {
         const owner = open();
         const written = await write(owner, ...bodies);
         const [older, kept] = [written[20], written[150]] as [Batch, Batch];
@@ -250,7 +250,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         });
       });
 
-      test("up to the beginning of an epoch, it is not taken for one that begins there", async () => {
+      test("a log trimmed up to an epoch's start is not mistaken for one that starts there", async () => {
         await write(open(), ...bodies);
         const owner = open(as("two"));
         const [first] = await write(owner, "a", "b");
@@ -267,7 +267,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         await next.replay(() => undefined, first);
       });
 
-      test("a follower learns that what it lacks was trimmed, and reads on from where the log begins", async () => {
+      test("a reader gets TrimmedError for missing batches, and can read on from the start of the log", async () => {
         const owner = open();
         const written = await write(owner, ...bodies);
         await trimTo(owner, { epoch: 1, seq: 150 });
@@ -281,7 +281,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         expect(text(await next.read(upTo, 1))).toEqual(expect.arrayContaining([bodies[upTo.seq]]));
       });
 
-      test("while somebody else looks at it, it is looked at once more, and has lost nothing", async () => {
+      test("a trim during another server's inspection is no data loss", async () => {
         const owner = open();
         const written = await write(owner, ...bodies);
         const [older, kept] = [written[20], written[150]] as [Batch, Batch];
@@ -299,7 +299,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         await expect(later.readAhead(() => undefined, kept)).resolves.toBeUndefined();
       });
 
-      test("of all but claims, it is not taken for a new one while somebody remembers a batch", async () => {
+      test("a log trimmed to claims only is not mistaken for a new one while a witness exists", async () => {
         const [, b] = await write(open(), "a", "b");
         await open(as("two")).claim();
         await store.rewrite((entries) => entries.filter(({ id }) => id.epoch === 2));
@@ -309,7 +309,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         await expect(replayAll(next)).rejects.toThrow(/lost data: it held 1-2 before/);
       });
 
-      test("goes on appending meanwhile", async () => {
+      test("appends continue during the trim", async () => {
         const owner = open();
         await write(owner, ...bodies);
         const below = { epoch: 1, seq: 180 };
@@ -324,7 +324,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         expect(entries.at(-1)?.id).toEqual({ epoch: 1, seq: 250 });
       });
 
-      test("a former owner drops nothing, and learns that it is one", async () => {
+      test("a former owner trims nothing and is fenced", async () => {
         const old = open();
         await write(old, ...bodies);
         await open(as("two")).claim();
@@ -333,14 +333,14 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
         expect((await readAll(store.open())).length).toBe(202);
       });
 
-      test("nobody asks for more than is durable", async () => {
+      test("trimming is limited to durable entries", async () => {
         const owner = open();
         await write(owner, "a");
-        await expect(owner.trim({ epoch: 1, seq: 2 })).rejects.toThrow("not durable yet");
+        await expect(owner.trim({ epoch: 1, seq: 2 })).rejects.toThrow("only durable entries");
       });
     });
 
-    test("has one append in flight, and none before replay", async () => {
+    test("allows one append in flight, and none before replay", async () => {
       const journal = open();
       await journal.claim();
       await expect(journal.append(1, 1, Buffer.from("a"))).rejects.toThrow("replay comes before append");
@@ -352,7 +352,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       await first;
     });
 
-    test("refuses another number of shards, naming the recorded one, also when the claim is trimmed", async () => {
+    test("refuses another number of shards and names the recorded one, also when the claim was trimmed", async () => {
       await write(open(), "a", "b");
       const refused = /SHARDS=2.*started with SHARDS=3.*Nothing is lost/;
       await expect(open(as("two", 3)).claim()).rejects.toThrow(refused);
@@ -368,7 +368,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       await expect(open({ claimant }).claim()).rejects.toThrow(/log of shard 0, not 1/);
     });
 
-    test("shows its last claim to a look from outside", async () => {
+    test("shows its last claim to an inspection that does not claim", async () => {
       const stream = store.open();
       expect(await inspectTail(stream)).toBeUndefined();
       await write(open(), "a", "b");
@@ -384,7 +384,7 @@ export function describeJournal(kind: string, makeStore: () => Promise<StoreUnde
       await stream.close();
     });
 
-    test("siblings may be created beside claims, never beside a batch", async () => {
+    test("missing streams may be created if siblings hold only claims, never if one holds a batch", async () => {
       const stream = store.open();
       expect(await mayCreateStreams([stream])).toBe(true);
       await open().claim();

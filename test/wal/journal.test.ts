@@ -1,4 +1,4 @@
-/** What a journal does when the log does not answer: every fault that a log in memory can play. */
+/** How a journal handles lost replies, outages and restarts: every fault that the log in memory can inject. */
 import { expect, test } from "vitest";
 import type { StreamJournal } from "../../src/wal/journal.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
@@ -15,7 +15,7 @@ async function start(): Promise<{ store: MemoryStore; journal: StreamJournal }> 
   return { store, journal };
 }
 
-/** The bodies and ids that a new owner would find. */
+/** The ids and bodies that a new owner reads. */
 async function recovered(store: MemoryStore): Promise<string[]> {
   const journal = makeJournal(store.open(), {
     claimant: { instance: "later", generation: 1, shard: 0, shards: 2 },
@@ -26,7 +26,7 @@ async function recovered(store: MemoryStore): Promise<string[]> {
   );
 }
 
-test("an append whose answer was lost counts as appended, and the next one follows it", async () => {
+test("an append whose reply was lost but which is in the log succeeds, and the next one follows it", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "drop_answer" });
   expect(await journal.append(1, 1, X)).toMatchObject({ id: { epoch: 1, seq: 2 } });
@@ -42,10 +42,12 @@ test("an append that is not in the log is lost, and the journal appends nothing 
   expect(await recovered(store)).toEqual(["1-1 a"]);
 });
 
-test("a refused append is lost, and says why", async () => {
+test("a refused append is lost, with the reason", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "refuse" });
-  await expect(journal.append(1, 1, X)).rejects.toThrow(/1-2 was not appended: .*refused on order/);
+  await expect(journal.append(1, 1, X)).rejects.toThrow(
+    /1-2 was not appended: .*refused by an injected fault/,
+  );
 });
 
 test.each([
@@ -59,7 +61,7 @@ test.each([
   else await expect(append).rejects.toMatchObject({ code: "append_lost" });
 });
 
-test("an append that arrives after it was given up is either fenced, or kept by the next owner", async () => {
+test("an append that arrives after its deadline is either fenced or kept by the next owner", async () => {
   for (const early of [true, false]) {
     const { store, journal } = await start();
     const arrival = Promise.withResolvers<void>();
@@ -78,20 +80,20 @@ test("an append that arrives after it was given up is either fenced, or kept by 
   }
 });
 
-test("an append that is delivered twice is there once", async () => {
+test("an append that is delivered twice is stored once", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "duplicate" });
   await journal.append(1, 1, X);
   expect(await recovered(store)).toEqual(["1-1 a", "1-2 x"]);
 });
 
-test("found after a restart of the store, an append is settled only by the next one", async () => {
+test("an append found after a restart of the store is settled only by the next one", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "drop_answer" });
   const append = journal.append(5, 1, X);
   store.restart();
   expect(await append).toMatchObject({ id: { epoch: 1, seq: 2 }, settled: false });
-  // It may be in the page cache alone: nobody may see it yet, but its owner is still the owner.
+  // The entry may be only in the page cache: readers must not see it, but the owner still owns the log.
   expect((await journal.read(undefined, 1000)).length).toBe(1);
   await journal.confirmOwner();
   expect(await journal.append(6, 0, Buffer.alloc(0))).toMatchObject({
@@ -102,7 +104,7 @@ test("found after a restart of the store, an append is settled only by the next 
   expect(await recovered(store)).toEqual(["1-1 a", "1-2 x", "1-3 "]);
 });
 
-test("an unsettled append that goes with a second restart is lost: nothing is put behind the gap", async () => {
+test("an unsettled append that a second restart loses is lost, and nothing is appended after the gap", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "drop_answer" });
   const append = journal.append(5, 1, X);
@@ -114,7 +116,7 @@ test("an unsettled append that goes with a second restart is lost: nothing is pu
   expect(await recovered(store)).toEqual(["1-1 a"]);
 });
 
-test("a store that comes back without its tail is found out before the next append", async () => {
+test("a store that has lost its tail is detected before the next append", async () => {
   const { store, journal } = await start();
   store.loseTail(1);
   store.restart();
@@ -122,13 +124,13 @@ test("a store that comes back without its tail is found out before the next appe
   expect(store.entries.length).toBe(1);
 });
 
-test("a store that vanished is data lost, not a new log", async () => {
+test("a missing store counts as data loss, not as a new log", async () => {
   const { store, journal } = await start();
   store.vanish();
   await expect(journal.append(1, 1, X)).rejects.toMatchObject({ code: "log_lost_data" });
 });
 
-test("says that the log is not available while an append waits for it", async () => {
+test("is not available while an append waits for the log", async () => {
   const { store, journal } = await start();
   store.reachable = false;
   const append = journal.append(5, 1, X);
@@ -140,7 +142,7 @@ test("says that the log is not available while an append waits for it", async ()
   expect(journal.available).toBe(true);
 });
 
-test("while an answer is open, another owner's claim is a fence and not a lost append", async () => {
+test("another owner's claim during an append fences, and is not a lost append", async () => {
   const { store, journal } = await start();
   store.inject({ kind: "fail_before" });
   store.reachable = false;
@@ -152,7 +154,7 @@ test("while an answer is open, another owner's claim is a fence and not a lost a
   await expect(append).rejects.toMatchObject({ code: "fenced" });
 });
 
-test("a claim waits for a log that does not answer, and its lost answer is looked up", async () => {
+test("a claim waits for a log that does not answer, and looks up a lost reply", async () => {
   const { store } = await start();
   store.reachable = false;
   const journal = makeJournal(store.open());
@@ -166,7 +168,7 @@ test("a claim waits for a log that does not answer, and its lost answer is looke
   expect(store.entries.length).toBe(3);
 });
 
-test("a claim that is found only after a restart of the store is followed by another", async () => {
+test("a claim found after a restart of the store is followed by another claim", async () => {
   const { store } = await start();
   store.inject({ kind: "hang", stored: true });
   const journal = makeJournal(store.open(), { deadlineMs: 300 });
@@ -178,13 +180,13 @@ test("a claim that is found only after a restart of the store is followed by ano
   expect((await replayAll(journal)).length).toBe(1);
 });
 
-test("a claim behind one that was never durable, and goes with a restart, takes its place", async () => {
+test("a claim takes the epoch of an earlier claim that a restart lost", async () => {
   const { store } = await start();
   await makeJournal(store.open()).claim();
   const stream = store.open();
   const find = stream.find.bind(stream);
   stream.find = (id) => {
-    // Nobody has been told of the claim before: it was in the page cache alone.
+    // The earlier claim was only in the page cache and is lost.
     if (store.restarts === 0) {
       store.loseTail(1);
       store.restart();
@@ -198,14 +200,14 @@ test("a claim behind one that was never durable, and goes with a restart, takes 
   expect((await replayAll(journal)).length).toBe(1);
 });
 
-test("a claim behind one that goes with a restart before it is sent takes its place", async () => {
+test("a claim takes the epoch of an earlier claim that a restart lost before it was sent", async () => {
   const { store } = await start();
   await makeJournal(store.open()).claim();
   const stream = store.open();
   const last = stream.last.bind(stream);
   stream.last = async () => {
     const newest = await last();
-    // What was seen was in the page cache alone; its owner had heard nothing of it.
+    // The entry that was read was only in the page cache and is lost; it was never acknowledged.
     if (store.restarts === 0) {
       store.loseTail(1);
       store.restart();
@@ -227,7 +229,7 @@ test("closing ends every wait", async () => {
   await expect(append).rejects.toMatchObject({ code: "log_unavailable" });
 });
 
-test("a failed commit of a store that cannot be asked is never looked up", async () => {
+test("a failed commit of an unresolvable store is never looked up", async () => {
   const store = new MemoryStore("memory:{g1s0}");
   const inner = store.open();
   let finds = 0;
@@ -252,7 +254,7 @@ test("a failed commit of a store that cannot be asked is never looked up", async
   expect(finds).toBe(0);
 });
 
-test("an owner that asks while its own append is on the way is still the owner", async () => {
+test("an owner may confirm itself while its own append is in flight", async () => {
   const { store, journal } = await start();
   const gate = Promise.withResolvers<void>();
   store.inject({ kind: "delay", until: gate.promise });
@@ -266,7 +268,7 @@ test("an owner that asks while its own append is on the way is still the owner",
   await hanging;
 });
 
-test("the lease counts from when the question was sent, not from when it was answered", async () => {
+test("the lease starts when the request was sent, not when it was answered", async () => {
   let nowMs = 100;
   const timer: JournalTimer = {
     monotonicMs: () => nowMs,
@@ -287,9 +289,9 @@ test("the lease counts from when the question was sent, not from when it was ans
 });
 
 test.each([
-  ["with a restart of the store is no loss: the log is read again", true, "append_lost"],
-  ["without one is a loss", false, "log_lost_data"],
-])("an entry that is gone between a look at the log and the reading %s", async (_, restarts, code) => {
+  ["together with a restart of the store is no data loss: the log is read again", true, "append_lost"],
+  ["without a restart is data loss", false, "log_lost_data"],
+])("an entry that is lost between inspection and reading %s", async (_, restarts, code) => {
   const { store } = await start();
   const next = makeJournal(store.open(), {
     claimant: { instance: "later", generation: 1, shard: 0, shards: 2 },
@@ -300,7 +302,7 @@ test.each([
   await expect(next.readAhead(() => {})).rejects.toMatchObject({ code });
 });
 
-test("a restart that the connection for reads meets first is no loss either", async () => {
+test("a lost entry is no data loss either if the restart is noticed only by a later request", async () => {
   const { store } = await start();
   const stream = store.open();
   let restarts = 0;

@@ -1,12 +1,12 @@
-/** What every LogStream promises, whatever it stores in. Called by memory, sqlite and redis-stream tests. */
+/** The contract of every LogStream, run by the memory, sqlite and redis-stream tests. */
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatLogId, type LogId, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
 
-/** One store, opened as often as a test likes. */
+/** One store, which a test may open several times. */
 export type StoreUnderTest = Readonly<{
   open: () => LogStream;
-  /** Replaces the stored entries behind the log's back. */
+  /** Replaces the stored entries without using the log. */
   rewrite: (change: (entries: StoredEntry[]) => StoredEntry[]) => Promise<void>;
   destroy: () => Promise<void>;
 }>;
@@ -34,7 +34,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       }
     }
 
-    test("does not exist before the first append, and is not made by accident", async () => {
+    test("does not exist before the first append, and reading does not create it", async () => {
       expect(await stream.last()).toBeUndefined();
       expect(await stream.read(undefined, 1000)).toEqual([]);
       expect(await stream.find({ epoch: 1, seq: 0 })).toBeUndefined();
@@ -44,7 +44,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       expect(await stream.last()).toBeUndefined();
     });
 
-    test("gives back what was appended, byte for byte, also to a later reader", async () => {
+    test("returns the appended bytes, also to a reader that opens later", async () => {
       const bytes = randomBytes(1 << 20);
       await stream.append({ epoch: 1, seq: 0 }, SMALL, true);
       await stream.append({ epoch: 1, seq: 1 }, bytes);
@@ -80,7 +80,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       ]);
     });
 
-    test("fences an owner through what another one has written", async () => {
+    test("fences an owner once another one has appended", async () => {
       const other = store.open();
       await fill([1, 0], [1, 1]);
       await other.append({ epoch: 2, seq: 0 }, SMALL);
@@ -89,7 +89,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       await other.close();
     });
 
-    test("reads in the order of ids, by number and not by text", async () => {
+    test("reads in numeric order of ids", async () => {
       await fill([2, 9], [2, 10], [2, 100], [10, 0], [10, 1]);
       const ids = (await readAll(stream)).map(({ id }) => [id.epoch, id.seq]);
       expect(ids).toEqual([
@@ -104,7 +104,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       expect(await stream.read({ epoch: 10, seq: 1 }, 1000)).toEqual([]);
     });
 
-    test("reads in portions that follow the bytes asked for, and never none", async () => {
+    test("reads about the requested number of bytes, but at least one entry", async () => {
       await stream.append({ epoch: 1, seq: 0 }, SMALL, true);
       for (let seq = 1; seq <= 300; seq += 1) await stream.append({ epoch: 1, seq }, randomBytes(1000));
       expect((await stream.read(undefined, 1)).length).toBeGreaterThan(0);
@@ -121,7 +121,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
     });
 
     describe("trimmed", () => {
-      /** So large that even a store that drops whole nodes alone drops most of what it may. */
+      /** So large that even a store that drops only whole nodes drops most of them. */
       const bytes = randomBytes(1000);
 
       beforeEach(async () => {
@@ -131,7 +131,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
         for (let seq = 1; seq <= 100; seq += 1) await stream.append({ epoch: 2, seq }, bytes);
       });
 
-      test("drops most of what lies below, and nothing from there on", async () => {
+      test("drops most entries below the id, and none at or above it", async () => {
         const before = await idsOf(stream);
         await trimAll(stream, { epoch: 2, seq: 50 });
         const after = await idsOf(stream);
@@ -140,7 +140,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
         expect(after.length).toBeLessThan(51 + 20);
       });
 
-      test("drops so many at once and no more, and says whether to ask again", async () => {
+      test("drops at most the given number of entries, and says whether more may be left", async () => {
         const before = await idsOf(stream);
         for (let left = before.length; ; ) {
           const more = await stream.trim({ epoch: 2, seq: 100 }, 40);
@@ -155,7 +155,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
         expect((await idsOf(stream)).length).toBeLessThan(20);
       });
 
-      test("finds what is left, reads from before what is gone, and does not find that", async () => {
+      test("finds the remaining entries but not the dropped ones, and reads on from a dropped id", async () => {
         await trimAll(stream, { epoch: 2, seq: 50 });
         expect(await stream.find({ epoch: 1, seq: 1 })).toBeUndefined();
         expect(Buffer.compare((await stream.find({ epoch: 2, seq: 50 })) ?? SMALL, bytes)).toBe(0);
@@ -164,7 +164,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
         expect(page[0] && formatLogId(page[0].id)).toBe(first);
       });
 
-      test("keeps the fence", async () => {
+      test("still fences after the trim", async () => {
         await trimAll(stream, { epoch: 2, seq: 100 });
         const other = store.open();
         for (const each of [stream, other]) {
@@ -179,7 +179,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
         await other.close();
       });
 
-      test("drops nothing below its first entry, nor of a stream that is not there", async () => {
+      test("drops nothing below its first entry, and nothing of a missing stream", async () => {
         await trimAll(stream, { epoch: 1, seq: 0 });
         expect((await idsOf(stream)).length).toBe(202);
         const empty = await makeStore();
@@ -191,7 +191,7 @@ export function describeLogStream(kind: string, makeStore: () => Promise<StoreUn
       });
     });
 
-    test("says that the log is unavailable once it is closed", async () => {
+    test("fails with log_unavailable once it is closed", async () => {
       await fill([1, 0]);
       await stream.close();
       await expect(stream.last()).rejects.toMatchObject({ code: "log_unavailable" });

@@ -30,8 +30,8 @@ test.each([
   ["redis+unix://host/r.sock", /absolute path/],
   ["redis+unix://", /./],
   ["sqlite:", /needs a folder/],
-  ["http://app:secret@h", /http: is no kind of log/],
-  ["", /cannot be read/],
+  ["http://app:secret@h", /http: is not a supported kind of log/],
+  ["", /not a valid URL/],
 ])("%s is refused in one line that says how it should be, without the password", (url, reason) => {
   let message = "";
   try {
@@ -52,7 +52,7 @@ test("streams are named after their generation and shard", async () => {
   rmSync(dir, { recursive: true });
 });
 
-test("a log in memory is found again by a shard that starts anew", async () => {
+test("a restarted shard finds its log in memory again", async () => {
   const id = { epoch: 1, seq: 0 };
   await openLogStream("memory:open-test", { generation: 1, shard: 0 }).append(id, Buffer.from("x"), true);
   expect(await openLogStream("memory:open-test", { generation: 1, shard: 0 }).last()).toMatchObject({ id });

@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test("comes back as it was noted last, and leaves no other file", async () => {
+test("reads back the newest noted witness, and leaves no other file", async () => {
   expect(readWitness(dir, STREAM)).toBeUndefined();
   const keeper = new WitnessKeeper(dir, STREAM);
   keeper.note(witness(1));
@@ -29,7 +29,7 @@ test("comes back as it was noted last, and leaves no other file", async () => {
   expect(readdirSync(dir)).toEqual(["witness-g1s0.json"]);
 });
 
-test("follows by itself within its interval, and never goes back", async () => {
+test("writes within its interval, and never an older witness", async () => {
   const keeper = new WitnessKeeper(dir, STREAM, 1);
   keeper.note(witness(5));
   await expect.poll(() => readWitness(dir, STREAM)?.id.seq).toBe(5);
@@ -38,7 +38,7 @@ test("follows by itself within its interval, and never goes back", async () => {
   expect(readWitness(dir, STREAM)?.id.seq).toBe(5);
 });
 
-test("a write that fails stops nobody, and is made up for", async () => {
+test("a failed write throws nothing and is made up for by the next one", async () => {
   const keeper = new WitnessKeeper(join(dir, "sub"), STREAM);
   rmSync(join(dir, "sub"), { recursive: true });
   writeFileSync(join(dir, "sub"), "in the way");

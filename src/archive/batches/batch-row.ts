@@ -1,4 +1,4 @@
-/** Rows of the table `batches` as they are read from the file, and the checksum of each. */
+/** Decodes and checksums rows of the table `batches`. */
 import { crc32 } from "node:zlib";
 import { HASH_BYTES } from "../../wal/frame.ts";
 import type { Row } from "../database.ts";
@@ -6,16 +6,16 @@ import type { BatchRow } from "./batch-chain.ts";
 
 export const ROW_COLUMNS = "id, shard, epoch, seq, time_ms, count, checksum, hash, body";
 
-const FIGURES = ["id", "shard", "epoch", "seq", "time_ms", "count", "checksum"] as const;
+const NUMBER_COLUMNS = ["id", "shard", "epoch", "seq", "time_ms", "count", "checksum"] as const;
 
 export const FAILS_CHECKSUM = "it fails its checksum";
 
-/** `undefined` where a damaged page gives values that no column can have. */
+/** `undefined` if a damaged page yields values that the columns cannot have. */
 export function batchRowOf(row: Row): BatchRow | undefined {
   const { hash, body } = row;
   if (!(hash instanceof Uint8Array && body instanceof Uint8Array)) return undefined;
-  const isFigure = (name: string) => Number.isSafeInteger(row[name]) && (row[name] as number) >= 0;
-  if (!FIGURES.every(isFigure)) return undefined;
+  const isCount = (name: string) => Number.isSafeInteger(row[name]) && (row[name] as number) >= 0;
+  if (!NUMBER_COLUMNS.every(isCount)) return undefined;
   return {
     number: row["id"] as number,
     shard: row["shard"] as number,
@@ -23,13 +23,13 @@ export function batchRowOf(row: Row): BatchRow | undefined {
     timeMs: row["time_ms"] as number,
     count: row["count"] as number,
     checksum: row["checksum"] as number,
-    // Any other length is as wrong as other bytes.
+    // A hash of the wrong length becomes zeros, which are as wrong.
     hash: hash.length === HASH_BYTES ? hash : new Uint8Array(HASH_BYTES),
     body,
   };
 }
 
-/** Covers the figures of the row too: a batch under another place would be as wrong as another body. */
+/** CRC-32 of the row's numbers and body: a batch under another id is as wrong as another body. */
 export function checksumOf({
   number,
   shard,
@@ -38,6 +38,6 @@ export function checksumOf({
   count,
   body,
 }: Omit<BatchRow, "checksum" | "hash">): number {
-  const figures = Float64Array.of(number, shard, id.epoch, id.seq, timeMs, count);
-  return crc32(body, crc32(new Uint8Array(figures.buffer)));
+  const numbers = Float64Array.of(number, shard, id.epoch, id.seq, timeMs, count);
+  return crc32(body, crc32(new Uint8Array(numbers.buffer)));
 }

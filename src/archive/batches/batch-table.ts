@@ -1,3 +1,4 @@
+/** The table `batches`: stores, finds and restores archived batches. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { recordOffsets } from "../../actors/records/pack-reader.ts";
 import { NO_BATCH } from "../../wal/frame.ts";
@@ -6,10 +7,10 @@ import { ArchiveError } from "../archive-error.ts";
 import { isMalformed, type Row, rowOf } from "../database.ts";
 import { type BatchRow, type Flaw, findShards, isSameHash } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, FAILS_CHECKSUM, ROW_COLUMNS } from "./batch-row.ts";
-import { findPlace } from "./batch-walk.ts";
-import { type Damage, type DamageTable, damaged } from "./damage-table.ts";
+import { findBatchId } from "./batch-walk.ts";
+import { type Damage, type DamageTable, damageError } from "./damage-table.ts";
 
-/** A stored batch without its records. `number` is its place in the archive, in order of arrival, from 1. */
+/** A stored batch without its records. `number` is its row id: order of arrival, from 1. */
 export type StoredBatch = Readonly<{
   number: number;
   shard: number;
@@ -19,19 +20,19 @@ export type StoredBatch = Readonly<{
   count: number;
 }>;
 
-/** A batch whose checksum was compared; `offsets` says where each record begins, and where the last ends. */
+/** A batch with a correct checksum. `offsets` has the start of each record and the end of the last. */
 export type OpenBatch = StoredBatch & Readonly<{ body: Uint8Array; offsets: Uint32Array }>;
 
-/** Where a shard's batches end. `unproven`: its hash is not known to be right. */
+/** The newest batch of a shard. `unproven`: its hash could not be verified. */
 export type StoredPosition = Witness & Readonly<{ timeMs: number; unproven?: boolean }>;
 
-/** Descriptions of batches kept in memory, and bytes of bodies: both only to spare reading them twice. */
+/** Bounds of the two caches: descriptions of batches, and bytes of bodies. */
 const DESCRIPTIONS_MAX = 16_384;
 const BODIES_BYTES_MAX = 32 * 1024 * 1024;
-/** So many damaged rows at the end of a shard are stepped back over. */
+/** Damaged rows at the end of a shard that are skipped to find its newest batch. */
 const DAMAGED_TAIL_MAX = 1_000;
 
-/** The batches of all shards as they came, one row each: the archive's own truth. */
+/** The batches of all shards in order of arrival, one row each. The index is derived from them. */
 export class BatchTable {
   readonly #insert: StatementSync;
   readonly #describe: StatementSync;
@@ -41,7 +42,7 @@ export class BatchTable {
   readonly #after: StatementSync;
   readonly #replace: StatementSync;
   readonly #database: DatabaseSync;
-  /** Absent where the archive is only read. */
+  /** Absent if the archive is opened only for reading. */
   readonly #damages: DamageTable | undefined;
   readonly #all: StatementSync;
   readonly #positions = new Map<number, StoredPosition>();
@@ -68,7 +69,7 @@ export class BatchTable {
     this.#loadPositions(database);
   }
 
-  /** The number of the newest batch; 0 when there is none. */
+  /** The number of the newest batch; 0 if there is none. */
   get last(): number {
     return this.#last;
   }
@@ -82,10 +83,10 @@ export class BatchTable {
   }
 
   /**
-   * Those of `batches` that are not stored yet.
+   * The given batches that are not stored yet.
    *
-   * @throws ArchiveError `archive_gap`: something between the position and these is missing.
-   * @throws ArchiveError `archive_diverged`: a batch that is stored has another hash here.
+   * @throws ArchiveError `archive_gap`: batches between the newest stored one and these are missing.
+   * @throws ArchiveError `archive_diverged`: a stored batch has another hash than the given one.
    */
   missing(shard: number, batches: readonly Batch[]): readonly Batch[] {
     const missing: Batch[] = [];
@@ -95,7 +96,7 @@ export class BatchTable {
         this.#compareStored(shard, batch);
         continue;
       }
-      // An epoch's first batch has seq 1; how many batches the epoch before had is in no id.
+      // An epoch's first batch has seq 1. Ids do not say how many batches the previous epoch had.
       const expected = last !== undefined && last.epoch === batch.id.epoch ? last.seq + 1 : 1;
       if (batch.id.seq !== expected) {
         const held = last === undefined ? "nothing" : formatLogId(last);
@@ -110,16 +111,16 @@ export class BatchTable {
     return missing;
   }
 
-  /** Those of `batches` whose rows are known to be damaged. */
+  /** The given batches whose rows are known to be damaged. */
   damaged(shard: number, batches: readonly Batch[]): readonly Batch[] {
     if (this.#damages === undefined || this.#damages.size === 0) return [];
     return batches.filter(({ id }) => this.#damages?.at(shard, id) !== undefined);
   }
 
   /**
-   * Puts a whole batch in the place of a damaged one, if the hash chain proves that it is the same batch.
+   * Replaces a damaged batch by an intact copy, if the hash chain proves that it is the same batch.
    *
-   * @returns whether it does.
+   * @returns whether it was replaced.
    */
   restore(shard: number, batch: Batch): boolean {
     const damage = this.#damages?.at(shard, batch.id);
@@ -137,14 +138,14 @@ export class BatchTable {
     return true;
   }
 
-  /** By its own row, by the row before it, or by the one behind it. */
+  /** Whether the hash in its own row, the previous row or the next row proves the batch. */
   #isProven(shard: number, batch: Batch, { number, kind }: Damage): boolean {
     const { epoch, seq } = batch.id;
     const before = this.#neighbour(this.#before, shard, batch.id) ?? NO_BATCH;
     const shards = findShards(before, batch);
     if (shards !== undefined) return true;
     if (kind === "body" && number !== null) {
-      const stored = this.#quietly(() => rowOf(this.#read, number));
+      const stored = this.#unlessMalformed(() => rowOf(this.#read, number));
       const isHere = stored?.["shard"] === shard && stored["epoch"] === epoch && stored["seq"] === seq;
       if (isHere && isSameHash(stored["hash"] as Uint8Array, batch.hash)) return true;
     }
@@ -153,12 +154,12 @@ export class BatchTable {
   }
 
   #neighbour(statement: StatementSync, shard: number, { epoch, seq }: LogId): BatchRow | undefined {
-    const row = this.#quietly(() => rowOf(statement, shard, epoch, seq));
+    const row = this.#unlessMalformed(() => rowOf(statement, shard, epoch, seq));
     return row === undefined ? undefined : batchRowOf(row);
   }
 
-  /** `undefined` where a damaged page is in the way. */
-  #quietly<T>(work: () => T): T | undefined {
+  /** The result of a read; `undefined` if it fails at a damaged page. */
+  #unlessMalformed<T>(work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
@@ -167,7 +168,7 @@ export class BatchTable {
     }
   }
 
-  /** Stores batches that `missing` returned, within the caller's transaction; returns the first one's number. */
+  /** Inserts batches that `missing` returned, in the caller's transaction. @returns the number of the first. */
   insert(shard: number, batches: readonly Batch[]): number {
     let number = this.#last;
     for (const { id, timeMs, count, hash, body } of batches) {
@@ -178,7 +179,7 @@ export class BatchTable {
     return this.#last + 1;
   }
 
-  /** The transaction that stored them is committed: they count. */
+  /** Call once the transaction of `insert` has committed. */
   committed(shard: number, batches: readonly Batch[]): void {
     const newest = batches.at(-1);
     if (newest === undefined) return;
@@ -186,7 +187,7 @@ export class BatchTable {
     this.#positions.set(shard, { id: newest.id, hash: newest.hash, timeMs: newest.timeMs });
   }
 
-  /** @throws ArchiveError `archive_damaged`: nobody knows any more where this batch stands. */
+  /** The batch without its body. @throws ArchiveError `archive_damaged`: the batch's shard and id are unknown. */
   describe(number: number): StoredBatch {
     const known = this.#descriptions.get(number);
     if (known !== undefined) return known;
@@ -205,91 +206,91 @@ export class BatchTable {
     } catch (error) {
       if (!isMalformed(error)) throw error;
     }
-    // Says what is wrong with it, and remembers that.
+    // Throws, and records the damage.
     return this.read(number);
   }
 
-  /** Lists are searched by place: a damaged batch has the time of the one before it. */
+  /** A damaged batch gets the time of the previous one, so that lists stay sorted by time. */
   #describeDamaged(number: number, damage: Damage): StoredBatch {
     const { shard, id } = damage;
-    if (shard === null || id === null) throw damaged(damage);
+    if (shard === null || id === null) throw damageError(damage);
     const timeMs = this.#neighbour(this.#before, shard, id)?.timeMs ?? 0;
     return { number, shard, ...id, timeMs, count: 0 };
   }
 
-  /** How many records come behind a number; where a damaged page hides them, each batch counts as one. */
+  /** Number of records after a batch. If a damaged page hides it, each batch counts as one record. */
   recordsBehind(number: number): number {
     const records = this.#database.prepare("SELECT sum(count) AS records FROM batches WHERE id > ?");
-    const found = this.#quietly(() => records.get(number));
+    const found = this.#unlessMalformed(() => records.get(number));
     return found === undefined ? this.#last - number : ((found["records"] as number | null) ?? 0);
   }
 
-  /** The times of the batches before and behind a place. */
+  /** Times of the batches before and after `id`, ms since 1970. */
   timesAround(shard: number, id: LogId): Readonly<{ fromMs: number; toMs: number }> {
     const fromMs = this.#neighbour(this.#before, shard, id)?.timeMs ?? 0;
     const toMs = this.#neighbour(this.#after, shard, id)?.timeMs ?? Number.POSITIVE_INFINITY;
     return { fromMs, toMs };
   }
 
-  /** The batch before a place, with its hash. */
+  /** Id and hash of the batch before `id`. */
   witnessBefore(shard: number, id: LogId): Witness {
     return this.#neighbour(this.#before, shard, id) ?? NO_BATCH;
   }
 
-  /** The server's number of shards, as the batch before a place shows it. */
+  /** The server's number of shards, derived from the batch before `id`. */
   shardsBefore(shard: number, id: LogId): number | undefined {
     const row = this.#neighbour(this.#before, shard, id);
     return row === undefined ? undefined : findShards(this.witnessBefore(shard, row.id), row);
   }
 
-  /** The batch before a place, as far as there is one. */
+  /** The id of the batch before `id`, if there is one. */
   idBefore(shard: number, id: LogId): LogId | undefined {
     return this.#neighbour(this.#before, shard, id)?.id;
   }
 
-  /** @throws ArchiveError `archive_damaged`: its row cannot be found any more. */
+  /** Finds a batch by id. @throws ArchiveError `archive_damaged`: it is damaged. */
   find(shard: number, epoch: number, seq: number): StoredBatch | undefined {
     const id = { epoch, seq };
     const damage = this.#damages?.at(shard, id);
-    if (damage !== undefined && damage.kind !== "hash") throw damaged(damage);
+    if (damage !== undefined && damage.kind !== "hash") throw damageError(damage);
     try {
       const row = rowOf(this.#find, shard, epoch, seq);
       return row === undefined ? undefined : described(row);
     } catch (error) {
       if (!isMalformed(error)) throw error;
-      throw damaged({ number: null, shard, id, reason: `SQLite says "${error.message}"` });
+      throw damageError({ number: null, shard, id, reason: `SQLite says "${error.message}"` });
     }
   }
 
-  /** @throws ArchiveError `archive_damaged`: it is gone, or is not what was stored. From then on that is known. */
+  /** Reads a batch and checks its checksum. @throws ArchiveError `archive_damaged`: the damage is recorded, too. */
   read(number: number): StoredBatch & Readonly<{ body: Uint8Array; hash: Uint8Array }> {
     const known = this.#damages?.ofRow(number);
-    if (known !== undefined && known.kind !== "hash") throw damaged(known);
-    const nowhere = { number, shard: null, id: null };
+    if (known !== undefined && known.kind !== "hash") throw damageError(known);
+    const unknown = { number, shard: null, id: null };
     let row: Row | undefined;
     try {
       row = rowOf(this.#read, number);
     } catch (error) {
       if (!isMalformed(error)) throw error;
       const reason = `SQLite says "${error.message}"`;
-      throw this.#found({ kind: "body", ...nowhere, ...findPlace(this.#database, number), reason });
+      throw this.#recordFlaw({ kind: "body", ...unknown, ...findBatchId(this.#database, number), reason });
     }
-    if (row === undefined) throw this.#found({ kind: "missing", ...nowhere, reason: "its row is gone" });
+    if (row === undefined) throw this.#recordFlaw({ kind: "missing", ...unknown, reason: "its row is gone" });
     const batch = batchRowOf(row);
     if (batch === undefined || checksumOf(batch) !== batch.checksum) {
       const { shard = null, id = null } = batch ?? {};
-      throw this.#found({ kind: "body", number, shard, id, reason: FAILS_CHECKSUM });
+      throw this.#recordFlaw({ kind: "body", number, shard, id, reason: FAILS_CHECKSUM });
     }
     return { ...described(row), body: batch.body, hash: batch.hash };
   }
 
-  /** Remembers what was found. */
-  #found(flaw: Flaw): ArchiveError {
+  /** Records a flaw. @returns the error to throw. */
+  #recordFlaw(flaw: Flaw): ArchiveError {
     this.#damages?.add(flaw);
-    return damaged(this.#damages?.ofRow(flaw.number ?? 0) ?? flaw);
+    return damageError(this.#damages?.ofRow(flaw.number ?? 0) ?? flaw);
   }
 
-  /** A batch for reading single records. */
+  /** Opens a batch for reading single records. */
   open(number: number): OpenBatch {
     const known = this.#bodies.get(number);
     if (known !== undefined) return known;
@@ -330,7 +331,7 @@ export class BatchTable {
   }
 
   #loadPositions(database: DatabaseSync): void {
-    // One jump per shard through the index on places; a plain GROUP BY would walk all of it.
+    // One seek per shard in the index; a GROUP BY would scan all of it.
     const next = database.prepare("SELECT min(shard) AS shard FROM batches WHERE shard > ?");
     for (let shard = -1; ; ) {
       const found = rowOf(next, shard)?.["shard"] as number | null | undefined;
@@ -342,8 +343,8 @@ export class BatchTable {
   }
 
   /**
-   * The newest batch. A damaged one keeps its place if that is the one behind the batch before it: what comes next is asked
-   * for by id. But its hash is no witness then: it would accuse the log.
+   * The newest batch of a shard. A damaged one counts if its id is the successor of the previous batch, so that
+   * fetching continues after it. Its hash is unproven then, so that it is not used as a witness against the log.
    */
   #newest(shard: number): StoredPosition | undefined {
     let at: LogId = { epoch: Number.MAX_SAFE_INTEGER, seq: 0 };

@@ -1,28 +1,29 @@
+/** Walks over all stored batches to check them. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { LogId } from "../../wal/wal.ts";
 import { isMalformed, type Row, rowOf } from "../database.ts";
 import { BatchChains, type BatchRow, type Flaw } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, FAILS_CHECKSUM, ROW_COLUMNS } from "./batch-row.ts";
 
-/** Of a row of numbers without rows so many are noted: a damaged page can hold any number. */
+/** Missing numbers reported per gap. Bounded, since a damaged page may contain any number. */
 const MISSING_MAX = 100_000;
 
 /**
- * Reads the batches of an archive from its file in order of their numbers, a portion at a time, and checks each by its
- * checksum and by the log's hash chain. What cannot be read is passed over and reported.
+ * Reads an archive's batches from the file, in order of number and incrementally, and checks each by its checksum and
+ * by the log's hash chain. Unreadable rows are skipped and reported.
  */
 export class BatchWalk {
   readonly #database: DatabaseSync;
   readonly #range: StatementSync;
   readonly #one: StatementSync;
   readonly #chains = new BatchChains();
-  /** The newest number that was looked at. */
+  /** The newest number that was checked. */
   at: number;
   readonly #onRow: ((row: BatchRow) => void) | undefined;
 
   /**
-   * @param database a connection of its own: what the writer's remembers in memory would prove nothing.
-   * @param from the walk begins behind this number, which an earlier one has reached.
+   * @param database a separate connection: the writer's page cache would prove nothing about the file.
+   * @param from the walk starts after this number, which an earlier walk has reached.
    */
   constructor(database: DatabaseSync, from: number, onRow?: (row: BatchRow) => void) {
     this.#database = database;
@@ -34,7 +35,7 @@ export class BatchWalk {
     if (from > 0) for (const row of newestUpTo(database, from)) this.#chains.begin(row);
   }
 
-  /** By shard, the newest batch that was walked over. */
+  /** The newest checked batch of each shard. */
   get newest(): readonly BatchRow[] {
     return this.#chains.newest;
   }
@@ -43,31 +44,31 @@ export class BatchWalk {
     return this.#chains.shards;
   }
 
-  /** Goes on up to the number `to`, or until about `bytesMax` bytes were read. */
+  /** Continues up to the number `to`, or until about `bytesMax` bytes were read. */
   step(to: number, bytesMax: number): readonly Flaw[] {
     const flaws: Flaw[] = [];
     let bytes = 0;
     while (this.at < to && bytes < bytesMax) {
       try {
         for (const row of this.#range.iterate(this.at, to) as Iterable<Row>) {
-          bytes += this.#take(row, flaws);
+          bytes += this.#check(row, flaws);
           if (bytes >= bytesMax) return flaws;
         }
         this.#passOver(to + 1);
       } catch (error) {
         if (!isMalformed(error)) throw error;
-        bytes += this.#takeOne(flaws);
+        bytes += this.#checkOne(flaws);
       }
     }
     return flaws;
   }
 
-  /** Nothing follows for now: what the next row would have shown counts as damage. */
+  /** Ends the walk: flaws that a later row could have explained are reported as damage. */
   finish(): readonly Flaw[] {
     return this.#chains.finish();
   }
 
-  /** Notes that the numbers up to the next row have none. */
+  /** Reports the numbers before the next row as missing. */
   #passOver(next: number): void {
     const from = this.at + 1;
     for (let number = from; number < Math.min(next, from + MISSING_MAX); number++)
@@ -75,28 +76,28 @@ export class BatchWalk {
     this.at = next - 1;
   }
 
-  /** One row by itself, since a read over several has met a damaged page. */
-  #takeOne(flaws: Flaw[]): number {
+  /** Reads a single row, because a read over several has failed at a damaged page. */
+  #checkOne(flaws: Flaw[]): number {
     try {
       const row = rowOf(this.#one, this.at + 1);
-      if (row !== undefined) return this.#take(row, flaws);
+      if (row !== undefined) return this.#check(row, flaws);
       this.#chains.missing(this.at + 1);
     } catch (error) {
       if (!isMalformed(error)) throw error;
-      this.#takeUnreadable(this.at + 1, `SQLite says "${error.message}"`, flaws);
+      this.#reportUnreadable(this.at + 1, `SQLite says "${error.message}"`, flaws);
     }
     this.at += 1;
     return 1;
   }
 
-  /** The index on places is stored apart from the rows: it may still know which batch it was. */
-  #takeUnreadable(number: number, reason: string, flaws: Flaw[]): void {
-    const at = findPlace(this.#database, number);
+  /** The index `batches_by_place` is stored apart from the rows and may still say which batch it was. */
+  #reportUnreadable(number: number, reason: string, flaws: Flaw[]): void {
+    const at = findBatchId(this.#database, number);
     if (at === undefined) this.#chains.unreadable(number, reason);
     else flaws.push(...this.#chains.unreadableAt(number, at.shard, at.id, reason));
   }
 
-  #take(found: Row, flaws: Flaw[]): number {
+  #check(found: Row, flaws: Flaw[]): number {
     const number = found["id"] as number;
     this.#passOver(number);
     this.at = number;
@@ -112,8 +113,8 @@ export class BatchWalk {
   }
 }
 
-/** Where a row's batch stands, by the index on places: a walk over all of that, since it is not ordered by number. */
-export function findPlace(
+/** Finds shard and id of a row without reading the row: a full scan of the index `batches_by_place`. */
+export function findBatchId(
   database: DatabaseSync,
   number: number,
 ): Readonly<{ shard: number; id: LogId }> | undefined {
@@ -130,7 +131,7 @@ export function findPlace(
   }
 }
 
-/** Of each shard, the newest whole row up to a number. */
+/** The newest row of each shard up to a number. */
 function newestUpTo(database: DatabaseSync, number: number): readonly BatchRow[] {
   const next = database.prepare("SELECT min(shard) AS shard FROM batches WHERE shard > ?");
   const newest = database.prepare(

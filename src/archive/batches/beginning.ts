@@ -1,14 +1,14 @@
 /**
- * In whose lists a transfer begins with which record. The list of an account's transfers shows each once, by the home's
- * first record of it, whose time is the transfer's `created_at`: so both sides see it from the start, on every shard.
+ * Says which records put a transfer on which accounts' lists. An account's list shows each transfer once, at the
+ * position of the first record of the transfer's home shard, whose time is the transfer's `created_at`.
  *
- * A plain transfer begins with the entries that its record makes, so the index needs nothing more of it: except of an
- * account on another shard, whose own entry is of another record, and later.
+ * The accounts of a plain transfer are indexed by their entries in that record. Only an account on another shard
+ * needs an additional index entry, since its own entry is in a later record of that shard.
  */
 import type { LogRecord } from "../../actors/records/command.ts";
 import type { Posting } from "../../actors/records/compound-command.ts";
 
-/** Accounts in whose lists a transfer begins with this record, beside those whose plain entry says so. */
+/** Accounts on whose lists this record puts a transfer, except those listed by their entry of a plain transfer. */
 export function listedBy({ command, outcome }: LogRecord): readonly string[] {
   if (!outcome.ok) return [];
   switch (command.op) {
@@ -18,7 +18,7 @@ export function listedBy({ command, outcome }: LogRecord): readonly string[] {
     case "revert_transfer":
       return "transfer" in outcome ? accountsOf(outcome.transfer.postings) : [];
     case "post_transfer":
-      // Who is credited in place of the one that was named first: before, nobody knew.
+      // A capture to another account than the hold named: that account is new to the transfer.
       return command.credit !== undefined && "part" in outcome && outcome.part === 0 ? [command.credit] : [];
     default:
       return [];

@@ -1,28 +1,29 @@
+/** The table `damage`: which stored batches are damaged. */
 import type { DatabaseSync } from "node:sqlite";
 import { formatLogId, type LogId } from "../../wal/wal.ts";
 import { ArchiveError } from "../archive-error.ts";
 import type { Row } from "../database.ts";
 import type { Flaw, FlawKind } from "./batch-chain.ts";
 
-/** A known damaged batch. Not `indexed`: the index was built around it, so lists lack what it holds. */
+/** A known damaged batch. If not `indexed`, the index skipped it and lists may lack its records. */
 export type Damage = Flaw & Readonly<{ indexed: boolean }>;
 
-/** More are counted by nobody: an archive with so many is restored as a whole. */
+/** Bounds memory. An archive with more damage must be restored as a whole. */
 const DAMAGES_MAX = 10_000;
 
-/** The damaged batches that are known, kept in the database so that a start need not find them again. */
+/** The known damaged batches, kept in the database across restarts. */
 export class DamageTable {
   readonly #database: DatabaseSync;
   readonly #byNumber = new Map<number, Damage>();
   readonly #byPosition = new Map<string, Damage>();
 
-  /** @param database has the table `damage`, unless it is an old one that is only read. */
+  /** @param database an archive's database. */
   constructor(database: DatabaseSync) {
     this.#database = database;
     for (const row of database.prepare("SELECT * FROM damage").all()) this.#remember(damageOf(row));
   }
 
-  /** By position, those without one last. */
+  /** Sorted by shard and id; those with unknown ids last. */
   get all(): readonly Damage[] {
     const all = new Set([...this.#byPosition.values(), ...this.#byNumber.values()]);
     return [...all].toSorted(
@@ -45,12 +46,12 @@ export class DamageTable {
     return this.#byPosition.get(positionText(shard, id));
   }
 
-  /** Batches that the index lacks. */
+  /** Damaged batches that the index skipped. */
   get gaps(): readonly Damage[] {
     return this.all.filter(({ indexed }) => !indexed);
   }
 
-  /** @returns whether it is new, or its position is. */
+  /** Adds or updates a damaged batch. @returns whether it, or its id, was unknown before. */
   add(flaw: Flaw, indexed = true): boolean {
     const known = this.#known(flaw);
     if (known === undefined && this.size >= DAMAGES_MAX) return false;
@@ -74,7 +75,7 @@ export class DamageTable {
     return known === undefined || known.id === null;
   }
 
-  /** It is whole again. */
+  /** Removes a batch that was restored. */
   remove({ number, shard, id }: Damage): void {
     this.#database
       .prepare("DELETE FROM damage WHERE number IS ? AND shard IS ? AND epoch IS ? AND seq IS ?")
@@ -95,7 +96,7 @@ export class DamageTable {
   }
 }
 
-/** Where a damaged batch stands, for people. */
+/** Names a damaged batch in messages: `<shard>:<epoch>-<seq>`, or its row if that is unknown. */
 export function placeText({ number, shard, id }: Pick<Flaw, "number" | "shard" | "id">): string {
   return shard === null || id === null ? `row ${number}` : positionText(shard, id);
 }
@@ -104,8 +105,8 @@ function positionText(shard: number, id: LogId): string {
   return `${shard}:${formatLogId(id)}`;
 }
 
-/** The error of whoever needs a damaged batch. */
-export function damaged(flaw: Pick<Flaw, "number" | "shard" | "id" | "reason">): ArchiveError {
+/** The error for a query that needs a damaged batch. */
+export function damageError(flaw: Pick<Flaw, "number" | "shard" | "id" | "reason">): ArchiveError {
   return new ArchiveError(
     "archive_damaged",
     `the archived batch ${placeText(flaw)} is damaged: ${flaw.reason}; the operator can restore it`,

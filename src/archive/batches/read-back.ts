@@ -1,31 +1,28 @@
-/**
- * Reads back from the file what was synced, before anybody relies on it; and the whole archive, again and again, a little at
- * a time.
- */
+/** Schedules the verifier: reads back synced batches before the log may be trimmed, and scrubs the whole archive. */
 import type { Archive } from "../store.ts";
 
-/** Bytes that are read back from the file before others get a turn: some milliseconds. */
+/** Bytes read back per turn of the event loop: a few milliseconds. */
 const VERIFY_BYTES = 1024 * 1024;
-/** How long `sync` waits until what was synced is read back; what is not is said the next time. */
+/** How long `sync` waits for the read-back. Batches verified later are reported by the next `sync`. */
 const VERIFY_MS_MAX = 2_000;
-/** The whole archive is scrubbed within this time, unless it is so large that it would need more than the bounds below. */
+/** Target duration of a scrub pass. Very large archives take longer, because of the bounds below. */
 const SCRUB_PASS_MS = 7 * 24 * 60 * 60 * 1000;
-/** One portion of 256 KiB, some milliseconds of a core with nothing else to do: so often at most, and at least. */
+/** Scrub 256 KiB at a time, a few milliseconds of work, at least every second and at most every 20 ms. */
 const SCRUB_BYTES = 256 * 1024;
 const SCRUB_EVERY_MS_MIN = 20;
 const SCRUB_EVERY_MS_MAX = 1_000;
 
 export type ReadBackOptions = Readonly<{
   archive: () => Archive;
-  /** Runs a portion of work; whatever it throws is handled there. */
+  /** Runs work and handles its errors. */
   guarded: (work: () => void) => void;
-  /** Damaged batches may have been found. */
+  /** Called after each read: damage may have been found. */
   onRead: () => void;
 }>;
 
 export class ReadBack {
   readonly #options: ReadBackOptions;
-  /** Those who wait until what was synced is read back. */
+  /** Callers of `sync` that wait for the read-back. */
   readonly #syncing = new Set<Readonly<{ timer: NodeJS.Timeout; answer: () => void }>>();
   #verifyTurn: NodeJS.Immediate | undefined;
   #scrubTimer: NodeJS.Timeout | undefined;
@@ -34,7 +31,7 @@ export class ReadBack {
     this.#options = options;
   }
 
-  /** Scrubs, until it is paused. */
+  /** Scrubs until `pause`. */
   begin(): void {
     const { archive, guarded, onRead } = this.#options;
     const everyMs = (SCRUB_PASS_MS * SCRUB_BYTES) / Math.max(1, archive().bytes);
@@ -61,7 +58,7 @@ export class ReadBack {
     for (const { timer } of this.#syncing) clearTimeout(timer);
   }
 
-  /** Makes all that is stored survive a power cut, and reads it back. @param then is called once that is done, or after some seconds. */
+  /** Makes all stored batches durable and reads them back. @param then called when done, or after two seconds. */
   sync(then: (verifier: Archive["verifier"]) => void): void {
     const archive = this.#options.archive();
     archive.sync();
@@ -77,12 +74,12 @@ export class ReadBack {
     this.#options.guarded(() => this.verify());
   }
 
-  /** One portion of what was synced, read back from the file; what is left follows when others have had their turn. */
+  /** Reads back synced batches for one turn; the rest follows in later turns. */
   verify(): void {
     const { archive, guarded, onRead } = this.#options;
-    const left = archive().verifier.verifySome(VERIFY_BYTES);
+    const hasMore = archive().verifier.verifySome(VERIFY_BYTES);
     onRead();
-    if (left) {
+    if (hasMore) {
       this.#verifyTurn ??= setImmediate(() => {
         this.#verifyTurn = undefined;
         guarded(() => this.verify());

@@ -1,4 +1,4 @@
-/** Puts an archive in order that no server has open: damaged batches are replaced by whole copies from elsewhere. */
+/** Repairs an archive offline: replaces damaged batches by intact copies from other sources. */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -13,10 +13,10 @@ import { BatchWalk } from "./batch-walk.ts";
 import { type Damage, DamageTable, placeText } from "./damage-table.ts";
 
 const STEP_BYTES = 8 * 1024 * 1024;
-/** An `index_format` that no version has written: the next start builds the index anew. */
+/** An `index_format` that no version uses, so that the next start rebuilds the index. */
 const NO_INDEX_FORMAT = 0;
 
-/** Where whole copies may be. */
+/** Looks up a copy of a damaged batch; `undefined` if it has none. */
 export type Source = (shard: number, damage: Damage) => Promise<Batch | undefined>;
 
 export type Progress = (done: number, of: number) => void;
@@ -26,7 +26,7 @@ export class ArchiveRepair {
   readonly #damages: DamageTable;
   readonly #batches: BatchTable;
 
-  /** @throws ArchiveError `archive_corrupt`: it must be salvaged first. */
+  /** @throws ArchiveError `archive_corrupt`: the database is malformed; call `salvage` first. */
   constructor(folder: string) {
     this.#database = openDatabase(join(folder, "archive.sqlite"));
     try {
@@ -38,7 +38,7 @@ export class ArchiveRepair {
     }
   }
 
-  /** Reads every batch, and remembers which are damaged. */
+  /** Checks every batch and records which are damaged. */
   check(progress: Progress): readonly Damage[] {
     const flaws = walkAll(this.#database, progress);
     inTransaction(this.#database, () => {
@@ -49,11 +49,11 @@ export class ArchiveRepair {
     return this.#damages.all;
   }
 
-  /** @returns whether the batch is whole now. */
+  /** Restores a damaged batch from the first source with a proven copy. @returns whether one was found. */
   async mend(damage: Damage, sources: readonly Source[]): Promise<boolean> {
     const { shard, id, indexed, reason } = damage;
     if (shard === null || id === null) return false;
-    const own = this.#rehashed(damage);
+    const own = this.#withCorrectHash(damage);
     for (const source of [async () => own, ...sources]) {
       const batch = await source(shard, damage);
       if (batch === undefined || !inTransaction(this.#database, () => this.#batches.restore(shard, batch)))
@@ -64,9 +64,9 @@ export class ArchiveRepair {
     return false;
   }
 
-  /** Takes over what another copy has beyond the end of this one. @returns how many batches that were. */
+  /** Copies the batches that another archive has beyond the end of this one. @returns their number. */
   extend(copy: DatabaseSync): number {
-    let taken = 0;
+    let copied = 0;
     for (const row of copy.prepare(`SELECT ${ROW_COLUMNS} FROM batches ORDER BY id`).iterate()) {
       const batch = batchRowOf(row);
       if (batch === undefined || checksumOf(batch) !== batch.checksum) continue;
@@ -77,9 +77,9 @@ export class ArchiveRepair {
       if (missing.length === 0) continue;
       inTransaction(this.#database, () => this.#batches.insert(shard, missing));
       this.#batches.committed(shard, missing);
-      taken += 1;
+      copied += 1;
     }
-    return taken;
+    return copied;
   }
 
   close(): void {
@@ -91,14 +91,14 @@ export class ArchiveRepair {
     try {
       return this.#batches.missing(shard, [batch]);
     } catch (error) {
-      // It does not continue what is here.
+      // The batch does not follow the newest one here.
       if (error instanceof ArchiveError) return [];
       throw error;
     }
   }
 
-  /** A batch of which only the hash is wrong says itself what the right one is. */
-  #rehashed({ kind, number, shard, id }: Damage): Batch | undefined {
+  /** If only the stored hash is wrong, the right one can be computed from the batch. */
+  #withCorrectHash({ kind, number, shard, id }: Damage): Batch | undefined {
     if (kind !== "hash" || number === null || shard === null || id === null) return undefined;
     const { body, timeMs, count } = this.#batches.read(number);
     const before = this.#batches.witnessBefore(shard, id);
@@ -108,7 +108,7 @@ export class ArchiveRepair {
   }
 }
 
-/** What is wrong with the batches of an archive. */
+/** Checks all batches of an archive. @returns the flaws. */
 export function walkAll(database: DatabaseSync, progress: Progress) {
   const last =
     (database.prepare("SELECT max(id) AS last FROM batches").get()?.["last"] as number | null) ?? 0;
@@ -121,7 +121,7 @@ export function walkAll(database: DatabaseSync, progress: Progress) {
   return [...flaws, ...walk.finish()];
 }
 
-/** The copy of a batch in another archive. */
+/** A source that looks up batches in another archive. */
 export function copyIn(database: DatabaseSync): Source {
   const find = database.prepare(
     `SELECT ${ROW_COLUMNS} FROM batches WHERE shard = ? AND epoch = ? AND seq = ?`,
@@ -135,24 +135,25 @@ export function copyIn(database: DatabaseSync): Source {
 }
 
 /**
- * Makes a new `archive.sqlite` of all batches that can still be read from one that SQLite finds malformed, or that is gone.
- * They keep their numbers; the index is removed, and built anew at the next start.
+ * Replaces a malformed or missing `archive.sqlite` by a new one with all batches that can still be read. Batches keep
+ * their numbers. The index is deleted; the next start rebuilds it.
  *
- * @param like an archive with about as many rows, for where this one does not say how many it had.
+ * @param like an archive with about as many rows, used if this one does not tell how many it had.
+ * @returns the number of batches copied.
  */
 export function salvage(folder: string, like: DatabaseSync | undefined): number {
   const path = join(folder, "archive.sqlite");
-  const fresh = `${path}.new`;
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${fresh}${suffix}`, { force: true });
-  const target = openDatabase(fresh);
-  const source = existsSync(path) ? openQuietly(path) : undefined;
+  const newPath = `${path}.new`;
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${newPath}${suffix}`, { force: true });
+  const target = openDatabase(newPath);
+  const source = existsSync(path) ? openUnlessMalformed(path) : undefined;
   const copied =
     source === undefined ? 0 : copyRows(source, target, lastOf(source) ?? (like && lastOf(like)) ?? 0);
   source?.close();
   target.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   target.close();
   for (const suffix of ["-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
-  renameSync(fresh, path);
+  renameSync(newPath, path);
   rmSync(join(folder, "index"), { recursive: true, force: true });
   syncFolder(folder);
   return copied;
@@ -163,7 +164,7 @@ function copyRows(source: DatabaseSync, target: DatabaseSync, last: number): num
   let copied = 0;
   target.exec("BEGIN");
   for (let number = 1; number <= last; number++) {
-    const row = orUndefined(() =>
+    const row = unlessMalformed(() =>
       source.prepare(`SELECT ${ROW_COLUMNS} FROM batches WHERE id = ?`).get(number),
     );
     const batch = row === undefined ? undefined : batchRowOf(row);
@@ -178,21 +179,21 @@ function copyRows(source: DatabaseSync, target: DatabaseSync, last: number): num
 
 function lastOf(database: DatabaseSync): number | undefined {
   for (const where of ["", " INDEXED BY batches_by_place"]) {
-    const row = orUndefined(() => database.prepare(`SELECT max(id) AS last FROM batches${where}`).get());
+    const row = unlessMalformed(() => database.prepare(`SELECT max(id) AS last FROM batches${where}`).get());
     if (typeof row?.["last"] === "number") return row["last"];
   }
   return undefined;
 }
 
-function openQuietly(path: string): DatabaseSync | undefined {
-  return orUndefined(() => {
+function openUnlessMalformed(path: string): DatabaseSync | undefined {
+  return unlessMalformed(() => {
     const database = new DatabaseSync(path);
     database.prepare("SELECT count(*) FROM sqlite_schema").get();
     return database;
   });
 }
 
-function orUndefined<T>(work: () => T): T | undefined {
+function unlessMalformed<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {

@@ -1,3 +1,4 @@
+/** The in-memory part of an index. */
 import type { Key } from "../index/key-hash.ts";
 import type { RunWriter } from "../index/run-writer.ts";
 import type { Slice } from "../queries/history.ts";
@@ -7,14 +8,14 @@ const BUCKETS = 1 << 16;
 const NONE = -1;
 
 /**
- * The newest entries of an index, in memory, in the order in which they came: columns, and a chain per hash
- * bucket through them, so that it can be asked before it is sorted and written out.
+ * The newest entries of an index, in memory, by column and in order of arrival. A linked list per hash bucket makes
+ * them searchable before they are sorted and written out.
  */
 export class Tail {
   count = 0;
-  /** Batches are counted from here. */
+  /** Batch numbers are stored relative to this one. */
   base = 0;
-  readonly #figures: boolean;
+  readonly #hasAmounts: boolean;
   #highs: Uint32Array;
   #lows: Uint32Array;
   #batches: Uint32Array;
@@ -24,19 +25,22 @@ export class Tail {
   #previous: Int32Array;
   readonly #newest = new Int32Array(BUCKETS).fill(NONE);
 
-  /** @param capacity at least 1. */
-  constructor(capacity: number, figures: boolean) {
-    this.#figures = figures;
+  /**
+   * @param capacity initial number of entries, at least 1.
+   * @param hasAmounts whether entries have seq and amount.
+   */
+  constructor(capacity: number, hasAmounts: boolean) {
+    this.#hasAmounts = hasAmounts;
     this.#highs = new Uint32Array(capacity);
     this.#lows = new Uint32Array(capacity);
     this.#batches = new Uint32Array(capacity);
     this.#slots = new Uint32Array(capacity);
-    this.#seqs = new Float64Array(figures ? capacity : 0);
-    this.#amounts = new Float64Array(figures ? capacity : 0);
+    this.#seqs = new Float64Array(hasAmounts ? capacity : 0);
+    this.#amounts = new Float64Array(hasAmounts ? capacity : 0);
     this.#previous = new Int32Array(capacity);
   }
 
-  /** Makes room for what a batch brings beyond the capacity: how much that is shows only while it is read. */
+  /** Doubles the capacity. A batch may exceed it, because its number of entries is not known in advance. */
   #grow(): void {
     const capacity = 2 * this.#highs.length;
     this.#highs = grown(this.#highs, new Uint32Array(capacity));
@@ -44,7 +48,7 @@ export class Tail {
     this.#batches = grown(this.#batches, new Uint32Array(capacity));
     this.#slots = grown(this.#slots, new Uint32Array(capacity));
     this.#previous = grown(this.#previous, new Int32Array(capacity));
-    if (!this.#figures) return;
+    if (!this.#hasAmounts) return;
     this.#seqs = grown(this.#seqs, new Float64Array(capacity));
     this.#amounts = grown(this.#amounts, new Float64Array(capacity));
   }
@@ -56,7 +60,7 @@ export class Tail {
     this.#lows[at] = low;
     this.#batches[at] = batch - this.base;
     this.#slots[at] = slot;
-    if (this.#figures) {
+    if (this.#hasAmounts) {
       this.#seqs[at] = seq;
       this.#amounts[at] = amount;
     }
@@ -67,16 +71,16 @@ export class Tail {
   }
 
   slice(key: Key): TailSlice | undefined {
-    const places: number[] = [];
+    const indexes: number[] = [];
     const { high, low } = key;
     let at = this.#newest[(high ^ low) & (BUCKETS - 1)] as number;
     for (; at !== NONE; at = this.#previous[at] as number) {
-      if (this.#highs[at] === high && this.#lows[at] === low) places.push(at);
+      if (this.#highs[at] === high && this.#lows[at] === low) indexes.push(at);
     }
-    if (places.length === 0) return undefined;
+    if (indexes.length === 0) return undefined;
     return new TailSlice(
       this.base,
-      places.toReversed(),
+      indexes.toReversed(),
       this.#batches,
       this.#slots,
       this.#seqs,
@@ -84,7 +88,7 @@ export class Tail {
     );
   }
 
-  /** Writes everything in order of key. Entries of one key keep the order in which they came. */
+  /** Writes all entries in order of key. Entries of one key stay in order of arrival. */
   writeTo(run: RunWriter): void {
     const order = sortedOrder(this.#highs, this.#lows, this.count);
     for (let i = 0; i < this.count; i++) {
@@ -94,8 +98,8 @@ export class Tail {
         this.#lows[at] as number,
         this.#batches[at] as number,
         this.#slots[at] as number,
-        this.#figures ? (this.#seqs[at] as number) : 0,
-        this.#figures ? (this.#amounts[at] as number) : 0,
+        this.#hasAmounts ? (this.#seqs[at] as number) : 0,
+        this.#hasAmounts ? (this.#amounts[at] as number) : 0,
       );
     }
   }
@@ -110,7 +114,7 @@ export class Tail {
 class TailSlice implements Slice {
   readonly length: number;
   readonly #base: number;
-  readonly #places: readonly number[];
+  readonly #indexes: readonly number[];
   readonly #batches: Uint32Array;
   readonly #slots: Uint32Array;
   readonly #seqs: Float64Array;
@@ -118,15 +122,15 @@ class TailSlice implements Slice {
 
   constructor(
     base: number,
-    places: readonly number[],
+    indexes: readonly number[],
     batches: Uint32Array,
     slots: Uint32Array,
     seqs: Float64Array,
     amounts: Float64Array,
   ) {
-    this.length = places.length;
+    this.length = indexes.length;
     this.#base = base;
-    this.#places = places;
+    this.#indexes = indexes;
     this.#batches = batches;
     this.#slots = slots;
     this.#seqs = seqs;
@@ -134,26 +138,26 @@ class TailSlice implements Slice {
   }
 
   batch(at: number): number {
-    return this.#base + (this.#batches[this.#places[at] as number] as number);
+    return this.#base + (this.#batches[this.#indexes[at] as number] as number);
   }
 
   slot(at: number): number {
-    return this.#slots[this.#places[at] as number] as number;
+    return this.#slots[this.#indexes[at] as number] as number;
   }
 
   seq(at: number): number {
-    return this.#seqs[this.#places[at] as number] as number;
+    return this.#seqs[this.#indexes[at] as number] as number;
   }
 
   amount(at: number): number {
-    return this.#amounts[this.#places[at] as number] as number;
+    return this.#amounts[this.#indexes[at] as number] as number;
   }
 
   tally(total: Tally, end: number, seqMax: number): void {
     for (let i = 0; i < end; i++) {
-      const place = this.#places[i] as number;
-      const seq = this.#seqs[place] as number;
-      if (seq <= seqMax) total.add(this.#amounts[place] as number, seq);
+      const index = this.#indexes[i] as number;
+      const seq = this.#seqs[index] as number;
+      if (seq <= seqMax) total.add(this.#amounts[index] as number, seq);
     }
   }
 }
@@ -167,8 +171,8 @@ const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
 
 /**
- * The places of the entries in order of key. A radix sort by the upper half: stable, hence nothing else needs
- * comparing; the few that share an upper half are put in order of the lower one after it.
+ * The indexes of the entries in order of key. A stable radix sort by the high half of the key; the few entries that
+ * share a high half are then sorted by the low half.
  */
 function sortedOrder(highs: Uint32Array, lows: Uint32Array, count: number): Uint32Array {
   let keys = highs.slice(0, count);
@@ -200,11 +204,11 @@ function sortedOrder(highs: Uint32Array, lows: Uint32Array, count: number): Uint
     [keys, nextKeys] = [nextKeys, keys];
     [order, nextOrder] = [nextOrder, order];
   }
-  settleTies(keys, lows, order);
+  sortTies(keys, lows, order);
   return order;
 }
 
-function settleTies(keys: Uint32Array, lows: Uint32Array, order: Uint32Array): void {
+function sortTies(keys: Uint32Array, lows: Uint32Array, order: Uint32Array): void {
   for (let from = 0; from < order.length; ) {
     const low = lows[order[from] as number];
     let to = from + 1;
@@ -213,7 +217,7 @@ function settleTies(keys: Uint32Array, lows: Uint32Array, order: Uint32Array): v
       if (lows[order[to] as number] !== low) mixed = true;
     }
     if (mixed) {
-      // Entries came in order of their places, so comparing places keeps the sort stable whatever it is.
+      // Comparing indexes, which are in order of arrival, keeps the sort stable.
       order.subarray(from, to).sort((a, b) => (lows[a] as number) - (lows[b] as number) || a - b);
     }
     from = to;

@@ -1,3 +1,4 @@
+/** Decides which stored batches are proven, so that the log may be trimmed below them. */
 import type { DatabaseSync } from "node:sqlite";
 import { inTransaction, isMalformed, putSetting, setting } from "../database.ts";
 import type { Flaw } from "./batch-chain.ts";
@@ -5,11 +6,11 @@ import type { BatchTable, StoredPosition } from "./batch-table.ts";
 import { BatchWalk } from "./batch-walk.ts";
 import { type Damage, type DamageTable, placeText } from "./damage-table.ts";
 
-/** Between two notes of how far the scrub is: a restart goes on from there. */
-const NOTE_EVERY_BYTES = 64 * 1024 * 1024;
+/** Interval at which the scrub saves its progress, from which a restart continues. */
+const SAVE_EVERY_BYTES = 64 * 1024 * 1024;
 
-/** How far the scrub is. `batches` of `of` were checked in this pass. */
-export type ScrubFigures = Readonly<{
+/** Progress: `batches` of `of` were checked in this pass. `lastPassMs`: end of the last pass, ms since 1970. */
+export type ScrubStats = Readonly<{
   passes: number;
   batches: number;
   of: number;
@@ -17,8 +18,8 @@ export type ScrubFigures = Readonly<{
 }>;
 
 /**
- * Reads stored batches back from the file and checks them, for two purposes: the log may be trimmed only below what was
- * read back whole (`verifySome`), and what was whole once may decay (`scrubSome`).
+ * Reads stored batches back from the file and checks them. `verifySome` checks new batches: the log may be trimmed only
+ * below batches that were read back intact. `scrubSome` checks the whole archive over and over, since disks decay.
  */
 export class Verifier {
   readonly #database: DatabaseSync;
@@ -26,17 +27,17 @@ export class Verifier {
   readonly #batches: BatchTable;
   readonly #damages: DamageTable;
   #walk: BatchWalk;
-  /** The number up to which `#verified` was said. */
-  #concluded = -1;
-  /** The newest number that a power cut would leave. */
+  /** The number up to which `#verified` was published. */
+  #publishedUpTo = -1;
+  /** The newest durable batch number. */
   #synced = 0;
-  /** By shard, where the log may be trimmed. */
+  /** The newest verified batch by shard: the log may be trimmed below it. */
   #verified: ReadonlyMap<number, StoredPosition> = new Map();
-  /** Damage that the walk has met and that the log may still mend: nothing more is trimmed meanwhile. */
-  readonly #awaited = new Set<string>();
-  /** Damage that was not looked for in the log yet, by its place; and that of which the answer is open. */
-  readonly #wanted = new Map<string, Damage>();
-  readonly #asked = new Set<string>();
+  /** Damage found by `verifySome` that the log may still repair: until then `#verified` does not advance. */
+  readonly #blockingTrim = new Set<string>();
+  /** Damaged batches to be fetched again from the log, by name; and those whose request is in flight. */
+  readonly #toRefetch = new Map<string, Damage>();
+  readonly #refetching = new Set<string>();
   #scrub: BatchWalk | undefined;
   #scrubBytes = 0;
   #passes = 0;
@@ -47,16 +48,16 @@ export class Verifier {
     this.#reader = reader;
     this.#batches = batches;
     this.#damages = damages;
-    for (const damage of damages.all) this.#want(damage);
-    this.#walk = this.#walkFrom(this.#noted("verified"));
+    for (const damage of damages.all) this.#queueRefetch(damage);
+    this.#walk = this.#walkFrom(this.#savedProgress("verified"));
   }
 
-  /** All up to this number would be there after a power cut. */
+  /** Reports that all batches up to this number are durable. */
   synced(number: number): void {
     this.#synced = number;
   }
 
-  /** By shard, the newest batch that would be there after a power cut and was read back whole. */
+  /** By shard, the newest batch that is durable and was read back intact. */
   get verified(): ReadonlyMap<number, StoredPosition> {
     return this.#verified;
   }
@@ -65,107 +66,108 @@ export class Verifier {
     return this.#walk.at >= this.#synced;
   }
 
-  /** Damage for which the log may still have the batch; each is told of once. */
-  takeWanted(shard: number): readonly Damage[] {
-    const wanted = [...this.#wanted.values()].filter((damage) => damage.shard === shard);
-    for (const damage of wanted) {
-      this.#wanted.delete(placeText(damage));
-      this.#asked.add(placeText(damage));
-    }
-    return wanted;
-  }
-
-  /** These are still to be looked for. */
-  want(damages: readonly Damage[]): void {
+  /** Takes the damaged batches of a shard that must be fetched again from the log. */
+  takeRefetches(shard: number): readonly Damage[] {
+    const damages = [...this.#toRefetch.values()].filter((damage) => damage.shard === shard);
     for (const damage of damages) {
-      this.#asked.delete(placeText(damage));
-      this.#want(damage);
+      this.#toRefetch.delete(placeText(damage));
+      this.#refetching.add(placeText(damage));
+    }
+    return damages;
+  }
+
+  /** Queues batches again whose request was lost with the shard's channel. */
+  requeueRefetch(damages: readonly Damage[]): void {
+    for (const damage of damages) {
+      this.#refetching.delete(placeText(damage));
+      this.#queueRefetch(damage);
     }
   }
 
-  /** The log was asked for these. What it did not mend stays damaged, and keeps nothing from being trimmed. */
-  settle(asked: readonly Damage[]): void {
-    for (const damage of asked) {
-      this.#awaited.delete(placeText(damage));
-      this.#asked.delete(placeText(damage));
+  /** The log has answered for these. Batches that it could not restore stay damaged, but no longer block trimming. */
+  refetched(damages: readonly Damage[]): void {
+    for (const damage of damages) {
+      this.#blockingTrim.delete(placeText(damage));
+      this.#refetching.delete(placeText(damage));
     }
-    if (this.#awaited.size > 0) return;
-    const isMended = asked.some(
+    if (this.#blockingTrim.size > 0) return;
+    const hasRestored = damages.some(
       ({ shard, id }) => id !== null && this.#damages.at(shard ?? 0, id) === undefined,
     );
-    if (isMended) {
-      // What was put in its place is synced and read back, too.
-      this.#walk = this.#walkFrom(this.#noted("verified"));
+    if (hasRestored) {
+      // Restored batches must be synced and read back, too.
+      this.#walk = this.#walkFrom(this.#savedProgress("verified"));
       this.#synced = this.#walk.at;
-    } else this.#conclude();
+    } else this.#publishVerified();
   }
 
-  /** Checks some of what was stored since the last time. @returns whether something is left. */
+  /** Checks the next durable batches. @returns whether more are left. */
   verifySome(bytesMax: number): boolean {
     if (this.isVerified) {
-      this.#conclude();
+      this.#publishVerified();
       return false;
     }
-    this.#meet(this.#walk.step(this.#synced, bytesMax), true);
+    this.#recordFlaws(this.#walk.step(this.#synced, bytesMax), true);
     if (!this.isVerified) return true;
-    this.#meet(this.#walk.finish(), true);
-    this.#conclude();
+    this.#recordFlaws(this.#walk.finish(), true);
+    this.#publishVerified();
     return false;
   }
 
-  /** Checks some of the whole archive, over and over. */
+  /** Checks the next batches of the scrub, which starts over at the end. */
   scrubSome(bytesMax: number): void {
     const { last } = this.#batches;
     if (last === 0) return;
-    this.#scrub ??= this.#walkFrom(this.#noted("scrubbed"));
-    this.#meet(this.#scrub.step(last, bytesMax), false);
+    this.#scrub ??= this.#walkFrom(this.#savedProgress("scrubbed"));
+    this.#recordFlaws(this.#scrub.step(last, bytesMax), false);
     this.#scrubBytes += bytesMax;
     if (this.#scrub.at >= last) {
-      this.#meet(this.#scrub.finish(), false);
+      this.#recordFlaws(this.#scrub.finish(), false);
       this.#passes += 1;
       this.#lastPassMs = Date.now();
       this.#scrub = this.#walkFrom(0);
-    } else if (this.#scrubBytes < NOTE_EVERY_BYTES) return;
+    } else if (this.#scrubBytes < SAVE_EVERY_BYTES) return;
     this.#scrubBytes = 0;
     putSetting(this.#database, "scrubbed", this.#scrub.at);
   }
 
-  get figures(): ScrubFigures {
+  get stats(): ScrubStats {
     const of = this.#batches.last;
     return { passes: this.#passes, batches: this.#scrub?.at ?? 0, of, lastPassMs: this.#lastPassMs };
   }
 
-  #conclude(): void {
-    if (!this.isVerified || this.#awaited.size > 0) return;
-    if (this.#walk.at === this.#concluded) return;
-    this.#concluded = this.#walk.at;
+  #publishVerified(): void {
+    if (!this.isVerified || this.#blockingTrim.size > 0) return;
+    if (this.#walk.at === this.#publishedUpTo) return;
+    this.#publishedUpTo = this.#walk.at;
     putSetting(this.#database, "verified", this.#walk.at);
     this.#verified = new Map(
       this.#walk.newest.map(({ shard, id, hash, timeMs }) => [shard, { id, hash, timeMs }]),
     );
   }
 
-  #meet(flaws: readonly Flaw[], awaited: boolean): void {
+  #recordFlaws(flaws: readonly Flaw[], blocksTrim: boolean): void {
     for (const flaw of flaws) {
       const isNew = inTransaction(this.#database, () => this.#damages.add(flaw));
       const known = flaw.number === null ? undefined : this.#damages.ofRow(flaw.number);
       const damage = known ?? { ...flaw, indexed: true };
-      if (isNew) this.#want(damage);
-      const place = placeText(damage);
-      if (awaited && (this.#wanted.has(place) || this.#asked.has(place))) this.#awaited.add(place);
+      if (isNew) this.#queueRefetch(damage);
+      const name = placeText(damage);
+      if (blocksTrim && (this.#toRefetch.has(name) || this.#refetching.has(name)))
+        this.#blockingTrim.add(name);
     }
   }
 
-  #want(damage: Damage): void {
-    if (damage.shard !== null && damage.id !== null) this.#wanted.set(placeText(damage), damage);
+  #queueRefetch(damage: Damage): void {
+    if (damage.shard !== null && damage.id !== null) this.#toRefetch.set(placeText(damage), damage);
   }
 
-  #noted(name: "verified" | "scrubbed"): number {
+  #savedProgress(name: "verified" | "scrubbed"): number {
     const number = setting(this.#database, name, () => 0);
     return number <= this.#batches.last ? number : 0;
   }
 
-  /** Where the rows before cannot be read, the walk begins with the first. */
+  /** Starts from the first batch if the rows up to `number` cannot be read. */
   #walkFrom(number: number): BatchWalk {
     try {
       return new BatchWalk(this.#reader, number);

@@ -1,3 +1,4 @@
+/** Derives index entries from the packed records of a batch. */
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { historiesOf } from "../../actors/programmes/programmes.ts";
 import { readRecord } from "../../actors/records/codec.ts";
@@ -8,17 +9,26 @@ import { assert } from "../../errors/assert.ts";
 import { listedBy } from "../batches/beginning.ts";
 import type { Tail } from "../batches/tail.ts";
 import type { AccountTable } from "../queries/account-table.ts";
-import { changesOf, isBeginning, isOfHome, transferIdOf, versionOf } from "../queries/posting.ts";
+import { changesOf, createsTransfer, isHomeRecord, transferIdOf, versionOf } from "../queries/posting.ts";
 import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
-import { AT_HOME, AWAY, BEGINNING, CLAIM, CREDIT, DEBIT, PLACES, slotOf } from "./slot.ts";
+import {
+  CLAIM,
+  CREATED_TRANSFER,
+  CREDIT,
+  DEBIT,
+  HOME_RECORD,
+  REMOTE_PART,
+  SLOTS_PER_RECORD,
+  slotOf,
+} from "./slot.ts";
 
-/** What a transfer without an act has of its own: see codec.ts. */
+/** Fields of a packed transfer command without an act: see codec.ts. */
 const PLAIN_FIELDS = 7;
 
-/** The first byte of every system account. */
+/** `@`, the first byte of every system account's id. */
 const AT_SIGN = 64;
 
-/** Records of compound transfers: read as a whole, since they are rarer than plain ones and of any shape. */
+/** Records of compound transfers. They are decoded in full: they are rarer than plain ones and vary in shape. */
 const COMPOUND_OPS: ReadonlySet<number> = new Set([
   OPS.compound_transfer,
   OPS.post_transfer,
@@ -33,20 +43,20 @@ const COMPOUND_OPS: ReadonlySet<number> = new Set([
 export type Tails = Readonly<{ accounts: Tail; transfers: Tail; partners: Tail }>;
 
 /**
- * Puts what a batch's accepted records did to balances, accounts and transfers into the index. Hot: it reads the packed
- * bytes of a plain transfer as the codec laid them out (see codec.ts) and makes no object or string for it.
+ * Indexes the accepted records of a batch by account, transfer and partner. Hot path: plain transfers are read from
+ * their packed bytes (layout: codec.ts) without creating objects or strings.
  */
 export class BatchIndexer {
   readonly #keys: Keys;
   readonly #tails: Tails;
   readonly #accounts: AccountTable;
   readonly #reader = new PackReader();
-  /** The partner of the record before: mostly the same one. */
+  /** The partner of the previous record, which is mostly the same. */
   #partnerBytes: Uint8Array = new Uint8Array(0);
   #partner: Key = { high: 0, low: 0 };
-  #partnerIsNoted = false;
-  /** Partners that already have an entry for this batch, since it holds transfers of theirs. */
-  readonly #noted = new Map<number, number[]>();
+  #isPartnerIndexed = false;
+  /** Partner keys already indexed for this batch: low halves by high half. */
+  readonly #indexedPartners = new Map<number, number[]>();
 
   constructor(keys: Keys, tails: Tails, accounts: AccountTable) {
     this.#keys = keys;
@@ -54,11 +64,16 @@ export class BatchIndexer {
     this.#accounts = accounts;
   }
 
-  /** @returns the number of accepted transfers (a part of one from another shard is none). @throws ArchiveError `archive_corrupt` */
+  /**
+   * Indexes a batch.
+   *
+   * @returns the number of accepted transfers whose home is this shard.
+   * @throws PackError: the records are malformed.
+   */
   index(batch: number, shard: number, body: Uint8Array): number {
     const reader = this.#reader;
     reader.start(body);
-    this.#noted.clear();
+    this.#indexedPartners.clear();
     this.#partnerBytes = new Uint8Array(0);
     const records = reader.array();
     let transfers = 0;
@@ -80,14 +95,17 @@ export class BatchIndexer {
     return transfers;
   }
 
-  /** @param whole has both sides; else the credit is on another shard. */
+  /**
+   * @param isLocal both accounts are on this shard; otherwise the credit is on another one.
+   * @returns whether the transfer was accepted.
+   */
   #indexTransfer(
     batch: number,
     shard: number,
     index: number,
     start: number,
     fields: number,
-    whole: boolean,
+    isLocal: boolean,
   ): boolean {
     const reader = this.#reader;
     const bytes = reader.bytes;
@@ -95,7 +113,7 @@ export class BatchIndexer {
     const partnerStart = reader.textStart;
     const partnerEnd = reader.textEnd;
     reader.skip(2);
-    const askedFields = reader.array();
+    const commandFields = reader.array();
     reader.text();
     const debitStart = reader.textStart;
     const debitEnd = reader.textEnd;
@@ -103,7 +121,7 @@ export class BatchIndexer {
     const creditStart = reader.textStart;
     const creditEnd = reader.textEnd;
     const amount = reader.number();
-    reader.skip(askedFields - 3);
+    reader.skip(commandFields - 3);
     const outcomeFields = reader.array();
     if (reader.number() !== 0) {
       reader.skip(outcomeFields - 1 + fields - 6);
@@ -114,33 +132,40 @@ export class BatchIndexer {
     const idEnd = reader.textEnd;
     reader.skip(2);
     const debitSeq = reader.number();
-    if (whole) reader.skip(2);
-    const creditSeq = whole ? reader.number() : 0;
-    reader.skip(outcomeFields - (whole ? 8 : 5) + fields - 6);
+    if (isLocal) reader.skip(2);
+    const creditSeq = isLocal ? reader.number() : 0;
+    reader.skip(outcomeFields - (isLocal ? 8 : 5) + fields - 6);
 
-    this.#meetPartner(partnerStart, partnerEnd);
-    if (!this.#partnerIsNoted) this.#notePartner(batch, shard);
+    this.#setPartner(partnerStart, partnerEnd);
+    if (!this.#isPartnerIndexed) this.#indexPartner(batch, shard);
     const { hash } = this.#keys;
     const { accounts, transfers } = this.#tails;
-    this.#runAccount(bytes, debitStart, debitEnd, shard);
+    this.#hashAccount(bytes, debitStart, debitEnd, shard);
     accounts.push(hash.high, hash.low, batch, slotOf(index, DEBIT), debitSeq, -amount);
-    if (whole) {
-      this.#runAccount(bytes, creditStart, creditEnd, shard);
+    if (isLocal) {
+      this.#hashAccount(bytes, creditStart, creditEnd, shard);
       accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), creditSeq, amount);
     } else {
-      // As `listedBy` says.
-      this.#keys.runAccount(bytes, creditStart, creditEnd, this.#partner, HISTORY_SEEDS.transfers, shard + 1);
-      accounts.push(hash.high, hash.low, batch, slotOf(index, BEGINNING), 0, 0);
+      // The credit's account has no entry here, so list the transfer for it: see `listedBy`.
+      this.#keys.hashAccount(
+        bytes,
+        creditStart,
+        creditEnd,
+        this.#partner,
+        HISTORY_SEEDS.transfers,
+        shard + 1,
+      );
+      accounts.push(hash.high, hash.low, batch, slotOf(index, CREATED_TRANSFER), 0, 0);
     }
-    this.#keys.runText(bytes, idStart, idEnd);
-    transfers.push(hash.high, hash.low, batch, slotOf(index, AT_HOME), 0, 0);
-    // Without an act it claims no name.
-    if (askedFields > PLAIN_FIELDS)
+    this.#keys.hashText(bytes, idStart, idEnd);
+    transfers.push(hash.high, hash.low, batch, slotOf(index, HOME_RECORD), 0, 0);
+    // Only a transfer with an act can claim a name.
+    if (commandFields > PLAIN_FIELDS)
       this.#indexClaim(batch, index, readRecord(bytes.subarray(start, reader.at)).command);
     return true;
   }
 
-  /** The name that an accepted command takes for ever, if it takes one. */
+  /** Indexes the name that an accepted command claims permanently, if any. */
   #indexClaim(batch: number, index: number, command: Command): void {
     const name = claimOf(command);
     if (name === undefined) return;
@@ -148,7 +173,7 @@ export class BatchIndexer {
     this.#tails.transfers.push(high, low, batch, slotOf(index, CLAIM), 0, 0);
   }
 
-  /** The credit of a transfer whose home is another shard: an entry of its account, and the transfer's second half. */
+  /** Indexes the credit of a transfer from another shard, by account and transfer. */
   #indexCredit(batch: number, shard: number, index: number, fields: number): void {
     const reader = this.#reader;
     const bytes = reader.bytes;
@@ -156,7 +181,7 @@ export class BatchIndexer {
     const partnerStart = reader.textStart;
     const partnerEnd = reader.textEnd;
     reader.skip(2);
-    const askedFields = reader.array();
+    const commandFields = reader.array();
     reader.skip(1);
     reader.text();
     const creditStart = reader.textStart;
@@ -166,7 +191,7 @@ export class BatchIndexer {
     reader.text();
     const idStart = reader.textStart;
     const idEnd = reader.textEnd;
-    reader.skip(askedFields - 7);
+    reader.skip(commandFields - 7);
     const outcomeFields = reader.array();
     if (reader.number() !== 0) {
       reader.skip(outcomeFields - 1 + fields - 6);
@@ -176,18 +201,19 @@ export class BatchIndexer {
     const seq = reader.number();
     reader.skip(outcomeFields - 4 + fields - 6);
 
-    this.#meetPartner(partnerStart, partnerEnd);
+    this.#setPartner(partnerStart, partnerEnd);
     const { hash } = this.#keys;
-    this.#runAccount(bytes, creditStart, creditEnd, shard);
+    this.#hashAccount(bytes, creditStart, creditEnd, shard);
     this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), seq, amount);
-    this.#keys.runText(bytes, idStart, idEnd);
-    this.#tails.transfers.push(hash.high, hash.low, batch, slotOf(index, AWAY), 0, 0);
+    this.#keys.hashText(bytes, idStart, idEnd);
+    this.#tails.transfers.push(hash.high, hash.low, batch, slotOf(index, REMOTE_PART), 0, 0);
   }
 
   /**
-   * What a record of a compound transfer did to balances, and the record itself where it is the home's, or a part.
+   * Indexes a record of a compound transfer: by the accounts whose balances it changed, by the accounts in whose
+   * lists it creates a transfer, and by transfer.
    *
-   * @returns whether a transfer began with it.
+   * @returns whether it created a transfer.
    */
   #indexCompound(batch: number, shard: number, index: number, start: number, fields: number): boolean {
     const reader = this.#reader;
@@ -198,31 +224,31 @@ export class BatchIndexer {
     const record = readRecord(reader.bytes.subarray(start, reader.at));
     if (!record.outcome.ok) return false;
 
-    this.#meetPartner(partnerStart, partnerEnd);
+    this.#setPartner(partnerStart, partnerEnd);
     const { accounts, transfers } = this.#tails;
     const changes = changesOf(record);
-    assert(changes.length <= PLACES, "a record changes no more than the balances of its postings");
-    for (const [place, { account, amount, seq }] of changes.entries()) {
+    assert(changes.length <= SLOTS_PER_RECORD, "a record changes at most the balances of its postings");
+    for (const [ordinal, { account, amount, seq }] of changes.entries()) {
       const kind = amount === 0 ? "holds" : "entries";
       const { high, low } = this.#keys.account(this.#partner, account, kind, shard);
-      accounts.push(high, low, batch, slotOf(index, place), amount === 0 ? 0 : seq, amount);
+      accounts.push(high, low, batch, slotOf(index, ordinal), amount === 0 ? 0 : seq, amount);
     }
-    for (const [place, account] of listedBy(record).entries()) {
+    for (const [ordinal, account] of listedBy(record).entries()) {
       const { high, low } = this.#keys.account(this.#partner, account, "transfers", shard);
-      accounts.push(high, low, batch, slotOf(index, BEGINNING + place), 0, 0);
+      accounts.push(high, low, batch, slotOf(index, CREATED_TRANSFER + ordinal), 0, 0);
     }
     const id = transferIdOf(record);
     if (id !== undefined) {
       const { high, low } = this.#keys.text(id);
-      transfers.push(high, low, batch, slotOf(index, isOfHome(record) ? AT_HOME : AWAY), 0, 0);
+      transfers.push(high, low, batch, slotOf(index, isHomeRecord(record) ? HOME_RECORD : REMOTE_PART), 0, 0);
     }
     this.#indexClaim(batch, index, record.command);
-    const begins = isBeginning(record);
-    if (begins && !this.#partnerIsNoted) this.#notePartner(batch, shard);
-    return begins;
+    const creates = createsTransfer(record);
+    if (creates && !this.#isPartnerIndexed) this.#indexPartner(batch, shard);
+    return creates;
   }
 
-  /** An act alone, by its programme and whom it concerns; and a version of the account that it has opened or closed. */
+  /** Indexes an act without a transfer: by programme, by subjects, and by the account that it opened or closed. */
   #indexAct(batch: number, shard: number, index: number, start: number, fields: number): void {
     const reader = this.#reader;
     reader.text();
@@ -231,28 +257,28 @@ export class BatchIndexer {
     reader.skip(fields - 2);
     const record = readRecord(reader.bytes.subarray(start, reader.at));
     if (record.command.op !== "act" || !record.outcome.ok) return;
-    this.#meetPartner(partnerStart, partnerEnd);
-    const note = (name: string, kind: HistoryKind) => {
+    this.#setPartner(partnerStart, partnerEnd);
+    const pushHistory = (name: string, kind: HistoryKind) => {
       const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
       this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
     };
     const { effect } = record.outcome as ActDone;
-    for (const name of historiesOf(record.command.act, effect)) note(name, "acts");
+    for (const name of historiesOf(record.command.act, effect)) pushHistory(name, "acts");
     this.#indexClaim(batch, index, record.command);
     const account = versionOf(record);
     if (account === undefined) return;
     this.#accounts.add(record.command.partner, account.id);
-    note(account.id, "versions");
+    pushHistory(account.id, "versions");
   }
 
-  /** Hashes the key of an account's entries. */
-  #runAccount(bytes: Uint8Array, start: number, end: number, shard: number): void {
+  /** Hashes the key of an account's entries into `#keys.hash`. */
+  #hashAccount(bytes: Uint8Array, start: number, end: number, shard: number): void {
     const keyShard = bytes[start] === AT_SIGN ? shard + 1 : 0;
-    this.#keys.runAccount(bytes, start, end, this.#partner, HISTORY_SEEDS.entries, keyShard);
+    this.#keys.hashAccount(bytes, start, end, this.#partner, HISTORY_SEEDS.entries, keyShard);
   }
 
-  /** Hashes the partner unless it is the one before. */
-  #meetPartner(start: number, end: number): void {
+  /** Sets the record's partner. Hashes it only if it is not the previous one. */
+  #setPartner(start: number, end: number): void {
     const { bytes } = this.#reader;
     const known = this.#partnerBytes;
     if (known.length === end - start && known.length > 0) {
@@ -261,23 +287,23 @@ export class BatchIndexer {
       if (same === known.length) return;
     }
     this.#partnerBytes = bytes.subarray(start, end);
-    this.#keys.runText(bytes, start, end);
+    this.#keys.hashText(bytes, start, end);
     this.#partner = { high: this.#keys.hash.high, low: this.#keys.hash.low };
-    this.#partnerIsNoted = false;
+    this.#isPartnerIndexed = false;
   }
 
-  /** Notes, once per batch, that it holds transfers of the partner. */
-  #notePartner(batch: number, shard: number): void {
-    this.#partnerIsNoted = true;
+  /** Indexes, once per batch, that the batch holds transfers of the partner. */
+  #indexPartner(batch: number, shard: number): void {
+    this.#isPartnerIndexed = true;
     const { high, low } = partnerKey(this.#partner, shard);
-    const lows = this.#noted.get(high);
+    const lows = this.#indexedPartners.get(high);
     if (lows?.includes(low) === true) return;
-    if (lows === undefined) this.#noted.set(high, [low]);
+    if (lows === undefined) this.#indexedPartners.set(high, [low]);
     else lows.push(low);
     this.#tails.partners.push(high, low, batch, 0, 0, 0);
   }
 
-  /** A version of an account, and its id if it is new. */
+  /** Indexes a version of an account; lists its id if it is new. */
   #indexAccount(batch: number, shard: number, index: number, fields: number, isNew: boolean): void {
     const reader = this.#reader;
     const { bytes } = reader;
@@ -289,7 +315,7 @@ export class BatchIndexer {
     let id: string | undefined;
     let idStart = 0;
     let idEnd = 0;
-    for (let left = reader.map(); left > 0; left--) {
+    for (let fieldsLeft = reader.map(); fieldsLeft > 0; fieldsLeft--) {
       reader.text();
       if (id === undefined && reader.textNow() === "id") {
         reader.text();
@@ -304,8 +330,8 @@ export class BatchIndexer {
     if (!isAccepted || id === undefined) return;
 
     if (isNew) this.#accounts.add(partner, id);
-    this.#meetPartner(partnerStart, partnerEnd);
-    this.#keys.runAccount(bytes, idStart, idEnd, this.#partner, HISTORY_SEEDS.versions, shard + 1);
+    this.#setPartner(partnerStart, partnerEnd);
+    this.#keys.hashAccount(bytes, idStart, idEnd, this.#partner, HISTORY_SEEDS.versions, shard + 1);
     const { hash } = this.#keys;
     this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), 0, 0);
   }

@@ -1,4 +1,4 @@
-/** Which files of the folder `index` count: those that the database names. */
+/** The folder `index`. Only files that the database names are valid. */
 import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -6,18 +6,23 @@ import { assert } from "../../errors/assert.ts";
 import { inTransaction, putSetting, setting } from "../database.ts";
 import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
 
-/** Raised when what stands in the index means something else than before: it is built anew then. */
+/** Raised when the meaning of the index changes. The next start then rebuilds the index. */
 const INDEX_FORMAT = 4;
-/** Of an index from before its format was written down. */
+/** The format of an index for which none was stored. */
 const FIRST_INDEX_FORMAT = 1;
 
-/** Sweeps away files that the database does not name; without the folder, or after an older version, starts anew. */
+/**
+ * Opens the index folder: deletes files that the database does not name. If the folder is new, or another version
+ * wrote the index, all runs are forgotten so that the index is rebuilt.
+ *
+ * @returns the runs, oldest first.
+ */
 export function openIndexFolder(database: DatabaseSync, folder: string): readonly RunMeta[] {
   const isNew = mkdirSync(folder, { recursive: true }) !== undefined;
   const format = setting(database, "index_format", () => FIRST_INDEX_FORMAT);
   if (isNew || format !== INDEX_FORMAT) forgetRuns(database);
   const metas = database.prepare("SELECT * FROM runs ORDER BY id").all() as unknown as RunMeta[];
-  for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "a run is of a known kind");
+  for (const { kind } of metas) assert(RUN_KINDS.includes(kind), "every run has a known kind");
   const named = new Set(metas.map(({ id }) => runFileName(id)));
   for (const file of readdirSync(folder)) {
     if (!named.has(file)) unlinkSync(join(folder, file));
@@ -25,14 +30,14 @@ export function openIndexFolder(database: DatabaseSync, folder: string): readonl
   return metas;
 }
 
-/** Nothing of the index counts any more. */
+/** Forgets all runs: the index is rebuilt from batch 1. */
 export function forgetRuns(database: DatabaseSync): void {
   inTransaction(database, () => {
     database.exec("DELETE FROM runs");
     putSetting(database, "written", 0);
     putSetting(database, "index_format", INDEX_FORMAT);
   });
-  // On the disk, before the files go that the database has named so far.
+  // Must be durable before the files are deleted.
   database.exec("PRAGMA wal_checkpoint(FULL)");
 }
 

@@ -1,17 +1,17 @@
+/** Hashed keys of the index. */
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 
-/** A 64-bit hash of a piece of text, left in `high` and `low` so that nothing is allocated per key. */
+/** A 64-bit hash of text. The result is left in `high` and `low`, so that nothing is allocated per key. */
 export interface KeyHash {
   high: number;
   low: number;
-  /** Hashes `bytes[start, end)`; the seeds are those of the archive, or the hash of what comes before. */
+  /** Hashes `bytes[start, end)`. The seeds are the archive's, or derived from the hash of a preceding part. */
   run(bytes: Uint8Array, start: number, end: number, seedHigh: number, seedLow: number): void;
 }
 
 /**
- * Two lanes in the manner of MurmurHash3, four bytes at a time, each stirred by the other. Seeded at random
- * per archive, so that nobody outside can choose ids that collide; what is read is compared with the record's
- * own text all the same.
+ * Two lanes like MurmurHash3's, four bytes at a time, mixed with each other. Seeded at random per archive, so that
+ * clients cannot construct colliding ids. Readers still compare the text of each record.
  */
 export class MixedHash implements KeyHash {
   high = 0;
@@ -59,9 +59,13 @@ export type Key = Readonly<{ high: number; low: number }>;
 const encoder = new TextEncoder();
 
 /**
- * What the index keeps of an account, each under a key of its own: records with entries of it, records that changed
- * nothing but what is held, records with which a transfer of it begins (`listedBy`), and records of the account itself. The
- * acts of a programme stand under its name like those of an account. The numbers go into the seed of the key's hash.
+ * The histories of an account, each under its own key. The numbers seed the key's hash.
+ *
+ * - `entries`: records with entries of the account.
+ * - `holds`: records that changed only its held amount.
+ * - `transfers`: records that created a transfer of the account (see `listedBy`).
+ * - `versions`: records of the account itself.
+ * - `acts`: records of acts; the account is a programme's or subject's history name.
  */
 export const HISTORY_SEEDS = {
   entries: 0,
@@ -73,10 +77,10 @@ export const HISTORY_SEEDS = {
 export type HistoryKind = keyof typeof HISTORY_SEEDS;
 
 /**
- * The keys of the index. An account's key is the hash of its id, seeded with the hash of its partner, so that
- * the partner's part is computed once for many accounts. A system account lives on every shard: it has one
- * key per shard, so that each key's entries stand in the order of one log. Of all but entries every account has one
- * per shard: nothing but their places would show that records of another one, with the same hash, stand among them.
+ * Computes the keys of the index. An account's key is the hash of its id, seeded with the hash of its partner, so
+ * that the partner is hashed once for many accounts. A system account lives on every shard and has one key per shard,
+ * so that the entries of each key are in the order of one log. All histories except `entries` have one key per shard
+ * for every account, because records of a colliding account on another shard can then be told apart by their shard.
  */
 export class Keys {
   readonly hash: KeyHash;
@@ -89,38 +93,50 @@ export class Keys {
     this.#seedLow = seedLow;
   }
 
-  /** Hashes a partner or a transfer id in place. */
-  runText(bytes: Uint8Array, start: number, end: number): void {
+  /** Hashes a partner or a transfer id into `hash`. */
+  hashText(bytes: Uint8Array, start: number, end: number): void {
     this.hash.run(bytes, start, end, this.#seedHigh, this.#seedLow);
   }
 
-  /** @param seed is one of `HISTORY_SEEDS`. @param shard is 0 where a key is not one shard's, else counts from 1. */
-  runAccount(bytes: Uint8Array, start: number, end: number, partner: Key, seed: number, shard: number): void {
+  /**
+   * Hashes an account's key into `hash`.
+   *
+   * @param seed one of `HISTORY_SEEDS`.
+   * @param shard shard number plus 1; 0 for a key that is not specific to a shard.
+   */
+  hashAccount(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    partner: Key,
+    seed: number,
+    shard: number,
+  ): void {
     this.hash.run(bytes, start, end, partner.high ^ Math.imul(shard, 0x9e3779b1), partner.low ^ seed);
   }
 
   text(text: string): Key {
     const bytes = encoder.encode(text);
-    this.runText(bytes, 0, bytes.length);
+    this.hashText(bytes, 0, bytes.length);
     return { high: this.hash.high, low: this.hash.low };
   }
 
-  /** The key under which a shard's batches of a partner stand. */
+  /** The key of a shard's batches with transfers of a partner. */
   partner(partner: string, shard: number): Key {
     return partnerKey(this.text(partner), shard);
   }
 
-  /** @param shard counts from 0; it is in no key of `isOneKey`. */
+  /** @param shard zero-based; ignored for histories with a single key (`hasSingleKey`). */
   account(partner: Key, account: string, kind: HistoryKind, shard: number): Key {
     const bytes = encoder.encode(account);
-    const keyShard = isOneKey(account, kind) ? 0 : shard + 1;
-    this.runAccount(bytes, 0, bytes.length, partner, HISTORY_SEEDS[kind], keyShard);
+    const keyShard = hasSingleKey(account, kind) ? 0 : shard + 1;
+    this.hashAccount(bytes, 0, bytes.length, partner, HISTORY_SEEDS[kind], keyShard);
     return { high: this.hash.high, low: this.hash.low };
   }
 }
 
-/** Whether an account's history has one key for all shards. */
-export function isOneKey(account: string, kind: HistoryKind): boolean {
+/** Whether an account's history has one key, not one per shard. */
+export function hasSingleKey(account: string, kind: HistoryKind): boolean {
   return kind === "entries" && !isSystemAccount(account);
 }
 

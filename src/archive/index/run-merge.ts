@@ -1,11 +1,13 @@
+/** Merges sorted runs incrementally. */
 import { assert } from "../../errors/assert.ts";
 import type { Run } from "./run.ts";
 import type { Page, RunMeta } from "./run-page.ts";
 import { RunWriter } from "./run-writer.ts";
 
+/** Above every key: marks an exhausted input. */
 const LAST_KEY = 0x1_0000_0000;
 
-/** Where a merge stands in one of its inputs. */
+/** The current entry of one input run. */
 class Input {
   high = 0;
   low = 0;
@@ -46,14 +48,14 @@ class Input {
 }
 
 /**
- * Makes one run of several, a portion at a time. The inputs are given oldest first; of equal keys the older
- * run's go first, so that a key's entries stay in the order of the log. A crash loses only the unfinished file.
+ * Merges several runs into one, incrementally. Inputs are ordered oldest first. Among equal keys the older run's
+ * entries go first, so that a key's entries stay in log order. A crash loses only the unfinished file.
  */
 export class RunMerge {
   readonly inputs: readonly Run[];
   readonly #heads: Input[];
   readonly #writer: RunWriter;
-  readonly #figures: boolean;
+  readonly #hasAmounts: boolean;
 
   constructor(folder: string, id: number, inputs: readonly Run[]) {
     const [first] = inputs;
@@ -62,10 +64,10 @@ export class RunMerge {
     this.inputs = inputs;
     this.#heads = inputs.map((run) => new Input(run, base));
     this.#writer = new RunWriter(folder, id, kind, level + 1, width, base);
-    this.#figures = width === 32;
+    this.#hasAmounts = width === 32;
   }
 
-  /** Moves up to `entries` entries; returns the new run once it is complete. */
+  /** Merges up to `entries` entries. @returns the new run once it is complete. */
   step(entries: number): RunMeta | undefined {
     const heads = this.#heads;
     for (let moved = 0; moved < entries; moved++) {
@@ -81,8 +83,8 @@ export class RunMerge {
         least.low,
         (page.batches[at] as number) + least.base,
         page.slots[at] as number,
-        this.#figures ? (page.seqs[at] as number) : 0,
-        this.#figures ? (page.amounts[at] as number) : 0,
+        this.#hasAmounts ? (page.seqs[at] as number) : 0,
+        this.#hasAmounts ? (page.amounts[at] as number) : 0,
       );
       least.advance();
     }

@@ -1,33 +1,33 @@
 /**
- * A page of an index run: columns, not rows, so that each is one typed array over the bytes that were read.
- * (All machines that Node 26 runs on are little-endian, and the archive never leaves its machine.)
+ * A page of an index run. It is stored by column, so that each column is a typed array over the bytes read. Numbers
+ * are in the machine's byte order: Node 26 runs on little-endian machines only.
  */
 
-/** Entries per page: 64 KiB for accounts. Every page of a run but its last is full. */
+/** Entries per page (64 KiB for accounts). Only the last page of a run may have fewer. */
 export const PAGE_ENTRIES = 2048;
 
-/** An entry without figures is key, batch, slot; with figures it also carries seq and amount. */
+/** Bytes per entry: 16 for key, batch and slot; 32 with seq and amount. */
 export type Width = 16 | 32;
 
 export type Page = Readonly<{
   count: number;
-  /** Empty in pages without figures. */
+  /** Empty if the width is 16, as are `amounts`. */
   seqs: Float64Array;
   amounts: Float64Array;
   highs: Uint32Array;
   lows: Uint32Array;
-  /** Counted from the run's `base`, so that 32 bits last for ever. */
+  /** Batch numbers relative to the run's `base`, so that 32 bits suffice. */
   batches: Uint32Array;
   slots: Uint32Array;
 }>;
 
 export function pageOver(buffer: ArrayBuffer, count: number, width: Width): Page {
-  const figures = width === 32 ? count : 0;
-  const words = 2 * 8 * figures;
+  const amounts = width === 32 ? count : 0;
+  const words = 2 * 8 * amounts;
   return {
     count,
-    seqs: new Float64Array(buffer, 0, figures),
-    amounts: new Float64Array(buffer, 8 * figures, figures),
+    seqs: new Float64Array(buffer, 0, amounts),
+    amounts: new Float64Array(buffer, 8 * amounts, amounts),
     highs: new Uint32Array(buffer, words, count),
     lows: new Uint32Array(buffer, words + 4 * count, count),
     batches: new Uint32Array(buffer, words + 8 * count, count),
@@ -35,14 +35,14 @@ export function pageOver(buffer: ArrayBuffer, count: number, width: Width): Page
   };
 }
 
-/** Negative, zero or positive as the page's entry `at` is before, at or after the key. */
+/** Negative, zero or positive: the page's entry `at` is before, at or after the key. */
 export function compareKey(page: Page, at: number, high: number, low: number): number {
   return (page.highs[at] as number) - high || (page.lows[at] as number) - low;
 }
 
-/** What the directory at the end of a run says of each page. */
+/** The directory at the end of a run: one value per page in each column. */
 export type Directory = Readonly<{
-  /** Sum of the page's amounts if all its entries have one key and the sum is safe, else NaN. */
+  /** Sum of the page's amounts if all entries have the same key and the sum is a safe integer, else NaN. */
   sums: Float64Array;
   seqMaxima: Float64Array;
   firstHighs: Uint32Array;
@@ -62,7 +62,7 @@ export function directoryOver(buffer: ArrayBuffer, pages: number): Directory {
   };
 }
 
-/** A run as the database knows it. Its batches lie in [base, base + 2^32). */
+/** A run as stored in the database. Its batch numbers lie in [base, base + 2^32). */
 export type RunMeta = Readonly<{
   id: number;
   kind: RunKind;

@@ -1,3 +1,4 @@
+/** Writes the file of a sorted run. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -15,7 +16,7 @@ import {
   type Width,
 } from "./run-page.ts";
 
-/** Writes one run, entries in order of key, then batch, then slot. It counts only once the database names it. */
+/** Writes one run. Entries must come in order of key, batch, slot. The run is valid once the database names it. */
 export class RunWriter {
   readonly #folder: string;
   readonly #id: number;
@@ -57,7 +58,7 @@ export class RunWriter {
     if (this.#filled === PAGE_ENTRIES) this.#writePage(this.#page, this.#buffer);
   }
 
-  /** Resolves the run to its disk, since the database must not name what a power loss can take away. */
+  /** Completes and syncs the file, since the database must not name a run that a power loss could remove. */
   finish(): RunMeta {
     if (this.#filled > 0) this.#writeLastPage();
     const buffer = new ArrayBuffer(this.#pages.length * DIRECTORY_BYTES);
@@ -85,7 +86,7 @@ export class RunWriter {
     };
   }
 
-  /** Gives up: the file is swept away when the archive is opened next. */
+  /** Stops writing. The next start deletes the file. */
   abandon(): void {
     closeSync(this.#file);
   }
@@ -115,7 +116,7 @@ export class RunWriter {
   }
 }
 
-/** A page that lies within one account's entries can be summed without being read. */
+/** Sum and greatest seq of a page with a single key, so that queries can sum it without reading it; else NaN. */
 function summary(page: Page): { sum: number; seqMax: number } {
   const last = page.count - 1;
   const oneKey = page.highs[0] === page.highs[last] && page.lows[0] === page.lows[last];

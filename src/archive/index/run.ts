@@ -1,3 +1,4 @@
+/** Reads the file of a sorted run. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -18,9 +19,10 @@ import {
   runFileName,
 } from "./run-page.ts";
 
-/** Pages that were read lately, over all runs: at most `PAGES_MAX` of 64 KiB. */
+/** 64 KiB each. */
 const PAGES_MAX = 256;
 
+/** The most recently used pages of all runs. */
 export class PageCache {
   readonly #pages = new Map<string, Page>();
 
@@ -43,7 +45,7 @@ export class PageCache {
   }
 }
 
-/** One sorted run on disk. It never changes; only its directory is kept in memory. */
+/** One sorted, immutable run on disk. Only its directory is kept in memory. */
 export class Run {
   readonly meta: RunMeta;
   readonly path: string;
@@ -52,7 +54,7 @@ export class Run {
   readonly #directory: Directory;
   readonly #pages: number;
 
-  /** @throws ArchiveError `index_damaged`: the file is missing, has another size, or another directory. */
+  /** @throws ArchiveError `index_damaged`: the file is missing, or its size or directory is wrong. */
   constructor(folder: string, meta: RunMeta, cache: PageCache) {
     this.meta = meta;
     this.path = join(folder, runFileName(meta.id));
@@ -63,7 +65,7 @@ export class Run {
     try {
       this.#file = openSync(this.path, "r");
     } catch (cause) {
-      // The file is as it was.
+      // No descriptors or memory: the file is not damaged.
       if (isExhaustion(cause)) throw cause;
       throw this.#damaged("cannot be opened", cause);
     }
@@ -78,7 +80,7 @@ export class Run {
     return this.#pages;
   }
 
-  /** @throws ArchiveError `index_damaged`: the page is not what was written. */
+  /** Reads a page from the file. @throws ArchiveError `index_damaged`: it fails its checksum. */
   readPage(at: number): Page {
     const { entries, width } = this.meta;
     const count = Math.min(PAGE_ENTRIES, entries - at * PAGE_ENTRIES);
@@ -95,15 +97,15 @@ export class Run {
     return this.#cache.get(`${this.meta.id}/${at}`, () => this.readPage(at));
   }
 
-  /** The entries of one key. */
+  /** The entries of one key; `undefined` if there is none. */
   slice(key: Key): RunSlice | undefined {
     const start = this.#bound(key, false);
     const end = this.#bound(key, true);
     return end > start ? new RunSlice(this, start, end) : undefined;
   }
 
-  /** Sum and greatest seq of a page that holds one key only, if its sum is known. */
-  pageFigures(at: number): { sum: number; seqMax: number } | undefined {
+  /** Sum and greatest seq of a page with a single key; `undefined` for other pages. */
+  pageStats(at: number): { sum: number; seqMax: number } | undefined {
     const sum = this.#directory.sums[at] as number;
     return Number.isNaN(sum) ? undefined : { sum, seqMax: this.#directory.seqMaxima[at] as number };
   }
@@ -112,7 +114,7 @@ export class Run {
     closeSync(this.#file);
   }
 
-  /** The first entry at (`past`: after) the key, counted from the run's start. */
+  /** Index of the run's first entry at or after the key; with `past`, after the key. */
   #bound(key: Key, past: boolean): number {
     const limit = past ? 1 : 0;
     let low = 0;
@@ -134,7 +136,7 @@ export class Run {
     return (low - 1) * PAGE_ENTRIES + from;
   }
 
-  /** 0 when the page begins with the key, else below or above 0 (never between 0 and 1). */
+  /** Negative, 0 or positive (at least 1): the page's first key is before, at or after the key. */
   #compareFirst(page: number, key: Key): number {
     return (
       (this.#directory.firstHighs[page] as number) - key.high ||
@@ -145,7 +147,7 @@ export class Run {
   #damaged(how: string, cause?: unknown): ArchiveError {
     return new ArchiveError(
       "index_damaged",
-      `the archive's index file ${this.path} ${how}: the index is built anew`,
+      `the archive's index file ${this.path} ${how}: the index is rebuilt`,
       cause === undefined ? undefined : { cause },
     );
   }
@@ -163,35 +165,35 @@ class RunSlice implements Slice {
   }
 
   batch(at: number): number {
-    const place = this.#start + at;
-    const page = this.#run.page(Math.floor(place / PAGE_ENTRIES));
-    return this.#run.meta.base + (page.batches[place % PAGE_ENTRIES] as number);
+    const index = this.#start + at;
+    const page = this.#run.page(Math.floor(index / PAGE_ENTRIES));
+    return this.#run.meta.base + (page.batches[index % PAGE_ENTRIES] as number);
   }
 
   slot(at: number): number {
-    const place = this.#start + at;
-    return this.#run.page(Math.floor(place / PAGE_ENTRIES)).slots[place % PAGE_ENTRIES] as number;
+    const index = this.#start + at;
+    return this.#run.page(Math.floor(index / PAGE_ENTRIES)).slots[index % PAGE_ENTRIES] as number;
   }
 
   seq(at: number): number {
-    const place = this.#start + at;
-    return this.#run.page(Math.floor(place / PAGE_ENTRIES)).seqs[place % PAGE_ENTRIES] as number;
+    const index = this.#start + at;
+    return this.#run.page(Math.floor(index / PAGE_ENTRIES)).seqs[index % PAGE_ENTRIES] as number;
   }
 
   amount(at: number): number {
-    const place = this.#start + at;
-    return this.#run.page(Math.floor(place / PAGE_ENTRIES)).amounts[place % PAGE_ENTRIES] as number;
+    const index = this.#start + at;
+    return this.#run.page(Math.floor(index / PAGE_ENTRIES)).amounts[index % PAGE_ENTRIES] as number;
   }
 
   tally(total: Tally, end: number, seqMax: number): void {
     const stop = this.#start + end;
-    for (let place = this.#start; place < stop; ) {
-      const at = Math.floor(place / PAGE_ENTRIES);
-      const from = place % PAGE_ENTRIES;
+    for (let index = this.#start; index < stop; ) {
+      const at = Math.floor(index / PAGE_ENTRIES);
+      const from = index % PAGE_ENTRIES;
       const to = Math.min(PAGE_ENTRIES, stop - at * PAGE_ENTRIES);
-      const figures = from === 0 && to === PAGE_ENTRIES ? this.#run.pageFigures(at) : undefined;
-      if (figures !== undefined && figures.seqMax <= seqMax) {
-        total.addPage(figures.sum, PAGE_ENTRIES, figures.seqMax);
+      const pageStats = from === 0 && to === PAGE_ENTRIES ? this.#run.pageStats(at) : undefined;
+      if (pageStats !== undefined && pageStats.seqMax <= seqMax) {
+        total.addPage(pageStats.sum, PAGE_ENTRIES, pageStats.seqMax);
       } else {
         const { amounts, seqs } = this.#run.page(at);
         for (let i = from; i < to; i++) {
@@ -199,7 +201,7 @@ class RunSlice implements Slice {
           if (seq <= seqMax) total.add(amounts[i] as number, seq);
         }
       }
-      place = at * PAGE_ENTRIES + to;
+      index = at * PAGE_ENTRIES + to;
     }
   }
 }

@@ -1,39 +1,39 @@
 /**
- * A slot names one of the places of a record that the index leads to: it is the record's index within its batch and, below
- * that, the place. Slots stand in the order of the log. 32 bits hold those of 16 million records, more than a batch has.
+ * A slot identifies an index entry within its batch: the record's index, times 256, plus an ordinal within the record.
+ * Slots are in log order. 32 bits suffice for 16 million records, more than a batch can have.
  */
 
-/** Each of 64 postings moves two balances, and each of those may have to give back what was held. */
-const PLACE_BITS = 8;
-export const PLACES = 1 << PLACE_BITS;
+/** 64 postings change two balances each, and each of those may also release a hold: 256 ordinals. */
+const ORDINAL_BITS = 8;
+export const SLOTS_PER_RECORD = 1 << ORDINAL_BITS;
 
-/** Of a plain transfer's record: its debit, and its credit unless that is on another shard. */
+/** Account index, plain transfer: its debit, and its credit if that is on the same shard. */
 export const DEBIT = 0;
 export const CREDIT = 1;
 
 /**
- * In the index of transfers: the record of a transfer's home, or that of a part on another shard. (In those of accounts,
- * places count what a record did to balances, in its own order: see `changesOf`.)
+ * Transfer index: a record of the transfer's home shard, or of its part on another shard. (In the account index,
+ * ordinals count the balance changes of a record: see `changesOf`.)
  */
-export const AT_HOME = 0;
-export const AWAY = 1;
-/** In the same index, under the name that a record takes for ever (`claimOf`). */
+export const HOME_RECORD = 0;
+export const REMOTE_PART = 1;
+/** Transfer index: a record that permanently claims the name under which it is indexed (`claimOf`). */
 export const CLAIM = 2;
 
 /**
- * In those of accounts, behind what the record did to balances: from here on count the accounts in whose lists a transfer
- * begins with it (`listedBy`). 64 postings have at most 128 of them.
+ * Account index: from here on, ordinals count the accounts in whose lists the record creates a transfer (`listedBy`).
+ * 64 postings have at most 128 accounts.
  */
-export const BEGINNING = PLACES / 2;
+export const CREATED_TRANSFER = SLOTS_PER_RECORD / 2;
 
-export function slotOf(record: number, place: number): number {
-  return record * PLACES + place;
+export function slotOf(record: number, ordinal: number): number {
+  return record * SLOTS_PER_RECORD + ordinal;
 }
 
 export function recordOfSlot(slot: number): number {
-  return slot >>> PLACE_BITS;
+  return slot >>> ORDINAL_BITS;
 }
 
-export function placeOfSlot(slot: number): number {
-  return slot & (PLACES - 1);
+export function ordinalOfSlot(slot: number): number {
+  return slot & (SLOTS_PER_RECORD - 1);
 }

@@ -1,17 +1,18 @@
+/** An index: its in-memory tail, its runs on disk, and their merges. */
 import { Tail } from "../batches/tail.ts";
-import { type BatchPlaces, History, type Slice } from "../queries/history.ts";
+import { type BatchPositions, History, type Slice } from "../queries/history.ts";
 import type { Key } from "./key-hash.ts";
 import { type PageCache, Run } from "./run.ts";
 import { RunMerge } from "./run-merge.ts";
 import type { RunKind, RunMeta, Width } from "./run-page.ts";
 import { RunWriter } from "./run-writer.ts";
 
-/** Runs of one merge must lie within 2^32 batches, since that is how far a run counts from its base. */
+/** The batches of one merge must span less than 2^32, the range of a run's batch numbers. */
 const BATCHES_PER_RUN_MAX = 0x1_0000_0000;
 
 /**
- * One index: a tail in memory and sorted runs on disk, merged level by level so that their number grows with
- * the logarithm of the entries. It does not know the database: whoever owns it records which runs count.
+ * One index, an LSM tree: a tail in memory and sorted runs on disk, merged level by level, so that the number of runs
+ * grows with the logarithm of the number of entries. The owner records in the database which runs are valid.
  */
 export class SortedIndex {
   readonly kind: RunKind;
@@ -24,7 +25,10 @@ export class SortedIndex {
   #runs: Run[] = [];
   #merge: RunMerge | undefined;
 
-  /** @param runsPerLevel so many runs of a level are merged into one of the next. */
+  /**
+   * @param capacity entries in the tail.
+   * @param runsPerLevel runs of one level that are merged into one of the next.
+   */
   constructor(
     folder: string,
     kind: RunKind,
@@ -53,7 +57,7 @@ export class SortedIndex {
     this.#sort();
   }
 
-  history(key: Key, places: BatchPlaces, shard?: number): History {
+  history(key: Key, batchPositions: BatchPositions, shard?: number): History {
     const slices: Slice[] = [];
     for (const run of this.#runs) {
       const slice = run.slice(key);
@@ -61,10 +65,10 @@ export class SortedIndex {
     }
     const newest = this.tail.slice(key);
     if (newest !== undefined) slices.push(newest);
-    return new History(slices, places, shard);
+    return new History(slices, batchPositions, shard);
   }
 
-  /** Writes the tail as a run of its own. It counts once it is recorded and `replace` is told. */
+  /** Writes the tail as a run. The run is used once the caller has recorded it and called `replace`. */
   writeTail(id: number): RunMeta | undefined {
     if (this.tail.count === 0) return undefined;
     const writer = new RunWriter(this.#folder, id, this.kind, 0, this.#width, this.tail.base);
@@ -72,22 +76,22 @@ export class SortedIndex {
     return writer.finish();
   }
 
-  /** Puts a run that is now recorded in the place of those that it was made of; returns the latter's files. */
+  /** Adds a recorded run and removes those it was merged from. @returns the files of the removed runs. */
   replace(meta: RunMeta, replaced: readonly Run[]): readonly string[] {
-    const gone = new Set(replaced);
-    this.#runs = this.#runs.filter((run) => !gone.has(run));
+    const removed = new Set(replaced);
+    this.#runs = this.#runs.filter((run) => !removed.has(run));
     this.#runs.push(new Run(this.#folder, meta, this.#cache));
     this.#sort();
     for (const run of replaced) run.close();
     return replaced.map((run) => run.path);
   }
 
-  /** True while some level is full. */
+  /** Whether a merge is in progress or some level is full. */
   get mergeDue(): boolean {
     return this.#merge !== undefined || this.#fullLevel() !== undefined;
   }
 
-  /** True when merging has fallen far behind and must go before new entries. */
+  /** Whether merging has fallen so far behind that it must go before indexing. */
   get mergeUrgent(): boolean {
     return (
       this.#runs.length > 0 &&
@@ -95,7 +99,7 @@ export class SortedIndex {
     );
   }
 
-  /** Merges up to `entries` entries; `nextId` names a run when one is begun. */
+  /** Merges up to `entries` entries. `nextId` gives the id of a new run. @returns the merged run once complete. */
   stepMerge(
     entries: number,
     nextId: () => number,
@@ -112,7 +116,7 @@ export class SortedIndex {
     return { made, replaced: merge.inputs };
   }
 
-  /** Forgets everything; the files are the caller's. */
+  /** Forgets all entries and runs. The caller deletes the files. */
   reset(): void {
     this.close();
     this.#merge = undefined;

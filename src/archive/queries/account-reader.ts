@@ -1,16 +1,17 @@
+/** Answers queries on accounts: statements, sums, past states, acts. */
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { historiesOf, historyName } from "../../actors/programmes/programmes.ts";
 import type { AccountView, ActDone, LogRecord } from "../../actors/records/command.ts";
 import { entryBytes } from "../../bounds/page-bytes.ts";
 import { isDamage } from "../archive-error.ts";
 import { listedBy } from "../batches/beginning.ts";
-import { type Gap, type Gaps, upToGap } from "../batches/gaps.ts";
-import { type HistoryKind, isOneKey, type Keys } from "../index/key-hash.ts";
-import { BEGINNING, placeOfSlot } from "../index/slot.ts";
+import { type Gap, type Gaps, untilGap } from "../batches/gaps.ts";
+import { type HistoryKind, hasSingleKey, type Keys } from "../index/key-hash.ts";
+import { CREATED_TRANSFER, ordinalOfSlot } from "../index/slot.ts";
 import type { SortedIndex } from "../index/sorted-index.ts";
-import { comparePlaces, type Place } from "./cursor.ts";
-import { type History, inOrder, type Stretch } from "./history.ts";
-import { cursorOf, endBefore, type Found, type Line, page, within } from "./listing.ts";
+import { compareSortKeys, type SortKey } from "./cursor.ts";
+import { type History, type HistoryRange, mergeHistories } from "./history.ts";
+import { cursorOf, endBefore, type Found, type ListItem, page, within } from "./listing.ts";
 import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
 import type {
   ActsRange,
@@ -27,13 +28,13 @@ import type { RecordReader } from "./record-reader.ts";
 import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;
-/** `seq` of the account's newest entry, where it is known. */
+/** `seq`: that of the account's newest entry, if known. */
 type AccountQuery = EntriesRange & AccountId & Readonly<{ seq?: number | undefined }>;
 
-/** In which of the account's histories it was found. */
-type FoundAs = Found & Readonly<{ kind: HistoryKind }>;
+/** `kind`: the history in which the record was found. */
+type FoundInHistory = Found & Readonly<{ kind: HistoryKind }>;
 
-/** What the log says of single accounts. Every record is compared with what was asked for: the index holds hashes. */
+/** Queries on single accounts. Every record is compared with the query, since the index holds only hashes. */
 export class AccountReader {
   readonly #records: RecordReader;
   readonly #gaps: Gaps;
@@ -50,15 +51,15 @@ export class AccountReader {
   entries(query: AccountQuery): Statement {
     const { fromMs, toMs, limit } = query;
     return {
-      ...page(this.#entryLines(query), limit, entryBytes),
+      ...page(this.#entryItems(query), limit, entryBytes),
       openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
       closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
     };
   }
 
   /**
-   * Reads the index, and one record to see whose it is: an account of a million entries must not cost a million
-   * records. The count is what the index holds, so that an entry too many or too few shows beside the account's seq.
+   * Reads only the index, and one record to verify the account: an account with a million entries must not cost a
+   * million records. `count` is the number of index entries, which the caller can compare with the account's seq.
    */
   sum(query: AccountId & Readonly<{ seq: number }>): EntriesSum {
     const total = new Tally();
@@ -71,17 +72,17 @@ export class AccountReader {
 
   accountAt({ partner, account, atMs }: AccountId & Readonly<{ atMs: number }>): AccountView | undefined {
     const query = { partner, account };
-    const until = { toMs: atMs + 1 };
-    const version = first(this.#inOrder(query, ["versions"], until, undefined));
+    const range = { toMs: atMs + 1 };
+    const version = first(this.#list(query, ["versions"], range, undefined));
     const view = version && versionOf(version.archived.record);
-    const touch = first(this.#inOrder(query, ["entries", "holds"], until, undefined));
-    if (view === undefined || touch === undefined) return view;
-    // Right if the version is the newer one, too: nothing but a touch changes a balance.
-    const { posted, held, seq } = changeAt(touch.archived.record, touch.place.slot) as Change;
+    const newestChange = first(this.#list(query, ["entries", "holds"], range, undefined));
+    if (view === undefined || newestChange === undefined) return view;
+    // Also right if the version is newer: only entries and holds change balances.
+    const { posted, held, seq } = changeAt(newestChange.archived.record, newestChange.sortKey.slot) as Change;
     return { ...view, posted, held, seq };
   }
 
-  /** What a programme was asked for, and did, without a transfer. */
+  /** Accepted acts without a transfer. */
   acts({
     partner,
     programme,
@@ -90,123 +91,124 @@ export class AccountReader {
     ...range
   }: ActsRange & Readonly<{ partner: string; programme: string }>): Page<ArchivedRecord> {
     const history = { partner, account: historyName(programme, subject) };
-    const found = this.#inOrder(history, ["acts"], range, cursorOf(range), order);
-    return page(linesOf(found), range.limit);
+    const found = this.#list(history, ["acts"], range, cursorOf(range), order);
+    return page(toItems(found), range.limit);
   }
 
-  /** Its transfers where they began, within the range and before the cursor, newest first. */
-  *beginnings(
+  /** The records that created transfers of the account, within the range and after the cursor, newest first. */
+  *createdTransfers(
     account: AccountId,
     range: Pick<Range, "fromMs" | "toMs">,
-    cursor: Place | undefined,
-  ): Generator<Line<ArchivedRecord>> {
-    for (const { archived, place, kind } of this.#inOrder(account, ["entries", "transfers"], range, cursor)) {
-      // Of a transfer of another shape, or of another shard, the entry comes later.
-      const begins = kind === "transfers" || archived.record.command.op === "transfer";
-      yield { place, shown: begins ? archived : undefined };
+    cursor: SortKey | undefined,
+  ): Generator<ListItem<ArchivedRecord>> {
+    for (const { archived, sortKey, kind } of this.#list(account, ["entries", "transfers"], range, cursor)) {
+      // Entries of compound and cross-shard transfers do not create them.
+      const isFirst = kind === "transfers" || archived.record.command.op === "transfer";
+      yield { sortKey, shown: isFirst ? archived : undefined };
     }
   }
 
-  *#entryLines(query: AccountQuery): Generator<{ place: Place; shown: Entry }> {
+  *#entryItems(query: AccountQuery): Generator<{ sortKey: SortKey; shown: Entry }> {
     const { afterSeq = 0 } = query;
-    for (const { archived, place } of this.#inOrder(query, ["entries"], query, cursorOf(query))) {
-      const entry = entryOf(archived, place.slot);
+    for (const { archived, sortKey } of this.#list(query, ["entries"], query, cursorOf(query))) {
+      const entry = entryOf(archived, sortKey.slot);
       if (entry.seq <= afterSeq) return;
-      yield { place, shown: entry };
+      yield { sortKey, shown: entry };
     }
   }
 
-  #inOrder(
+  #list(
     account: AccountId & Readonly<{ seq?: number | undefined }>,
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
-    cursor: Place | undefined,
+    cursor: SortKey | undefined,
     order: Order = "newest",
-  ): Iterable<FoundAs> {
+  ): Iterable<FoundInHistory> {
     const gaps = this.#gaps.all;
-    const found = this.#found(account, kinds, range, cursor, order, gaps);
-    // Of an account's own entries their seqs show whether one is missing.
+    const found = this.#listRecords(account, kinds, range, cursor, order, gaps);
+    // Seqs of an account's own entries are contiguous, so they show whether one is missing.
     const isComplete = gaps.length === 0 || isCounted(account, kinds);
-    return isComplete ? found : upToGap(found, gaps, range, cursor, order);
+    return isComplete ? found : untilGap(found, gaps, range, cursor, order);
   }
 
-  *#found(
+  *#listRecords(
     account: AccountId & Readonly<{ seq?: number | undefined }>,
     kinds: readonly HistoryKind[],
     range: Pick<Range, "fromMs" | "toMs">,
-    cursor: Place | undefined,
+    cursor: SortKey | undefined,
     order: Order,
     gaps: readonly Gap[],
-  ): Generator<FoundAs> {
+  ): Generator<FoundInHistory> {
     const checkSeqs = gaps.length > 0 && isCounted(account, kinds);
-    const kindOf = new Map<History, HistoryKind>();
-    const stretches: Stretch[] = [];
+    const kindByHistory = new Map<History, HistoryKind>();
+    const ranges: HistoryRange[] = [];
     for (const kind of kinds) {
       for (const history of this.#historiesOf(account, kind)) {
-        kindOf.set(history, kind);
-        stretches.push(within(history, range, cursor, order));
+        kindByHistory.set(history, kind);
+        ranges.push(within(history, range, cursor, order));
       }
     }
-    if (checkSeqs) for (const { history, to } of stretches) refuseGap(history, to, account.seq, gaps);
-    for (const { history, at, place } of inOrder(stretches, order)) {
-      if (checkSeqs) refuseGap(history, at + 1, account.seq, gaps);
-      if (!history.isOf(place)) continue;
+    if (checkSeqs) for (const { history, to } of ranges) checkNoGap(history, to, account.seq, gaps);
+    for (const { history, at, sortKey } of mergeHistories(ranges, order)) {
+      if (checkSeqs) checkNoGap(history, at + 1, account.seq, gaps);
+      if (!history.isOf(sortKey)) continue;
       const archived = this.#records.of(history, at);
-      const kind = kindOf.get(history) as HistoryKind;
-      if (concerns(archived, account, kind, place.slot)) yield { archived, place, kind };
+      const kind = kindByHistory.get(history) as HistoryKind;
+      if (isOwnRecord(archived, account, kind, sortKey.slot)) yield { archived, sortKey, kind };
     }
-    if (checkSeqs) for (const { history, from } of stretches) refuseGap(history, from, account.seq, gaps);
+    if (checkSeqs) for (const { history, from } of ranges) checkNoGap(history, from, account.seq, gaps);
   }
 
-  /** One history, or one per shard. */
+  /** The account's history, or one history per shard. */
   #historiesOf(query: AccountId, kind: HistoryKind): readonly History[] {
     const partner = this.#keys.text(query.partner);
     const historyOn = (shard: number, ofShard?: number) => {
       const key = this.#keys.account(partner, query.account, kind, shard);
-      return this.#index.history(key, this.#records.places, ofShard);
+      return this.#index.history(key, this.#records.batchPositions, ofShard);
     };
-    // Slices of a system account count each for itself: here the 64 bits of the hash must do.
-    if (!isOneKey(query.account, kind)) return this.#records.shards.map((shard) => historyOn(shard, shard));
+    // Seqs of a system account count per shard, so collisions cannot be detected here: rely on the 64-bit hash.
+    if (!hasSingleKey(query.account, kind))
+      return this.#records.shards.map((shard) => historyOn(shard, shard));
     const history = historyOn(0);
-    return [this.#isOneAccounts(history, query) ? history : this.#ownOf(history, query)];
+    return [this.#holdsOneAccount(history, query) ? history : this.#filterOwn(history, query)];
   }
 
   /**
-   * An account's entries count from 1 without a gap. So if the newest one's seq is their number, no second
-   * account is among them, and the first record tells whose they are.
+   * An account's entries have the seqs 1, 2, … So if the newest seq equals their number, all entries belong to one
+   * account, and any record tells whether it is the right one.
    */
-  #isOneAccounts(history: History, query: AccountId): boolean {
+  #holdsOneAccount(history: History, query: AccountId): boolean {
     const { length } = history;
     if (length === 0) return true;
     if (history.seq(length - 1) !== length && (this.#gaps.all.length === 0 || !isRising(history)))
       return false;
     for (const at of [0, length - 1, length >>> 1]) {
       try {
-        return concerns(this.#records.of(history, at), query, "entries", history.slot(at));
+        return isOwnRecord(this.#records.of(history, at), query, "entries", history.slot(at));
       } catch (error) {
-        // Any other one says it as well.
+        // Any other record will do.
         if (!isDamage(error)) throw error;
       }
     }
     return true;
   }
 
-  /** Another account has the same hash: every record is looked at, and what is the account's own stays. */
-  #ownOf(history: History, query: AccountId): History {
+  /** Another account has the same hash: read every record and keep the account's own. */
+  #filterOwn(history: History, query: AccountId): History {
     const own: number[] = [];
     for (let i = 0; i < history.length; i++) {
-      if (concerns(this.#records.of(history, i), query, "entries", history.slot(i))) own.push(i);
+      if (isOwnRecord(this.#records.of(history, i), query, "entries", history.slot(i))) own.push(i);
     }
     return history.select(own);
   }
 
-  /** `balance_after` of the last entry before a time; of a system account the sum of all before it. */
+  /** The balance before a time: `balanceAfter` of the last entry, or for a system account the sum of all entries. */
   #balanceBefore(query: AccountId & Pick<EntriesRange, "afterSeq">, timeMs: number): number {
     const [gap] = this.#gaps.all;
-    if (gap !== undefined && isSystemAccount(query.account) && gap.place.timeMs < timeMs) throw gap.error;
+    if (gap !== undefined && isSystemAccount(query.account) && gap.sortKey.timeMs < timeMs) throw gap.error;
     if (!isSystemAccount(query.account)) {
-      const newest = first(this.#inOrder(query, ["entries"], { toMs: timeMs }, undefined));
-      const entry = newest && entryOf(newest.archived, newest.place.slot);
+      const newest = first(this.#list(query, ["entries"], { toMs: timeMs }, undefined));
+      const entry = newest && entryOf(newest.archived, newest.sortKey.slot);
       return entry === undefined || entry.seq <= (query.afterSeq ?? 0) ? 0 : entry.balanceAfter;
     }
     const total = new Tally();
@@ -216,33 +218,34 @@ export class AccountReader {
   }
 }
 
-/** Whether what is looked for are entries that count from 1 without a gap. */
+/** Whether the histories hold only entries with the contiguous seqs 1, 2, … */
 function isCounted({ account }: AccountId, kinds: readonly HistoryKind[]): boolean {
-  return kinds.every((kind) => isOneKey(account, kind));
+  return kinds.every((kind) => hasSingleKey(account, kind));
 }
 
-/** Two accounts with one hash would have some seqs twice. */
+/** Whether seqs strictly increase. The entries of two colliding accounts would repeat some. */
 function isRising(history: History): boolean {
   for (let at = 1; at < history.length; at++) if (history.seq(at) <= history.seq(at - 1)) return false;
   return true;
 }
 
 /**
- * @param at between the entry before it and this one none may be missing.
- * @param newest the account's newest seq, if it is known.
- * @throws ArchiveError `archive_damaged`: some are, in a batch that the index lacks.
+ * Checks by seq that no entry is missing between the entry before `at` and the one at `at`.
+ *
+ * @param newest the account's newest seq, if known.
+ * @throws ArchiveError `archive_damaged`: entries are missing; they are in a batch that the index skipped.
  */
-function refuseGap(history: History, at: number, newest: number | undefined, gaps: readonly Gap[]): void {
+function checkNoGap(history: History, at: number, newest: number | undefined, gaps: readonly Gap[]): void {
   const before = at === 0 ? 0 : history.seq(at - 1);
   const next = at < history.length ? history.seq(at) : Math.max(before, newest ?? 0) + 1;
   if (next === before + 1) return;
-  const isAfter = ({ place }: Gap) => at === 0 || comparePlaces(place, history.place(at - 1)) > 0;
+  const isAfter = ({ sortKey }: Gap) => at === 0 || compareSortKeys(sortKey, history.sortKey(at - 1)) > 0;
   const gap = gaps.findLast(isAfter) ?? gaps[0];
   if (gap !== undefined) throw gap.error;
 }
 
-/** Whether what a slot stands for is the account's, and of this kind: another key may have the same hash. */
-function concerns(
+/** Whether a record belongs to this history of the account: another key may have the same hash. */
+function isOwnRecord(
   { record }: ArchivedRecord,
   { partner, account }: AccountId,
   kind: HistoryKind,
@@ -250,21 +253,21 @@ function concerns(
 ): boolean {
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
-  if (kind === "transfers") return listedBy(record)[placeOfSlot(slot) - BEGINNING] === account;
+  if (kind === "transfers") return listedBy(record)[ordinalOfSlot(slot) - CREATED_TRANSFER] === account;
   if (kind === "acts") return isActOf(record, account);
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");
 }
 
-/** Whether an act is a part of this history: a programme's, or that of somebody it concerns. */
+/** Whether an act belongs to this history: its programme's, or one of its subjects'. */
 function isActOf({ command, outcome }: LogRecord, history: string): boolean {
   if (command.op !== "act" || !outcome.ok) return false;
   const { act } = command;
   return act.programme === history || historiesOf(act, (outcome as ActDone).effect).includes(history);
 }
 
-function* linesOf(found: Iterable<Found>): Generator<Line<ArchivedRecord>> {
-  for (const { archived, place } of found) yield { place, shown: archived };
+function* toItems(found: Iterable<Found>): Generator<ListItem<ArchivedRecord>> {
+  for (const { archived, sortKey } of found) yield { sortKey, shown: archived };
 }
 
 function first<T>(all: Iterable<T>): T | undefined {

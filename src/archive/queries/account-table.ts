@@ -1,9 +1,10 @@
+/** The table `accounts`: the account ids of each partner. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { inTransaction } from "../database.ts";
 
-/** Above every text that begins with a given prefix. */
+/** Appended to a prefix, it sorts after every text with that prefix. */
 const AFTER_ANY = "\u{10ffff}";
-/** Ids that collect before they go into the table, and how many go in one transaction. */
+/** Ids that are collected before they are written, and ids per transaction. */
 const PENDING_MAX = 1 << 16;
 const PORTION = 1 << 13;
 
@@ -11,11 +12,11 @@ type Sorted = Readonly<{ partner: string; ids: readonly string[] }>;
 type Portion = readonly Sorted[];
 
 /**
- * Which accounts a partner has, in order of id. New ones wait in memory (and are listed from there) until there
- * are many; then they go into the table in order, a portion at a time. In order and many at once, since ids are
- * mostly random: each small lot would rewrite nearly every page of the table.
+ * The account ids of each partner, in order of id. New ids are collected in memory, where `list` finds them, and
+ * written in large sorted portions: ids are mostly random, so small writes would rewrite nearly every page of the
+ * table.
  *
- * An account that is indexed again is there already: the table may be ahead of the runs.
+ * The table may be ahead of the runs: an account that is indexed again is already there.
  */
 export class AccountTable {
   readonly #database: DatabaseSync;
@@ -23,7 +24,7 @@ export class AccountTable {
   readonly #list: StatementSync;
   #pending = new Map<string, Set<string>>();
   #count = 0;
-  /** Portions on their way into the table, the first one last. */
+  /** Sorted portions to be written, from the last element to the first. */
   #portions: Portion[] = [];
 
   constructor(database: DatabaseSync) {
@@ -41,7 +42,7 @@ export class AccountTable {
     this.#count += 1;
   }
 
-  /** Takes a portion further, if there are many. Called for every few thousand records that are indexed. */
+  /** Writes one portion if enough ids are pending. Called once per few thousand indexed records. */
   writeSome(): void {
     if (this.#portions.length === 0 && this.#count >= PENDING_MAX) {
       this.#portions = this.#sorted();
@@ -54,7 +55,7 @@ export class AccountTable {
     this.#portions.pop();
   }
 
-  /** Writes everything within the caller's transaction; `clear` once it is committed. */
+  /** Writes all ids in the caller's transaction. Call `clear` once it has committed. */
   writeAll(): void {
     for (const portion of [...this.#portions, ...this.#sorted()]) this.#write(portion);
   }
@@ -80,7 +81,7 @@ export class AccountTable {
     for (const { partner, ids } of portion) this.#insert.run(partner, JSON.stringify(ids));
   }
 
-  /** The pending ids in order, cut into portions; a portion may hold those of many partners. */
+  /** The pending ids, sorted and cut into portions. A portion may have ids of many partners. */
   #sorted(): Portion[] {
     const portions: Portion[] = [];
     let portion: Sorted[] = [];

@@ -1,24 +1,25 @@
-import { comparePlaces, type Place } from "./cursor.ts";
+/** The entries of one key across runs and tail, and how several histories are merged. */
+import { compareSortKeys, type SortKey } from "./cursor.ts";
 import type { Order } from "./query.ts";
 import type { Tally } from "./tally.ts";
 
-/** The entries of one key in one run or in the tail, oldest first. */
+/** The entries of one key in a single run or in the tail, oldest first. */
 export interface Slice {
   readonly length: number;
-  /** The batch's number in the archive. */
+  /** The number of the entry's batch. */
   batch(at: number): number;
-  /** Where in the batch: see slot.ts. */
+  /** Position within the batch: see slot.ts. */
   slot(at: number): number;
-  /** The account's own seq; of its entries alone. */
+  /** The account's entry seq; only for histories of kind `entries`. */
   seq(at: number): number;
-  /** Signed; of its entries alone. */
+  /** Signed: negative for debits. Only for histories of kind `entries`. */
   amount(at: number): number;
-  /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
+  /** Adds those of the first `end` entries whose seq is at most `seqMax`. */
   tally(total: Tally, end: number, seqMax: number): void;
 }
 
-/** Where a batch stands, by its number. */
-export type BatchPlaces = (batch: number) => Readonly<{
+/** Looks up time, shard and id of a batch by its number. */
+export type BatchPositions = (batch: number) => Readonly<{
   timeMs: number;
   shard: number;
   epoch: number;
@@ -26,18 +27,18 @@ export type BatchPlaces = (batch: number) => Readonly<{
 }>;
 
 /**
- * All entries of one key, oldest first: runs hold consecutive stretches of batches, so their slices, one
- * after the other, and the tail's at the end, are in order.
+ * All entries of one key, oldest first. Runs cover consecutive ranges of batches, so their slices followed by the
+ * tail's are in order.
  */
 export class History {
   readonly length: number;
   readonly #slices: readonly Slice[];
   readonly #starts: readonly number[];
-  /** The shard whose batches are meant, where a key is one shard's. */
+  /** The shard of a key that is specific to one shard. */
   readonly shard: number | undefined;
-  readonly #places: BatchPlaces;
+  readonly #batchPositions: BatchPositions;
 
-  constructor(slices: readonly Slice[], places: BatchPlaces, shard?: number) {
+  constructor(slices: readonly Slice[], batchPositions: BatchPositions, shard?: number) {
     const starts: number[] = [];
     let length = 0;
     for (const slice of slices) {
@@ -47,7 +48,7 @@ export class History {
     this.length = length;
     this.#slices = slices;
     this.#starts = starts;
-    this.#places = places;
+    this.#batchPositions = batchPositions;
     this.shard = shard;
   }
 
@@ -71,40 +72,40 @@ export class History {
     return slice.amount(within);
   }
 
-  place(at: number): Place {
+  sortKey(at: number): SortKey {
     const [slice, within] = this.#find(at);
-    const { timeMs, shard, epoch, seq } = this.#places(slice.batch(within));
+    const { timeMs, shard, epoch, seq } = this.#batchPositions(slice.batch(within));
     return { timeMs, shard, epoch, seq, slot: slice.slot(within) };
   }
 
-  /** The first entry that is not before `place`. */
-  firstFrom(place: Place): number {
+  /** Index of the first entry at or after `sortKey`. */
+  firstFrom(sortKey: SortKey): number {
     let low = 0;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (comparePlaces(this.place(middle), place) < 0) low = middle + 1;
+      if (compareSortKeys(this.sortKey(middle), sortKey) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  /** The first entry at or after a time. */
+  /** Index of the first entry at or after a time, ms since 1970. */
   firstAt(timeMs: number): number {
     return this.firstFrom({ timeMs, shard: -1, epoch: 0, seq: 0, slot: 0 });
   }
 
-  /** False where the entry at this place is of another shard's key with the same hash. */
-  isOf(place: Place): boolean {
-    return this.shard === undefined || this.shard === place.shard;
+  /** False if the entry with this sort key belongs to another shard's key with the same hash. */
+  isOf(sortKey: SortKey): boolean {
+    return this.shard === undefined || this.shard === sortKey.shard;
   }
 
-  /** Only these of its entries, which are in order. */
+  /** The history with only the chosen entries; indexes in ascending order. */
   select(chosen: readonly number[]): History {
-    return new History([new Selection(this, chosen)], this.#places, this.shard);
+    return new History([new Selection(this, chosen)], this.#batchPositions, this.shard);
   }
 
-  /** Adds the first `end` entries, those whose seq is at most `seqMax`. */
+  /** Adds those of the first `end` entries whose seq is at most `seqMax`. */
   tally(total: Tally, end: number, seqMax: number): void {
     for (let i = 0; i < this.#slices.length; i++) {
       const within = end - (this.#starts[i] as number);
@@ -120,7 +121,7 @@ export class History {
   }
 }
 
-/** Some of a history's entries, in their order. */
+/** Chosen entries of a history. */
 class Selection implements Slice {
   readonly length: number;
   readonly #history: History;
@@ -156,33 +157,33 @@ class Selection implements Slice {
 }
 
 /** Entries [from, to) of a history. */
-export type Stretch = Readonly<{ history: History; from: number; to: number }>;
+export type HistoryRange = Readonly<{ history: History; from: number; to: number }>;
 
 /** One step of a merge: entry `at` of `history`. */
-export type Step = Readonly<{ history: History; at: number; place: Place }>;
+export type MergeStep = Readonly<{ history: History; at: number; sortKey: SortKey }>;
 
-/** Merges stretches of several histories. */
-export function* inOrder(stretches: readonly Stretch[], order: Order): Generator<Step> {
+/** Merges ranges of several histories by sort key, lazily. */
+export function* mergeHistories(ranges: readonly HistoryRange[], order: Order): Generator<MergeStep> {
   const back = order === "newest";
-  const heads: Step[] = [];
-  /** The first entry behind each stretch, in the direction of the merge. */
+  const heads: MergeStep[] = [];
+  /** The first index past each range, in the direction of the merge. */
   const ends = new Map<History, number>();
-  for (const { history, from, to } of stretches) {
+  for (const { history, from, to } of ranges) {
     if (to <= from) continue;
     ends.set(history, back ? from - 1 : to);
     const at = back ? to - 1 : from;
-    heads.push({ history, at, place: history.place(at) });
+    heads.push({ history, at, sortKey: history.sortKey(at) });
   }
   while (heads.length > 0) {
     let next = 0;
     for (let i = 1; i < heads.length; i++) {
-      const later = comparePlaces((heads[i] as Step).place, (heads[next] as Step).place);
+      const later = compareSortKeys((heads[i] as MergeStep).sortKey, (heads[next] as MergeStep).sortKey);
       if (back ? later > 0 : later < 0) next = i;
     }
-    const step = heads[next] as Step;
+    const step = heads[next] as MergeStep;
     yield step;
     const at = back ? step.at - 1 : step.at + 1;
     if (at === ends.get(step.history)) heads.splice(next, 1);
-    else heads[next] = { history: step.history, at, place: step.history.place(at) };
+    else heads[next] = { history: step.history, at, sortKey: step.history.sortKey(at) };
   }
 }

@@ -1,36 +1,36 @@
-/** How lists are cut into pages: by time, by cursor, by length. */
+/** Cuts lists into pages by time, cursor and size. */
 import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
-import { formatCursor, type Place, placeOfCursor } from "./cursor.ts";
-import type { History, Stretch } from "./history.ts";
+import { formatCursor, type SortKey, sortKeyOfCursor } from "./cursor.ts";
+import type { History, HistoryRange } from "./history.ts";
 import type { ArchivedRecord, Order, Page, Range } from "./query.ts";
 
-/** A record that the index has led to, and under which place. */
-export type Found = Readonly<{ archived: ArchivedRecord; place: Place }>;
+/** A record found through the index, with the sort key of its index entry. */
+export type Found = Readonly<{ archived: ArchivedRecord; sortKey: SortKey }>;
 
-/** What a list has at a place; nothing where the record there is not to be shown. */
-export type Line<T> = Readonly<{ place: Place; shown: T | undefined }>;
+/** An item of a list. `shown` is `undefined` if the list leaves it out. */
+export type ListItem<T> = Readonly<{ sortKey: SortKey; shown: T | undefined }>;
 
-/** So many lines are looked at for one page, if it does not ask for more: others wait for the archive, too. */
-const LINES_PER_PAGE_MAX = 2_000;
+/** Items examined per page, unless `limit` is larger. Bounds the time for which other queries wait. */
+const ITEMS_PER_PAGE_MAX = 2_000;
 
 /** @throws ArchiveError `bad_cursor` */
-export function cursorOf(range: Range): Place | undefined {
-  return range.cursor === undefined ? undefined : placeOfCursor(range.cursor);
+export function cursorOf(range: Range): SortKey | undefined {
+  return range.cursor === undefined ? undefined : sortKeyOfCursor(range.cursor);
 }
 
-/** The part of a history that is within the range and comes after the cursor in this order. */
+/** The part of a history that is within the time range and after the cursor, in this order. */
 export function within(
   history: History,
   { fromMs, toMs }: Pick<Range, "fromMs" | "toMs">,
-  cursor: Place | undefined,
+  cursor: SortKey | undefined,
   order: Order = "newest",
-): Stretch {
+): HistoryRange {
   const from = fromMs === undefined ? 0 : history.firstAt(fromMs);
   const to = endBefore(history, toMs ?? Number.POSITIVE_INFINITY);
   if (cursor === undefined) return { history, from, to };
   if (order === "newest") return { history, from, to: Math.min(to, history.firstFrom(cursor)) };
-  const behind = history.firstFrom({ ...cursor, slot: cursor.slot + 1 });
-  return { history, from: Math.max(from, behind), to };
+  const afterCursor = history.firstFrom({ ...cursor, slot: cursor.slot + 1 });
+  return { history, from: Math.max(from, afterCursor), to };
 }
 
 export function endBefore(history: History, timeMs: number): number {
@@ -38,31 +38,33 @@ export function endBefore(history: History, timeMs: number): number {
 }
 
 /**
- * Takes a page, and looks further to know whether anything follows. Where too little is to be shown among all that is
- * looked at, or the rows become too large, the page ends short, and the next one goes on from there.
+ * Builds a page. Reads one item further to know whether there is a next page. The page ends early if it gets too
+ * large, or if too many items were examined; the next page continues from there.
+ *
+ * @param bytesOf estimated size of a row.
  */
 export function page<T>(
-  lines: Iterable<Line<T>>,
+  items: Iterable<ListItem<T>>,
   limit: number,
   bytesOf: (row: T) => number = () => 0,
 ): Page<T> {
   const data: T[] = [];
   const cursors: string[] = [];
-  let last: Place | undefined;
-  const linesMax = Math.max(limit, LINES_PER_PAGE_MAX);
-  let looked = 0;
+  let last: SortKey | undefined;
+  const itemsMax = Math.max(limit, ITEMS_PER_PAGE_MAX);
+  let examined = 0;
   let bytes = 0;
-  for (const { place, shown } of lines) {
+  for (const { sortKey, shown } of items) {
     if (shown !== undefined) bytes += bytesOf(shown);
     const isTooLarge = bytes > PAGE_BYTES_MAX && data.length > 0;
-    const isFull = looked === linesMax || (shown !== undefined && (data.length === limit || isTooLarge));
+    const isFull = examined === itemsMax || (shown !== undefined && (data.length === limit || isTooLarge));
     if (isFull) return { data, cursors, nextCursor: last === undefined ? null : formatCursor(last) };
     if (shown !== undefined) {
       data.push(shown);
-      cursors.push(formatCursor(place));
+      cursors.push(formatCursor(sortKey));
     }
-    last = place;
-    looked += 1;
+    last = sortKey;
+    examined += 1;
   }
   return { data, cursors, nextCursor: null };
 }

@@ -1,4 +1,4 @@
-/** What a record of the log says: which transfer it is a record of, and what it did to balances. */
+/** Derives from a log record its transfer and its changes of balances. */
 import type {
   AccountView,
   Credit,
@@ -16,20 +16,20 @@ import type {
   TransferExpired,
   TransferView,
 } from "../../actors/records/compound-command.ts";
-import { placeOfSlot } from "../index/slot.ts";
+import { ordinalOfSlot } from "../index/slot.ts";
 import type { ArchivedRecord, Entry } from "./query.ts";
 
-/** One balance after a record; with amount 0 only `held` has changed. `posting` is the index of one of its transfer's. */
+/** A changed balance. With amount 0, only `held` has changed. `posting` is the index of the transfer's posting. */
 export type Change = Omit<Move, "asset" | "vnode">;
 
-/** Whether it is the first accepted record of a transfer, at its home. */
-export function isBeginning({ command, outcome }: LogRecord): boolean {
+/** Whether the record created a transfer: its first accepted record, on its home shard. */
+export function createsTransfer({ command, outcome }: LogRecord): boolean {
   if (!outcome.ok) return false;
   return command.op === "transfer" || command.op === "compound_transfer" || command.op === "revert_transfer";
 }
 
-/** Whether it is an accepted record of a transfer's home, and not that of a part on another shard. */
-export function isOfHome({ command, outcome }: LogRecord): boolean {
+/** Whether it is an accepted record of a transfer on its home shard, as opposed to a part on another shard. */
+export function isHomeRecord({ command, outcome }: LogRecord): boolean {
   if (!outcome.ok) return false;
   switch (command.op) {
     case "transfer":
@@ -45,8 +45,8 @@ export function isOfHome({ command, outcome }: LogRecord): boolean {
 }
 
 /**
- * The transfer that an accepted record is one of, as that record left it. `undefined` of all others, and of reservations:
- * their attempt may come to nothing. A record of expiry leaves out what the records before it say.
+ * The state of a transfer after an accepted record. `undefined` for other records, and for reservations, whose
+ * transfer may still fail. An expiry record has only the fields that it changed.
  */
 export function transferOf({
   timeMs,
@@ -54,13 +54,14 @@ export function transferOf({
 }: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | ExpiredTransfer | undefined {
   const { command, outcome } = record;
   if (!outcome.ok) return undefined;
-  if (command.op === "transfer") return actedView(command, outcome as TransferPosted | TransferSent, timeMs);
+  if (command.op === "transfer")
+    return transferView(command, outcome as TransferPosted | TransferSent, timeMs);
   if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
   if (command.op === "portion") return command.transfer;
-  return isOfHome(record) ? (outcome as TransferChanged | TransferExpired).transfer : undefined;
+  return isHomeRecord(record) ? (outcome as TransferChanged | TransferExpired).transfer : undefined;
 }
 
-/** Nothing of it stands in another record. */
+/** Whether it has all fields (records of expiry have not). */
 export function isWhole(transfer: TransferView | ExpiredTransfer): transfer is TransferView {
   return "metadata" in transfer;
 }
@@ -71,10 +72,10 @@ export function transferIdOf(record: LogRecord): string | undefined {
   if (!outcome.ok) return undefined;
   if (command.op === "credit") return command.id;
   if (command.op === "portion") return command.transfer.id;
-  return isOfHome(record) ? (outcome as TransferPosted | TransferSent | TransferChanged).id : undefined;
+  return isHomeRecord(record) ? (outcome as TransferPosted | TransferSent | TransferChanged).id : undefined;
 }
 
-/** What an accepted record did to balances of its shard, in its order: places in the index count through these. */
+/** The changes of balances by an accepted record on its shard. Their order gives the ordinals of slots (slot.ts). */
 export function changesOf({ command, outcome }: LogRecord): readonly Change[] {
   if (!outcome.ok) return [];
   if (command.op === "transfer") return plainChanges(command, outcome as TransferPosted | TransferSent);
@@ -82,7 +83,7 @@ export function changesOf({ command, outcome }: LogRecord): readonly Change[] {
   return "moves" in outcome ? outcome.moves : [];
 }
 
-/** The account as an accepted record of its own left it. */
+/** The account after an accepted record that created or changed it. */
 export function versionOf({ command, outcome }: LogRecord): AccountView | undefined {
   switch (command.op) {
     case "create_account":
@@ -95,16 +96,16 @@ export function versionOf({ command, outcome }: LogRecord): AccountView | undefi
   }
 }
 
-/** What the index has under a slot. It may be of another account: the index holds hashes only. */
+/** The change of a slot. It may belong to another account, since the index holds only hashes. */
 export function changeAt(record: LogRecord, slot: number): Change | undefined {
-  return changesOf(record)[placeOfSlot(slot)];
+  return changesOf(record)[ordinalOfSlot(slot)];
 }
 
-/** The change under `slot`, which has an amount, as its account sees it. */
+/** The change of a slot, which must have an amount, as an entry of its account. */
 export function entryOf(archived: ArchivedRecord, slot: number): Entry {
   const { at, timeMs, record } = archived;
   const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
-  // Whole, since the end of a hold moves nothing.
+  // Complete: only expiry records are not, and they move no money.
   const { id, postings, memo, metadata, occurredAtMs, act } = transferOf(archived) as TransferView;
   const { debit = "", credit = "" } = postings[posting] ?? {};
   return {
@@ -122,16 +123,20 @@ export function entryOf(archived: ArchivedRecord, slot: number): Entry {
   };
 }
 
-/** Whether a record is that of message `no` from shard `from`. */
-export function isPart({ command }: LogRecord, from: number, no: number): boolean {
-  return isMessage(command) && command.from === from && command.no === no;
+/** Whether a record applies message `messageSeq` of shard `from`. */
+export function isPart({ command }: LogRecord, from: number, messageSeq: number): boolean {
+  return isMessage(command) && command.from === from && command.no === messageSeq;
 }
 
 function isMessage(command: LogRecord["command"]): command is Credit | Portion {
   return command.op === "credit" || command.op === "portion";
 }
 
-function actedView(command: Transfer, outcome: TransferPosted | TransferSent, timeMs: number): TransferView {
+function transferView(
+  command: Transfer,
+  outcome: TransferPosted | TransferSent,
+  timeMs: number,
+): TransferView {
   const { id, effect, debitSeq } = outcome;
   const view = plainView(command, id, timeMs);
   const { act } = command;

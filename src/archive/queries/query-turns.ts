@@ -1,13 +1,14 @@
+/** Makes queries wait for the batches that they need, and for their turn. */
 import type { Position } from "./query.ts";
 
 export type WaitingQuery = Readonly<{
   needs: readonly Position[];
-  /** What it needs must be in the index, too. */
+  /** Whether the needed batches must be indexed, too. */
   needsIndex: boolean;
   run: () => void;
 }>;
 
-/** Queries that wait for what they must show, each up to a deadline. */
+/** Queries that wait until the archive holds the batches that they must include, each up to a deadline. */
 export class WaitingQueries {
   readonly #deadlineMs: number;
   readonly #waiting = new Map<WaitingQuery, NodeJS.Timeout>();
@@ -20,7 +21,7 @@ export class WaitingQueries {
     return this.#waiting.size;
   }
 
-  /** @param tooLate is called at the deadline. */
+  /** @param tooLate called at the deadline. */
   add(query: WaitingQuery, tooLate: () => void): void {
     const deadline = setTimeout(() => {
       this.#waiting.delete(query);
@@ -39,28 +40,28 @@ export class WaitingQueries {
     }
   }
 
-  /** None of them is run, or told. */
+  /** Drops all waiting queries without running or answering them. */
   close(): void {
     for (const deadline of this.#waiting.values()) clearTimeout(deadline);
     this.#waiting.clear();
   }
 }
 
-/**
- * Queries that can be answered, run in turn: one of each partner, and of a partner one of each owner, then whoever has asked
- * meanwhile is heard. So nobody waits for more than one query of each other partner, nor a wallet user for more than one of
- * each other user while all else is quiet.
- */
 type Work = () => void;
 
+/**
+ * Runs queries round robin by partner, and by owner within a partner, one per turn of the event loop. So a partner
+ * waits for at most one query of each other partner, and an owner for at most one query of each other owner of its
+ * partner.
+ */
 export class QueryTurns {
-  /** By partner, by owner. Maps keep the order of their turns. */
+  /** By partner, then by owner. Map order is the order of turns. */
   readonly #waiting = new Map<string, Map<string, Work[]>>();
-  /** Some query was run since messages were taken last. */
+  /** Set while a query has run in this turn of the event loop. */
   #turn: NodeJS.Immediate | undefined;
   #size = 0;
 
-  /** Queries that wait for their turn. */
+  /** Number of queries that wait for their turn. */
   get size(): number {
     return this.#size;
   }
@@ -79,7 +80,7 @@ export class QueryTurns {
     this.#size += 1;
   }
 
-  /** None of those that wait is run. */
+  /** Drops all waiting queries. */
   close(): void {
     clearImmediate(this.#turn);
     this.#waiting.clear();
@@ -97,7 +98,7 @@ export class QueryTurns {
       if (first === undefined) return;
       const [owner, queue] = first;
       const work = queue.shift();
-      // Each goes to the end of its order.
+      // Partner and owner go to the end of their queues.
       owners.delete(owner);
       if (queue.length > 0) owners.set(owner, queue);
       this.#waiting.delete(partner);

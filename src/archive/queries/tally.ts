@@ -1,12 +1,12 @@
 /**
- * Sums amounts exactly. A system account's slices and a page's part of them may pass 2^53 on the way to a
- * total that does not; what would leave the safe range moves into a bigint first.
+ * Sums amounts exactly. Intermediate sums may exceed 2^53 even if the total does not, so a sum is moved into a bigint
+ * before it leaves the safe range.
  */
 export class Tally {
   count = 0;
   seqMax = 0;
-  #near = 0;
-  #far = 0n;
+  #safeSum = 0;
+  #overflow = 0n;
 
   add(amount: number, seq: number): void {
     this.count += 1;
@@ -14,7 +14,7 @@ export class Tally {
     this.#addAmount(amount);
   }
 
-  /** A page's figures at once. */
+  /** Adds the stats of a whole page. */
   addPage(sum: number, count: number, seqMax: number): void {
     this.count += count;
     if (seqMax > this.seqMax) this.seqMax = seqMax;
@@ -22,14 +22,14 @@ export class Tally {
   }
 
   get sum(): bigint {
-    return this.#far + BigInt(this.#near);
+    return this.#overflow + BigInt(this.#safeSum);
   }
 
   #addAmount(amount: number): void {
-    if (Math.abs(this.#near) + Math.abs(amount) > Number.MAX_SAFE_INTEGER) {
-      this.#far += BigInt(this.#near);
-      this.#near = 0;
+    if (Math.abs(this.#safeSum) + Math.abs(amount) > Number.MAX_SAFE_INTEGER) {
+      this.#overflow += BigInt(this.#safeSum);
+      this.#safeSum = 0;
     }
-    this.#near += amount;
+    this.#safeSum += amount;
   }
 }

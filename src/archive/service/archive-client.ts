@@ -1,3 +1,4 @@
+/** The main thread's side of the archive. */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import {
   ASK_EVERY_MS,
@@ -19,30 +20,30 @@ import type { ServiceOptions } from "./archive-service.ts";
 import type { ArchiveThreadData } from "./archive-thread.ts";
 
 /**
- * A query has failed when the archive counts as silent. When it counts as hung, its lag has stopped all writes, so that
- * nothing is lost by ending the server.
+ * Queries have failed by the time the archive counts as silent. By the time it counts as hung, its lag has stopped all
+ * writes, so that stopping the server loses nothing more.
  */
 const WATCH_LIMITS: WatchLimits = { silentMs: 10_000, hungMs: 60_000, startMs: 60_000 };
 
 export type ArchiveClientOptions = ServiceOptions &
   Readonly<{
-    /** The archive's thread has died or cannot go on; told once. Not called after `close`. */
+    /** Called once if the archive's thread dies or cannot continue, but not after `close`. */
     onFailure: (error: Error) => void;
-    /** What `unready` says has changed. */
+    /** Called when the result of `unready` changes. */
     onChange?: () => void;
   }>;
 
 /**
- * The archive as its owner sees it, the main thread: it starts its thread, says whom to follow and whom to answer, and
- * asks it like everybody else, over a port.
+ * The archive's owner on the main thread. Starts the archive's thread, attaches shards and query ports to it, and
+ * queries it through a port of its own.
  */
 export class ArchiveClient extends ArchiveQueryClient {
   readonly #worker: Worker;
   readonly #onFailure: (error: Error) => void;
   readonly #ended: Promise<void>;
-  #figures: ArchiveFigures;
+  #stats: ArchiveFigures;
   #ending = false;
-  /** The thread is not asked: it tells its figures at least as often. */
+  /** Fed by the thread's stats messages, so no pings are needed. */
   readonly #watchdog = new Watchdog(WATCH_LIMITS, performance.now());
   readonly #timer: NodeJS.Timeout;
   readonly #onChange: () => void;
@@ -50,21 +51,21 @@ export class ArchiveClient extends ArchiveQueryClient {
 
   private constructor(
     worker: Worker,
-    figures: ArchiveFigures,
+    stats: ArchiveFigures,
     { onFailure, onChange = () => {} }: Pick<ArchiveClientOptions, "onFailure" | "onChange">,
   ) {
     super(connectTo(worker));
     this.#onChange = onChange;
     this.#watchdog.answered();
-    this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#checkLiveness(), ASK_EVERY_MS).unref();
     this.#worker = worker;
-    this.#figures = figures;
+    this.#stats = stats;
     this.#onFailure = onFailure;
     worker.on("message", (message: FromArchive) => {
       this.#watchdog.answered();
       this.#setSilent(false);
       if (message.kind === "failed") this.#fail(untagError(message.error));
-      else this.#setFigures(message.figures);
+      else this.#setStats(message.stats);
     });
     worker.on("error", (error) => {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -78,9 +79,9 @@ export class ArchiveClient extends ArchiveQueryClient {
   }
 
   /**
-   * Opens the archive in `folder` (made where there is none) in a thread of its own.
+   * Opens the archive in `folder` (created if missing) in its own thread.
    *
-   * @throws ArchiveError `archive_corrupt`: it cannot be opened; the message says what to do.
+   * @throws ArchiveError `archive_corrupt`: it cannot be opened. The message says what to do.
    */
   static start(folder: string, options: ArchiveClientOptions): Promise<ArchiveClient> {
     const { onFailure, onChange, ...service } = options;
@@ -89,28 +90,28 @@ export class ArchiveClient extends ArchiveQueryClient {
       name: "archive",
     });
     return new Promise((resolve, reject) => {
-      const ended = (code: number) => reject(new Error(`the archive's thread ended with code ${code}`));
+      const onExit = (code: number) => reject(new Error(`the archive's thread ended with code ${code}`));
       worker.once("error", reject);
-      worker.once("exit", ended);
+      worker.once("exit", onExit);
       worker.once("message", (message: FromArchive) => {
-        // One by one: without its own inner listeners a worker would not hear its thread any more.
+        // Not removeAllListeners: it would also remove the worker's internal listeners.
         worker.off("error", reject);
-        worker.off("exit", ended);
+        worker.off("exit", onExit);
         if (message.kind === "ready")
-          resolve(new ArchiveClient(worker, message.figures, { onFailure, ...(onChange && { onChange }) }));
+          resolve(new ArchiveClient(worker, message.stats, { onFailure, ...(onChange && { onChange }) }));
         else if (message.kind === "failed") reject(untagError(message.error));
         else reject(new Error(`the archive began with ${message.kind}`));
       });
     });
   }
 
-  /** Lets the archive follow a shard through its feed (feed.ts); a restarted shard is attached anew. */
+  /** Makes the archive pull a shard's batches over this channel (feed.ts). Attach a restarted shard again. */
   attach(shard: number, end: ChannelEnd): void {
     if (this.#ending) return;
-    tell(this.#worker, { kind: "attach", shard, end }, portsOf(end));
+    post(this.#worker, { kind: "attach", shard, end }, portsOf(end));
   }
 
-  /** A port for an `ArchiveQueryClient`, here or in another thread. Of an archive that has ended it is closed already. */
+  /** A port for an `ArchiveQueryClient` in any thread. It is already closed if the archive has ended. */
   connect(): MessagePort {
     if (!this.#ending) return connectTo(this.#worker);
     const { port1, port2 } = new MessageChannel();
@@ -118,53 +119,53 @@ export class ArchiveClient extends ArchiveQueryClient {
     return port2;
   }
 
-  /** By shard, the newest batch that is stored: a witness that its log must hold. */
+  /** The newest stored batch by shard: a witness that the shard's log must hold. */
   async positions(): Promise<ReadonlyMap<number, ArchivedPosition>> {
     return new Map((await this.request((id) => ({ id, method: "positions" }))) as ArchivedPositions);
   }
 
-  /** By shard, the newest batch that would be there after a power cut, and that was read back whole. */
+  /** Makes stored batches durable. @returns by shard, the newest batch that is durable and was read back intact. */
   async sync(): Promise<ReadonlyMap<number, ArchivedPosition>> {
     return new Map((await this.request((id) => ({ id, method: "sync" }))) as ArchivedPositions);
   }
 
-  /** The newest batch of a shard that is stored, unless it is damaged itself: then it proves nothing. */
+  /** The newest stored batch of a shard; `undefined` if its hash is not proven. */
   async witness(shard: number): Promise<ArchivedPosition | undefined> {
     const position = (await this.positions()).get(shard);
     return position?.unproven === true ? undefined : position;
   }
 
-  /** As told last, a quarter of a second ago at most. */
+  /** The newest stats, at most about 250 ms old while the thread runs. */
   get figures(): ArchiveFigures {
-    return this.#figures;
+    return this.#stats;
   }
 
-  /** Why what needs the archive is not answered; empty while it runs. */
+  /** Why the archive does not answer queries; empty while it does. */
   unready(): readonly string[] {
-    const { away } = this.#figures;
+    const { away } = this.#stats;
     if (away !== null) return [away];
     return this.#isSilent ? [`the archive is hung: ${describeSilence(this.#watchdog.silentMs)}`] : [];
   }
 
-  /** Lets the archive store and index what it has in hand, and ends its thread. Queries are refused from here on. */
+  /** Refuses further queries, lets the archive finish indexing, and ends its thread. */
   async close(): Promise<void> {
     this.#ending = true;
     clearInterval(this.#timer);
     this.refuse("the archive is closed");
-    tell(this.#worker, { kind: "close" });
+    post(this.#worker, { kind: "close" });
     await this.#ended;
   }
 
-  #look(): void {
+  #checkLiveness(): void {
     const liveness = this.#watchdog.look(performance.now());
     if (liveness === "hung") this.#fail(new Error(describeSilence(this.#watchdog.silentMs)));
     else this.#setSilent(liveness === "silent");
   }
 
-  #setFigures(figures: ArchiveFigures): void {
-    const { away } = this.#figures;
-    this.#figures = figures;
-    if (figures.away !== away) this.#onChange();
+  #setStats(stats: ArchiveFigures): void {
+    const { away } = this.#stats;
+    this.#stats = stats;
+    if (stats.away !== away) this.#onChange();
   }
 
   #setSilent(isSilent: boolean): void {
@@ -182,12 +183,12 @@ export class ArchiveClient extends ArchiveQueryClient {
   }
 }
 
-function tell(worker: Worker, message: ToArchive, ports: readonly MessagePort[] = []): void {
+function post(worker: Worker, message: ToArchive, ports: readonly MessagePort[] = []): void {
   worker.postMessage(message, ports);
 }
 
 function connectTo(worker: Worker): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  tell(worker, { kind: "connect", port: port1 }, [port1]);
+  post(worker, { kind: "connect", port: port1 }, [port1]);
   return port2;
 }

@@ -1,6 +1,6 @@
 /**
- * What goes between the archive's thread, its owner, and those who ask it, each over a port of its own. Errors cross as
- * tagged results: a thrown one loses its class.
+ * The messages between the archive's thread, its owner and its query clients, each over its own port. Errors are sent
+ * as tagged results, because a thrown error loses its class between threads.
  */
 import type { MessagePort } from "node:worker_threads";
 import { isExhaustion } from "../../errors/exhaustion.ts";
@@ -8,24 +8,24 @@ import { OperatingError, type OperatingErrorCode } from "../../errors/operating-
 import type { ChannelEnd } from "../../workers/channels/open-channel.ts";
 import { ArchiveError, type ArchiveErrorCode, isDamage } from "../archive-error.ts";
 import type { StoredPosition } from "../batches/batch-table.ts";
-import type { ScrubFigures } from "../batches/verifier.ts";
+import type { ScrubStats } from "../batches/verifier.ts";
 import type { ArchiveQueries, Position } from "../queries/query.ts";
 
-/** What its owner tells it: whom to follow, whom to answer, when to end. */
+/** From the owner: attach a shard's feed, connect a query port, close. */
 export type ToArchive =
   | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
   | Readonly<{ kind: "connect"; port: MessagePort }>
   | Readonly<{ kind: "close" }>;
 
-/** What it tells its owner. */
+/** To the owner. */
 export type FromArchive =
-  | Readonly<{ kind: "ready"; figures: ArchiveFigures }>
-  | Readonly<{ kind: "figures"; figures: ArchiveFigures }>
+  | Readonly<{ kind: "ready"; stats: ArchiveFigures }>
+  | Readonly<{ kind: "stats"; stats: ArchiveFigures }>
   | Readonly<{ kind: "failed"; error: TaggedError }>;
 
 export type ArchiveMethod = keyof ArchiveQueries;
 
-/** Over a port that was connected: one question, answered under its id. `positions` and `sync` wait for nothing. */
+/** A request over a connected port; the reply carries its id. `positions` and `sync` do not wait for batches. */
 export type ArchiveRequest =
   | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly Position[] }>
   | Readonly<{ id: number; method: "positions" }>
@@ -33,16 +33,16 @@ export type ArchiveRequest =
 
 export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
 
-/** A stored batch that a shard's log must still hold. */
+/** A stored batch, which the shard's log must still hold unless it was trimmed. */
 export type ArchivedPosition = StoredPosition;
 
 /**
- * By shard, the newest stored batch; to `sync`, the newest that would be there after a power cut and was read back from the
- * file and found whole, as all before it.
+ * The newest stored batch by shard. In a reply to `sync`: the newest batch up to which all are durable and were read
+ * back intact.
  */
 export type ArchivedPositions = readonly (readonly [shard: number, position: ArchivedPosition])[];
 
-/** Of one shard: what is stored, with the time of its newest batch, and what of it is in the index. */
+/** Of one shard: its newest stored batch with its log time (ms), and its newest indexed batch. */
 export type ArchivedShard = Readonly<{
   shard: number;
   stored: Readonly<{ epoch: number; seq: number }>;
@@ -50,7 +50,7 @@ export type ArchivedShard = Readonly<{
   indexed: Readonly<{ epoch: number; seq: number }> | null;
 }>;
 
-/** What an archive has done since it was opened, and how far the index is behind what is stored. */
+/** Counters since the archive was opened. `recordsWaiting` are stored but not indexed yet. */
 export type ArchiveCounts = Readonly<{
   batchesStored: number;
   recordsStored: number;
@@ -58,19 +58,19 @@ export type ArchiveCounts = Readonly<{
   transfersIndexed: number;
   recordsWaiting: number;
   runs: number;
-  /** Times that a damaged index was thrown away to be built anew. */
+  /** How often the index was deleted and rebuilt. */
   indexRebuilds: number;
 }>;
 
-/** `places` names the first of `count` damaged batches. */
-export type DamageFigures = Readonly<{ count: number; places: readonly string[] }>;
+/** `places` names the first few of `count` damaged batches, e.g. `0:3-17`. */
+export type DamageStats = Readonly<{ count: number; places: readonly string[] }>;
 
 export type ArchiveFigures = ArchiveCounts &
   Readonly<{
     shards: readonly ArchivedShard[];
-    damage: DamageFigures;
-    scrub: ScrubFigures;
-    /** Why it stores and answers nothing for now: room on the disk, descriptors or memory are missing. */
+    damage: DamageStats;
+    scrub: ScrubStats;
+    /** Why the archive is suspended (no disk space, file descriptors or memory); `null` while it runs. */
     away: string | null;
   }>;
 

@@ -1,3 +1,4 @@
+/** The query side of the archive, for any thread. */
 import type { MessagePort } from "node:worker_threads";
 import type { AccountView } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
@@ -22,7 +23,7 @@ import {
   untagError,
 } from "./archive-protocol.ts";
 
-/** The archive has a shorter deadline for each query: this one is for a thread that hangs, or a disk that does. */
+/** For a thread or disk that hangs. The archive itself has a shorter deadline for each query. */
 const ANSWER_MS_MAX = 10_000;
 
 type Pending = Readonly<{
@@ -32,16 +33,16 @@ type Pending = Readonly<{
 }>;
 
 /**
- * The archive as any thread sees it that was given a port to it (`ArchiveClient.connect`). Once the port is closed, on
- * whichever side, every query is refused with `log_unavailable`.
+ * Queries the archive from any thread, over a port from `ArchiveClient.connect`. Once either side closes the port,
+ * every query is refused with `log_unavailable`.
  *
- * To be made as soon as the port is there: nobody can see later that it has been closed before.
+ * Create it as soon as the port arrives: a port does not report a close that came before the listener.
  */
 export class ArchiveQueryClient implements ArchiveQueries {
   readonly #port: MessagePort;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
-  /** Makes the error of every query from now on. */
+  /** Creates the error of every further query, once refused. */
   #refusal: (() => OperatingError) | undefined;
 
   constructor(port: MessagePort) {
@@ -53,7 +54,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
       if (result.ok) pending?.resolve(result.value);
       else pending?.reject(untagError(result.error));
     });
-    port.on("close", () => this.refuse("the archive is gone"));
+    port.on("close", () => this.refuse("the connection to the archive was closed"));
   }
 
   records(at: readonly Location[]): Promise<readonly FoundRecord[]> {
@@ -124,10 +125,10 @@ export class ArchiveQueryClient implements ArchiveQueries {
     return this.#query("accountIds", query, after);
   }
 
-  /** Refuses what waits and what will be asked. The first reason stays. */
-  protected refuse(why: string, cause?: Error): void {
+  /** Refuses pending and future queries. The first reason is kept. */
+  protected refuse(reason: string, cause?: Error): void {
     if (this.#refusal !== undefined) return;
-    const refusal = () => new OperatingError("log_unavailable", why, { cause });
+    const refusal = () => new OperatingError("log_unavailable", reason, { cause });
     this.#refusal = refusal;
     for (const { reject, deadline } of this.#pending.values()) {
       clearTimeout(deadline);

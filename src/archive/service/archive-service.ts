@@ -1,3 +1,4 @@
+/** The archive's event loop: feeds, indexing, queries. */
 import type { MessagePort } from "node:worker_threads";
 import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { isExhaustion } from "../../errors/exhaustion.ts";
@@ -23,62 +24,62 @@ import {
 import { packAsk, unpackAnswer } from "./feed.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
-/** `open`: the simulator hands in its own; ways between threads and processes are opened otherwise. */
+/** `open` opens a feed's channel; the simulator replaces it. */
 type ChannelOptions = Readonly<{ open?: typeof openChannel }>;
 
-/** How long a query waits for what it must show. */
+/** How long a query waits until the archive holds the batches that it must include. */
 const DEADLINE_MS = 5_000;
-/** Asked of one shard at once. */
+/** Bytes requested from a shard at a time. */
 const FEED_BYTES_MAX = 4 * 1024 * 1024;
 /**
- * A shard under small requests makes thousands of batches a second. Unless a query waits for them they are fetched in
- * portions: each costs a hand-over and a transaction, whatever its size.
+ * A shard that serves small requests makes thousands of batches a second. After a small reply the archive pauses,
+ * unless a query waits, so that it fetches several batches at once: each reply costs a message and a transaction.
  */
 const SMALL_ANSWER_BYTES = 256 * 1024;
 const SMALL_ANSWER_PAUSE_MS = 10;
-/** Records indexed before others get a turn: some milliseconds. */
+/** Records indexed per turn of the event loop: a few milliseconds. */
 const RECORDS_PER_TURN = 4_096;
-/** So far may the index lag behind what is stored: a query waits for it well within its deadline. */
+/** Unindexed records before the archive stops fetching: few enough to index within a query's deadline. */
 const RECORDS_WAITING_MAX = 1_000_000;
-/** Queries that wait at once; more are refused. */
+/** Waiting queries; more are refused with `overloaded`. */
 const QUERIES_WAITING_MAX = 16_384;
 
-/** Damaged batches that the figures name. */
+/** Damaged batches named in the stats. */
 const PLACES_MAX = 20;
-/** An archive that had no room, or no file descriptors, is opened again after this long. */
-const REOPEN_MS = 1_000;
+/** Interval between attempts to reopen an archive that ran out of disk space, descriptors or memory. */
+const REOPEN_AFTER_MS = 1_000;
 
 type Feed = {
   readonly shard: number;
   readonly channel: Channel;
-  asking: boolean;
-  /** Damaged batches for which the log is read again; nothing else is asked meanwhile. */
-  rereading: readonly Damage[];
+  requesting: boolean;
+  /** Damaged batches that are being fetched again from the log. Meanwhile no new batches are requested. */
+  refetching: readonly Damage[];
   pause: NodeJS.Timeout | undefined;
 };
 
 /**
- * Runs an archive on the event loop of its thread: takes batches from the shards' feeds, indexes them in short
- * turns, and answers each query once what it must show has arrived.
+ * Runs an archive on the event loop of its thread: fetches batches from the shards, indexes them in short turns, and
+ * answers each query once the batches that it must include have arrived.
  */
 export class ArchiveService {
   #archive: Archive;
-  /** Opens the same archive again. */
+  /** Opens the same archive again after a suspension. */
   readonly #reopen: () => Archive;
-  /** Why it is closed for now, and what is known of it meanwhile. */
-  #away: Readonly<{ why: string; figures: ArchiveFigures; positions: ArchivedPositions }> | undefined;
+  /** While the archive is closed for lack of resources: the reason, and its last known state. */
+  #suspended: Readonly<{ reason: string; stats: ArchiveFigures; positions: ArchivedPositions }> | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
   readonly #onFailure: (error: unknown) => void;
   readonly #deadlineMs: number;
   readonly #recordsWaitingMax: number;
   readonly #open: typeof openChannel;
   readonly #feeds = new Map<number, Feed>();
-  /** Over which queries come. */
+  /** Ports of query clients. */
   readonly #ports = new Set<MessagePort>();
   readonly #readBack = new ReadBack({
     archive: () => this.#archive,
     guarded: (work) => this.#guarded(work),
-    onRead: () => this.#reread(),
+    onRead: () => this.#refetchDamaged(),
   });
   readonly #waiting: WaitingQueries;
   readonly #turns = new QueryTurns();
@@ -86,8 +87,8 @@ export class ArchiveService {
   #closed = false;
 
   /**
-   * @param open opens the archive: at first, and again after the disk was full, or descriptors or memory were missing.
-   * @param onFailure is called once; the archive is not used after it.
+   * @param open opens the archive now, and again after it ran out of disk space, file descriptors or memory.
+   * @param onFailure called once. The service has stopped by then.
    * @throws ArchiveError as `Archive` does.
    */
   constructor(
@@ -106,21 +107,21 @@ export class ArchiveService {
     this.#readBack.begin();
   }
 
-  /** Follows a shard through this channel; one that it had before is dropped. */
+  /** Fetches a shard's batches over this channel, in place of an earlier one. */
   attach(shard: number, end: ChannelEnd): void {
     const before = this.#feeds.get(shard);
     if (before !== undefined) this.#drop(before);
     const channel = this.#open(end, {
       receive: (bytes) => {
         this.#guarded(() => {
-          this.#take(feed, bytes);
+          this.#receive(feed, bytes);
         });
       },
       closed: () => this.#drop(feed),
     });
-    const feed: Feed = { shard, channel, asking: false, rereading: [], pause: undefined };
+    const feed: Feed = { shard, channel, requesting: false, refetching: [], pause: undefined };
     this.#feeds.set(shard, feed);
-    this.#ask(feed);
+    this.#requestBatches(feed);
   }
 
   /** Answers the queries that come over this port. */
@@ -136,20 +137,20 @@ export class ArchiveService {
     port.on("close", () => this.#ports.delete(port));
   }
 
-  /** Answers a query once everything up to `after` can be seen, or `log_unavailable` at the deadline. */
+  /** Answers a query once the archive holds everything up to `after`; `log_unavailable` at the deadline. */
   query(
     method: ArchiveMethod,
     query: unknown,
     after: readonly Position[],
     answer: (result: TaggedResult) => void,
   ): void {
-    if (this.#away !== undefined) {
-      answer(this.#run(method, query));
+    if (this.#suspended !== undefined) {
+      answer(this.#answerQuery(method, query));
       return;
     }
     const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
     const needsIndex = method !== "records";
-    const run = () => this.#runInTurn(query, () => answer(this.#run(method, query)));
+    const run = () => this.#runInTurn(query, () => answer(this.#answerQuery(method, query)));
     if (this.#holds(needs, needsIndex)) {
       run();
       return;
@@ -159,12 +160,12 @@ export class ArchiveService {
       return;
     }
     this.#waiting.add({ needs, needsIndex, run }, () => answer(refused(behind(this.#deadlineMs))));
-    for (const feed of this.#feeds.values()) this.#ask(feed);
+    for (const feed of this.#feeds.values()) this.#requestBatches(feed);
   }
 
   #sync(answer: (result: TaggedResult) => void): void {
     try {
-      if (this.#away !== undefined) throw new OperatingError("log_unavailable", this.#away.why);
+      if (this.#suspended !== undefined) throw new OperatingError("log_unavailable", this.#suspended.reason);
       this.#readBack.sync(({ verified }) =>
         answer({ ok: true, value: [...verified] satisfies ArchivedPositions }),
       );
@@ -173,30 +174,30 @@ export class ArchiveService {
     }
   }
 
-  /** What is damaged may still be in the log. */
-  #reread(): void {
+  /** Fetches damaged batches again: the log may still hold them. */
+  #refetchDamaged(): void {
     for (const feed of this.#feeds.values()) {
-      if (feed.rereading.length > 0) continue;
-      const [first, ...others] = this.#archive.verifier.takeWanted(feed.shard);
+      if (feed.refetching.length > 0) continue;
+      const [first, ...others] = this.#archive.verifier.takeRefetches(feed.shard);
       if (first?.id === undefined || first.id === null) continue;
       clearTimeout(feed.pause);
       feed.pause = undefined;
-      feed.rereading = [first, ...others];
+      feed.refetching = [first, ...others];
       const after = this.#archive.idBefore(feed.shard, first.id) ?? null;
       feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX, again: true }));
     }
   }
 
   #positions(): ArchivedPositions {
-    if (this.#away !== undefined) return this.#away.positions;
+    if (this.#suspended !== undefined) return this.#suspended.positions;
     return this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
       return position === undefined ? [] : [[shard, position]];
     });
   }
 
-  figures(): ArchiveFigures {
-    if (this.#away !== undefined) return { ...this.#away.figures, away: this.#away.why };
+  stats(): ArchiveFigures {
+    if (this.#suspended !== undefined) return { ...this.#suspended.stats, away: this.#suspended.reason };
     const shards = this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
       if (position === undefined) return [];
@@ -205,19 +206,19 @@ export class ArchiveService {
     });
     const { damages, verifier } = this.#archive;
     const damage = { count: damages.length, places: damages.slice(0, PLACES_MAX).map(placeText) };
-    return { ...this.#archive.counts, shards, damage, scrub: verifier.figures, away: null };
+    return { ...this.#archive.counts, shards, damage, scrub: verifier.stats, away: null };
   }
 
-  /** Indexes what is stored, writes it out, and closes the archive. Waiting queries are refused. */
+  /** Drops waiting queries, finishes indexing, and closes the archive. */
   close(): void {
     this.#stop();
-    if (this.#away !== undefined) return;
+    if (this.#suspended !== undefined) return;
     while (!this.#archive.isIndexed) this.#archive.indexSome(RECORDS_PER_TURN);
     this.#archive.flush();
     this.#archive.close();
   }
 
-  /** Lets go of all that would keep the thread alive. */
+  /** Releases everything that would keep the thread alive. */
   #stop(): void {
     this.#closed = true;
     clearTimeout(this.#reopenTimer);
@@ -229,90 +230,91 @@ export class ArchiveService {
     this.#waiting.close();
   }
 
-  /** Nothing of what is done now and then is done any more. */
+  /** Stops background work: indexing, read-back and scrubbing. */
   #pause(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
     this.#readBack.pause();
   }
 
-  /** What is on the disk is whole, as after a crash: it is opened again as soon as that is possible. */
+  /** Closes the archive and reopens it later. Its files are consistent, as after a crash. */
   #suspend(error: Error): void {
-    const why = `the archive waits for room, memory or file descriptors: ${error.message}`;
-    this.#away = { why, figures: this.figures(), positions: this.#positions() };
+    const reason = `the archive is suspended for lack of disk space, memory or file descriptors: ${error.message}`;
+    this.#suspended = { reason, stats: this.stats(), positions: this.#positions() };
     this.#pause();
     try {
       this.#archive.close();
     } catch {
       // Some of its files may be closed, or were never opened.
     }
-    this.#tryAgain();
+    this.#scheduleReopen();
   }
 
-  #tryAgain(): void {
+  #scheduleReopen(): void {
     this.#reopenTimer = setTimeout(() => {
       this.#guarded(() => {
         this.#archive = this.#reopen();
-        this.#away = undefined;
+        this.#suspended = undefined;
         this.#scheduleTurn();
         this.#readBack.begin();
         for (const feed of this.#feeds.values()) {
-          feed.rereading = [];
-          feed.asking = false;
-          this.#ask(feed);
+          feed.refetching = [];
+          feed.requesting = false;
+          this.#requestBatches(feed);
         }
       });
-    }, REOPEN_MS);
+    }, REOPEN_AFTER_MS);
   }
 
   #drop(feed: Feed): void {
     clearTimeout(feed.pause);
     feed.channel.close();
-    this.#archive.verifier.want(feed.rereading);
-    feed.rereading = [];
+    this.#archive.verifier.requeueRefetch(feed.refetching);
+    feed.refetching = [];
     if (this.#feeds.get(feed.shard) === feed) this.#feeds.delete(feed.shard);
   }
 
-  #ask(feed: Feed): void {
-    if (feed.asking || feed.rereading.length > 0 || this.#closed || this.#away !== undefined) return;
+  #requestBatches(feed: Feed): void {
+    if (feed.requesting || feed.refetching.length > 0 || this.#closed || this.#suspended !== undefined)
+      return;
     if (this.#archive.counts.recordsWaiting > this.#recordsWaitingMax) return;
     clearTimeout(feed.pause);
     feed.pause = undefined;
-    feed.asking = true;
+    feed.requesting = true;
     const after = this.#archive.position(feed.shard)?.id ?? null;
     feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX }));
   }
 
-  #take(feed: Feed, answer: Uint8Array): void {
-    if (this.#closed || this.#away !== undefined || this.#feeds.get(feed.shard) !== feed) return;
+  #receive(feed: Feed, answer: Uint8Array): void {
+    if (this.#closed || this.#suspended !== undefined || this.#feeds.get(feed.shard) !== feed) return;
     const batches = unpackAnswer(answer);
-    if (feed.rereading.length > 0 && this.#isAgain(feed, batches)) {
-      const asked = feed.rereading;
-      feed.rereading = [];
+    if (feed.refetching.length > 0 && this.#isRefetchReply(feed, batches)) {
+      const refetched = feed.refetching;
+      feed.refetching = [];
       this.#archive.append(feed.shard, batches);
-      this.#archive.verifier.settle(asked);
+      this.#archive.verifier.refetched(refetched);
       this.#readBack.verify();
     } else this.#archive.append(feed.shard, batches);
-    feed.asking = false;
-    // The next batches come over while these are indexed.
-    if (answer.length >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#ask(feed);
-    else feed.pause = setTimeout(() => this.#ask(feed), SMALL_ANSWER_PAUSE_MS);
+    feed.requesting = false;
+    // The next batches arrive while these are indexed.
+    if (answer.length >= SMALL_ANSWER_BYTES || this.#waiting.size > 0) this.#requestBatches(feed);
+    else feed.pause = setTimeout(() => this.#requestBatches(feed), SMALL_ANSWER_PAUSE_MS);
     this.#index();
   }
 
-  /** Whether these are the batches that were asked for again: of what came meanwhile all are new. */
-  #isAgain({ shard }: Feed, [first]: readonly Batch[]): boolean {
+  /** Whether a reply answers a refetch. A reply to an earlier request has only new batches. */
+  #isRefetchReply({ shard }: Feed, [first]: readonly Batch[]): boolean {
     const newest = this.#archive.position(shard)?.id;
     return first === undefined || (newest !== undefined && compareLogIds(first.id, newest) <= 0);
   }
 
-  /** One portion of index work; what is left follows when messages have had their turn. */
+  /** Indexes for one turn; the rest follows after pending messages. */
   #index(): void {
-    const left = this.#indexSome();
+    const hasMore = this.#indexSome();
     this.#waiting.serve(({ needs, needsIndex }) => this.#holds(needs, needsIndex));
-    // Those that were not asked while too much waited for the index.
-    for (const feed of this.#feeds.values()) if (feed.pause === undefined) this.#ask(feed);
-    if (left) this.#scheduleTurn();
+    // Shards were not asked while too many records waited for the index.
+    for (const feed of this.#feeds.values()) if (feed.pause === undefined) this.#requestBatches(feed);
+    if (hasMore) this.#scheduleTurn();
   }
 
   #indexSome(): boolean {
@@ -342,8 +344,9 @@ export class ArchiveService {
     });
   }
 
-  #run(method: ArchiveMethod, query: unknown): TaggedResult {
-    if (this.#away !== undefined) return refused(new OperatingError("log_unavailable", this.#away.why));
+  #answerQuery(method: ArchiveMethod, query: unknown): TaggedResult {
+    if (this.#suspended !== undefined)
+      return refused(new OperatingError("log_unavailable", this.#suspended.reason));
     try {
       const ask = this.#archive.answers[method].bind(this.#archive.answers) as (query: unknown) => unknown;
       return { ok: true, value: ask(query) };
@@ -353,7 +356,7 @@ export class ArchiveService {
     }
   }
 
-  /** Of a record, or a name, it is not known whose it is. */
+  /** Queries for records or names have no partner; they share one turn. */
   #runInTurn(query: unknown, work: () => void): void {
     const { partner = "", account, subject } = query as Readonly<Record<string, string | undefined>>;
     this.#turns.run(partner, ownerKeyOf(account ?? subject ?? ""), work);
@@ -363,7 +366,7 @@ export class ArchiveService {
     this.#archive.rebuildIndex();
     this.#scheduleTurn();
     return refused(
-      new OperatingError("log_unavailable", "the archive's index was damaged, and is being built anew"),
+      new OperatingError("log_unavailable", "the archive's index was damaged and is being rebuilt"),
     );
   }
 
@@ -375,8 +378,8 @@ export class ArchiveService {
       if (!isExhaustion(error)) {
         this.#stop();
         this.#onFailure(error);
-      } else if (this.#away === undefined) this.#suspend(error);
-      else this.#tryAgain();
+      } else if (this.#suspended === undefined) this.#suspend(error);
+      else this.#scheduleReopen();
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The archive's thread: the only place where the archive's files are touched. */
+/** Entry point of the archive's thread, the only code that accesses the archive's files. */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../errors/assert.ts";
 import { giveWay } from "../../workers/carriers/give-way.ts";
@@ -6,9 +6,9 @@ import { Archive } from "../store.ts";
 import { type FromArchive, type ToArchive, tagError } from "./archive-protocol.ts";
 import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
 
-const FIGURES_EVERY_MS = 250;
-/** Also when there is nothing new, so that its owner sees that it runs. */
-const FIGURES_AT_LEAST_EVERY_MS = 1_000;
+const STATS_EVERY_MS = 250;
+/** Unchanged stats are sent, too, as a sign of life for the owner's watchdog. */
+const STATS_AT_LEAST_EVERY_MS = 1_000;
 const NICENESS = 10;
 
 export type ArchiveThreadData = Readonly<{ folder: string; options: ServiceOptions }>;
@@ -21,27 +21,27 @@ function send(message: FromArchive): void {
   main.postMessage(message, []);
 }
 
-/** Says why and ends: main decides what an archive that failed means for the server. */
+/** Reports the error and ends the thread. The owner decides what that means for the server. */
 function fail(error: unknown): void {
   send({ kind: "failed", error: tagError(error) });
   process.exitCode = 1;
-  clearInterval(figuresTimer);
+  clearInterval(statsTimer);
   main.close();
 }
 
 function serve(): void {
   const service = new ArchiveService(() => new Archive(folder), fail, options);
-  let told = "";
-  let toldMs = 0;
-  figuresTimer = setInterval(() => {
-    const figures = service.figures();
-    const text = JSON.stringify(figures);
+  let sent = "";
+  let sentMs = 0;
+  statsTimer = setInterval(() => {
+    const stats = service.stats();
+    const text = JSON.stringify(stats);
     const nowMs = performance.now();
-    if (text === told && nowMs - toldMs < FIGURES_AT_LEAST_EVERY_MS) return;
-    send({ kind: "figures", figures });
-    told = text;
-    toldMs = nowMs;
-  }, FIGURES_EVERY_MS);
+    if (text === sent && nowMs - sentMs < STATS_AT_LEAST_EVERY_MS) return;
+    send({ kind: "stats", stats });
+    sent = text;
+    sentMs = nowMs;
+  }, STATS_EVERY_MS);
 
   main.on("message", (message: ToArchive) => {
     switch (message.kind) {
@@ -52,16 +52,16 @@ function serve(): void {
         service.connect(message.port);
         break;
       case "close":
-        clearInterval(figuresTimer);
+        clearInterval(statsTimer);
         service.close();
         main.close();
         break;
     }
   });
-  send({ kind: "ready", figures: service.figures() });
+  send({ kind: "ready", stats: service.stats() });
 }
 
-let figuresTimer: NodeJS.Timeout | undefined;
+let statsTimer: NodeJS.Timeout | undefined;
 try {
   giveWay(NICENESS);
   serve();

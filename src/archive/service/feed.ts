@@ -1,23 +1,24 @@
 /**
- * What goes between a shard and the archive, over a channel of its own. The archive pulls: it asks for the batches
- * after the last one that it holds, with at most one question open per shard, and the shard answers once it has
- * durable ones. So the archive sets the pace and nothing queues without a bound. A shard that restarts gets a
- * new channel; the archive asks again from its position.
+ * The protocol between a shard and the archive, over one channel per shard. The archive pulls: it requests the
+ * batches after the newest one that it holds, with at most one request in flight per shard. The shard replies once it
+ * has durable batches. So the archive sets the pace and no queue grows without bound. A restarted shard gets a new
+ * channel, and the archive requests again from its position.
  *
- * A question is one packed value. An answer is a packed list of heads, and behind it the bodies themselves, one after
- * the other: at 80 MB/s they are worth being copied only once, and a general packer does it twice.
+ * A request is one packed value. A reply is a packed list of heads followed by the raw bodies, so that bodies are
+ * copied once; a general packer would copy them twice, which matters at 80 MB/s.
  */
 import { decode, encode } from "../../actors/records/pack.ts";
 import { PackError, PackReader } from "../../actors/records/pack-reader.ts";
 import type { Batch, LogId } from "../../wal/wal.ts";
 
 /**
- * `after` null: from the start. The answer has one batch at least, and about `bytesMax` bytes of bodies at most. `again`:
- * these were handed over before, so the log may have been trimmed since: then the answer has none.
+ * A request for batches after `after` (null: from the start). The reply has at least one batch and about `bytesMax`
+ * bytes of bodies. `again`: the archive had these batches before, so they may have been trimmed; then the reply is
+ * empty.
  */
 export type FeedAsk = Readonly<{ after: LogId | null; bytesMax: number; again?: true }>;
 
-/** A batch without its body. They are contiguous, oldest first. */
+/** A batch without its body. The heads of a reply are contiguous, oldest first. */
 export type FeedHead = readonly [
   epoch: number,
   seq: number,
@@ -34,29 +35,28 @@ export function packAsk(ask: FeedAsk): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The bodies are views of the answer, the hashes are copies: an archive holds on to them.
+ * Bodies are views of the reply. Hashes are copies, because the archive keeps them.
  *
- * @throws PackError the answer is cut, or none.
+ * @throws PackError the reply is malformed.
  */
-export function unpackAnswer(answer: Uint8Array): readonly Batch[] {
+export function unpackAnswer(reply: Uint8Array): readonly Batch[] {
   let at: number;
   let heads: unknown;
   try {
-    at = endOfValue(answer);
-    heads = decode(answer.subarray(0, at));
+    at = endOfValue(reply);
+    heads = decode(reply.subarray(0, at));
   } catch (cause) {
-    throw new PackError("an answer to the archive is cut, or not packed", { cause });
+    throw new PackError("a reply to the archive is truncated or not packed", { cause });
   }
-  if (!Array.isArray(heads)) throw new PackError("an answer to the archive has no heads");
+  if (!Array.isArray(heads)) throw new PackError("a reply to the archive has no heads");
   const batches = heads.map((head: unknown) => {
-    if (!isHead(head)) throw new PackError("an answer to the archive has a head that is none");
+    if (!isHead(head)) throw new PackError("a reply to the archive has an invalid head");
     const [epoch, seq, timeMs, count, bodyBytes, hash] = head;
-    const body = answer.subarray(at, at + bodyBytes);
+    const body = reply.subarray(at, at + bodyBytes);
     at += bodyBytes;
     return { id: { epoch, seq }, timeMs, count, body, hash: new Uint8Array(hash) };
   });
-  if (at !== answer.length)
-    throw new PackError(`an answer to the archive has ${answer.length} bytes, not ${at}`);
+  if (at !== reply.length) throw new PackError(`a reply to the archive has ${reply.length} bytes, not ${at}`);
   return batches;
 }
 
@@ -69,6 +69,6 @@ function endOfValue(packed: Uint8Array): number {
 
 function isHead(head: unknown): head is FeedHead {
   if (!Array.isArray(head) || head.length !== HEAD_FIELDS) return false;
-  const [hash, ...figures] = head.toReversed();
-  return hash instanceof Uint8Array && figures.every((figure) => Number.isSafeInteger(figure) && figure >= 0);
+  const [hash, ...numbers] = head.toReversed();
+  return hash instanceof Uint8Array && numbers.every((number) => Number.isSafeInteger(number) && number >= 0);
 }

@@ -1,4 +1,4 @@
-/** The clock of the machine that Redis runs on: a second opinion on this machine's, where it is another machine. */
+/** The clock of the machine on which Redis runs: a second clock to compare with, if that is another machine. */
 import { networkInterfaces } from "node:os";
 import { type RedisAddress, RedisConnection } from "./redis-connection.ts";
 
@@ -12,9 +12,9 @@ export class RedisClock {
   }
 
   /**
-   * Its time, ms; `undefined` where it is a clock of this machine. It comes from INFO: `TIME` needs a right that users of
-   * earlier versions lack.
+   * Reads the time from INFO, since `TIME` needs an ACL permission that earlier versions did not ask for.
    *
+   * @returns ms since 1970; `undefined` if Redis runs on this machine.
    * @throws Error Redis does not answer.
    */
   async ask(): Promise<number | undefined> {

@@ -1,16 +1,16 @@
-/** What a Redis must be set to before it may keep acknowledged money. Pure: values in, problems out. */
+/** Checks that the settings of a Redis make its acknowledged writes durable. Pure: values in, problems out. */
 
 export type RedisValues = Readonly<{
   /** The reply of INFO, by field. */
   info: ReadonlyMap<string, string>;
-  /** The replies of CONFIG GET, by parameter; or why Redis would not say. */
+  /** The replies of CONFIG GET, by parameter; or the error with which Redis refused. */
   config: ReadonlyMap<string, string> | Readonly<{ refused: string }>;
 }>;
 
 /** The parameters that `findConfigurationProblems` looks at. */
 export const CONFIG_PARAMETERS = ["appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"] as const;
 
-/** One line per problem, each with what is, what must be, and why; empty when all is well. */
+/** One line per problem: the setting, the required value, and the reason. Empty if there is none. */
 export function findConfigurationProblems({ info, config }: RedisValues): readonly string[] {
   const problems: string[] = [];
   const role = info.get("role");
@@ -37,15 +37,15 @@ export function findConfigurationProblems({ info, config }: RedisValues): readon
   return problems;
 }
 
-/** Of its memory, the log and the snapshots beside it may take so much: the rest is for what comes in meanwhile. */
+/** Share of `maxmemory` from which Redis counts as full. The rest is headroom for writes until space is freed. */
 const FULL_SHARE = 0.9;
 
-/** Why nothing more should be written, while there is still room for what frees some; `undefined` where there is enough. */
-export function fullness(info: RedisValues["info"]): string | undefined {
+/** Says how full Redis is once it is nearly full, i.e. new commands should be refused; else `undefined`. */
+export function describeFullness(info: RedisValues["info"]): string | undefined {
   const used = Number(info.get("used_memory"));
-  const most = Number(info.get("maxmemory"));
-  if (!(most > 0) || !(used > FULL_SHARE * most)) return undefined;
-  return `Redis uses ${megabytes(used)} of ${megabytes(most)} MB (maxmemory)`;
+  const max = Number(info.get("maxmemory"));
+  if (!(max > 0) || !(used > FULL_SHARE * max)) return undefined;
+  return `Redis uses ${megabytes(used)} of ${megabytes(max)} MB (maxmemory)`;
 }
 
 function megabytes(bytes: number): number {
@@ -56,7 +56,7 @@ export function isLoading(info: ReadonlyMap<string, string>): boolean {
   return info.get("loading") === "1";
 }
 
-/** An AOF that was just switched on counts only once its first rewrite is done, and nothing tells that rewrite from others. */
+/** An AOF that was just switched on is durable only after its first rewrite, which looks like any other rewrite. */
 export function isRewriting(info: ReadonlyMap<string, string>): boolean {
   return info.get("aof_rewrite_in_progress") === "1" || info.get("aof_rewrite_scheduled") === "1";
 }

@@ -1,7 +1,6 @@
 /**
- * One connection to Redis that is either greeted and usable, or gone. ioredis never reconnects or resends
- * here: an append must not travel twice without our knowing, and nothing may be sent on a new connection
- * before it was checked who answers there.
+ * One connection to Redis that is either checked and usable, or closed. ioredis must never reconnect or resend on its
+ * own: an append must not be sent twice unnoticed, and a new connection must be checked before it is used.
  */
 import { Redis, type RedisOptions } from "ioredis";
 import { LogError } from "../wal.ts";
@@ -9,10 +8,10 @@ import { LogError } from "../wal.ts";
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 1_000;
 
-/** Makes a client that is not connected yet. The simulator hands in its own; everybody else uses ioredis. */
+/** Creates a client that is not connected yet: ioredis, except in the simulator. */
 export type NewRedisClient = (options: Omit<RedisOptions, "replyMapping">) => Redis;
 
-/** Where Redis is. Made by `parseLogUrl`. */
+/** The address of a Redis. Made by `parseLogUrl`. */
 export type RedisAddress = Readonly<
   ({ path: string } | { host: string; port: number; tls: boolean }) & { username?: string; password?: string }
 >;
@@ -22,8 +21,8 @@ export type RedisConnectionOptions = Readonly<{
   /** The stream's name, for messages. */
   name: string;
   timeoutMs: number;
-  /** Runs on every new connection before anybody else may use it; what it throws ends the connection. */
-  greet?: (client: Redis) => Promise<void>;
+  /** Checks every new connection before it is used; if it throws, the connection is closed. */
+  check?: (client: Redis) => Promise<void>;
   newClient?: NewRedisClient | undefined;
 }>;
 
@@ -39,10 +38,10 @@ export class RedisConnection {
   }
 
   /**
-   * Runs commands on the connection, making it first where there is none.
+   * Runs commands on the connection, and connects first if necessary.
    *
-   * @throws LogError `log_unavailable`: no connection, or it broke: what was sent may have been done.
-   * @throws ReplyError as Redis sent it.
+   * @throws LogError `log_unavailable`: there is no connection, or it broke; commands may have been executed.
+   * @throws ReplyError an error reply of Redis.
    */
   async run<T>(commands: (client: Redis) => Promise<T>): Promise<T> {
     const client = this.#client ?? (await (this.#connecting ??= this.#connect()));
@@ -66,7 +65,7 @@ export class RedisConnection {
       this.#failures = 0;
       this.#client = client;
       client.once("close", () => this.#drop(client));
-      // The connection may have ended between the greeting and this line.
+      // The connection may have closed between the check and this line.
       if (client.status !== "ready") this.#drop(client);
       return client;
     } catch (error) {
@@ -86,7 +85,7 @@ export class RedisConnection {
     if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
     const { newClient = (options) => new Redis(options) } = this.#options;
     const client = newClient(this.#redisOptions());
-    // ioredis reports the cause of a failed connection here, and only "Connection is closed." to `connect`.
+    // ioredis reports the cause of a failed connection here; `connect` rejects with "Connection is closed." only.
     let cause: Error | undefined;
     client.on("error", (error: Error) => {
       cause ??= error;
@@ -95,7 +94,7 @@ export class RedisConnection {
     signal.addEventListener("abort", abandon);
     try {
       await client.connect();
-      await this.#options.greet?.(client);
+      await this.#options.check?.(client);
       return client;
     } catch (error) {
       client.disconnect();
@@ -109,7 +108,7 @@ export class RedisConnection {
   #redisOptions(): Omit<RedisOptions, "replyMapping"> {
     const { address, name, timeoutMs } = this.#options;
     const { username, password } = address;
-    const place =
+    const endpoint =
       "path" in address
         ? { path: address.path }
         : {
@@ -118,7 +117,7 @@ export class RedisConnection {
             ...(address.tls && { tls: {} }),
           };
     return {
-      ...place,
+      ...endpoint,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
       lazyConnect: true,
@@ -140,7 +139,7 @@ export class RedisConnection {
     client.disconnect();
   }
 
-  /** A connection that was refused by Redis itself will not get better by waiting. */
+  /** A refused login is a configuration error: retrying does not help. */
   #translate(error: unknown): LogError {
     const message = messageOf(error);
     if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
@@ -161,7 +160,7 @@ export class RedisConnection {
   }
 }
 
-/** The timers are the global ones, which the simulator replaces. */
+/** Uses the global timers, which the simulator replaces. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
@@ -174,7 +173,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** An error that Redis itself has answered with. */
+/** Whether it is an error reply of Redis. */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }

@@ -1,4 +1,4 @@
-/** Snapshots in Redis: a list per slot, with one key each, so that a slot is emptied by one UNLINK. */
+/** Snapshots in Redis: one list per slot under a key of its own, so that one UNLINK clears a slot. */
 import type { Redis } from "ioredis";
 import { RetryWithDeadline, systemTimer } from "../retry-with-deadline.ts";
 import { epochOf, type SnapshotStore, slotsOf } from "../snapshots/snapshot-store.ts";
@@ -6,25 +6,26 @@ import { LogError } from "../wal.ts";
 import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 
 const TIMEOUT_MS = 5_000;
-/** Most chunks are as long; LRANGE is bounded by a number of them. */
+/** The usual length of a chunk. LRANGE is bounded by a count, so bytes are converted with this. */
 const CHUNK_BYTES = 64 * 1024;
 
 export class RedisSnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly #connection: RedisConnection;
-  readonly #patience: RetryWithDeadline;
+  readonly #retry: RetryWithDeadline;
 
-  /** Epochs that are in the list of epochs. */
+  /** Epochs that are known to be in the list of epochs. */
   #listed: ReadonlySet<number> | undefined;
 
   /**
-   * @param name begins the keys: `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the list
-   * `daybook:{g1s0}:snapshot:epochs` of the epochs that have written slots, since the server may not search for keys.
+   * @param name prefix of the keys. `daybook:{g1s0}:snapshot` gives `daybook:{g1s0}:snapshot:21` for slot 21, and the
+   *   list `daybook:{g1s0}:snapshot:epochs` of epochs that have written slots, since the server has no right to scan
+   *   keys.
    */
   constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
     this.name = name;
     this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, newClient });
-    this.#patience = new RetryWithDeadline(name, 2 * TIMEOUT_MS, systemTimer);
+    this.#retry = new RetryWithDeadline(name, 2 * TIMEOUT_MS, systemTimer);
   }
 
   async used(): Promise<readonly number[]> {
@@ -43,25 +44,25 @@ export class RedisSnapshotStore implements SnapshotStore {
 
   async append(slot: number, chunk: Uint8Array): Promise<void> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    await this.#list(epochOf(slot));
-    await this.#ask((client) => client.rpush(this.#key(slot), bytes));
+    await this.#listEpoch(epochOf(slot));
+    await this.#run((client) => client.rpush(this.#key(slot), bytes));
   }
 
   async clear(slot: number): Promise<void> {
-    await this.#ask((client) => client.unlink(this.#key(slot)));
+    await this.#run((client) => client.unlink(this.#key(slot)));
   }
 
   async close(): Promise<void> {
-    this.#patience.close();
+    this.#retry.close();
     this.#connection.close();
   }
 
-  /** Before anything is in a slot of the epoch: a snapshot that nobody finds is none. */
-  async #list(epoch: number): Promise<void> {
+  /** Lists the epoch before its first chunk is written, so that its snapshots can be found. */
+  async #listEpoch(epoch: number): Promise<void> {
     if (epoch === 0) return;
     this.#listed ??= new Set(await this.#epochs());
     if (this.#listed.has(epoch)) return;
-    await this.#ask((client) => client.rpush(`${this.name}:epochs`, String(epoch)));
+    await this.#run((client) => client.rpush(`${this.name}:epochs`, String(epoch)));
     this.#listed = new Set([...this.#listed, epoch]);
   }
 
@@ -74,12 +75,12 @@ export class RedisSnapshotStore implements SnapshotStore {
     return `${this.name}:${slot}`;
   }
 
-  /** A Redis that is away is waited for: who restores has no use for half of a snapshot. */
+  /** Reads wait while Redis does not answer, since half a snapshot is useless. */
   #read<T>(command: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#patience.untilAnswered(() => this.#ask(command));
+    return this.#retry.untilAnswered(() => this.#run(command));
   }
 
-  async #ask<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+  async #run<T>(command: (client: Redis) => Promise<T>): Promise<T> {
     try {
       return await this.#connection.run(command);
     } catch (error) {

@@ -1,10 +1,9 @@
 /**
- * The production log: one Redis stream per shard, one batch = one XADD = one atomic unit.
+ * The production log: one Redis stream per shard. One batch is one XADD, which is atomic.
  *
- * Never MULTI and never a script: a torn AOF tail can bring half of either back. Redis refuses an id at
- * or below the last one, which is the fence; it does not refuse gaps, which is why the journal has one
- * append in flight. Redis's word for durability is only as good as its settings, so these are read on
- * every new connection and again every few seconds.
+ * It uses neither MULTI nor scripts: after a torn AOF tail Redis may replay half of either. Redis refuses an id at or
+ * below the last one, which gives fencing. It accepts gaps, so the journal keeps one append in flight. Acknowledged
+ * writes are only as durable as Redis's settings, so these are checked on every new connection and every few seconds.
  */
 import type { Redis } from "ioredis";
 import { assert } from "../../errors/assert.ts";
@@ -19,8 +18,8 @@ import {
 } from "../wal.ts";
 import {
   CONFIG_PARAMETERS,
+  describeFullness,
   findConfigurationProblems,
-  fullness,
   isLoading,
   isRewriting,
   parseInfo,
@@ -30,7 +29,7 @@ import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection }
 
 const TIMEOUT_MS = 5_000;
 const AUDIT_EVERY_MS = 2_000;
-/** XRANGE is bounded by a number of entries, not of bytes: the number follows the size of what was read last. */
+/** XRANGE is bounded by a count of entries, not by bytes. The count adapts to the size of the entries read last. */
 const READ_COUNT_MIN = 4;
 const READ_COUNT_MAX = 128;
 
@@ -41,11 +40,11 @@ export type RedisStreamOptions = Readonly<{
   timeoutMs?: number;
   /** How often the settings are read again while the stream is in use. */
   auditEveryMs?: number;
-  /** The operator's explicit choice: settings that may lose data are reported, not refused. */
+  /** Report settings that may lose data instead of refusing them: the operator's explicit choice. */
   allowWeakDurability?: boolean;
-  /** Called with all problems whenever they change; with none when they are gone. */
+  /** Called with all problems whenever they change, and with none once they are fixed. */
   onProblems?: (problems: readonly string[]) => void;
-  /** Called with a reason when the store is nearly full, and with none when it is no longer. */
+  /** Called with a reason once Redis is nearly full, and with `undefined` once it no longer is. */
   onFull?: (reason: string | undefined) => void;
   newClient?: NewRedisClient;
 }>;
@@ -56,18 +55,18 @@ export class RedisStream implements LogStream {
   readonly #options: RedisStreamOptions;
   readonly #key: string;
   readonly #writer: RedisConnection;
-  /** A long XRANGE on the writer's connection would hold up the appends behind it. */
+  /** Separate, since a long XRANGE would delay the appends behind it on the writer's connection. */
   readonly #reader: RedisConnection;
   #restarts = 0;
   #runId: string | undefined;
   #problems: readonly string[] = [];
-  #weakened: LogError | undefined;
-  #full: string | undefined;
+  #configurationError: LogError | undefined;
+  #fullReason: string | undefined;
   #auditedMs = 0;
   #acknowledged: LogId | undefined;
   #pending: LogId | undefined;
-  /** The pending entry once it was found: in Redis, but after a restart perhaps not on its disk. */
-  #found: LogId | undefined;
+  /** The pending entry, once `find` has returned it. After a restart it may not be on Redis's disk. */
+  #foundPending: LogId | undefined;
   #readCount = READ_COUNT_MIN;
 
   constructor(options: RedisStreamOptions) {
@@ -80,7 +79,7 @@ export class RedisStream implements LogStream {
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       newClient: options.newClient,
     };
-    this.#writer = new RedisConnection({ ...shared, greet: (client) => this.#greet(client) });
+    this.#writer = new RedisConnection({ ...shared, check: (client) => this.#checkConnection(client) });
     this.#reader = new RedisConnection(shared);
   }
 
@@ -88,31 +87,31 @@ export class RedisStream implements LogStream {
     return this.#restarts;
   }
 
-  /** What is wrong with the settings; only seen where weak durability is allowed. */
+  /** Problems of the settings. Only visible if weak durability is allowed; otherwise calls fail. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
   async last(): Promise<StoredEntry | undefined> {
-    return this.#ask(this.#writer, async (client) => {
+    return this.#run(this.#writer, async (client) => {
       if (this.#auditIsDue()) await this.#audit(client);
-      if (this.#weakened !== undefined) throw this.#weakened;
+      if (this.#configurationError !== undefined) throw this.#configurationError;
       const entries = toEntries(await client.xrevrangeBuffer(this.#key, "+", "-", "COUNT", 1));
       return entries[0];
     });
   }
 
   async append(id: LogId, bytes: Uint8Array, create = false, restarts?: number): Promise<void> {
-    if (this.#weakened !== undefined) throw this.#weakened;
+    if (this.#configurationError !== undefined) throw this.#configurationError;
     const text = formatLogId(id);
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const stored = await this.#writer.run(async (client) => {
         if (restarts !== undefined && restarts !== this.#restarts)
-          throw new LogError("log_unavailable", `${this.name}: Redis has started again`);
-        // Only now: what a new connection finds must not be measured by what was never sent.
+          throw new LogError("log_unavailable", `${this.name}: Redis has restarted`);
+        // Set only once connected: the check of a new connection must not expect an entry that was never sent.
         this.#pending = id;
-        // Sent ahead of the append but not awaited: what it finds stops the next one.
+        // Sent ahead of the append but not awaited: a problem stops the next append.
         if (this.#auditIsDue()) void this.#audit(client).catch(() => undefined);
         if (create) return client.xadd(this.#key, text, "b", frame);
         return client.xadd(this.#key, "NOMKSTREAM", text, "b", frame);
@@ -124,12 +123,12 @@ export class RedisStream implements LogStream {
     }
     this.#acknowledged = id;
     this.#pending = undefined;
-    this.#found = undefined;
+    this.#foundPending = undefined;
   }
 
   async read(after: LogId | undefined, bytesMax: number): Promise<readonly StoredEntry[]> {
     const start = after === undefined ? "-" : `(${formatLogId(after)}`;
-    const entries = await this.#ask(this.#reader, async (client) =>
+    const entries = await this.#run(this.#reader, async (client) =>
       toEntries(await client.xrangeBuffer(this.#key, start, "+", "COUNT", this.#readCount)),
     );
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes.byteLength, 0);
@@ -142,19 +141,19 @@ export class RedisStream implements LogStream {
 
   async find(id: LogId): Promise<Uint8Array | undefined> {
     const text = formatLogId(id);
-    const entries = await this.#ask(this.#writer, async (client) =>
+    const entries = await this.#run(this.#writer, async (client) =>
       toEntries(await client.xrangeBuffer(this.#key, text, text)),
     );
     const bytes = entries[0]?.bytes;
     if (bytes !== undefined && this.#pending !== undefined && compareLogIds(id, this.#pending) === 0) {
-      this.#found = id;
+      this.#foundPending = id;
     }
     return bytes;
   }
 
-  /** By whole nodes of the stream, which costs Redis next to nothing; the last node may keep some entries. */
+  /** Trims whole nodes of the stream, which is cheap for Redis; some entries below `below` may stay. */
   async trim(below: LogId, entriesMax: number): Promise<boolean> {
-    const trimmed = await this.#ask(this.#reader, (client) =>
+    const trimmed = await this.#run(this.#reader, (client) =>
       client.xtrim(this.#key, "MINID", "~", formatLogId(below), "LIMIT", entriesMax),
     );
     return trimmed > 0;
@@ -165,12 +164,12 @@ export class RedisStream implements LogStream {
     this.#reader.close();
   }
 
-  /** Before anything else on a new connection: is Redis ready, safe, and still where we left it? */
-  async #greet(client: Redis): Promise<void> {
+  /** Checks on a new connection that Redis is ready, safely configured, and that the stream ends where we left it. */
+  async #checkConnection(client: Redis): Promise<void> {
     await this.#audit(client);
-    if (this.#weakened !== undefined) throw this.#weakened;
+    if (this.#configurationError !== undefined) throw this.#configurationError;
     const acknowledged = this.#acknowledged;
-    if (acknowledged === undefined && this.#found === undefined) return;
+    if (acknowledged === undefined && this.#foundPending === undefined) return;
     const last = await this.#readLastId(client);
     const found = last === undefined ? "does not exist" : `ends at ${formatLogId(last)}`;
     if (acknowledged !== undefined && (last === undefined || compareLogIds(last, acknowledged) < 0)) {
@@ -179,8 +178,11 @@ export class RedisStream implements LogStream {
         `${this.name} has lost data: it ${found}, but has acknowledged ${formatLogId(acknowledged)}`,
       );
     }
-    if (this.#found !== undefined && (last === undefined || compareLogIds(last, this.#found) < 0)) {
-      const lost = `${this.name}: ${formatLogId(this.#found)} was found, but is gone after another restart`;
+    if (
+      this.#foundPending !== undefined &&
+      (last === undefined || compareLogIds(last, this.#foundPending) < 0)
+    ) {
+      const lost = `${this.name}: ${formatLogId(this.#foundPending)} was found, but is gone after another restart`;
       throw new LogError("append_lost", lost);
     }
     const expected = [acknowledged, this.#pending].some(
@@ -189,7 +191,7 @@ export class RedisStream implements LogStream {
     if (!expected) throw new LogError("fenced", `${this.name} ${found}: another owner has written to it`);
   }
 
-  /** The id that Redis refuses to go below; it outlives the entries, so XREVRANGE would not do. */
+  /** The id that Redis fences with. It outlives the entries, so XREVRANGE cannot tell it. */
   async #readLastId(client: Redis): Promise<LogId | undefined> {
     try {
       const reply: unknown = await client.xinfo("STREAM", this.#key);
@@ -205,14 +207,14 @@ export class RedisStream implements LogStream {
     return performance.now() - this.#auditedMs >= (this.#options.auditEveryMs ?? AUDIT_EVERY_MS);
   }
 
-  /** Reads the settings and the run id; leaves what is wrong in `#weakened` or `#problems`. */
+  /** Reads the settings and the run id, and updates `#configurationError`, `#problems` and `#restarts`. */
   async #audit(client: Redis): Promise<void> {
     this.#auditedMs = performance.now();
     const values = await this.#readValues(client);
     if (isLoading(values.info)) {
       throw new LogError("log_unavailable", `${this.name}: Redis is loading its data`);
     }
-    // Whoever has found the AOF switched off has ended; who comes after waits until there is one again.
+    // A server that found the AOF off has stopped. Its successor must wait until the new AOF is complete.
     if (this.#runId === undefined && isRewriting(values.info)) {
       throw new LogError("log_unavailable", `${this.name}: Redis rewrites its AOF`);
     }
@@ -221,14 +223,14 @@ export class RedisStream implements LogStream {
     this.#runId = runId;
     const problems = findConfigurationProblems(values);
     const { allowWeakDurability = false, onProblems, onFull } = this.#options;
-    this.#weakened =
+    this.#configurationError =
       problems.length === 0 || allowWeakDurability
         ? undefined
         : new LogError("log_misconfigured", `${this.name}: this Redis may lose data: ${problems.join("; ")}`);
     if (problems.join() !== this.#problems.join()) onProblems?.(problems);
-    const full = fullness(values.info);
-    if ((full === undefined) !== (this.#full === undefined)) onFull?.(full);
-    this.#full = full;
+    const full = describeFullness(values.info);
+    if ((full === undefined) !== (this.#fullReason === undefined)) onFull?.(full);
+    this.#fullReason = full;
     this.#problems = problems;
   }
 
@@ -255,7 +257,7 @@ export class RedisStream implements LogStream {
       const message = `${this.name}: Redis refuses ${formatLogId(id)}: ${error.message}`;
       throw new LogError("append_refused", message, { cause: error });
     }
-    // The first try had arrived and only its answer was lost: then what is stored there is ours.
+    // If the first attempt arrived and only its reply was lost, the stored entry is ours.
     const stored = await this.find(id);
     if (stored !== undefined && Buffer.compare(stored, frame) === 0) return;
     this.#pending = undefined;
@@ -264,7 +266,7 @@ export class RedisStream implements LogStream {
     });
   }
 
-  async #ask<T>(connection: RedisConnection, commands: (client: Redis) => Promise<T>): Promise<T> {
+  async #run<T>(connection: RedisConnection, commands: (client: Redis) => Promise<T>): Promise<T> {
     try {
       return await connection.run(commands);
     } catch (error) {
@@ -272,12 +274,12 @@ export class RedisStream implements LogStream {
     }
   }
 
-  /** Error replies to reads. */
+  /** Turns error replies to reads into LogErrors. */
   #translate(error: unknown): unknown {
     if (!isReplyError(error)) return error;
     const message = `${this.name}: Redis says "${error.message}"`;
     if (error.message.startsWith("WRONGTYPE")) {
-      return new LogError("log_corrupt", `${message}: the key holds something else than a stream`, {
+      return new LogError("log_corrupt", `${message}: the key does not hold a stream`, {
         cause: error,
       });
     }
@@ -288,7 +290,7 @@ export class RedisStream implements LogStream {
 
 function toEntries(reply: readonly [Buffer, Buffer[]][]): StoredEntry[] {
   return reply.map(([id, fields]) => {
-    // A foreign entry has no frame; as no bytes at all it is found out by the first check of decoding.
+    // An entry that Daybook did not write has no frame: decoding rejects the empty bytes.
     const bytes = fields[0]?.toString() === "b" && fields[1] !== undefined ? fields[1] : Buffer.alloc(0);
     return { id: parseLogId(id.toString()), bytes };
   });

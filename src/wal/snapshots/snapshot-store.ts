@@ -1,12 +1,12 @@
 /**
- * Where snapshots are kept, beside the log. Each epoch has three slots: two for the snapshots that are kept, one for the
- * next while it is written. An owner writes only to slots of its own epoch and clears none of a later one, so a former
- * owner that goes on writing cannot touch what the present one has written (ADR 17). A slot is a row of chunks, which say
- * themselves what they are (snapshot.ts): nothing else has to be written together with them.
+ * Stores snapshots next to the log. Each epoch has three slots: two for the kept snapshots and one for the snapshot
+ * being written. An owner writes only to slots of its own epoch and never clears slots of a later one, so a former
+ * owner that still writes cannot damage the present owner's snapshots (ADR 17). A slot is a list of self-describing
+ * chunks (snapshot.ts), so a snapshot needs no atomic write across chunks.
  */
 const SLOTS_PER_EPOCH = 3;
 
-/** The slots of an epoch. Those of epoch 0 are from before slots had epochs. */
+/** The slots of an epoch. Versions without epochs per slot used those of epoch 0. */
 export function slotsOf(epoch: number): readonly number[] {
   return Array.from({ length: SLOTS_PER_EPOCH }, (_, i) => epoch * SLOTS_PER_EPOCH + i);
 }
@@ -18,28 +18,28 @@ export function epochOf(slot: number): number {
 export const SLOTS: readonly number[] = slotsOf(0);
 
 /**
- * Every method may reject with LogError `log_misconfigured` for want of rights, and writing with `log_unavailable`;
- * reading waits for a store that is away, until `close`. Chunks of one slot are written by one writer at a time.
+ * Every method may reject with LogError `log_misconfigured` (missing permissions). Writes may reject with
+ * `log_unavailable`; reads wait for the store until `close`. Each slot has one writer at a time.
  */
 export interface SnapshotStore {
-  /** For messages to people. */
+  /** For error messages. */
   readonly name: string;
-  /** The slots that may hold something. */
+  /** The slots that may hold chunks. */
   used(): Promise<readonly number[]>;
-  /** Chunks of a slot from number `from` on, in order, at least one if any, about `bytesMax` bytes. */
+  /** Chunks of a slot from index `from`, in order: about `bytesMax` bytes, but at least one chunk if there is one. */
   read(slot: number, from: number, bytesMax: number): Promise<readonly Uint8Array[]>;
   /** The last chunk of a slot. */
   last(slot: number): Promise<Uint8Array | undefined>;
-  /** Adds a chunk and resolves once it is durable. After an error it may be there, or not. */
+  /** Appends a chunk and resolves once it is durable. After an error it may or may not be stored. */
   append(slot: number, chunk: Uint8Array): Promise<void>;
   /** Empties a slot. */
   clear(slot: number): Promise<void>;
-  /** As that of a `LogStream`: before anything is dropped from the log on account of an earlier snapshot. */
+  /** See `LogStream.settle`. Called before the log is trimmed because of a snapshot of an earlier process. */
   settle?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Snapshots in memory, for the simulator and for tests. The chunks are there to be damaged. */
+/** Snapshots in memory, for the simulator and for tests, which may damage the chunks. */
 export class MemorySnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly slots: Uint8Array[][] = SLOTS.map(() => []);

@@ -1,7 +1,7 @@
 /**
- * A snapshot as it is stored: a head, blocks of the state, an end. Every chunk names the snapshot that it belongs to and
- * its number there, under a CRC, so that a missing, foreign or damaged one is found out; a snapshot counts only once its
- * end is there. What the blocks hold is not known here. docs/WAL_FORMAT.md is the reference.
+ * The stored form of a snapshot: a head, blocks of state, and an end. Every chunk carries its snapshot's id, its own
+ * number and a CRC, so that missing, foreign or damaged chunks are detected. A snapshot is valid only once its end is
+ * stored. The content of the blocks is opaque here. docs/WAL_FORMAT.md is the reference.
  */
 import { crc32 } from "node:zlib";
 import { HASH_BYTES } from "../frame.ts";
@@ -16,43 +16,43 @@ const HEADER_BYTES = 32;
 const HEAD_BYTES = 64;
 const END_BYTES = 16;
 const CRC_AT = 12;
-/** One answer of the store; longer ones would hold up the appends that share it. */
+/** Bytes per read. Longer replies would delay the appends of the same store. */
 const READ_BYTES = 1 << 20;
 
-/** The state after the batch `id`, whose frame has this hash. Times are milliseconds since 1970. */
+/** A snapshot holds the state after the batch `id`, whose frame has the SHA-256 `hash`. */
 export type SnapshotHead = Witness &
   Readonly<{
-    /** Of the newest batch. */
+    /** Log time of that batch, ms since 1970. */
     timeMs: number;
-    /** Records in the log up to here. */
+    /** Number of records in the log up to and including that batch. */
     records: number;
     generation: number;
     shard: number;
     shards: number;
   }>;
 
-/** A snapshot that is complete, as far as its head and its end tell; `bytes` of blocks. */
+/** A snapshot whose head and end are valid. `bytes` is the total size of its blocks. */
 export type StoredSnapshot = Readonly<{ slot: number; head: SnapshotHead; chunks: number; bytes: number }>;
 
-/** What a slot holds: a snapshot, nothing, or something that cannot be used, and why. */
+/** The content of a slot: a snapshot, nothing, or unusable chunks with the reason. */
 export type Slot =
   | (StoredSnapshot & Readonly<{ kind: "snapshot" }>)
   | Readonly<{ kind: "empty"; slot: number }>
   | Readonly<{ kind: "bad"; slot: number; reason: string }>;
 
-/** A snapshot that cannot be used. Another one may be good, and the log is not concerned. */
+/** A snapshot is unusable. Another one may be usable, and the log is not affected. */
 export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
 type Chunk = Readonly<{ kind: number; payload: Buffer; id: LogId }>;
 
-/** Looks into all slots. Of each snapshot the head and the end are checked, not yet what lies between. */
+/** Inspects all slots. Checks the head and the end of each snapshot, but not the blocks between. */
 export async function inspectSlots(store: SnapshotStore): Promise<readonly Slot[]> {
   return Promise.all((await store.used()).map((slot) => inspectSlot(store, slot)));
 }
 
-/** Those that look complete, newest first. */
+/** The snapshots whose head and end are valid, newest first. */
 export function snapshotsIn(slots: readonly Slot[]): readonly StoredSnapshot[] {
   return slots
     .filter((slot) => slot.kind === "snapshot")
@@ -63,8 +63,8 @@ async function inspectSlot(store: SnapshotStore, slot: number): Promise<Slot> {
   const [[first], last] = await Promise.all([store.read(slot, 0, 1), store.last(slot)]);
   if (first === undefined || last === undefined) return { kind: "empty", slot };
   try {
-    const head = headOf(openChunk(first, 0));
-    const { chunks, bytes } = endOf(last, head.id);
+    const head = decodeHead(decodeChunk(first, 0));
+    const { chunks, bytes } = decodeEnd(last, head.id);
     return { kind: "snapshot", slot, head, chunks, bytes };
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
@@ -73,9 +73,9 @@ async function inspectSlot(store: SnapshotStore, slot: number): Promise<Slot> {
 }
 
 /**
- * The blocks of a snapshot, in order.
+ * Yields the blocks of a snapshot, in order.
  *
- * @throws SnapshotError at the first chunk that is not the one it should be.
+ * @throws SnapshotError at the first missing, foreign or damaged chunk.
  */
 export async function* readSnapshot(
   store: SnapshotStore,
@@ -86,7 +86,7 @@ export async function* readSnapshot(
     const page = await store.read(slot, number, READ_BYTES);
     if (page.length === 0) throw new SnapshotError(`chunk ${number} of ${chunks} is missing`);
     for (const bytes of page) {
-      const chunk = openChunk(bytes, number);
+      const chunk = decodeChunk(bytes, number);
       if (compareLogIds(chunk.id, head.id) !== 0)
         throw new SnapshotError(`chunk ${number} is of the snapshot ${formatLogId(chunk.id)}`);
       number += 1;
@@ -95,7 +95,7 @@ export async function* readSnapshot(
   }
 }
 
-/** Reads all of a snapshot. @throws SnapshotError what is wrong with it. */
+/** Reads a whole snapshot to check it. @throws SnapshotError it is unusable. */
 export async function checkSnapshot(store: SnapshotStore, snapshot: StoredSnapshot): Promise<void> {
   let bytes = 0;
   for await (const block of readSnapshot(store, snapshot)) bytes += block.length;
@@ -103,7 +103,7 @@ export async function checkSnapshot(store: SnapshotStore, snapshot: StoredSnapsh
     throw new SnapshotError(`it holds ${bytes} bytes, its end says ${snapshot.bytes}`);
 }
 
-/** Writes a snapshot into a slot, whatever was there before. `pause` is called after each chunk. */
+/** Overwrites a slot with a snapshot. `pause` is awaited after each block. */
 export async function writeSnapshot(
   store: SnapshotStore,
   slot: number,
@@ -112,11 +112,11 @@ export async function writeSnapshot(
   pause: () => Promise<void>,
 ): Promise<StoredSnapshot> {
   await store.clear(slot);
-  await store.append(slot, chunkOf(KIND.head, head.id, 0, packHead(head)));
+  await store.append(slot, encodeChunk(KIND.head, head.id, 0, encodeHead(head)));
   let number = 1;
   let bytes = 0;
   for (const block of blocks) {
-    await store.append(slot, chunkOf(KIND.block, head.id, number, block));
+    await store.append(slot, encodeChunk(KIND.block, head.id, number, block));
     number += 1;
     bytes += block.length;
     await pause();
@@ -124,11 +124,11 @@ export async function writeSnapshot(
   const end = Buffer.alloc(END_BYTES);
   end.writeDoubleLE(number + 1, 0);
   end.writeDoubleLE(bytes, 8);
-  await store.append(slot, chunkOf(KIND.end, head.id, number, end));
+  await store.append(slot, encodeChunk(KIND.end, head.id, number, end));
   return { slot, head, chunks: number + 1, bytes };
 }
 
-/** The slot for the next snapshot that this epoch takes: none of the two that are kept. */
+/** The slot for the next snapshot of this epoch: one that holds neither of the two kept snapshots. */
 export function freeSlot(slots: readonly Slot[], epoch: number): number {
   const kept = new Set(
     snapshotsIn(slots)
@@ -138,7 +138,7 @@ export function freeSlot(slots: readonly Slot[], epoch: number): number {
   return slotsOf(epoch).find((slot) => !kept.has(slot)) as number;
 }
 
-function chunkOf(kind: number, id: LogId, number: number, payload: Uint8Array): Buffer {
+function encodeChunk(kind: number, id: LogId, number: number, payload: Uint8Array): Buffer {
   const chunk = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   chunk.writeUInt32LE(MAGIC, 0);
   chunk[4] = SNAPSHOT_VERSION;
@@ -152,26 +152,26 @@ function chunkOf(kind: number, id: LogId, number: number, payload: Uint8Array): 
   return chunk;
 }
 
-function openChunk(bytes: Uint8Array, number: number): Chunk {
+function decodeChunk(bytes: Uint8Array, number: number): Chunk {
   const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (chunk.length < HEADER_BYTES || chunk.readUInt32LE(0) !== MAGIC)
-    throw new SnapshotError(`chunk ${number} is no part of a snapshot`);
+    throw new SnapshotError(`chunk ${number} is not part of a snapshot`);
   if (chunk[4] !== SNAPSHOT_VERSION)
     throw new SnapshotError(`it is of version ${chunk[4]}: this program reads version ${SNAPSHOT_VERSION}`);
   if (chunk.readUInt32LE(CRC_AT) !== checksum(chunk))
     throw new SnapshotError(`crc mismatch in chunk ${number}: damaged bytes`);
   const own = chunk.readUInt32LE(8);
-  if (own !== number) throw new SnapshotError(`chunk ${own} stands where chunk ${number} belongs`);
+  if (own !== number) throw new SnapshotError(`chunk ${own} is in the position of chunk ${number}`);
   const id = { epoch: chunk.readDoubleLE(16), seq: chunk.readDoubleLE(24) };
   return { kind: chunk[5] as number, id, payload: chunk.subarray(HEADER_BYTES) };
 }
 
-/** CRC-32 of all bytes but its own four. */
+/** CRC-32 of all bytes except the four of the CRC itself. */
 function checksum(chunk: Buffer): number {
   return crc32(chunk.subarray(CRC_AT + 4), crc32(chunk.subarray(0, CRC_AT)));
 }
 
-function packHead({ hash, timeMs, records, generation, shard, shards }: SnapshotHead): Buffer {
+function encodeHead({ hash, timeMs, records, generation, shard, shards }: SnapshotHead): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.set(hash, 0);
   head.writeDoubleLE(timeMs, 32);
@@ -182,7 +182,7 @@ function packHead({ hash, timeMs, records, generation, shard, shards }: Snapshot
   return head;
 }
 
-function headOf({ kind, id, payload }: Chunk): SnapshotHead {
+function decodeHead({ kind, id, payload }: Chunk): SnapshotHead {
   if (kind !== KIND.head || payload.length < HEAD_BYTES) throw new SnapshotError("it has no head");
   return {
     id,
@@ -195,13 +195,13 @@ function headOf({ kind, id, payload }: Chunk): SnapshotHead {
   };
 }
 
-/** The last chunk says its own number, which nobody knows before. */
-function endOf(last: Uint8Array, head: LogId): Readonly<{ chunks: number; bytes: number }> {
+/** Decodes the last chunk of a slot. Its number is not known in advance: the chunk carries it. */
+function decodeEnd(last: Uint8Array, head: LogId): Readonly<{ chunks: number; bytes: number }> {
   const own = last.length < HEADER_BYTES ? 0 : Buffer.from(last).readUInt32LE(8);
-  const { kind, id, payload } = openChunk(last, own);
+  const { kind, id, payload } = decodeChunk(last, own);
   if (kind !== KIND.end || payload.length < END_BYTES || compareLogIds(id, head) !== 0)
-    throw new SnapshotError("it was not written to its end");
+    throw new SnapshotError("it is incomplete");
   const chunks = payload.readDoubleLE(0);
-  if (chunks !== own + 1) throw new SnapshotError("its end is that of another row of chunks");
+  if (chunks !== own + 1) throw new SnapshotError("its end belongs to another snapshot");
   return { chunks, bytes: payload.readDoubleLE(8) };
 }

@@ -1,6 +1,6 @@
 /**
- * One server per folder of sqlite logs. The lock is one of the operating system's, held through an open
- * SQLite transaction: it ends with the process however that ends, so nothing stale can be left behind.
+ * Allows one server per folder of sqlite logs. An open SQLite transaction holds an operating system lock, which is
+ * released when the process ends for any reason, so no stale lock can remain.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,20 +10,20 @@ import { LogError } from "../wal.ts";
 export type FolderLock = Readonly<{ release: () => void }>;
 
 const BUSY = 5;
-/** A lock that nobody references would be collected, and with it the lock would open. */
+/** Keeps the databases referenced: garbage collection would close them and release their locks. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Takes the folder for this process, making it where it does not exist.
+ * Locks the folder for this process. Creates it if it does not exist.
  *
- * @throws LogError `log_in_use`: a live process has it. `log_misconfigured`: it cannot be written to.
+ * @throws LogError `log_in_use`: a live process holds it. `log_misconfigured`: it is not writable.
  */
 export function lockFolder(dir: string): FolderLock {
   const ownerFile = join(dir, "owner.pid");
   try {
     mkdirSync(dir, { recursive: true });
     const database = lock(join(dir, "lock.sqlite"));
-    // For the message only: whether the owner lives is the lock's business, not this number's.
+    // Only for the error message. Whether the owner is alive is decided by the lock.
     writeFileSync(ownerFile, `${process.pid}\n`);
     held.add(database);
     return {

@@ -1,12 +1,12 @@
-/** Snapshots beside an embedded log: a SQLite file of their own, so that writing one never waits for the log, nor the log for it. */
+/** Snapshots of an embedded log: a separate SQLite file, so that snapshots and the log never wait for each other. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { syncFolder } from "../../sync-folder.ts";
 import { SLOTS, type SnapshotStore } from "../snapshots/snapshot-store.ts";
 import { LogError } from "../wal.ts";
-import { askOnce } from "./sqlite-read-only.ts";
-import { moveOutOfWal } from "./sqlite-stream.ts";
+import { readOnce } from "./sqlite-read-only.ts";
+import { checkpointAndTruncate } from "./sqlite-stream.ts";
 
 const BUSY_TIMEOUT_MS = 2_000;
 
@@ -25,7 +25,7 @@ export class SqliteSnapshotStore implements SnapshotStore {
   readonly #readOnly: boolean;
   #open: Open | undefined;
 
-  /** @param options.readOnly for looking at snapshots, also at a live server's: creates and changes nothing. */
+  /** @param options.readOnly inspects snapshots, also those of a running server: creates and changes nothing. */
   constructor(file: string, options: Readonly<{ readOnly?: boolean }> = {}) {
     this.#file = file;
     this.#readOnly = options.readOnly ?? false;
@@ -33,8 +33,8 @@ export class SqliteSnapshotStore implements SnapshotStore {
   }
 
   async settle(): Promise<void> {
-    const isSettled = this.#run(({ database }) => moveOutOfWal(database), true);
-    if (!isSettled) throw new LogError("log_unavailable", `${this.name} is being read by somebody else`);
+    const isSettled = this.#run(({ database }) => checkpointAndTruncate(database), true);
+    if (!isSettled) throw new LogError("log_unavailable", `${this.name} is in use by another reader`);
   }
 
   async used(): Promise<readonly number[]> {
@@ -77,17 +77,17 @@ export class SqliteSnapshotStore implements SnapshotStore {
     if (existsSync(this.#file)) return;
     this.#guard(() => {
       this.#open = openFile(this.#file);
-      // The name of the file must survive a power cut as well as its bytes.
+      // The directory entry must survive a power cut, too.
       syncFolder(dirname(this.#file));
     });
   }
 
-  /** Reading makes no file. */
+  /** Runs `work` on the file. Returns `absent` if the file does not exist: reading creates none. */
   #run<T>(work: (open: Open) => T, absent: T): T {
     if (this.#open === undefined && !existsSync(this.#file)) return absent;
     if (this.#readOnly) {
       return this.#guard(
-        () => askOnce(this.#file, "chunk", (database) => work(prepareStatements(database))) ?? absent,
+        () => readOnce(this.#file, "chunk", (database) => work(prepareStatements(database))) ?? absent,
       );
     }
     return this.#guard(() => work((this.#open ??= openFile(this.#file))));

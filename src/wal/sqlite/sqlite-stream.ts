@@ -1,9 +1,9 @@
 /**
- * The embedded log: one SQLite file per stream, in WAL mode with `synchronous=FULL`, so that a commit
- * has been synced before it answers. SQLite drops a torn tail of its own at the last whole commit.
+ * The embedded log: one SQLite file per stream, in WAL mode with `synchronous=FULL`, so that a commit is synced
+ * before it returns. SQLite itself discards a torn tail after the last complete commit.
  *
- * Measured with 12 KB entries: a rowid table with a unique index is 12 % faster than WITHOUT ROWID,
- * which keeps large values in inner pages; larger pages and rarer checkpoints were slower.
+ * Measured with 12 KB entries: a rowid table with a unique index is 12 % faster than WITHOUT ROWID, which keeps large
+ * values in inner pages. Larger pages and rarer checkpoints were slower.
  */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -11,10 +11,10 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqli
 import { assert } from "../../errors/assert.ts";
 import { syncFolder } from "../../sync-folder.ts";
 import { formatLogId, LogError, type LogId, type LogStream, type StoredEntry } from "../wal.ts";
-import { askOnce, hasTable, hasWriter, openForReading } from "./sqlite-read-only.ts";
+import { hasTable, hasWriter, openForReading, readOnce } from "./sqlite-read-only.ts";
 
 const BUSY_TIMEOUT_MS = 2_000;
-/** Result codes (their low byte) after which SQLite has certainly stored nothing: busy, read-only, full, too big. */
+/** Result codes (low byte) after which SQLite has certainly stored nothing: busy, locked, read-only, full, too big. */
 const REFUSALS: ReadonlySet<number> = new Set([5, 6, 8, 13, 18]);
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
@@ -34,7 +34,7 @@ type Open = Readonly<{
 export class SqliteStream implements LogStream {
   readonly name: string;
   readonly restarts = 0;
-  /** After a failed sync nobody knows what the disk holds, and reading it back would read the cache. */
+  /** After a failed sync the content of the disk is unknown, and reading it back would read the page cache. */
   readonly resolvable = false;
   readonly #file: string;
   readonly #busyTimeoutMs: number;
@@ -43,8 +43,8 @@ export class SqliteStream implements LogStream {
   #closed = false;
 
   /**
-   * @param options.busyTimeoutMs how long to wait for another process that is just writing to the file.
-   * @param options.readOnly for looking at a log, also at a live one: creates and changes nothing.
+   * @param options.busyTimeoutMs how long to wait for another process that writes to the file.
+   * @param options.readOnly inspects a log, also that of a running server: creates and changes nothing.
    */
   constructor(file: string, options: Readonly<{ busyTimeoutMs?: number; readOnly?: boolean }> = {}) {
     this.#file = file;
@@ -56,8 +56,8 @@ export class SqliteStream implements LogStream {
   /** See docs/adr/0016-servers-that-may-not-start-and-parts-that-hang.md. */
   async settle(): Promise<void> {
     const open = this.#existing();
-    if (open !== undefined && !this.#run(() => moveOutOfWal(open.database)))
-      throw new LogError("log_unavailable", `${this.name} is being read by somebody else`);
+    if (open !== undefined && !this.#run(() => checkpointAndTruncate(open.database)))
+      throw new LogError("log_unavailable", `${this.name} is in use by another reader`);
   }
 
   async last(): Promise<StoredEntry | undefined> {
@@ -99,7 +99,7 @@ export class SqliteStream implements LogStream {
     return row && toEntry(row).bytes;
   }
 
-  /** The file keeps its size: what is freed is written to again. The newest entry stays, for the fence. */
+  /** The file keeps its size; freed pages are reused. The newest entry stays, for fencing. */
   async trim(below: LogId, entriesMax: number): Promise<boolean> {
     const open = this.#existing();
     if (open === undefined) return false;
@@ -112,7 +112,7 @@ export class SqliteStream implements LogStream {
     this.#open = undefined;
   }
 
-  /** The open file, `undefined` where there is none; also when it was taken away from under us. */
+  /** The open file; `undefined` if it does not exist, or was deleted or replaced while we had it open. */
   #existing(): Open | undefined {
     if (this.#closed) throw new LogError("log_unavailable", `${this.name} is closed`);
     const inode = statSync(this.#file, { throwIfNoEntry: false })?.ino;
@@ -123,14 +123,14 @@ export class SqliteStream implements LogStream {
     return this.#open;
   }
 
-  /** What a question to the file comes to; `undefined` also where there is no file. */
+  /** Runs a read on the file; `undefined` if there is no file. */
   #query<T>(ask: (open: Open) => T): T | undefined {
     const open = this.#existing();
     if (open === undefined) return undefined;
     if (!open.immutable) return this.#run(() => ask(open));
     const answer = hasWriter(this.#file) ? undefined : this.#run(() => ask(open));
     if (!hasWriter(this.#file)) return answer;
-    // A server has started meanwhile, and may have moved pages under the question.
+    // A server has started while we read and may have changed pages under us: read again.
     open.database.close();
     this.#open = undefined;
     return this.#query(ask);
@@ -142,7 +142,7 @@ export class SqliteStream implements LogStream {
     if (!existsSync(this.#file)) this.#run(() => new DatabaseSync(this.#file).close());
     const open = this.#existing();
     if (open === undefined) throw new LogError("log_unavailable", `${this.name} cannot be created`);
-    // The names of the file and of its folder must survive a power cut as well as its bytes.
+    // The directory entries of the file and of its folder must survive a power cut, too.
     syncFolder(folder);
     syncFolder(dirname(folder));
     return open;
@@ -157,7 +157,6 @@ export class SqliteStream implements LogStream {
   }
 }
 
-/** @param name of the stream. */
 function translate(name: string, error: unknown): unknown {
   if (error instanceof LogError || !(error instanceof Error)) return error;
   const code = "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
@@ -174,19 +173,20 @@ function translate(name: string, error: unknown): unknown {
 }
 
 /**
- * Copies what stands in the WAL into the database, syncs it there, and empties the WAL. After a failed sync the WAL may
- * hold entries in the page cache alone; another sync of it would say yes and write nothing. The copies are new writes.
+ * Copies the content of SQLite's WAL into the database file, syncs that, and truncates the WAL. After a failed sync
+ * the WAL may be only in the page cache, and syncing it again would succeed without writing. The copies are new
+ * writes.
  *
- * @returns false while another connection keeps the WAL from being emptied.
+ * @returns false if another connection prevents truncating the WAL.
  */
-export function moveOutOfWal(database: DatabaseSync): boolean {
+export function checkpointAndTruncate(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
 function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   try {
-    // fullfsync is for macOS, where a plain fsync does not reach the disk; elsewhere it does nothing.
+    // fullfsync is for macOS, where fsync does not reach the disk. It has no effect elsewhere.
     database.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1");
     const found = `${readPragma(database, "journal_mode")}/${readPragma(database, "synchronous")}`;
     if (found !== "wal/2") {
@@ -205,11 +205,11 @@ function openFile(file: string, inode: number, busyTimeoutMs: number): Open {
   }
 }
 
-/** How many entries a file holds; makes and changes nothing. @throws LogError as the stream's methods do. */
+/** Counts the entries of a file without creating or changing it. @throws LogError as the stream's methods do. */
 export function countEntries(file: string): number {
   if (!existsSync(file)) return 0;
   try {
-    return askOnce(file, "entry", countRows) ?? 0;
+    return readOnce(file, "entry", countRows) ?? 0;
   } catch (error) {
     throw translate(file, error);
   }
@@ -219,7 +219,7 @@ function countRows(database: DatabaseSync): number {
   return Number(database.prepare("SELECT COUNT(*) AS entries FROM entry").get()?.["entries"]);
 }
 
-/** `undefined` where the file has no table yet. */
+/** `undefined` if the file has no table yet. */
 function openReadOnly(file: string, inode: number, busyTimeoutMs: number): Open | undefined {
   const { database, immutable } = openForReading(file, busyTimeoutMs);
   try {
@@ -234,7 +234,7 @@ function openReadOnly(file: string, inode: number, busyTimeoutMs: number): Open 
 
 function prepareStatements(database: DatabaseSync) {
   return {
-    // One statement is one transaction, so the check for the last id and the insert cannot be separated.
+    // One statement is one transaction, so the check of the last id and the insert are atomic.
     insert: database.prepare(
       "INSERT INTO entry SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM entry WHERE (epoch, seq) >= (?1, ?2)) AND (?4 OR EXISTS (SELECT 1 FROM entry))",
     ),

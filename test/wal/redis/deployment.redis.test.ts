@@ -1,4 +1,4 @@
-/** The files of deploy/ and the compose file: what they promise is tried on a real Redis, or read from them. */
+/** Checks the files of deploy/ and the compose file, partly on a real Redis. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const STREAM = { generation: 1, shard: 0 };
 const ROOT = new URL("../../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
 
-/** The options of a Redis that runs with the files of deploy/redis. */
+/** Options of a Redis that uses the files of deploy/redis. */
 function deployedIn(dir: string): RedisServerOptions {
   const aclfile = join(dir, "users.acl");
   const acl = read("deploy/redis/users.acl")
@@ -48,7 +48,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test("the application's user can do all that the journal does", async () => {
+  test("the application's ACL user may run every command of the journal", async () => {
     const journal = makeJournal(openLogStream(url, STREAM));
     await write(journal, "a", "b");
     await journal.confirmOwner();
@@ -70,12 +70,12 @@ describe("Redis with the conf and the users of deploy/redis", () => {
     await next.close();
   });
 
-  test("it can trim, which only drops the oldest", async () => {
+  test("it may trim, which drops only the oldest entries", async () => {
     const client = server.client({ username: "daybook", password: "app-secret" });
     expect(await client.xtrim("daybook:{g1s0}:wal", "MINID", "1-0")).toBe(0);
   });
 
-  test("it keeps snapshots, and clears them away", async () => {
+  test("it may write and clear snapshots", async () => {
     const store = openSnapshotStore(url, STREAM);
     await store.append(0, Buffer.from("chunk"));
     expect(await store.read(0, 0, 1)).toHaveLength(1);
@@ -119,7 +119,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
     await expect(client.call(command, ...args)).rejects.toThrow(/NOPERM|No permissions/i);
   });
 
-  test("nobody comes in without a name, and the health check can do nothing but ask", async () => {
+  test("anonymous clients are refused, and the health check's user may only PING", async () => {
     await expect(server.client().ping()).rejects.toThrow(/NOAUTH/);
     const healthcheck = server.client({ username: "healthcheck", password: "none" });
     expect(await healthcheck.ping()).toBe("PONG");
@@ -127,7 +127,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
   });
 });
 
-test("a server runs on the files of deploy/redis: it takes snapshots, trims its logs, and starts from them", async () => {
+test("a server on the files of deploy/redis takes snapshots, trims its logs, and restarts from its snapshots", async () => {
   const redis = await testRedis(deployedIn(testFolder()));
   const wal = { WAL_URL: urlOf(redis), SNAPSHOT_RECORDS: "100" };
   const settings = { ...wal, DATA_DIR: testFolder(), SHARDS: String(SHARDS) };
@@ -151,7 +151,7 @@ describe("the compose file", () => {
   } = parse(read("docker-compose.yml"));
   const { redis, app, test: tests } = compose.services;
 
-  test("starts Redis with the conf and the users, on a volume, and says when it is healthy", () => {
+  test("starts Redis with its conf, its users and a volume, and has a health check", () => {
     expect(redis).toMatchObject({
       volumes: [
         "redis-data:/data",
@@ -165,7 +165,7 @@ describe("the compose file", () => {
     expect(compose.volumes).toHaveProperty("redis-data");
   });
 
-  test("starts the server behind it, with a log URL that can be read and a volume for its data", () => {
+  test("starts the server once Redis is healthy, with a valid WAL_URL and a volume for its data", () => {
     expect(app).toMatchObject({
       build: { target: "server" },
       depends_on: { redis: { condition: "service_healthy" } },
@@ -179,11 +179,11 @@ describe("the compose file", () => {
     });
   });
 
-  test("has the tests as a profile", () => {
+  test("runs the tests in a profile", () => {
     expect(tests).toMatchObject({ profiles: ["test"], build: { target: "test" }, command: ["npm", "test"] });
   });
 
-  test("every placeholder of the users file is filled in", () => {
+  test("every placeholder of the users file is replaced", () => {
     for (const [, name] of read("deploy/redis/users.acl").matchAll(/@([A-Z_]+)@/g)) {
       expect(JSON.stringify(redis["command"])).toContain(`s|@${name}@|`);
       expect(redis["environment"]).toHaveProperty(name ?? "");
@@ -191,7 +191,7 @@ describe("the compose file", () => {
   });
 });
 
-test("the image runs the locked runtime, not as root, and says when it is ready", () => {
+test("the image runs the locked runtime as a non-root user and has a health check", () => {
   const dockerfile = read("Dockerfile");
   for (const line of [
     /^FROM node:26-bookworm-slim AS base$/m,

@@ -42,16 +42,16 @@ test.each([
   ]);
 });
 
-test("a Redis that does not show its settings is told how to", () => {
+test("a Redis that refuses CONFIG GET is a problem that names the ACL rule to add", () => {
   const problems = findConfigurationProblems({ info: parseInfo(INFO), config: { refused: "NOPERM no" } });
   expect(problems).toEqual([expect.stringContaining("+config|get")]);
 });
 
-test("a Redis that says nothing is not trusted", () => {
+test("missing settings count as problems", () => {
   expect(findConfigurationProblems({ info: new Map(), config: new Map() }).length).toBe(5);
 });
 
-test("loading is seen", () => {
+test("a Redis that is loading is detected", () => {
   expect(isLoading(parseInfo(INFO))).toBe(false);
   expect(isLoading(parseInfo(INFO.replace("loading:0", "loading:1")))).toBe(true);
 });

@@ -1,11 +1,11 @@
-/** What a claim follows may be gone after a restart of Redis: it must not be stored behind the gap. */
+/** A restart of Redis may lose the entry that a claim follows. The claim must not be stored after such a gap. */
 import { expect, test } from "vitest";
 import { openLogStream } from "../../../src/wal/open.ts";
 import { RedisServer } from "../../support/redis.ts";
 
 const X = Buffer.from("x");
 
-test("what is to follow an end that was read is not stored once Redis has started again", async () => {
+test("an append is refused if Redis has restarted since the end of the stream was read", async () => {
   const server = await RedisServer.start();
   const stream = openLogStream(server.url, { generation: 1, shard: 0 });
   try {
@@ -13,7 +13,7 @@ test("what is to follow an end that was read is not stored once Redis has starte
     const { restarts } = stream;
     await server.restart();
     const claim = () => stream.append({ epoch: 2, seq: 0 }, X, false, restarts);
-    // The first may meet the connection that has broken; the next one meets a new one.
+    // The first request may hit the broken connection; the next one uses a new one.
     await expect(claim()).rejects.toMatchObject({ code: "log_unavailable" });
     await expect(claim()).rejects.toMatchObject({ code: "log_unavailable" });
     expect(stream.restarts).toBe(restarts + 1);

@@ -1,4 +1,4 @@
-/** What a real Redis does to a log when it is killed, torn, replaced, emptied or set to something weaker. */
+/** The log on a real Redis that is killed, torn, replaced, emptied or reconfigured to weaker settings. */
 import { cpSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -42,7 +42,7 @@ function open(url: string, options: Partial<OpenLogOptions> = {}): LogStream {
 const next = (url: string) =>
   makeJournal(open(url), { claimant: { instance: "next", generation: 1, shard: 0, shards: 2 } });
 
-/** The ids that a new owner finds. */
+/** The ids that a new owner reads. */
 async function recover(server: RedisServer): Promise<string[]> {
   const journal = next(server.url);
   await journal.claim();
@@ -74,7 +74,7 @@ test.each([
   expect(await server.client().exists(KEY)).toBe(0);
 });
 
-test("all problems stand in one line; the operator may choose to run with them, and sees them", async () => {
+test("all problems are in one line; with weak durability allowed they are only reported", async () => {
   const server = await start({ settings: { appendfsync: "everysec", "maxmemory-policy": "allkeys-lru" } });
   const message = await messageOf(makeJournal(open(server.url)).claim());
   expect(message).toMatch(/appendfsync is everysec.*; maxmemory-policy is allkeys-lru/);
@@ -89,7 +89,7 @@ test("all problems stand in one line; the operator may choose to run with them, 
   ]);
 });
 
-test("a weakened setting is noticed at run time, by a question as well as by an append", async () => {
+test("a weakened setting is detected at run time, by reads and by appends", async () => {
   const server = await start();
   const journals = [1, 2].map((shard) =>
     makeJournal(open(server.url, { shard, auditEveryMs: 0 }), {
@@ -103,12 +103,12 @@ test("a weakened setting is noticed at run time, by a question as well as by an 
   await server.client().config("SET", "appendfsync", "no");
   await expect(asking.confirmOwner()).rejects.toThrow(/appendfsync is no, must be always/);
   await expect(asking.append(1, 1, X)).rejects.toMatchObject({ code: "log_misconfigured" });
-  // The check travels with an append and stops the next one.
+  // The check is sent with one append and stops the next one.
   await appending.append(1, 1, X);
   await expect(appending.append(1, 1, X)).rejects.toMatchObject({ code: "log_misconfigured" });
 });
 
-test("a master that becomes a replica is noticed", async () => {
+test("a master that becomes a replica is detected", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url, { auditEveryMs: 0 }));
   await write(journal, "a");
@@ -116,7 +116,7 @@ test("a master that becomes a replica is noticed", async () => {
   await expect(journal.confirmOwner()).rejects.toThrow(/slave, not a master/);
 });
 
-test("FLUSHALL is data lost, not a new log", async () => {
+test("FLUSHALL counts as data loss, not as a new log", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
@@ -125,7 +125,7 @@ test("FLUSHALL is data lost, not a new log", async () => {
   expect(await server.client().exists(KEY)).toBe(0);
 });
 
-test("an append of our own bytes once more is a success, of others a fence", async () => {
+test("a repeated append of the same bytes succeeds; of other bytes it is fenced", async () => {
   const server = await start();
   const stream = open(server.url);
   await stream.append({ epoch: 1, seq: 0 }, X, true);
@@ -136,7 +136,7 @@ test("an append of our own bytes once more is a success, of others a fence", asy
   expect(await server.client().xlen(KEY)).toBe(1);
 });
 
-test("a foreign entry fences, and stops the next claim", async () => {
+test("a foreign entry fences the owner and makes the next claim fail", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
@@ -145,7 +145,7 @@ test("a foreign entry fences, and stops the next claim", async () => {
   await expect(next(server.url).claim()).rejects.toMatchObject({ code: "log_corrupt" });
 });
 
-test("on a new connection, a log that has grown without us is a fence before anything is sent", async () => {
+test("a new connection is fenced before it sends anything if another owner has appended", async () => {
   const server = await start();
   const stream = open(server.url);
   await write(makeJournal(stream), "a");
@@ -157,7 +157,7 @@ test("on a new connection, a log that has grown without us is a fence before any
   await expect(stream.append({ epoch: 9, seq: 0 }, X)).rejects.toMatchObject({ code: "fenced" });
 });
 
-test("a Redis without memory refuses: the append is lost, and says why", async () => {
+test("when Redis is out of memory the append is lost, with the reason", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
@@ -167,7 +167,7 @@ test("a Redis without memory refuses: the append is lost, and says why", async (
   expect(await recover(server)).toEqual(["1-1"]);
 });
 
-test("a wrong password is said at once, not waited for", async () => {
+test("a wrong password fails at once, without retries", async () => {
   const server = await start({ settings: { requirepass: "right" } });
   const url = `redis+unix://default:wrong@localhost${server.socket}`;
   const claim = makeJournal(open(url)).claim();
@@ -177,7 +177,7 @@ test("a wrong password is said at once, not waited for", async () => {
 });
 
 test.each(["cut_before_reply", "swallow_replies"] as const)(
-  "%s: the append was done, is found, and the next one follows it",
+  "%s: the append is found in the log, and the next one follows it",
   async (kind) => {
     const server = await start();
     const proxy = await RedisProxy.start(server);
@@ -193,7 +193,7 @@ test.each(["cut_before_reply", "swallow_replies"] as const)(
   },
 );
 
-test("a request that never arrives: the append is lost, certainly", async () => {
+test("an append whose request never arrives is certainly lost", async () => {
   const server = await start();
   const proxy = await RedisProxy.start(server);
   proxies.push(proxy);
@@ -206,7 +206,7 @@ test("a request that never arrives: the append is lost, certainly", async () => 
   expect(await recover(server)).toEqual(["1-1"]);
 });
 
-test("a Redis that is halted with an append under way: the answer is looked up when it goes on", async () => {
+test("if Redis is suspended during an append, its outcome is looked up after Redis resumes", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
@@ -214,7 +214,7 @@ test("a Redis that is halted with an append under way: the answer is looked up w
   const append = journal.append(1, 1, X);
   await expect.poll(() => journal.available).toBe(false);
   server.resume();
-  // The request waited in the socket's buffer: Redis may read it before or after the question.
+  // The append waited in the socket's buffer: Redis may execute it before or after the lookup.
   const outcome = await append.then(
     ({ id }) => formatLogId(id),
     () => "lost",
@@ -223,7 +223,7 @@ test("a Redis that is halted with an append under way: the answer is looked up w
   if (outcome !== "lost") expect(ids).toEqual(["1-1", outcome]);
 });
 
-test("kill -9 of Redis after it stored an append whose answer was lost: found, but not settled before the next one", async () => {
+test("after kill -9 of Redis, an append whose reply was lost is found, and settled by the next one", async () => {
   const server = await start();
   const proxy = await RedisProxy.start(server);
   proxies.push(proxy);
@@ -241,7 +241,7 @@ test("kill -9 of Redis after it stored an append whose answer was lost: found, b
   expect(await recover(server)).toEqual(["1-1", "1-2", "1-3"]);
 });
 
-test("an unsettled append that goes with a second crash is lost: nothing is put behind the gap", async () => {
+test("an unsettled append that a second crash loses is lost, and nothing is appended after the gap", async () => {
   const server = await start();
   const proxy = await RedisProxy.start(server);
   proxies.push(proxy);
@@ -262,7 +262,7 @@ test("an unsettled append that goes with a second crash is lost: nothing is put 
   expect(await recover(server)).toEqual(["1-1"]);
 });
 
-test("kill -9 of Redis under load, three times: nothing acknowledged is missing, nothing is there twice", async () => {
+test("kill -9 of Redis under load, three times: no acknowledged batch is missing or duplicated", async () => {
   const server = await start();
   const acknowledged: string[] = [];
   for (let round = 0; round < 3; round += 1) {
@@ -276,12 +276,12 @@ test("kill -9 of Redis under load, three times: nothing acknowledged is missing,
         if (count === 100) enough.resolve();
       }
     };
-    // Caught from the start: it may end while Redis is not back yet.
+    // Attach the handler at once: the promise may reject before Redis is back.
     const outcome = load().catch((error: unknown) => error);
     await enough.promise;
     await server.kill();
     await server.restart();
-    // Resolved as lost, or found; in the second case the load goes on until its log is claimed by another.
+    // The append in flight is either lost or found. If found, the load continues until another owner claims the log.
     const fence = next(server.url);
     await fence.claim();
     expect(await outcome).toMatchObject({ code: expect.stringMatching(/append_lost|fenced/) });
@@ -292,7 +292,7 @@ test("kill -9 of Redis under load, three times: nothing acknowledged is missing,
   expect(ids.filter((id) => acknowledged.includes(id))).toEqual(acknowledged);
 });
 
-test("while Redis is away: unavailable; a claim waits for it; closing ends the wait", async () => {
+test("while Redis is down, the log is unavailable and a claim waits until the stream is closed", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
@@ -310,7 +310,7 @@ test("while Redis is away: unavailable; a claim waits for it; closing ends the w
   expect((await replayAll(waiting)).length).toBe(1);
 });
 
-test("a Redis that restarts between two appends is met again without a word", async () => {
+test("a restart of Redis between two appends is not an error", async () => {
   const server = await start();
   const stream = open(server.url);
   const journal = makeJournal(stream);
@@ -328,11 +328,11 @@ test("a Redis that restarts between two appends is met again without a word", as
   expect(await journal.append(1, 1, X)).toMatchObject({ id: { epoch: 1, seq: 2 }, settled: true });
 });
 
-test("a Redis that is still loading is waited for", async () => {
+test("a claim waits while Redis is loading", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a");
-  // While it loads, Redis looks at its connections after each 1024 commands only.
+  // While loading, Redis serves connections only after every 1024 commands.
   const filler = server.client().pipeline();
   for (let index = 0; index < 6_000; index += 1) filler.set("filler", index);
   await filler.exec();
@@ -344,7 +344,7 @@ test("a Redis that is still loading is waited for", async () => {
   expect((await replayAll(waiting)).length).toBe(1);
 });
 
-test("a Redis that comes back with an older copy of its data is found out, by append and by question", async () => {
+test("a Redis restored from an older copy of its data is detected, by appends and by reads", async () => {
   const server = await start();
   const journals = [1, 2].map((shard) =>
     makeJournal(open(server.url, { shard }), {
@@ -363,7 +363,7 @@ test("a Redis that comes back with an older copy of its data is found out, by ap
   await expect(journals[1]?.confirmOwner()).rejects.toMatchObject({ code: "log_lost_data" });
 });
 
-test("a torn AOF, cut at every byte of its last record: comes back at the last whole batch, twice in a row", async () => {
+test("a torn AOF, cut at every byte of its last record, recovers to the last complete batch, twice in a row", async () => {
   const server = await start();
   const journal = makeJournal(open(server.url));
   await write(journal, "a", "b");

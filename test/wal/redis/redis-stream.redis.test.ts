@@ -24,7 +24,7 @@ let stores = 0;
 
 async function makeStore(): Promise<StoreUnderTest> {
   stores += 1;
-  // A server given by REDIS_URL is used with whatever settings and data it has: hence a key that is nobody else's.
+  // A server given by REDIS_URL may have any settings and data, so use a unique key.
   const key = `test:${process.pid}:${stores}:${streamKey(1, 0)}`;
   const location = parseLogUrl(url);
   if (location.kind !== "redis") throw new Error(`REDIS_URL is not one of a Redis: ${url}`);

@@ -1,4 +1,4 @@
-/** The snapshot in docs/WAL_FORMAT.md is what the code writes and reads, to the byte. */
+/** The example snapshot in docs/WAL_FORMAT.md is byte for byte what the code writes and reads. */
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
@@ -15,14 +15,14 @@ import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.t
 const TIME_MS = 1_795_168_800_006;
 const page = readFileSync(new URL("../../../docs/WAL_FORMAT.md", import.meta.url), "utf8");
 
-/** What stands behind such a name in the page. */
+/** The value of a named field in the document. */
 function examples(name: RegExp): Buffer[] {
   return [...page.matchAll(new RegExp(`^\`\`\`${name.source}\\n([^\`]*)\`\`\``, "gm"))].map(([, dump = ""]) =>
     Buffer.from(dump.replaceAll(/^[0-9a-f]{4} {2}/gm, "").replaceAll(/\s/g, ""), "hex"),
   );
 }
 
-/** Of the last batch of the example log. */
+/** The id and hash of the last batch of the example log. */
 const [batch = Buffer.alloc(0)] = examples(/hex 1-2/);
 const head = {
   id: { epoch: 1, seq: 2 },
@@ -42,7 +42,7 @@ test("the code writes the example to the byte: the format of version 1 does not 
   );
 });
 
-test("the example is a whole snapshot, and says what the page says of it", async () => {
+test("the example is a valid snapshot, and matches its description in the document", async () => {
   const store = new MemorySnapshotStore("example");
   store.slots[2] = examples(/chunk \d/);
   const [snapshot] = snapshotsIn(await inspectSlots(store));
@@ -54,7 +54,7 @@ test("the example is a whole snapshot, and says what the page says of it", async
   expect(Buffer.concat(blocks).toString()).toBe("hello");
 });
 
-test("each field stands where the tables of the page say", () => {
+test("each field is at the offset that the document's tables give", () => {
   const chunks = examples(/chunk \d/);
   for (const [number, chunk] of chunks.entries()) {
     expect(chunk.toString("latin1", 0, 4)).toBe("DYBS");

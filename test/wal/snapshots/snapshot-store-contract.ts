@@ -1,9 +1,9 @@
-/** What every SnapshotStore promises, whatever it stores in. */
+/** The contract of every SnapshotStore. */
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type SnapshotStore, slotsOf } from "../../../src/wal/snapshots/snapshot-store.ts";
 
-/** One place of snapshots, opened as often as a test likes. */
+/** One snapshot store, which a test may open several times. */
 export type SnapshotsUnderTest = Readonly<{
   open: () => SnapshotStore;
   destroy: () => Promise<void>;
@@ -19,7 +19,7 @@ export async function readSlot(store: SnapshotStore, slot: number, bytesMax = 1 
 }
 
 export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise<SnapshotsUnderTest>): void {
-  describe(`${kind} as a place of snapshots`, () => {
+  describe(`${kind} as a snapshot store`, () => {
     let place: SnapshotsUnderTest;
     let store: SnapshotStore;
 
@@ -33,7 +33,7 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       await place.destroy();
     });
 
-    test("has three slots, all empty, and clearing them or looking at them is no error", async () => {
+    test("starts with three empty slots, which may be read and cleared", async () => {
       for (const slot of [0, 1, 2]) {
         expect(await store.read(slot, 0, 1 << 20)).toEqual([]);
         expect(await store.last(slot)).toBeUndefined();
@@ -41,7 +41,7 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       }
     });
 
-    test("gives back the chunks of a slot in the order in which they came, also to a later reader", async () => {
+    test("returns the chunks of a slot in the order of appends, also to a reader that opens later", async () => {
       const chunks = [Buffer.from("head"), randomBytes(200_000), Buffer.alloc(0), randomBytes(70)];
       for (const chunk of chunks) await store.append(1, chunk);
       const later = place.open();
@@ -52,7 +52,7 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       await later.close();
     });
 
-    test("finds the slots of every epoch that has written some, also over a later connection", async () => {
+    test("finds the slots of every epoch that has written any, also over a later connection", async () => {
       const slots = [slotsOf(3)[1] as number, slotsOf(41)[0] as number];
       for (const slot of slots) await store.append(slot, Buffer.from("head"));
       const later = place.open();
@@ -69,7 +69,7 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       expect(Buffer.from((await store.last(0)) ?? []).toString()).toBe("before");
     });
 
-    test("reads in portions that follow the bytes asked for, and never none", async () => {
+    test("reads about the requested number of bytes, but at least one entry", async () => {
       const chunks = Array.from({ length: 100 }, () => randomBytes(64 * 1024));
       for (const chunk of chunks) await store.append(2, chunk);
       expect((await store.read(2, 0, 1)).length).toBe(1);
@@ -81,7 +81,7 @@ export function describeSnapshotStore(kind: string, makeSnapshots: () => Promise
       expect((await readSlot(store, 2)).length).toBe(100);
     });
 
-    test("clears one slot alone, which is then filled from its beginning", async () => {
+    test("clears a single slot, which then starts again at chunk 0", async () => {
       for (const slot of [0, 1]) for (const name of ["a", "b"]) await store.append(slot, Buffer.from(name));
       await store.clear(0);
       expect(await readSlot(store, 0)).toEqual([]);

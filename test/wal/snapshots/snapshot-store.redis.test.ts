@@ -1,4 +1,4 @@
-/** Snapshots in a real Redis: one that is away, one that comes back, one that is full. */
+/** Snapshots in a real Redis, also while it is down or full. */
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { parseLogUrl } from "../../../src/wal/open.ts";
 import { RedisSnapshotStore } from "../../../src/wal/redis/redis-snapshots.ts";
@@ -30,7 +30,7 @@ describe("on a Redis that stays", () => {
 
   describeSnapshotStore("redis", async () => {
     places += 1;
-    // A server given by REDIS_URL may hold anything: hence keys that are nobody else's.
+    // A server given by REDIS_URL may hold any data, so use unique keys.
     const name = `test:${process.pid}:${places}:daybook:{g1s0}:snapshot`;
     const opened: RedisSnapshotStore[] = [];
     const open = () => {
@@ -54,7 +54,7 @@ async function testStore(settings: Readonly<Record<string, string>> = {}) {
   return { redis, store };
 }
 
-test("looking at snapshots that are not there makes no key, nor does clearing them", async () => {
+test("reading or clearing missing snapshots creates no key", async () => {
   const { redis, store } = await testStore();
   expect(await store.last(0)).toBeUndefined();
   await store.clear(0);
@@ -63,7 +63,7 @@ test("looking at snapshots that are not there makes no key, nor does clearing th
   expect(await redis.client().keys("*")).toEqual(["daybook:{g1s0}:snapshot:0"]);
 });
 
-test("while Redis is away a chunk is not written, and who reads waits until it is back", async () => {
+test("while Redis is down, writing a chunk fails and reads wait", async () => {
   const { redis, store } = await testStore();
   await store.append(0, Buffer.from("chunk"));
   await redis.kill();
@@ -75,7 +75,7 @@ test("while Redis is away a chunk is not written, and who reads waits until it i
   expect(await readSlot(store, 0)).toHaveLength(1);
 });
 
-test("who waits for a Redis that stays away is let go when the store is closed", async () => {
+test("closing the store ends the wait for a Redis that is down", async () => {
   const { redis, store } = await testStore();
   await redis.kill();
   const reading = expect(store.read(0, 0, 1)).rejects.toMatchObject({ code: "log_unavailable" });
@@ -83,7 +83,7 @@ test("who waits for a Redis that stays away is let go when the store is closed",
   await within(WAIT_MS_MAX, "the reader is let go", reading);
 });
 
-test("a Redis without room refuses the next chunk, but a slot can be cleared, which makes room again", async () => {
+test("a full Redis refuses the next chunk, but clearing a slot works and frees memory", async () => {
   const { redis, store } = await testStore({ maxmemory: "8mb" });
   const chunk = Buffer.alloc(256 * 1024);
   let written = 0;
@@ -95,7 +95,7 @@ test("a Redis without room refuses the next chunk, but a slot can be cleared, wh
     message: expect.stringContaining("OOM command not allowed"),
   });
   expect(written).toBeGreaterThan(3);
-  // What is there can be read.
+  // Stored chunks can still be read.
   expect(await readSlot(store, 0)).toHaveLength(written);
   await store.clear(0);
   await expect
@@ -104,7 +104,7 @@ test("a Redis without room refuses the next chunk, but a slot can be cleared, wh
   expect(await redis.client().exists("daybook:{g1s0}:snapshot:0")).toBe(0);
 });
 
-test("a user without the right to them is told that the set-up is wrong", async () => {
+test("a user without permissions gets log_misconfigured", async () => {
   const { redis } = await testStore();
   const client = redis.client();
   await client.call(

@@ -1,4 +1,4 @@
-/** The places of snapshots that need no server. */
+/** The snapshot stores that need no server. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -34,7 +34,7 @@ function testFile(): string {
   return join(dir, "wal", "g1s0.snapshots.sqlite");
 }
 
-test("looking at snapshots that are not there makes no file, nor does clearing them; the first chunk makes it", async () => {
+test("reading or clearing missing snapshots creates no file; the first chunk does", async () => {
   const file = testFile();
   mkdirSync(join(file, ".."));
   for (const readOnly of [true, false]) {
@@ -51,7 +51,7 @@ test("looking at snapshots that are not there makes no file, nor does clearing t
   await store.close();
 });
 
-test("who only looks reads the snapshots of a live server, and after it has ended", async () => {
+test("a read-only store reads snapshots while the server runs and after it has ended", async () => {
   const file = testFile();
   mkdirSync(join(file, ".."));
   const store = new SqliteSnapshotStore(file);
@@ -63,7 +63,7 @@ test("who only looks reads the snapshots of a live server, and after it has ende
   await reader.close();
 });
 
-test("a folder that is not there, or a file that is none of SQLite, is a store that is away, in one line", async () => {
+test("a missing folder or a file that is not SQLite gives log_unavailable, in one line", async () => {
   const file = testFile();
   const unavailable = { code: "log_unavailable", message: expect.stringContaining(file) };
   const homeless = new SqliteSnapshotStore(file);
@@ -75,7 +75,7 @@ test("a folder that is not there, or a file that is none of SQLite, is a store t
   await expect(foreign.append(0, Buffer.from("chunk"))).rejects.toMatchObject(unavailable);
 });
 
-test("snapshots in memory live as long as the thread, each shard's apart", async () => {
+test("snapshots in memory live as long as the thread, separately for each shard", async () => {
   const url = `memory:${Math.random()}`;
   await openSnapshotStore(url, { generation: 1, shard: 0 }).append(0, Buffer.from("chunk"));
   expect(await readSlot(openSnapshotStore(url, { generation: 1, shard: 0 }), 0)).toHaveLength(1);

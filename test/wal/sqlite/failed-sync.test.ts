@@ -1,6 +1,6 @@
 /**
- * A sync that fails, and one that then succeeds: what is in the page cache alone must not be trusted. `strace` makes the
- * syncs fail.
+ * After a failed sync, a later sync may succeed without writing anything. Data that is only in the page cache must
+ * not be trusted. `strace` makes the syncs fail.
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
@@ -19,7 +19,7 @@ const FILE = "g1s0.sqlite";
 
 type Run = Readonly<{ stdout: string; trace: readonly string[] }>;
 
-/** Runs a program whose syncs of files fail from the n-th on. */
+/** Runs a program whose fsync calls fail from the n-th on. */
 function runWithFailingSyncs(from: number, args: readonly string[]): Run {
   const trace = join(testFolder(), "trace");
   const syncs = "trace=fsync,fdatasync";
@@ -32,7 +32,7 @@ function runWithFailingSyncs(from: number, args: readonly string[]): Run {
   return { stdout, trace: readFileSync(trace, "utf8").split("\n") };
 }
 
-/** A log whose writer has died over a sync that failed: its last commit is in the page cache. */
+/** A log whose writer died of a failed sync: its last commit is only in the page cache. */
 function logWithFailedSync(): Readonly<{ dir: string; acknowledged: string }> {
   const dir = testFolder();
   const { stdout, trace } = runWithFailingSyncs(30, [WRITER, dir]);
@@ -48,7 +48,7 @@ function open(dir: string): LogStream {
   return stream;
 }
 
-/** What the database holds without its WAL. */
+/** The newest id in the database file without its WAL. */
 function newestInDatabase(dir: string): string | undefined {
   const copy = join(testFolder(), FILE);
   copyFileSync(join(dir, FILE), copy);
@@ -58,13 +58,13 @@ function newestInDatabase(dir: string): string | undefined {
   return row && formatLogId({ epoch: Number(row["epoch"]), seq: Number(row["seq"]) });
 }
 
-test("a commit whose sync has failed comes back from the page cache when the file is opened again", async () => {
+test("a commit whose sync failed reappears from the page cache when the file is reopened", async () => {
   const { dir, acknowledged } = logWithFailedSync();
   const found = formatLogId((await open(dir).last())?.id ?? { epoch: 0, seq: 0 });
   expect(Number(found.split("-")[1])).toBe(Number(acknowledged.split("-")[1]) + 1);
 });
 
-test("before a log is claimed, what it holds is written again: into the database, with an empty WAL", async () => {
+test("before a claim, the content of SQLite's WAL is copied into the database and the WAL is emptied", async () => {
   const { dir } = logWithFailedSync();
   const stream = open(dir);
   const found = formatLogId((await stream.last())?.id ?? { epoch: 0, seq: 0 });
@@ -80,7 +80,7 @@ test("before a log is claimed, what it holds is written again: into the database
   expect(statSync(join(dir, `${FILE}-wal`)).size).toBe(0);
 });
 
-test("a log that cannot be written again is not trusted", () => {
+test("a log that cannot be checkpointed is not trusted", () => {
   const { dir } = logWithFailedSync();
   const settle = `
     const { SqliteStream } = await import(${JSON.stringify(SQLITE)});

@@ -1,4 +1,4 @@
-/** Looking at a log from outside must leave no trace, whether a server is at work on it or not. */
+/** Reading a log without owning it must change no file, whether a server is running or not. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -40,7 +40,7 @@ async function idsOf(stream: LogStream): Promise<string[]> {
   return (await stream.read(undefined, 1 << 20)).map(({ id }) => formatLogId(id));
 }
 
-test("of a log that its server has closed: no file is made, none is changed", async () => {
+test("reading a closed log creates and changes no file", async () => {
   const writer = open(false);
   await fill(writer, [0, 1, 2]);
   await writer.close();
@@ -53,7 +53,7 @@ test("of a log that its server has closed: no file is made, none is changed", as
   expect(filesOf(dir)).toEqual(before);
 });
 
-test("of a log whose server was killed: what stands in the -wal file alone is read, and stays there", async () => {
+test("reading the log of a killed server includes the -wal file and leaves it unchanged", async () => {
   const writer = open(false);
   await fill(writer, [0, 1, 2]);
   const copy = join(dir, "copy");
@@ -67,14 +67,14 @@ test("of a log whose server was killed: what stands in the -wal file alone is re
   expect(durable()).toEqual(before);
 });
 
-test("of a live log: sees what is appended, and a server may start and end meanwhile", async () => {
+test("reading a live log sees new appends, and a server may start and stop during it", async () => {
   const first = open(false);
   await fill(first, [0, 1]);
   await first.close();
   const reader = open(true);
   expect(await idsOf(reader)).toEqual(["1-0", "1-1"]);
   const second = open(false);
-  // Far above the size at which SQLite moves the -wal file into the main one.
+  // Far above the size at which SQLite checkpoints the -wal file.
   await fill(
     second,
     Array.from({ length: 2000 }, (_, i) => i + 2),
@@ -84,21 +84,21 @@ test("of a live log: sees what is appended, and a server may start and end meanw
   expect(await reader.last()).toMatchObject({ id: { epoch: 1, seq: 2001 } });
 });
 
-test("of what does not exist: nothing is there, and nothing is made", async () => {
+test("reading a missing log finds nothing and creates nothing", async () => {
   const reader = open(true);
   expect(await reader.last()).toBeUndefined();
   expect(await idsOf(reader)).toEqual([]);
   expect(readdirSync(dir)).toEqual([]);
 });
 
-test("nothing can be appended through it", async () => {
+test("a read-only stream refuses appends", async () => {
   await fill(open(false), [0]);
   await expect(open(true).append({ epoch: 1, seq: 1 }, Buffer.alloc(1))).rejects.toThrow(
     /opened for reading/,
   );
 });
 
-test("of snapshots: they are read, and no file is made or changed", async () => {
+test("reading snapshots creates and changes no file", async () => {
   const path = join(dir, "g1s0.snapshots.sqlite");
   expect(await new SqliteSnapshotStore(path, { readOnly: true }).last(0)).toBeUndefined();
   expect(readdirSync(dir)).toEqual([]);

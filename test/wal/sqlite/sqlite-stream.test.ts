@@ -77,7 +77,7 @@ describe("sqlite", () => {
     return child;
   }
 
-  test("comes back from a torn -wal file with every whole batch", async () => {
+  test("recovers every complete batch from a torn -wal file", async () => {
     const stream = new SqliteStream(file);
     const journal = makeJournal(stream);
     await write(journal, "a", "b");
@@ -95,7 +95,7 @@ describe("sqlite", () => {
       copyFileSync(`${file}-wal`, `${copy}-wal`);
       rmSync(`${copy}-shm`, { force: true });
       truncateSync(`${copy}-wal`, length);
-      // Twice: what the first start leaves must be whole for the second one too.
+      // Twice: the first recovery must leave a log that the second one can read.
       for (let start = 1; start <= 2; start += 1) {
         const next = makeJournal(new SqliteStream(copy));
         await next.claim();
@@ -108,7 +108,7 @@ describe("sqlite", () => {
     await journal.close();
   });
 
-  test("comes back from a -wal file whose tail is zeros, as a power cut leaves it", async () => {
+  test("recovers from a -wal file with a tail of zeros, as a power cut leaves it", async () => {
     const journal = makeJournal(new SqliteStream(file));
     await write(journal, "a", "b");
     const whole = statSync(`${file}-wal`).size;
@@ -124,7 +124,7 @@ describe("sqlite", () => {
     await journal.close();
   });
 
-  test("kill -9 in the middle of appends: everything acknowledged is there, and the folder is free", async () => {
+  test("after kill -9 during appends, every acknowledged batch is there and the folder's lock is free", async () => {
     const writer = startWriter();
     const acknowledged: string[] = [];
     for await (const line of createInterface({ input: writer.stdout ?? process.stdin })) {
@@ -138,13 +138,13 @@ describe("sqlite", () => {
     await journal.claim();
     const replayed = (await replayAll(journal)).map(({ id }) => formatLogId(id));
     expect(replayed.slice(0, acknowledged.length)).toEqual(acknowledged);
-    // The one that was in flight may be there as well, whole.
+    // The append in flight may have been stored, too.
     expect(replayed.length - acknowledged.length).toBeLessThanOrEqual(1);
     await journal.close();
     lock.release();
   });
 
-  test("refuses a folder whose owner lives, in one line with its pid", async () => {
+  test("refuses a folder whose owner is alive, in one line with its pid", async () => {
     const writer = startWriter();
     await once(createInterface({ input: writer.stdout ?? process.stdin }), "line");
     const refused = new RegExp(
@@ -157,7 +157,7 @@ describe("sqlite", () => {
     expect(String(said)).toContain("in use by another Daybook server");
   });
 
-  test("the lock holds within one process too, also against its threads, and is given back", async () => {
+  test("the lock also excludes threads of the same process, and is released", async () => {
     const lock = lockFolder(dir);
     expect(() => lockFolder(dir)).toThrow(/in use/);
     const code = `
@@ -173,7 +173,7 @@ describe("sqlite", () => {
     lockFolder(dir).release();
   });
 
-  test("two files of one folder are written at the same time", async () => {
+  test("two files of a folder can be written at the same time", async () => {
     const streams = [0, 1].map((shard) => new SqliteStream(join(dir, `g1s${shard}.sqlite`)));
     const journals = streams.map((stream) => makeJournal(stream));
     await Promise.all(journals.map((journal) => write(journal, "a", "b", "c")));
@@ -181,7 +181,7 @@ describe("sqlite", () => {
     for (const journal of journals) await journal.close();
   });
 
-  test("a file that was taken away is data lost", async () => {
+  test("a deleted file counts as data loss", async () => {
     const journal = makeJournal(new SqliteStream(file));
     await write(journal, "a");
     rmSync(file);
@@ -190,7 +190,7 @@ describe("sqlite", () => {
     await journal.close();
   });
 
-  test("a file that was exchanged for an older copy is data lost: what is written must not go to a file without a name", async () => {
+  test("a file replaced by an older copy counts as data loss: appends must not go to the unlinked file", async () => {
     const stream = new SqliteStream(file);
     const journal = makeJournal(stream);
     await write(journal, "a");
@@ -202,14 +202,14 @@ describe("sqlite", () => {
     await journal.close();
   });
 
-  test("a file that is no database is said to be damaged, in one line", async () => {
+  test("a file that is not a database is reported as damaged, in one line", async () => {
     writeFileSync(file, "not a database, but long enough to have a header".repeat(100));
     const journal = makeJournal(new SqliteStream(file));
     await expect(journal.claim()).rejects.toMatchObject({ code: "log_corrupt" });
     await journal.close();
   });
 
-  test("syncs every commit: synchronous is FULL and the journal is WAL, also where the file said otherwise", async () => {
+  test("syncs every commit: sets synchronous=FULL and WAL mode, whatever the file had before", async () => {
     const other = new DatabaseSync(file);
     other.exec("PRAGMA journal_mode=DELETE; CREATE TABLE t (x)");
     other.close();

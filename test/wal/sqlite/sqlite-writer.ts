@@ -1,4 +1,4 @@
-/** A process that appends as fast as it can and says what was acknowledged, until it is killed. */
+/** A process that appends as fast as it can and prints acknowledged ids, until it is killed. */
 import { writeSync } from "node:fs";
 import { StreamJournal } from "../../../src/wal/journal.ts";
 import { openLogStream } from "../../../src/wal/open.ts";
@@ -16,6 +16,6 @@ await journal.claim();
 await journal.replay(() => undefined);
 for (;;) {
   const { id } = await journal.append(Date.now(), 1, Buffer.alloc(3000, "x"));
-  // Written at once, unlike console.log into a pipe: what was said must have happened.
+  // Synchronous, unlike console.log into a pipe, so that no printed id is lost.
   writeSync(1, `${id.epoch}-${id.seq}\n`);
 }

@@ -60,23 +60,23 @@ function otherVersion(chunk: Uint8Array | undefined): Uint8Array {
 }
 
 const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
-  ["its head is missing", (chunks) => chunks.slice(1), /chunk 1 stands where chunk 0 belongs/],
+  ["its head is missing", (chunks) => chunks.slice(1), /chunk 1 is in the position of chunk 0/],
   [
     "a block is missing",
     (chunks) => chunks.toSpliced(2, 1),
-    /its end is that of another row of chunks|stands where/,
+    /its end belongs to another snapshot|is in the position of/,
   ],
-  ["its end is missing", (chunks) => chunks.slice(0, -1), /it was not written to its end/],
-  ["all but its head is missing", (chunks) => chunks.slice(0, 1), /it was not written to its end/],
+  ["its end is missing", (chunks) => chunks.slice(0, -1), /it is incomplete/],
+  ["all but its head is missing", (chunks) => chunks.slice(0, 1), /it is incomplete/],
   [
     "two blocks have changed places",
     (chunks) => chunks.with(1, chunks[2] as Uint8Array).with(2, chunks[1] as Uint8Array),
-    /chunk 2 stands where chunk 1 belongs/,
+    /chunk 2 is in the position of chunk 1/,
   ],
   [
     "a block is there twice",
     (chunks) => chunks.toSpliced(2, 0, chunks[1] as Uint8Array),
-    /chunk 1 stands where chunk 2 belongs/,
+    /chunk 1 is in the position of chunk 2/,
   ],
   [
     "a block is of the snapshot before",
@@ -86,24 +86,24 @@ const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
   [
     "its end is of the snapshot before",
     (chunks, { snapshots }) => [...chunks.slice(0, -1), snapshots.slots[OLDER]?.at(-1) as Uint8Array],
-    /it was not written to its end/,
+    /it is incomplete/,
   ],
   [
     "something that is no chunk stands behind it",
     (chunks) => [...chunks, Buffer.from("something else")],
-    /no part of a snapshot/,
+    /not part of a snapshot/,
   ],
   [
     "a block of the log stands behind it",
     (chunks, { store }) => [...chunks, store.entries[5]?.bytes as Uint8Array],
-    /no part of a snapshot/,
+    /not part of a snapshot/,
   ],
   [
     "a chunk is cut short",
     (chunks) => chunks.with(1, (chunks[1] as Uint8Array).slice(0, 1000)),
     /crc mismatch in chunk 1: damaged bytes/,
   ],
-  ["a chunk is empty", (chunks) => chunks.with(1, new Uint8Array(0)), /chunk 1 is no part of a snapshot/],
+  ["a chunk is empty", (chunks) => chunks.with(1, new Uint8Array(0)), /chunk 1 is not part of a snapshot/],
   [
     "it is of a later version",
     (chunks) => chunks.map(otherVersion),
@@ -151,7 +151,7 @@ describe("the newest snapshot is passed over for the one before", () => {
       for (const byte of [0, 4, 5, 6, 8, 12, 16, 24, 32, chunk.length - 1]) {
         await isPassedOver(
           damaged((all) => all.with(number, flip(chunk, byte))),
-          /crc mismatch|no part of a snapshot|of version \d+/,
+          /crc mismatch|not part of a snapshot|of version \d+/,
         );
       }
     }
@@ -161,7 +161,7 @@ describe("the newest snapshot is passed over for the one before", () => {
     for (const number of two.snapshots.slots[NEWER]?.keys() ?? [])
       await isPassedOver(
         damaged((all) => all.toSpliced(number, 1)),
-        /stands where|another row of chunks|not written to its end/,
+        /is in the position of|its end belongs to another snapshot|it is incomplete/,
       );
   });
 });
@@ -194,7 +194,7 @@ test("on a trimmed log, without any good snapshot, a start is refused in one lin
   const { message = "" } = refused ?? {};
   const before = formatLogId({ epoch: 1, seq: two.older.seq - 1 });
   expect(message).toContain(`the log begins with a batch: ${before}, which it follows, is missing`);
-  expect(message).toMatch(/bad snapshots: .*slot 1: it was not written to its end/);
+  expect(message).toMatch(/bad snapshots: .*slot 1: it is incomplete/);
   expect(message).toContain(`the snapshot at ${formatLogId(two.older)}: crc mismatch in chunk 1`);
   expect(message).not.toContain("\n");
 });
