@@ -1,10 +1,12 @@
 /** Requests that change state: reads their key and body, and builds the commands of programmes from them. */
 import type { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../actors/ledger/routing.ts";
+import { movedAccountsOf } from "../actors/programmes/programmes.ts";
 import type { Act } from "../actors/records/act.ts";
 import type { ActAlone, Command, Transfer } from "../actors/records/command.ts";
 import type { CommandHeader } from "../actors/records/command-header.ts";
 import type { CompoundTransfer } from "../actors/records/compound-command.ts";
+import { assert } from "../errors/assert.ts";
 import type { KeyScope, Ledger } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
 import { asCompound } from "./core/transfers/compound-request.ts";
@@ -17,9 +19,10 @@ import { refusalOf } from "./writes.ts";
 
 export type Change<T> = Readonly<{ value: T; asked: CommandHeader }>;
 
+/** What a request adds to the accounts of its act (`movedAccountsOf`). */
 type Move = Readonly<{
-  debit: string;
-  credit: string;
+  /** The credited account, where the act leaves it to the caller. */
+  to?: string;
   amount: number;
   memo?: string | null;
   occurredAtMs?: number | null;
@@ -104,7 +107,11 @@ export async function takeKey(
 /** A transfer together with an act. The shard of the act's subject decides it. */
 export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
   const { partner, key, fingerprint } = header;
-  const { debit, credit, amount, memo = null, occurredAtMs = null } = move;
+  const { to, amount, memo = null, occurredAtMs = null } = move;
+  const accounts = movedAccountsOf(act);
+  const debit = accounts?.debit;
+  const credit = accounts?.credit ?? to;
+  assert(debit != null && credit !== undefined, "an act with a transfer says whose money it moves");
   const vnode = vnodeOfAccount(partner, act.subject);
   const names = { op: "transfer", partner, key, fingerprint } as const;
   return { ...names, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };

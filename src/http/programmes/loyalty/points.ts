@@ -103,7 +103,7 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
       const lot = expiresAtMs === null ? {} : { expiresAtMs };
       const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
       const occurredAtMs = timeMsOrNull(occurred_at);
-      const move = { debit: "@issuance", credit: account, amount: points, memo: description, occurredAtMs };
+      const move = { amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
         await ledger.submit(transferWith(asked, act, move)),
@@ -137,7 +137,7 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
       const occurredAtMs = timeMsOrNull(occurred_at);
-      const move = { debit: account, credit: "@redemption", amount: points, memo: description, occurredAtMs };
+      const move = { amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
         await ledger.submit(transferWith(asked, act, move)),

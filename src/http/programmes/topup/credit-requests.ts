@@ -4,7 +4,6 @@ import {
   type Approve,
   askRequest,
   askRequests,
-  CREDIT_SOURCE,
   creditAccount,
   REQUEST_STATUSES,
   type Reject,
@@ -252,11 +251,8 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
     async (request, call) => {
       const asked = await readBareChange(request, call);
       return decide(request, call, ledger, asked, ({ id, amount }, fields) => {
-        const { subject } = fields;
-        const [debit, credit] = amount > 0 ? [CREDIT_SOURCE, subject] : [subject, CREDIT_SOURCE];
-        const move = { debit, credit, amount: Math.abs(amount), memo: id };
         const act: Approve = { ...fields, act: "approve", amount };
-        return transferWith(asked, act, move);
+        return transferWith(asked, act, { amount: Math.abs(amount), memo: id });
       });
     },
   );

@@ -139,7 +139,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
       const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
-      const move = { debit: account, credit: phoneAccount(phone), amount, memo: reference };
+      const move = { amount, memo: reference };
       const answer = await ledger.submit(transferWith(asked, act, move));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }, { timeMs }) => {
         const topup = { id, seller, phone, amount, reference, isReverted: false, createdAtMs: timeMs };

@@ -83,7 +83,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
       const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
       const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
-      const move = { debit: bankAccount(bank), credit: walletAccount(wallet), amount, memo: details };
+      const move = { amount, memo: details };
       if (ref === null) {
         // Decided on the wallet's shard.
         const transfer = { ...transferWith(asked, act, move), vnode: scope.vnode };

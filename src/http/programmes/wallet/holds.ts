@@ -4,7 +4,6 @@ import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
 import {
   askPapers,
   type Capture,
-  HOLDS,
   type Hold,
   type HoldView,
   PLATFORM_TENANT,
@@ -113,7 +112,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const subject = walletAccount(wallet);
       const base = { programme: "wallet", act: "hold", subject } as const;
       const act: Hold = { ...base, wallet, amount, memo, timeoutMs };
-      const move = { debit: subject, credit: HOLDS, amount, memo };
+      const move = { amount, memo };
       const command = pendingWith(asked, act, move, timeoutMs);
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 201, changedJson);
     }),

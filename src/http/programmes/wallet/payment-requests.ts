@@ -166,7 +166,7 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
         const { requester, amount, memo } = await findRequest();
         const base = { programme: "wallet", act: "accept_request", subject } as const;
         const act: AcceptRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
-        const move = { debit: subject, credit: walletAccount(requester), amount, memo };
+        const move = { to: walletAccount(requester), amount, memo };
         return transferWith(asked, act, move);
       });
       const answer = withWalletCodes(await ledger.submit(command));

@@ -128,7 +128,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       const { to_wallet_id, amount, memo = null } = value;
       const subject = walletAccount(walletId);
       const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
-      const move = { debit: subject, credit: walletAccount(to_wallet_id), amount, memo };
+      const move = { to: walletAccount(to_wallet_id), amount, memo };
       const answer = withWalletCodes(await ledger.submit(transferWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>
         movedJson(id, walletId, amount, debitPosted),

@@ -10,7 +10,6 @@ import {
   type FailWithdrawal,
   PLATFORM_TENANT,
   type WalletAct,
-  WITHDRAWALS,
   type Withdraw,
   type WithdrawalView,
   walletAccount,
@@ -94,7 +93,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const { amount, details } = value;
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
-      const move = { debit: subject, credit: WITHDRAWALS, amount, memo: details };
+      const move = { amount, memo: details };
       const answer = withWalletCodes(await ledger.submit(pendingWith(asked, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
         const terms = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
