@@ -68,7 +68,7 @@ export const SETTINGS = {
   HOST: {
     schema: filled,
     initial: "127.0.0.1",
-    meaning: "the address to listen on; 0.0.0.0 is every address of this machine",
+    meaning: "the address to listen on; 0.0.0.0 means every address of this machine",
   },
   WAL_URL: {
     schema: z.string().optional(),
@@ -80,31 +80,31 @@ export const SETTINGS = {
   DATA_DIR: {
     schema: filled,
     initial: "./data",
-    meaning: "archive, witnesses, the embedded log; one server at a time",
+    meaning: "folder of the archive, the witnesses and the embedded log; used by one server at a time",
   },
   SHARDS: {
     schema: wholeNumber(1, SHARDS_MAX).optional(),
     otherwise: "cores − gateways, at least 1",
-    meaning: "recorded at the first start; another number is refused afterwards",
+    meaning: "fixed at the first start; a later start with another number is refused",
   },
   ISOLATION: {
     schema: oneOf(["threads", "processes"]),
     initial: "threads",
-    meaning: "processes: each shard in a process of its own",
+    meaning: "processes: each shard runs in a process of its own",
   },
   GATEWAYS: {
     schema: wholeNumber(1, GATEWAYS_MAX),
     initial: "1",
     meaning:
-      "up to 16 threads take connections on the one port (Linux); worth it where one core is full of HTTP and others are idle",
+      "up to 16 threads accept connections on the same port (more than 1: Linux only); useful when HTTP fills one core and others are idle",
   },
   OPERATOR_KEY: {
     schema: z
       .string()
       .min(OPERATOR_KEY_LENGTH_MIN, `must have at least ${OPERATOR_KEY_LENGTH_MIN} characters`)
       .optional(),
-    otherwise: "made and shown at the first start",
-    meaning: "at least 32 characters; wins over the stored one",
+    otherwise: "generated and printed at the first start",
+    meaning: "at least 32 characters; takes precedence over the stored key",
     secret: true,
   },
   SECRET_KEY: {
@@ -113,65 +113,65 @@ export const SETTINGS = {
       .min(SECRET_KEY_LENGTH_MIN, `must have at least ${SECRET_KEY_LENGTH_MIN} characters`)
       .optional(),
     otherwise: "$DATA_DIR/secret-key",
-    meaning: "at least 32 characters; seals the signing secrets that stand in the log",
+    meaning: "at least 32 characters; encrypts the signing secrets that are stored in the log",
     secret: true,
   },
   SNAPSHOT_RECORDS: {
     schema: wholeNumber(1),
     initial: "1000000",
-    meaning: "a shard's snapshot is due after so many records",
+    meaning: "takes a snapshot of a shard after this many records",
   },
   SNAPSHOT_MINUTES: {
     schema: minutes,
     initial: "60",
-    meaning: "and after so long, if there is anything new",
+    meaning: "or after this many minutes, if there are new records",
   },
-  WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "what new wallets are in" },
-  TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "what the credit of new sellers is in" },
+  WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "the asset of new wallets" },
+  TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "the asset of new sellers' credit" },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
     meaning:
-      "begins the links that answers contain, as those of reports; where it is https, the cookie of a session is __Host-daybook_session, for TLS alone",
+      "base of the links in answers, such as report links; with https the session cookie is named __Host-daybook_session and sent over TLS only",
   },
   TRUST_PROXY: {
     schema: trustedProxies,
     initial: "",
     meaning:
-      "which proxies are believed about whom they speak for (X-Forwarded-For), so that limits count clients: a number of hops, or addresses and networks, separated by commas; none when empty",
+      "proxies whose X-Forwarded-For is trusted, so that rate limits apply to the real clients: a number of hops, or addresses and networks separated by commas; empty: none",
   },
   CORS_ORIGINS: {
     schema: corsOrigins,
     initial: "",
-    meaning: "origins whose pages may call from a browser, separated by commas; none when empty",
+    meaning: "origins whose pages may call the API from a browser, separated by commas; empty: none",
   },
   CONNECTIONS_MAX: {
     schema: wholeNumber(16).optional(),
-    otherwise: "half of the file limit",
+    otherwise: "half of the file limit, at most 10000",
     meaning:
-      "connections that are open at once; more are answered 503. Never more than half of the file limit (ulimit -n), and not more than 10000 where it is not set",
+      "connections open at once; further ones are answered with 503. At most half of the file limit (ulimit -n)",
   },
   CONNECTIONS_PER_ADDRESS: {
     schema: wholeNumber(1).optional(),
-    otherwise: "half of all",
+    otherwise: "half of CONNECTIONS_MAX",
     meaning:
-      "of these, from one address (of IPv6: from one /64); as many as CONNECTIONS_MAX where a proxy is the only client",
+      "connections from one address (IPv6: from one /64); set it to CONNECTIONS_MAX if a proxy is the only client",
   },
   CLOCK_JUMP_MAX: {
     schema: wholeNumber(60),
     initial: "86400",
     meaning:
-      "seconds: after a start of the machine a clock that is further ahead of the log is followed only after ten minutes, or once it is accepted",
+      "seconds; after a reboot, a clock further ahead of the log than this is followed only after ten minutes, or once an operator accepts it",
   },
   ALLOW_WEAK_DURABILITY: {
     schema: oneOf(["true", "false"]),
     initial: "false",
-    meaning: "true serves on a Redis that may lose data; /readyz then says so",
+    meaning: "true serves even on a Redis that may lose data; /readyz then shows warnings",
   },
   LOG_LEVEL: {
     schema: oneOf(LOG_LEVELS),
     initial: "info",
-    meaning: "warn leaves out the request lines",
+    meaning: "warn omits the request lines",
   },
   FAILPOINTS: { schema: z.string(), initial: "", meaning: "faults to inject", hidden: true },
 } as const satisfies Record<string, Setting>;
