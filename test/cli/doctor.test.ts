@@ -98,13 +98,13 @@ describe("of a Redis", () => {
 
     const server = await as("server");
     expect(of(server, "ok")).toContain("user server may append and trim");
-    expect(of(server, "ok")).toContain("user server cannot delete the log (FLUSHALL: it may not ask)");
+    expect(of(server, "ok")).toContain("user server cannot delete the log (FLUSHALL: not checked)");
     const reader = await as("reader");
     expect(of(reader, "problem")).toContain("user reader may not XADD, XTRIM on daybook:*");
     await takeAdvice(redis, reader);
     expect(of(await as("reader"), "ok")).toContain("user reader may append and trim");
     const danger = await as("danger");
-    expect(of(danger, "warning")).toContain("user danger may DEL: a mistake can take the log away");
+    expect(of(danger, "warning")).toContain("user danger may DEL: a mistake can delete the log");
     const wrong = await as("server", "wrong");
     expect(wrong.code).toBe(1);
     expect(of(wrong, "problem").join()).toContain("refuses the login");
@@ -146,7 +146,7 @@ describe("of the log", () => {
   test("a sqlite folder that is a file, a stream that is gone, a file that is no database", async () => {
     const dir = testFolder();
     writeFileSync(join(dir, "wal"), "");
-    expect(of(await examine(`sqlite:${dir}/wal`), "problem").join()).toContain("is no folder");
+    expect(of(await examine(`sqlite:${dir}/wal`), "problem").join()).toContain("is not a folder");
 
     const log = await testLog("sqlite");
     log.server.signal("SIGTERM");

@@ -37,9 +37,9 @@ describe("a mistake is answered by one line and exit code 2", () => {
     [["wal", "ls", "--from", "yesterday"], "Give a position"],
     [["wal", "ls", "--from", "3-17"], "which shard's 3-17?"],
     [["wal", "ls", "--from", "0:3-17", "--to", "1:3-18"], "different shards"],
-    [["wal", "ls", "--limit", "-1"], "It is no number."],
-    [["wal", "ls", "--shard", "x"], "It is no number."],
-    [["wal", "tail", "-n", "many"], "It is no number."],
+    [["wal", "ls", "--limit", "-1"], "It is not a number."],
+    [["wal", "ls", "--shard", "x"], "It is not a number."],
+    [["wal", "tail", "-n", "many"], "It is not a number."],
     [["wal", "export"], "missing required argument 'file'"],
     [["wal", "verify", "extra"], "too many arguments"],
     [["wal", "info", "--wal-url", "mysql://host"], "mysql: is no kind of log"],
@@ -78,7 +78,7 @@ test("where there is no log it says so, and makes nothing", async () => {
     }
     expect(await daybook(["doctor"], { DATA_DIR: dataDir })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^! the log's folder .* does not exist: the first start makes it$/m),
+      stdout: expect.stringMatching(/^! the log's folder .* does not exist: the first start creates it$/m),
     });
   }
   expect(readdirSync(dir)).toEqual([]);

@@ -210,5 +210,5 @@ test("an empty log refuses a clock that shows a time before this version was mad
 test("where no server runs, accepting the clock says so and leaves nothing behind", async () => {
   const { dataDir } = new Machine();
   const { code, stderr } = await daybook(["clock", "accept"], { DATA_DIR: dataDir });
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/^daybook: no server has looked into .*\n$/)]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^daybook: no server has answered in .*\n$/)]);
 });
