@@ -20,7 +20,7 @@ function cacheIn(tmp: string): string {
 
 const nameOf = (): string => `daybook-compiled-${process.getuid?.()}`;
 
-test("it is made for the user alone", () => {
+test("the folder is created for the server's user only", () => {
   const tmp = testFolder();
   expect(cacheIn(tmp)).toContain(join(tmp, nameOf()));
   // The second start finds it.

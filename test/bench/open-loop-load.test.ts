@@ -58,7 +58,7 @@ async function loadServerThatStalls(stallsAt: number): Promise<{ report: OpenLoo
   return { report: JSON.parse(said) as OpenLoopReport, seen };
 }
 
-test("what should have been sent while the server stood still counts as late from when it was due", async () => {
+test("requests scheduled during a stall of the server count as late from their scheduled time", async () => {
   const { report, seen } = await loadServerThatStalls(600);
   expect(report.requests).toBe(PER_SECOND * 2.5);
   expect(report.failures).toBe(0);
@@ -70,7 +70,7 @@ test("what should have been sent while the server stood still counts as late fro
   expect(report.waitedShare).toBeGreaterThan(0.1);
 });
 
-test("on a server that does not stand still, requests are answered when they are due", async () => {
+test("without a stall, requests are answered at their scheduled time", async () => {
   const { report } = await loadServerThatStalls(0);
   expect(report.latency.p50).toBeLessThan(STALL_MS);
   expect(report.latency.p50).toBeGreaterThan(0);

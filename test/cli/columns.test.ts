@@ -24,7 +24,7 @@ test.each(COMMANDS.map((command) => [["daybook", ...command].join(" "), command]
   },
 );
 
-test("tables", async () => {
+test("tables fit into 80 columns", async () => {
   const { url } = log.server;
   for (const args of [["wal", "info"], ["replay"], ["snapshot", "--url", url]]) {
     const { code, stdout, stderr } = await daybook(args, { ...log.env, OPERATOR_KEY });
@@ -33,7 +33,7 @@ test("tables", async () => {
   }
 });
 
-test("one of a thing is not many", async () => {
+test("a count of one has a singular noun", async () => {
   for (const args of [["wal", "info"], ["wal", "verify"], ["wal", "ls"], ["replay"]]) {
     const { stdout } = await daybook(args, log.env);
     expect(stdout).not.toMatch(/(?<![\d.,:-])1 (?:shards|entries|records|batches|accounts)\b/);

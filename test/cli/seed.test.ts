@@ -13,7 +13,7 @@ type Demo = Readonly<{
 
 const env = { OPERATOR_KEY };
 
-test("the demo is there, its keys work, what is proposed can be tried, and a second run adds nothing", async () => {
+test("seed creates the demo data, its keys and proposed requests work, and a second run adds nothing", async () => {
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: `sqlite:${testFolder()}`, SHARDS: "3" });
   const demo = await daybookJson<Demo>(["seed", "--url", server.url], env);
   const partner = new Client(server.url, demo.partnerKey);
@@ -57,7 +57,7 @@ test("the demo is there, its keys work, what is proposed can be tried, and a sec
   }
 });
 
-test("without a key, or without a server, it says so in one line", async () => {
+test("without a key or a server, seed fails with one line", async () => {
   const unset = await daybook(["seed", "--url", "http://127.0.0.1:1"]);
   expect(unset).toMatchObject({ code: 2, stderr: expect.stringContaining("set OPERATOR_KEY") });
   const nobody = await daybook(["seed", "--url", "http://127.0.0.1:1"], env);

@@ -42,7 +42,7 @@ function membersOf(file: string, union: string): readonly string[] {
   return [...(declared ?? "").matchAll(/"(\w+)"/g)].map(([, member]) => member as string);
 }
 
-describe("in the handbook is", () => {
+describe("the handbook contains", () => {
   test.each([
     ...membersOf("wal/wal.ts", "LogErrorCode"),
     ...membersOf("archive/archive-error.ts", "ArchiveErrorCode"),
@@ -51,7 +51,7 @@ describe("in the handbook is", () => {
     expect(HANDBOOK).toContain(`\`${code}\``);
   });
 
-  test("no code is overlooked", () => {
+  test("the test finds all error codes in the source", () => {
     expect(membersOf("wal/wal.ts", "LogErrorCode").length).toBeGreaterThanOrEqual(10);
     expect(membersOf("archive/archive-error.ts", "ArchiveErrorCode").length).toBeGreaterThanOrEqual(4);
   });
@@ -66,7 +66,7 @@ describe("in the handbook is", () => {
     expect(HANDBOOK).toMatch(new RegExp(`^\\| \`${message}\` \\| [45]0 \\| .+ \\| .+ \\|$`, "m"));
   });
 
-  test("no line is overlooked", () => {
+  test("the test finds all warnings and errors in the source", () => {
     const calls = sources.join("\n").match(/\blog(?:\.(?:warn|error)\(|\[isWarning)/g);
     expect(warnings.length).toBe(calls?.length);
   });
@@ -94,7 +94,7 @@ describe("in the handbook is", () => {
     expect(said.some((text) => known.some((alarm) => alarm.test(text)))).toBe(true);
   });
 
-  test("no reason is overlooked", () => {
+  test("the test finds all reasons of lost data in the source", () => {
     expect(lost.length).toBeGreaterThanOrEqual(8);
   });
 });
@@ -127,20 +127,20 @@ async function usedFolder(shards = "1"): Promise<string> {
   return dir;
 }
 
-describe("what a start says that is refused can be looked up", () => {
-  test("a bad setting, a bad address", async () => {
+describe("the handbook explains the message of a refused start:", () => {
+  test("a bad setting, a bad log address", async () => {
     await expectKnownRefusal({ DATA_DIR: testFolder(), SHARDS: "none" });
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: "mysql://here" });
   });
 
-  test("a port or a folder that somebody has", async () => {
+  test("a port or a folder in use", async () => {
     const dir = testFolder();
     const server = await testServer({ DATA_DIR: dir });
     await expectKnownRefusal({ DATA_DIR: testFolder(), PORT: new URL(server.url).port });
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("another number of shards, a damaged witness, a log that is gone or damaged", async () => {
+  test("a different number of shards, a damaged witness, a missing or damaged log", async () => {
     const dir = await usedFolder();
     await expectKnownRefusal({ DATA_DIR: dir, SHARDS: "3" });
     const witness = join(dir, "witness-g1s0.json");
@@ -153,7 +153,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("an archive that is no database, and one of another version", async () => {
+  test("an archive that is no database, and one of a newer version", async () => {
     const dir = testFolder();
     const server = await testServer({ DATA_DIR: dir });
     const partner = new Client(server.url, await makePartner(operator(server)));
@@ -170,7 +170,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("a Redis with a weak setting, a wrong password, a user without rights to snapshots, a login that is refused", async () => {
+  test("a weak Redis setting, a wrong password, a user without rights to snapshots, a refused login", async () => {
     const redis = await testRedis({ settings: { appendfsync: "everysec" } });
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: redis.url });
     const client = redis.client();
@@ -182,7 +182,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: as("secret") });
   });
 
-  test("a log that is older than DATA_DIR, and an archive of another history", async () => {
+  test("a log older than DATA_DIR, and an archive with a different history", async () => {
     const dir = await usedFolder();
     const copy = testFolder();
     cpSync(dir, copy, { recursive: true });
@@ -204,7 +204,7 @@ describe("what a start says that is refused can be looked up", () => {
   }, 180_000);
 });
 
-test("what /readyz says while Redis is away, or refuses, can be looked up, and so can what callers are told", async () => {
+test("the handbook explains /readyz and the callers' errors while Redis is away or refuses", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
   const client = operator(server);

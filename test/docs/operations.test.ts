@@ -131,7 +131,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     operator.close();
   }
 
-  test("what was restored are the books of the backup: all that was done before it, nothing that came after it", async () => {
+  test("the restored books are those of the backup: everything before it, nothing after it", async () => {
     const client = new Client(url, load.partnerKey);
     await restarted(0);
     await until(
@@ -153,7 +153,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     client.close();
   });
 
-  test("sent again with its key, what the backup holds is answered as before, and what was lost is decided anew", async () => {
+  test("a retry with its key gets the old answer if the backup has it, and is executed if it was lost", async () => {
     const client = new Client(url, load.partnerKey);
     const again = async ({ key, debit, credit, amount }: Accepted) => {
       const body = { debit_account: debit, credit_account: credit, amount, memo: key };
@@ -172,7 +172,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     client.close();
   });
 
-  test("every metric that the handbook names is there", async () => {
+  test("every metric that the handbook names exists", async () => {
     const client = new Client(url, OPERATOR_KEY);
     const { text } = await client.send("GET", "/metrics");
     client.close();
@@ -184,7 +184,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
 });
 
 test.each(BLOCKS.filter(({ kind }) => kind === "sh").map((block) => [block.line, block] as const))(
-  "the block in line %i can be typed",
+  "the commands in line %i are valid shell",
   (_, { text, noRun }) => {
     execFileSync("sh", ["-n"], { input: text });
     expect(noRun, "a block that is not run says why").not.toBe("");

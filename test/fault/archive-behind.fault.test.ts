@@ -6,7 +6,7 @@ import { Load } from "../support/load.ts";
 import { makePartner, operator, testFolder, testServer } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
-test("an archive that is behind at the start, or gone, catches up before anything new is written", async () => {
+test("an archive that is behind at the start, or missing, catches up before anything new is written", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2" };
   const server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)) });

@@ -21,7 +21,7 @@ type Answer = Readonly<{
   code: string | undefined;
 }>;
 
-test("a log at a tenth of its speed under three times that load: the rest is refused, nothing piles up, and it is well when the load ends", async () => {
+test("a log at a tenth of its speed under three times that load: the excess is refused, queues stay bounded, and the server recovers when the load ends", async () => {
   const redis = await testRedis();
   const proxy = await RedisProxy.start(redis);
   onTestFinished(() => proxy.close());

@@ -106,7 +106,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   );
 
   test(
-    "it adds up too when the home of every transfer, hold and revert is a shard without any of the accounts",
+    "sums are also exact if the home of every transfer, hold and revert is a shard without any of the accounts",
     async () => {
       const { bank } = await begun(isolation, true, "", 2);
       await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
@@ -151,7 +151,7 @@ function cutOf(missing: number, held = 0, onItsWay = 0): CutBody {
   };
 }
 
-test("whoever looks at the accounts sees when one unit is missing, too much, or owed", () => {
+test("the checker of this test notices a unit that is missing, surplus, or in transit", () => {
   const good = cutOf(0);
   expect(faultsOfCut(good, TOTAL)).toEqual([]);
   expect(faultsOfCut(cutOf(3, 5, 3), TOTAL)).toEqual([]);

@@ -104,7 +104,7 @@ async function start(machine: Machine, isolation: string) {
 }
 
 test.each(ISOLATIONS)(
-  "a clock that jumps under a server (%s) is not followed until it is accepted, or set right; a start changes nothing",
+  "a clock that jumps under a server (%s) is not followed until it is accepted or corrected; a restart changes nothing",
   async (isolation) => {
     const machine = new Machine();
     const { server, admin } = await start(machine, isolation);
@@ -207,7 +207,7 @@ test("an empty log refuses a clock that shows a time before this version was mad
   ]);
 });
 
-test("where no server runs, accepting the clock says so and leaves nothing behind", async () => {
+test("without a server, `daybook clock accept` fails and leaves no file behind", async () => {
   const { dataDir } = new Machine();
   const { code, stderr } = await daybook(["clock", "accept"], { DATA_DIR: dataDir });
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^daybook: no server has answered in .*\n$/)]);

@@ -69,7 +69,7 @@ async function servesAgain(admin: Client, load: Load, round: number): Promise<vo
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  test("the server is killed under transfers across shards: what was acknowledged is there, whole, once", async () => {
+  test("the server is killed under cross-shard transfers: every acknowledged one is there, whole, once", async () => {
     const { settings, server, load } = await begun(isolation);
     let current = server;
     for (let round = 1; round <= ROUNDS; round++) {
@@ -84,7 +84,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await checkBooks(current.url, load);
   });
 
-  test("one shard is killed under transfers across shards: it comes back, and the others serve all along", async () => {
+  test("one shard is killed under cross-shard transfers: it comes back, and the others serve throughout", async () => {
     const failpoints = isolation === "threads" ? `${VICTIM}:after_append@150` : "";
     const { server, admin, partnerKey, load } = await begun(isolation, failpoints);
     const others = new Load({ partnerKey, seed: 3, ownerPrefix: "other", acrossShards: SHARDS });
@@ -112,7 +112,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await checkBooks(server.url, load, others);
   });
 
-  test("Redis is killed under transfers across shards: nothing is lost, and the server recovers by itself", async () => {
+  test("Redis is killed under cross-shard transfers: nothing is lost, and the server recovers by itself", async () => {
     const { redis, server, admin, load } = await begun(isolation);
     for (let round = 1; round <= ROUNDS; round++) {
       load.begin(server.url, CALLERS);

@@ -63,7 +63,7 @@ function flipBit(dataDir: string): void {
 }
 
 test.each(ISOLATIONS)(
-  "in %s: what needs the batch is refused by its position, all else works, and it can be restored",
+  "in %s: reads that need the batch are refused with its position, all others work, and it can be restored",
   async (isolation) => {
     const place = await SnapshotPlace.make("sqlite", { SHARDS: "1", ISOLATION: isolation });
     const { server, key, id } = await trimmedServer(place);

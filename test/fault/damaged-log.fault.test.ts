@@ -150,7 +150,7 @@ function parseAof(bytes: Buffer): Aof {
   return { bytes, appends, middle: appends.length >> 1 };
 }
 
-test("however the AOF is damaged, Redis refuses it, the start stops at a position, or nothing is missing", async () => {
+test("for any damage of the AOF, Redis refuses it, or the start stops at a position, or nothing is missing", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" };
   const server = await testServer(settings);

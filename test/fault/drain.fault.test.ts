@@ -26,7 +26,7 @@ test.each(["sqlite", "Redis"])(
   },
 );
 
-test("a signal to the whole group, as from a terminal, ends shards that are processes in good order, too", async () => {
+test("a signal to the whole process group, as from a terminal, also stops shards in processes gracefully", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2", ISOLATION: "processes" };
   // `env` becomes the server, in a group of its own.
   const server = ServerProcess.launch(settings, ["env", process.execPath, MAIN]);

@@ -48,7 +48,7 @@ function fillDisk(path: string): void {
   }
 }
 
-test("the disk of the archive is full: commands go on, reads of history wait, and with room again nothing is missing", async () => {
+test("the disk of the archive is full: commands continue, reads of history wait, and with space again nothing is missing", async () => {
   const dataDir = join(testFolder(), "data");
   const redis = await testRedis();
   const server = await serverOnSmallDisk(dataDir, redis.url);

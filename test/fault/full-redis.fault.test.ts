@@ -12,7 +12,7 @@ import {
   until,
 } from "../support/server.ts";
 
-test("a Redis that is nearly full takes no commands, says why, and takes them again with room", async () => {
+test("with Redis nearly full the server refuses commands with the reason, and accepts them again once there is memory", async () => {
   const redis = await testRedis();
   const server = await testServer({ WAL_URL: redis.url, DATA_DIR: testFolder(), SHARDS: "2" });
   const admin = operator(server);

@@ -74,7 +74,7 @@ async function pidOf(admin: Client): Promise<number> {
 }
 
 test.each(ISOLATIONS)(
-  "a shard in an endless loop is unready, its requests are refused at once, and it is started anew (%s)",
+  "a shard in an endless loop is not ready, its requests are refused at once, and it is restarted (%s)",
   async (ISOLATION) => {
     // The first transfer to another shard never ends.
     const { admin, acme } = await serverWith({ ISOLATION, FAILPOINTS: `${HUNG}:before_ask@1!` });
@@ -90,7 +90,7 @@ test.each(ISOLATIONS)(
   },
 );
 
-test("a shard whose process is halted is killed, and started anew; nothing of it is left", async () => {
+test("a shard whose process is stopped is killed and restarted, and leaves no process behind", async () => {
   const { admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(0, "a"));
   await open(acme, idOn(HUNG, "b"));
@@ -102,7 +102,7 @@ test("a shard whose process is halted is killed, and started anew; nothing of it
   expect(isAlive(pid)).toBe(false);
 });
 
-test("a restart helps at once while a shard hangs, and a server that is told to stop leaves none behind", async () => {
+test("a restart by the operator kills a hung shard at once, and a server that stops leaves none behind", async () => {
   const { server, admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(HUNG, "b"));
   const halted = await pidOf(admin);
@@ -119,7 +119,7 @@ test("a restart helps at once while a shard hangs, and a server that is told to 
   expect(isAlive(again)).toBe(false);
 });
 
-test("a shard that goes on before it is ended has lost nothing, and a main thread that was halted ends nobody", async () => {
+test("a hung shard that continues in time has lost nothing, and a main thread that was stopped kills no shard", async () => {
   const { server, admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(HUNG, "b"));
   const pid = await pidOf(admin);
@@ -148,7 +148,7 @@ async function withSigns() {
   return { ...made, hang: (thread: string) => writeFileSync(join(signs, `hang-${thread}`), "") };
 }
 
-test("a gateway's thread that hangs is named by /readyz, and started anew", async () => {
+test("a gateway thread that hangs is named by /readyz, and restarted", async () => {
   const { server, hang } = await withSigns();
   hang("gateway-1");
   // Each on a connection of its own: the system gives some of them to the gateway that hangs.
@@ -168,7 +168,7 @@ test("a gateway's thread that hangs is named by /readyz, and started anew", asyn
   await until("the server is ready", async () => (await ask(readiness)).status === 200, 40_000);
 });
 
-test("an archive whose thread hangs is named by /readyz, and what needs it is refused", async () => {
+test("an archive whose thread hangs is named by /readyz, and requests that need it are refused", async () => {
   const { admin, acme, hang } = await withSigns();
   const id = idOn(0, "a");
   await open(acme, id);

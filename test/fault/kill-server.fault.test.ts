@@ -35,11 +35,11 @@ async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promi
   await checkBooks(server.url, load);
 }
 
-test("a server killed again and again under load keeps every acknowledged transfer once (sqlite)", async () => {
+test("a server killed repeatedly under load keeps every acknowledged transfer once (sqlite)", async () => {
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), SHARDS: "2" });
 });
 
-test("a server killed again and again under load keeps every acknowledged transfer once (Redis)", async () => {
+test("a server killed repeatedly under load keeps every acknowledged transfer once (Redis)", async () => {
   const redis = await testRedis();
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
 });
@@ -49,7 +49,7 @@ test("a server killed under load keeps every acknowledged transfer once (process
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
 });
 
-test("no process and no socket outlives a server that is killed", async () => {
+test("no process and no socket outlives a killed server", async () => {
   const temporary = testFolder();
   const socketFolders = () => readdirSync(temporary).filter((name) => name.startsWith("daybook-"));
   const isolation = { ISOLATION: "processes", TMPDIR: temporary };

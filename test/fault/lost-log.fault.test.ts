@@ -86,7 +86,7 @@ test.each([
   ["under load", "threads"],
   ["idle", "processes"],
 ])(
-  "a running server (%s, %s) whose Redis comes back with an older copy of its data ends in one line",
+  "a running server (%s, %s) whose Redis returns with an older copy of its data exits with one line",
   async (how, isolation) => {
     const redis = await testRedis();
     const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2", ISOLATION: isolation };
@@ -116,7 +116,7 @@ test.each([
 test.each([
   ["is emptied", (client: Redis) => client.flushall()],
   ["loses the log of one shard", (client: Redis) => client.del(streamKey(1, 1))],
-])("a server whose Redis %s under load ends in one line", async (_, lose) => {
+])("a server whose Redis %s under load exits with one line", async (_, lose) => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
@@ -128,7 +128,7 @@ test.each([
   await load.stop();
 });
 
-test("a log that this server has claimed before is no new one when it is gone, nor one that ends earlier", async () => {
+test("a running server does not accept a missing or shorter log as a new one", async () => {
   const redis = await testRedis();
   const claim = async (claimedEpoch: number) => {
     const journal = new StreamJournal({
@@ -151,7 +151,7 @@ test("a log that this server has claimed before is no new one when it is gone, n
   await expect(claim(4)).rejects.toThrow(/has lost data: it ends at 3-0, but was claimed under epoch 4/);
 });
 
-test("a server whose sqlite log is gone refuses to start, and makes no new one", async () => {
+test("a server whose sqlite log is missing refuses to start, and creates no new one", async () => {
   const dataDir = testFolder();
   const settings = { DATA_DIR: dataDir, SHARDS: "2" };
   const server = await testServer(settings);

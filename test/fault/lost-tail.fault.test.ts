@@ -40,7 +40,7 @@ function forgetWitnesses(dataDir: string): void {
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  test("an older copy of one shard's log, with nobody to remember it but the other shard, stops the start in one line", async () => {
+  test("an older copy of one shard's log, detected only by the other shard, stops the start in one line", async () => {
     // What the debit's shard loses and what the credit's shard loses is found in the same way.
     const loser = isolation === "threads" ? 0 : 1;
     const redis = await testRedis();

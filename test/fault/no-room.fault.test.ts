@@ -106,7 +106,7 @@ test.each([
   },
 );
 
-test("the disk of one sqlite log is full: its shard refuses, the other serves, and with room again nothing acknowledged is missing", async () => {
+test("the disk of one sqlite log is full: its shard refuses, the other serves, and with space again nothing acknowledged is missing", async () => {
   const dataDir = testFolder();
   const settings = { DATA_DIR: dataDir, ISOLATION: "processes" };
   const { server, admin, load, partnerKey, client } = await begun(settings);
@@ -127,7 +127,7 @@ test("the disk of one sqlite log is full: its shard refuses, the other serves, a
   await checkBooks(server.url, load, others);
 });
 
-test("the disk of logs and archive is full: the server refuses, or ends in one line, and with room again nothing acknowledged is missing", async () => {
+test("the disk of logs and archive is full: the server refuses, or exits with one line, and with space again nothing acknowledged is missing", async () => {
   const dataDir = testFolder();
   const { server, admin, load } = await begun({ DATA_DIR: dataDir });
   limitFiles(server.pid, statSync(join(dataDir, `wal/g1s${FULL}.sqlite-wal`)).size + ROOM_BYTES);
@@ -142,7 +142,7 @@ test("the disk of logs and archive is full: the server refuses, or ends in one l
   await checkBooks(next.url, load);
 });
 
-test("the memory of Redis is full for long: writes are refused, no hole is left, and with room again all goes on by itself", async () => {
+test("Redis is out of memory for long: writes are refused, the log has no gap, and with memory again the server continues by itself", async () => {
   const redis = await testRedis();
   const { server, admin, load, client } = await begun({ WAL_URL: redis.url });
   const tamper = redis.client();

@@ -25,7 +25,7 @@ function ownersThere(name: string, count: number): readonly string[] {
 }
 
 test.each(ISOLATIONS)(
-  "a shard out of heap dies alone and says why; with more heap everything acknowledged is there (%s)",
+  "a shard out of heap ends alone and reports why; with more heap everything acknowledged is there (%s)",
   async (isolation) => {
     const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
     const [LEAK = ""] = ownersThere("leak", 1);

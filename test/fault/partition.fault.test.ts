@@ -80,7 +80,7 @@ async function isRefused(flooder: Client): Promise<void> {
   expect([...codes].filter((code) => !REFUSALS.includes(code))).toEqual([]);
 }
 
-test("a network that lets nothing through, or nothing one way: no answer, no queue without a bound, and afterwards one outcome for each key", async () => {
+test("a network that drops everything, or one direction: nothing is acknowledged, queues are bounded, and afterwards each key has one outcome", async () => {
   await Promise.all([
     isCutOffAndHealed("requests", isRefused),
     isCutOffAndHealed("replies", async () => {}),
@@ -88,7 +88,7 @@ test("a network that lets nothing through, or nothing one way: no answer, no que
   ]);
 });
 
-test("a network that cuts connections before or within an answer, and one that is slow, leave nobody in doubt; one that loses an append lets nobody believe that it was done", async () => {
+test("with broken connections or a slow network every command gets a definite outcome; a lost append is never acknowledged", async () => {
   const { proxy, server, load } = await begun();
   load.begin(server.url, CALLERS);
   for (let round = 1; round <= ROUNDS; round++) {

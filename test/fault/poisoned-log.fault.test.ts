@@ -108,7 +108,7 @@ function entry(field: string, value: string | Buffer): Poison["pour"] {
   };
 }
 
-test("whatever was put behind the end of one shard's log, the start stops at it in one line, and with it gone all is well", async () => {
+test("any foreign entry at the end of one shard's log stops the start in one line; without it the start succeeds", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: String(SHARDS) };
   const server = await testServer(settings);
@@ -146,7 +146,7 @@ test("whatever was put behind the end of one shard's log, the start stops at it 
   await checkBooks((await testServer(settings)).url, load);
 });
 
-test("a shard that finds a foreign entry when it starts anew stays down and says where, and the others serve", async () => {
+test("a restarting shard that finds a foreign entry stays down and reports its position, and the others serve", async () => {
   const redis = await testRedis();
   const server = await testServer({
     DATA_DIR: testFolder(),

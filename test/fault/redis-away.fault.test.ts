@@ -26,7 +26,7 @@ async function begun() {
   return { redis, server, admin, load };
 }
 
-test("a Redis killed again and again under load loses nothing, and the server recovers by itself", async () => {
+test("a Redis killed repeatedly under load loses nothing, and the server recovers by itself", async () => {
   const { redis, server, admin, load } = await begun();
   for (let round = 1; round <= ROUNDS; round++) {
     load.begin(server.url);
@@ -45,7 +45,7 @@ test("a Redis killed again and again under load loses nothing, and the server re
   await checkBooks(server.url, load);
 });
 
-test("while Redis is halted nothing is acknowledged: what waits gets outcome_unknown, what is new log_unavailable", async () => {
+test("while Redis is stopped nothing is acknowledged: waiting commands get outcome_unknown, new ones log_unavailable", async () => {
   const { redis, server, admin, load } = await begun();
   load.begin(server.url);
   await load.moreAcknowledged(100);

@@ -58,7 +58,7 @@ test.each([
   },
 );
 
-test("one key with two bodies at once, over a crash: the first is done, the second refused, and so it stays", async () => {
+test("one key with two concurrent bodies, across a crash: the first is done, the second refused, permanently", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2" };
   const server = await testServer(settings);
   const partnerKey = await makePartner(operator(server));

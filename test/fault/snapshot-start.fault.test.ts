@@ -136,7 +136,7 @@ test.each(RUNNING)(
 );
 
 test.each(RUNNING)(
-  "a server killed again and again while it takes snapshots and trims (%s, %s) keeps every acknowledged transfer once",
+  "a server killed repeatedly while it takes snapshots and trims (%s, %s) keeps every acknowledged transfer once",
   async (store, isolation) => {
     const settings: Settings = { SNAPSHOT_RECORDS: "20", ISOLATION: isolation };
     const place = await SnapshotPlace.make(store, settings);

@@ -41,7 +41,7 @@ function seqOf(position: string): number {
 }
 
 describe.each(STORES)("on %s", (store) => {
-  test("while load goes on, a log holds what was logged since the older snapshot and no more, and what was dropped is still told", async () => {
+  test("under load a log has only the records since the older snapshot, and trimmed records are still answered", async () => {
     const place = await SnapshotPlace.make(store, { SNAPSHOT_RECORDS: "100" });
     const server = await place.serve();
     const load = await openLoad(server);
@@ -64,7 +64,7 @@ describe.each(STORES)("on %s", (store) => {
     await checkBooks(server.url, load);
   });
 
-  test("an archive that is gone, or snapshots that are all bad, keep a server from starting on a trimmed log, in one line; with them back all is there", async () => {
+  test("without its archive, or without a good snapshot, a server refuses to start on a trimmed log, in one line; with them restored everything is there", async () => {
     const { place, load } = await trimmedPlace(store);
     const archive = join(place.dataDir, "archive");
     const copy = join(place.dataDir, "copy");
@@ -109,7 +109,7 @@ describe.each(STORES)("on %s", (store) => {
   });
 });
 
-test("the newest snapshot is damaged: the start says so and takes the one before", async () => {
+test("the newest snapshot is damaged: the start reports it and uses the previous one", async () => {
   const { place, load } = await trimmedPlace("redis");
   const [newest, older] = await place.kept(0);
   if (newest === undefined || older === undefined) throw new Error("there are not two snapshots");
@@ -135,7 +135,7 @@ test("the newest snapshot is damaged: the start says so and takes the one before
   await checkBooks(server.url, load);
 });
 
-test("a Redis that refuses snapshots, or is killed while one is written: the server serves on, says so, and takes the next one", async () => {
+test("Redis refuses snapshots, or is killed while one is written: the server keeps serving, reports it, and takes the next one", async () => {
   const place = await SnapshotPlace.make("redis", { SNAPSHOT_RECORDS: "1000000" });
   const server = await place.serve();
   const load = await openLoad(server);

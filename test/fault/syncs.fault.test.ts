@@ -45,7 +45,7 @@ function pathOf(path: string): string {
   return path.startsWith(folder) ? path.slice(folder.length + 1) : path;
 }
 
-test("a witness: its bytes, then its name, then the folder that holds the name", () => {
+test("a witness: its bytes, then its name, then the folder of the name", () => {
   expect(callsOf("witness")).toEqual([
     "sync data/witness-g1s0.json.new",
     "rename data/witness-g1s0.json",
@@ -58,24 +58,24 @@ test("a new sqlite log: its first entry, the name of the file, and that of its f
   expect(synced).toEqual(expect.arrayContaining(["sync wal/g1s0.sqlite-wal", "sync wal", "sync "]));
 });
 
-test("a batch in a sqlite log, before the append has an answer", () => {
+test("a batch in a sqlite log, before the append is reported durable", () => {
   expect(callsOf("batch")).toEqual(["sync wal/g1s0.sqlite-wal"]);
 });
 
-test("a chunk of a snapshot, and the name of the file that is made for the first", () => {
+test("a chunk of a snapshot, and the name of the file that the first chunk creates", () => {
   const wal = "sync snapshots/g1s0.snapshots.sqlite-wal";
   expect(callsOf("first chunk")).toEqual(expect.arrayContaining([wal, "sync snapshots"]));
   expect(callsOf("chunk")).toEqual([wal]);
 });
 
-test("the archive, before it says up to where the log may be trimmed", () => {
+test("the archive, before it reports how far the log may be trimmed", () => {
   expect(callsOf("trim position").slice(0, 2)).toEqual([
     "sync archive/archive.sqlite-wal",
     "sync archive/archive.sqlite",
   ]);
 });
 
-test("a file of the index and its name, before the database names it", () => {
+test("a file of the index and its name, before the database refers to it", () => {
   const synced = callsOf("index");
   expect(synced[0]).toMatch(/^sync archive\/index\/\d+\.run$/);
   expect(synced[1]).toBe("sync archive/index");

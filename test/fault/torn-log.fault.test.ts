@@ -189,7 +189,7 @@ async function takeOver(redis: RedisServer, shard: number, before: Log, whole: n
   await journal.close();
 }
 
-test("an AOF cut at every byte of its last three records: what came before is there, whole, twice in a row, and a memory of more refuses it", async () => {
+test("an AOF cut at any byte of its last three records: the records before are whole, also after a second start, and a server that remembers more refuses it", async () => {
   const { redis, logs } = await written();
   const [sender, receiver] = logs;
   expect(
@@ -227,7 +227,7 @@ test("an AOF cut at every byte of its last three records: what came before is th
   }
 }, 600_000);
 
-test("a server on an AOF that was cut in each of its last three records refuses, or serves what came before and makes it whole", async () => {
+test("a server on an AOF that is cut in one of its last three records refuses, or serves the records before and repairs the file", async () => {
   const { redis, dataDir, load, otherKey } = await written();
   const backup = testFolder();
   redis.copyTo(backup);

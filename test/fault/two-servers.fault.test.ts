@@ -38,7 +38,7 @@ async function first(isolation = "threads") {
 }
 
 test.each(["threads", "processes"])(
-  "a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged (%s)",
+  "a server whose log is claimed by another under load exits with one line, and has acknowledged only logged commands (%s)",
   async (isolation) => {
     const { old, load, replace } = await first(isolation);
     load.begin(old.url);
@@ -58,7 +58,7 @@ test.each([
   ["idle", "threads"],
   ["idle", "processes"],
 ])(
-  "a server that was halted (%s, %s) and replaced shows nothing old and writes nothing",
+  "a server that was stopped (%s, %s), replaced and resumed shows nothing stale and writes nothing",
   async (how, isolation) => {
     const isBusy = how === "under load";
     const { redis, old, otherKey, load, replace } = await first(isolation);
@@ -111,7 +111,7 @@ test.each([
   },
 );
 
-test("a server whose shard was being started anew while another server took its log over ends, and leaves the other alone", async () => {
+test("a server whose shard restarts while another server takes its log over exits, and does not disturb the other", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1", ISOLATION: "processes" };
   const old = await testServer(settings);
@@ -132,7 +132,7 @@ test("a server whose shard was being started anew while another server took its 
 });
 
 test.each(["sqlite", "Redis"])(
-  "a second server on the folders of a living one refuses in one line, and the first serves on (%s)",
+  "a second server on the folders of a running one is refused in one line, and the first keeps serving (%s)",
   async (log) => {
     const dataDir = testFolder();
     const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
@@ -156,7 +156,7 @@ test.each(["sqlite", "Redis"])(
   },
 );
 
-test("a server that was halted and not replaced goes on", async () => {
+test("a server that was stopped and not replaced continues", async () => {
   const { old, load } = await first();
   load.begin(old.url);
   await load.moreAcknowledged(50);

@@ -227,7 +227,7 @@ const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
   ],
 ];
 
-describe("a server that may not start ends alone:", () => {
+describe("a server that must refuse to start does not affect the running one:", () => {
   let production: Production | undefined;
 
   beforeAll(async () => {
@@ -248,7 +248,7 @@ describe("a server that may not start ends alone:", () => {
   });
 });
 
-test("of servers that claim one log at the same moment one serves", async () => {
+test("of servers that claim one log at the same moment exactly one serves", async () => {
   const redis = await testRedis();
   const settings = () => ({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS });
   const first = await testServer(settings());

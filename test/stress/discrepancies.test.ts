@@ -5,7 +5,7 @@ import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
 import { honestBooks } from "./honest-books.ts";
 import type { Answer } from "./operation.ts";
 
-test("in books that are right there is no discrepancy", () => {
+test("correct books have no discrepancy", () => {
   expect(discrepanciesOf(honestBooks())).toEqual([]);
 });
 

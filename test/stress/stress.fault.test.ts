@@ -41,7 +41,7 @@ test.each(ISOLATIONS)("a shard is killed under load, and the books are right (%s
   expect(discrepanciesOf(withFalseAnswer(evidence)), "canary: one answer").not.toEqual([]);
 });
 
-test.each(ISOLATIONS)("sellers race for their credit, and it ends exact (%s)", async (isolation) => {
+test.each(ISOLATIONS)("sellers with concurrent sales spend exactly their credit (%s)", async (isolation) => {
   const { discrepancies, counts, evidence } = await shortTrial(isolation, "sellers");
   expect(discrepancies).toEqual([]);
   expect(counts).toMatchObject({ accepted: 10 + 60 + 200, refused: 740 });
