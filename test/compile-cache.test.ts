@@ -1,4 +1,4 @@
-/** The folder of compiled code is the user's own, or there is none. */
+/** The folder of compiled code belongs to the user alone, or none is used. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

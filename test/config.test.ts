@@ -5,7 +5,7 @@ import { readConfig, SETTINGS } from "../src/config.ts";
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const HANDBOOK = readFileSync(new URL("../docs/OPERATIONS.md", import.meta.url), "utf8");
 
-/** The rows of the first table behind a text, each cell without its backticks. */
+/** The rows of the first table after a text, without backticks. */
 function tableAfter(document: string, text: string): readonly (readonly string[])[] {
   const [table = ""] = document.slice(document.indexOf(text)).match(/(?:^\|.*\n)+/m) ?? [];
   const rows = table.trimEnd().split("\n").slice(2);

@@ -1,4 +1,4 @@
-/** What `npm run check` says of the packages. */
+/** What `npm run check` reports about packages. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { auditOf, type LockFile, licenceFaults } from "./support/dependencies.ts";

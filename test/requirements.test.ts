@@ -1,4 +1,4 @@
-/** What docs/REQUIREMENTS.md says is tested has a test of its name; and files that it names are there. */
+/** Every requirement that docs/REQUIREMENTS.md calls tested has a test with its id; files that it names exist. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 

@@ -1,4 +1,4 @@
-/** What is in hand, by number, beside a plain map of the same. */
+/** Slots compared with a plain map. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Slots } from "../../src/bounds/slots.ts";

@@ -1,4 +1,4 @@
-/** A terminal has 80 columns: help and tables keep to them, and count in words that fit the number. */
+/** Help and tables fit into the 80 columns of a terminal, and nouns match their counts. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATOR_KEY } from "../support/server.ts";
 import { COMMANDS, daybook } from "./cli.ts";

@@ -1,4 +1,4 @@
-/** Each command that reads, against the log of a real server: while it serves, after it has ended, after it was killed. */
+/** Each reading command against the log of a real server: while it serves, after it has stopped, after it was killed. */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -221,7 +221,7 @@ test("every command in the README works as written", async () => {
   const { env } = await serveAs("sqlite", "has ended");
   const folder = testFolder();
   for (const args of commands) {
-    // It would go on for ever; wal-tail.test.ts follows.
+    // Without -f, which would run forever; wal-tail.test.ts tests it.
     const ending = args.filter((word) => word !== "-f");
     const { code, stderr } = await daybook(
       ending.map((word) => word.replace(/^log\.jsonl$/, join(folder, word))),

@@ -1,4 +1,4 @@
-/** `daybook doctor`: what it says of a Redis can be typed as it stands, and then it is content. */
+/** `daybook doctor`: the commands that it prints fix the problems that it finds. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ async function examine(walUrl: string, dataDir = testFolder()): Promise<Findings
 const of = ({ findings }: Findings, level: Finding["level"]) =>
   findings.filter((finding) => finding.level === level).map(({ text }) => text);
 
-/** Types every `redis-cli …` line of the problems. */
+/** Runs every `redis-cli …` command of the problems. */
 async function takeAdvice(redis: RedisServer, { findings }: Findings): Promise<void> {
   const client = redis.client();
   for (const { advice } of findings.filter(({ level }) => level === "problem")) {

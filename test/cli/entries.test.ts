@@ -1,4 +1,4 @@
-/** Reading by place and by time, on streams whose contents are known. */
+/** Reading by position and by time, on streams with known contents. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { mergeByTime, readBetween, readEntries, stepBack } from "../../src/cli/entries.ts";
 import { parseBound } from "../../src/cli/position.ts";
@@ -7,7 +7,7 @@ import { encodeBatch, encodeClaim, NO_BATCH } from "../../src/wal/frame.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import { formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
 
-/** Counts the entries that a stream gives out. */
+/** Counts the entries that are read from a stream. */
 function counted(stream: LogStream): { stream: LogStream; given: () => number } {
   let given = 0;
   const read: LogStream["read"] = async (after, bytesMax) => {
@@ -25,7 +25,7 @@ function counted(stream: LogStream): { stream: LogStream; given: () => number } 
   return { stream: proxy, given: () => given };
 }
 
-/** Batches at ten milliseconds from each other: a claim and then `batches[e]` of them in each epoch. */
+/** For each epoch a claim and `batches[e]` batches, ten milliseconds apart. */
 async function fill(stream: LogStream, shard: number, batches: readonly number[]): Promise<void> {
   let timeMs = 1_000 + shard;
   for (const [index, count] of batches.entries()) {

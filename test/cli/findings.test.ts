@@ -1,4 +1,4 @@
-/** The doctor's judgement, by values that no test can bring about on a real machine. */
+/** The doctor's judgement of values that no test can produce on a real machine. */
 import { describe, expect, test } from "vitest";
 import { examineDisk, examineSpace } from "../../src/cli/folder-findings.ts";
 import { examineCare, examineClock, examineDurability, examineServer } from "../../src/cli/redis-findings.ts";

@@ -1,4 +1,4 @@
-/** What is said of each kind of record, and which accounts each one names. */
+/** The description of each kind of record, and the accounts that it names. */
 import { describe, expect, test } from "vitest";
 import type { Command, LogRecord, Recorded } from "../../src/actors/records/command.ts";
 import { OPS } from "../../src/actors/records/record-kinds.ts";
@@ -55,7 +55,7 @@ const whole = {
 };
 const newKey = { id: "k1", role: "partner" as const, name: "n", prefix: "p", hash: "h" };
 
-/** One of each kind, what is said of it, and the accounts that it names. */
+/** One record of each kind, its description, and its accounts. */
 const CASES: readonly [Command, Recorded, string, string, readonly string[]][] = [
   [
     { ...asked, ...free, op: "transfer", debit: "alice", credit: "bob", amount: 5, vnode: 1 },

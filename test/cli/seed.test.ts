@@ -1,4 +1,4 @@
-/** `daybook seed` on a real server: what it says was made is there, and is made once. */
+/** `daybook seed` on a real server: everything that it reports exists, exactly once. */
 import { expect, test } from "vitest";
 import { Client, OPERATOR_KEY, testFolder, testServer } from "../support/server.ts";
 import { daybook, daybookJson } from "./cli.ts";
@@ -45,7 +45,7 @@ test("seed creates the demo data, its keys and proposed requests work, and a sec
   const { code, stdout, stderr } = await daybook(["seed", "--url", server.url], env);
   expect(code, stderr).toBe(0);
   expect(await counts()).toEqual(first);
-  // No server shows a key again: these are others, and the first ones go on working.
+  // No server shows a key again: the second run gets new keys, and the first ones stay valid.
   for (const key of [demo.partnerKey, demo.bankKey, ...Object.values(demo.sellerKeys)])
     expect(stdout).not.toContain(key);
   const proposed = [...stdout.matchAll(/curl -s '(\S+)' -H 'Authorization: (Bearer \S+)'/g)];

@@ -1,4 +1,4 @@
-/** What the command line says to people who ask it, or who mistype; and that it serves. */
+/** Help, usage errors, and `daybook serve`. */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

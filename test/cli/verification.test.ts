@@ -6,7 +6,7 @@ import { makeJournal } from "../wal/journal-contract.ts";
 
 const NO_RECORDS = Buffer.from([0x90]);
 
-/** A log of ten batches that is read entry by entry, and `onRead` told of each reading. */
+/** A log of ten batches that is read entry by entry; calls `onRead` at each read. */
 async function writeLog(onRead: (store: MemoryStore, after: LogId | undefined) => void) {
   const store = new MemoryStore("memory:{g1s0}");
   const journal = makeJournal(store.open());

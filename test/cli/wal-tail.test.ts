@@ -1,4 +1,4 @@
-/** `daybook wal tail`: the newest records, those that follow, and a log that is away for a while. */
+/** `daybook wal tail`: the newest records, later ones, and a log that is away for a while. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { type ServedLog, STORES, testLog, writeSomething } from "./served-log.ts
 
 const FOLLOW_MS_MAX = 30_000;
 
-/** Follows, and is past the records that were there before. */
+/** Starts to follow, and waits until the present records were printed. */
 async function follow(log: ServedLog): Promise<CliProcess> {
   const tail = new CliProcess(["wal", "tail", "-f", "-n", "1"], log.env);
   await until("the newest record is shown", () => tail.stdout.includes("\n"), FOLLOW_MS_MAX);

@@ -1,4 +1,4 @@
-/** `daybook wal verify` finds each kind of damage where it is, names it, and reads the other streams all the same. */
+/** `daybook wal verify` finds and names each kind of damage at its position, and still reads the other streams. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -21,7 +21,7 @@ type Stream = Readonly<{
   fault: Readonly<{ kind: string; position: string | null; reason: string }> | null;
 }>;
 
-/** Of the stream that is damaged; the other one must stay good. */
+/** The expected fault of the damaged stream; the other one must stay good. */
 const SHARD = 0;
 const STREAM = { generation: 1, shard: SHARD };
 
@@ -42,7 +42,7 @@ async function readAll({ redis, dataDir }: ServedLog): Promise<StoredEntry[]> {
   }));
 }
 
-/** Replaces what is stored, behind everybody's back. */
+/** Replaces stored entries directly in the store. */
 async function store({ redis, dataDir }: ServedLog, entries: readonly StoredEntry[]): Promise<void> {
   if (redis !== undefined) {
     const client = redis.client();
@@ -84,7 +84,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     log.server.signal("SIGTERM");
     await log.server.exited;
     const second = await log.serveAgain();
-    // Its home is shard 0, so the second claim there has a batch behind it.
+    // Its home is shard 0, so the second claim there is followed by a batch.
     await makePartner(operator(second), "beta");
     second.signal("SIGTERM");
     await second.exited;
@@ -96,7 +96,7 @@ describe.each(STORES)("a log on %s", (kind) => {
 
   beforeEach(() => writeFileSync(witnessPath(log.dataDir, STREAM), witness));
 
-  /** The damaged stream, as the report has it; the other one is good. */
+  /** The report of the damaged stream; the other one must be good. */
   async function verify(entries: readonly StoredEntry[]): Promise<Stream> {
     await store(log, entries);
     const { code, stdout } = await daybook(["wal", "verify", "--json"], log.env);
@@ -175,7 +175,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     }
   });
 
-  /** Whole, under its own id, and behind the batch that is stored there. */
+  /** An intact frame, under its own id, after the stored batch. */
   function forge(
     index: number,
     body: Uint8Array,
@@ -214,7 +214,7 @@ describe.each(STORES)("a log on %s", (kind) => {
         reason: expect.stringContaining("generation 1, shard 1"),
       },
     );
-    // An array of one record with an op that no version has given out; an array of none that is said to be one.
+    // An array of one record with an unknown op; an empty array whose header says one.
     const unknown = Buffer.from([0x91, 0x96, 0x7f, 0xa0, 0xc0, 0x00, 0x80, 0x92, 0x00, 0x80]);
     expect((await verify(replaced.with(3, forge(3, unknown, 1)))).fault).toMatchObject({
       kind: "unreadable",

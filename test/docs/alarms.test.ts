@@ -1,4 +1,4 @@
-/** An operator finds every alarm of the source in the handbook, and the handbook's text is the one that he sees. */
+/** The handbook contains every alarm of the source, with the text that an operator sees. */
 import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -20,11 +20,11 @@ import { alarmsBelow, HANDBOOK } from "./handbook.ts";
 
 const SRC = join(import.meta.dirname, "../../src");
 const sources = globSync("**/*.ts", { cwd: SRC })
-  // A log in memory fails on order only.
+  // Excluded: a log in memory fails only when a test asks for it.
   .filter((file) => !file.startsWith("cli/") && file !== "wal/memory.ts")
   .map((file) => readFileSync(join(SRC, file), "utf8"));
 
-/** The texts that follow such a call in the source; what they are filled with is 0. */
+/** The message texts of such calls in the source; template values are replaced by 0. */
 function messagesOf(call: RegExp): readonly string[] {
   const texts = new RegExp(`${call.source}(?:"([^"]+)"|\`([^\`]+)\`)`, "g");
   const filled = sources.flatMap((source) =>
@@ -32,7 +32,7 @@ function messagesOf(call: RegExp): readonly string[] {
       template?.replaceAll(/\$\{[^}]*\}/g, "0"),
     ),
   );
-  // Of some the source has no word of its own: they pass on what others say.
+  // Some calls only pass on the message of another error: they have no text of their own.
   return filled.filter((text) => text !== undefined && /[a-z]{3}/.test(text)) as string[];
 }
 
@@ -99,7 +99,7 @@ describe("the handbook contains", () => {
   });
 });
 
-/** What a start that was refused said. */
+/** The last line of a refused start. */
 async function lastLine(settings: Settings): Promise<string> {
   const { code, lines } = await refusedStart(settings);
   expect(code).toBe(1);
@@ -113,12 +113,12 @@ function expectKnown(line: string, heading: string): void {
   expect(known, line).not.toEqual([]);
 }
 
-/** Its start is refused with a line that stands in the handbook. */
+/** Expects a refused start with a line that is in the handbook. */
 async function expectKnownRefusal(settings: Settings): Promise<void> {
   expectKnown(await lastLine(settings), "It has ended, or does not start");
 }
 
-/** A folder with an embedded log in it, of a server that has ended. */
+/** A folder with an embedded log of a stopped server. */
 async function usedFolder(shards = "1"): Promise<string> {
   const dir = testFolder();
   const server = await testServer({ DATA_DIR: dir, SHARDS: shards });
@@ -190,7 +190,7 @@ describe("the handbook explains the message of a refused start:", () => {
       const server = await testServer({ DATA_DIR: each });
       const client = operator(server);
       const partner = new Client(server.url, await makePartner(client, "acme"));
-      // A list is answered once the archive has all that was done before.
+      // The list is answered once the archive has everything that was done before.
       await partner.get("/v1/transfers");
       partner.close();
       client.close();

@@ -1,4 +1,4 @@
-/** The archive follows the log; what it has missed it fetches by itself, without waiting for the next write. */
+/** The archive fetches the batches that it missed by itself, without waiting for the next write. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** I1, I2, I3: a bank of eight accounts with 100 between them, looked at all the time while money moves and shards die. */
+/** I1, I2, I3: a bank of eight accounts with 100 in total, read continuously while money moves and shards crash. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { Bank, type CutBody, faultsOfCut, TOTAL } from "../support/bank.ts";
@@ -16,10 +16,10 @@ import {
 } from "../support/server.ts";
 
 const SHARDS = 4;
-/** How long it goes on in each test; ten minutes by hand: `BANK_MS=600000`. */
+/** Duration of each test; for ten minutes set `BANK_MS=600000`. */
 const BANK_MS = Number(process.env["BANK_MS"] ?? 5_000);
 const TIMEOUT_MS = BANK_MS + 60_000;
-/** At least so many of either, however long that takes. */
+/** Minimum numbers of cuts and transfers, however long they take. */
 const CUTS_MIN = 200;
 const TRANSFERS_MIN = 400;
 const SEED = 11;
@@ -37,7 +37,7 @@ async function begun(isolation: Isolation, hasOtherHome = false, failpoints = ""
   return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED, hasOtherHome) };
 }
 
-/** Until so much has happened, and the time is over; `meanwhile` is done again and again. */
+/** Runs until the minimum numbers and the duration are reached; repeats `meanwhile`. */
 async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
   bank.begin();
   const endMs = performance.now() + BANK_MS;
@@ -50,7 +50,7 @@ async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void>
   await bank.stop();
 }
 
-/** What is left pending ends by itself; then all is as it was told. */
+/** Waits until the pending transfers have expired, then compares the books with the answers. */
 async function isAllRight(bank: Bank): Promise<void> {
   await until("nothing is held", async () => (await bank.held()) === 0);
   await bank.check();
@@ -69,7 +69,7 @@ async function isAllRight(bank: Bank): Promise<void> {
     expect(bank.tally.get(what) ?? 0, `${what} happens`).toBeGreaterThan(0);
 }
 
-/** In each tenth of all that has happened there is some of either: nobody waits until the others have finished. */
+/** Cuts and transfers are interleaved: each tenth of the history contains both, so neither waits for the other. */
 function expectNobodyStarved({ events }: Bank): void {
   const portion = Math.floor(events.length / 10);
   for (let part = 0; part < 10; part++) {
@@ -78,7 +78,7 @@ function expectNobodyStarved({ events }: Bank): void {
   }
 }
 
-/** In turn: a shard is told to start anew, or its process dies. */
+/** Alternates between a restart by the operator and a crash. */
 async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
   const shard = round % SHARDS;
   const { pid, epoch = 0 } = (await shardsOf(admin))[shard] ?? {};
@@ -86,7 +86,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   else expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);
   await until("it has started anew", async () => {
     const now = (await shardsOf(admin))[shard];
-    // By itself it comes back only so often, unless it serves for long in between.
+    // A crashed shard restarts by itself only a few times, unless it serves for a while in between.
     if (now?.status === "failed") await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
     return (now?.epoch ?? 0) > epoch;
   });
@@ -95,7 +95,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
   test(
-    "every view of all accounts at once adds up while money moves, and neither side waits for the other",
+    "every consistent read has the right sum while money moves, and neither reads nor transfers wait for the other",
     async () => {
       const { bank } = await begun(isolation);
       await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
@@ -117,9 +117,9 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   );
 
   test(
-    "every view of all accounts at once adds up while shards die and come back, and what was told is so",
+    "every consistent read has the right sum while shards crash and restart, and the books match the answers",
     async () => {
-      // A thread cannot be killed: it fails, once, with its append answered by nobody.
+      // A thread cannot be killed: it fails once, without an answer to its append.
       const { server, admin, bank } = await begun(
         isolation,
         false,
@@ -141,7 +141,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   );
 });
 
-/** Eight accounts of which the second one has `missing` less than it should. */
+/** Eight accounts, of which the second has `missing` less than it should have. */
 function cutOf(missing: number, held = 0, onItsWay = 0): CutBody {
   const posted = [30, 10 - missing, 10, 10, 10, 10, 10, 10];
   return {

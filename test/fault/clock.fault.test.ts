@@ -1,4 +1,4 @@
-/** The clock of the machine jumps under a real server, or before its start. */
+/** The clock of the machine jumps while a real server runs, or before its start. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -24,7 +24,7 @@ const SHARDS = 2;
 /** Five starts of a server, each of which may be slow on a busy machine. */
 const TEST_MS_MAX = 240_000;
 
-/** A machine whose clock can be set. */
+/** A machine with an adjustable clock. */
 class Machine {
   readonly dataDir = testFolder();
   readonly #file = join(testFolder(), "shift");
@@ -48,7 +48,7 @@ class Machine {
     };
   }
 
-  /** As if the machine had been started anew since. */
+  /** Simulates a reboot since the witness was written. */
   forgetBoot(): void {
     for (let shard = 0; shard < SHARDS; shard++) {
       const file = join(this.dataDir, `witness-g1s${shard}.json`);
@@ -73,7 +73,10 @@ async function stop(server: ServerProcess): Promise<void> {
   expect((await server.exited).code).toBe(0);
 }
 
-/** Issues a point to an account of each shard. @returns what is ahead of the real clock, ms, and whether they are repeats */
+/**
+ * Issues a point to an account of each shard. @returns how far log time is ahead of the real clock (ms), and whether
+ * the answers are replays
+ */
 async function issue(client: Client, key?: string) {
   const answers = ["a", "b", "c", "d"].map(async (account) => {
     const body = { debit_account: "@issuance", credit_account: account, amount: 1 };
@@ -92,7 +95,7 @@ async function issue(client: Client, key?: string) {
   };
 }
 
-/** All but the first digit of the last group: what comes after is the account's name. */
+/** All but the first digit of the last group, which is random. */
 function uuid7(ms: number): string {
   const hex = ms.toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7abc-8abc-0123456789a`;
@@ -128,7 +131,7 @@ test.each(ISOLATIONS)(
     await warnsOf(admin, /has jumped 7200 s ahead/);
     const shards = await admin.send("POST", "/v1/admin/shards/0/restart");
     expect(shards.status).toBe(202);
-    // Until it has ended it is ready as before.
+    // Until it has stopped it is still ready.
     await until("shard 0 serves again", async () => {
       const [shard] = await shardsOf(admin);
       return shard?.restarts === 1 && (await readiness(admin)).status === 200;
@@ -156,7 +159,7 @@ test.each(ISOLATIONS)(
 );
 
 test.each(ISOLATIONS)(
-  "after a start of the machine far ahead of the log nothing ends by that (%s), until the clock is accepted",
+  "after a reboot with a clock far ahead of the log nothing expires (%s) until the clock is accepted",
   async (isolation) => {
     const machine = new Machine();
     const before = await start(machine, isolation);
@@ -180,7 +183,7 @@ test.each(ISOLATIONS)(
     await warnsOf(admin, undefined);
     expect((await issue(after)).behindMs).toBeLessThan(-399 * DAY);
 
-    // The clock is set right: log time is ahead of it, and no call is refused for that.
+    // The clock is corrected: log time is now ahead of it, and no call is refused for that.
     await stop(server);
     machine.forgetBoot();
     machine.set(0);

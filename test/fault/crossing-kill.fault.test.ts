@@ -1,4 +1,4 @@
-/** I5, I8, I11: transfers across shards outlive the server, one shard, and Redis being killed under load. */
+/** I5, I8, I11: cross-shard transfers survive when the server, one shard, or Redis is killed under load. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
@@ -17,7 +17,7 @@ import {
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 3;
-/** Ten by hand: `ROUNDS=10`. */
+/** For ten rounds set `ROUNDS=10`. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
 const VICTIM = 1;
 const CALLERS = 16;
@@ -39,7 +39,7 @@ async function begun(isolation: Isolation, failpoints = "") {
   return { redis, settings, server, admin, partnerKey, load };
 }
 
-/** A process dies; a thread fails in the first round, and is restarted in later ones. */
+/** Kills a process; a thread fails in the first round and is restarted in later ones. */
 async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
   if (isolation === "processes") {
     const { pid } = (await shardsOf(admin))[VICTIM] ?? {};
@@ -50,7 +50,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   }
 }
 
-/** By itself; only a shard that has failed more often than this without serving for long stays down until it is told. */
+/** It restarts by itself, unless it has failed too often without serving for long; then the operator restarts it. */
 const FAILURES_MAX = 5;
 
 async function servesAgain(admin: Client, load: Load, round: number): Promise<void> {

@@ -1,4 +1,4 @@
-/** A part that hangs, in an endless loop or with its process halted, is noticed, ended and started anew. */
+/** A part that hangs, in an endless loop or with its process stopped, is detected, killed and restarted. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -50,7 +50,7 @@ async function isHung(admin: Client): Promise<void> {
   });
 }
 
-/** What needs the shard is refused at once, and everything else is served. */
+/** Requests that need the shard are refused at once, all others are served. */
 async function refusesFast(acme: Client): Promise<void> {
   const answers = Array.from({ length: 3 }, () => acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`));
   for (const answer of await within(2_000, "it is refused, not kept waiting", Promise.all(answers))) {
@@ -76,7 +76,7 @@ async function pidOf(admin: Client): Promise<number> {
 test.each(ISOLATIONS)(
   "a shard in an endless loop is not ready, its requests are refused at once, and it is restarted (%s)",
   async (ISOLATION) => {
-    // The first transfer to another shard never ends.
+    // The failpoint: the first transfer to another shard loops forever.
     const { admin, acme } = await serverWith({ ISOLATION, FAILPOINTS: `${HUNG}:before_ask@1!` });
     await open(acme, idOn(0, "a"));
     await open(acme, idOn(HUNG, "b"));
@@ -151,7 +151,7 @@ async function withSigns() {
 test("a gateway thread that hangs is named by /readyz, and restarted", async () => {
   const { server, hang } = await withSigns();
   hang("gateway-1");
-  // Each on a connection of its own: the system gives some of them to the gateway that hangs.
+  // Each on its own connection: the system assigns some of them to the hung gateway.
   const ask = <T>(answer: (admin: Client) => Promise<T>) =>
     within(3_000, "an answer", Promise.any(Array.from({ length: 10 }, () => answer(operator(server)))));
   await until("/readyz names it", async () =>

@@ -1,4 +1,4 @@
-/** I5, I9, I11: what was acknowledged outlives the process that acknowledged it. */
+/** I5, I9, I11: acknowledged commands survive the process that acknowledged them. */
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
@@ -44,7 +44,7 @@ test("a server killed repeatedly under load keeps every acknowledged transfer on
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
 });
 
-// Its shards' processes may live a moment longer than their server: the next one must not mind.
+// Shard processes may live a moment longer than their server; the next server must tolerate that.
 test("a server killed under load keeps every acknowledged transfer once (processes)", async () => {
   await isKilledAgainAndAgain({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
 });

@@ -1,4 +1,4 @@
-/** A log that has forgotten what it acknowledged is not served from: that would lose money silently. */
+/** A log that lost acknowledged entries must not be served: that would lose money silently. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
@@ -37,14 +37,14 @@ async function isUsed(server: ServerProcess, load: Load): Promise<void> {
   await load.stop();
 }
 
-/** Redis comes back with another disk, or with an empty one. */
+/** Redis returns with another disk, or with an empty one. */
 async function comesBackWith(redis: RedisServer, backup?: string): Promise<void> {
   await redis.stop();
   redis.replaceBy(backup);
   await redis.restart();
 }
 
-/** Stops it for as long as the copy takes. */
+/** Stops Redis for the duration of the copy. */
 async function backupOf(redis: RedisServer): Promise<string> {
   const backup = testFolder();
   await redis.stop();
@@ -76,12 +76,12 @@ test("a server refuses to start over an emptied Redis, a new one, or an older co
   await comesBackWith(redis);
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
-  // What was refused has not harmed what is whole.
+  // The refusals have not changed the intact log.
   await comesBackWith(redis, newest);
   await checkBooks((await testServer(settings)).url, load);
 });
 
-// Under load an append finds it out; when nobody writes, the question that renews the lease does.
+// Under load an append detects it; without writes the renewal of the lease does.
 test.each([
   ["under load", "threads"],
   ["idle", "processes"],

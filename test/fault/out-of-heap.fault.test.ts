@@ -1,6 +1,6 @@
 /**
- * A shard that runs out of heap, by a bug: it dies alone, and has lost nothing that was acknowledged. What partners keep in
- * its memory cannot bring it there: `test/attack/heap.test.ts`.
+ * A shard that runs out of heap by a bug ends alone, and nothing acknowledged is lost. Data of partners cannot cause
+ * that: `test/attack/heap.test.ts`.
  */
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -11,12 +11,12 @@ import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;
 const FILLED = 1;
-/** Of each thread or process. A shard begins with less than half of that. */
+/** Heap of each thread or process, in MB. A shard starts with less than half of it. */
 const HEAP_MB = 52;
 const ACCOUNTS = 100;
 const LEAKING_SHARD = join(import.meta.dirname, "../support/leaking-shard.ts");
 
-/** Owners on the shard that is filled, of such names. */
+/** Owners on the shard that is filled. */
 function ownersThere(name: string, count: number): readonly string[] {
   const owners: string[] = [];
   for (let no = 0; owners.length < count; no++)

@@ -1,4 +1,7 @@
-/** A network between server and Redis that cuts, delays, or lets nothing through: no answer without Redis's own. */
+/**
+ * The network between server and Redis breaks, delays, or drops everything: nothing is acknowledged without Redis's
+ * reply.
+ */
 import { expect, onTestFinished, test } from "vitest";
 import { Load } from "../support/load.ts";
 import { type Hole, RedisProxy } from "../support/redis-proxy.ts";
@@ -19,7 +22,7 @@ import {
 import { checkBooks } from "./books.ts";
 
 const CALLERS = 8;
-/** Requests, and transfers in each: more than two shards take in hand. */
+/** Number of requests, and of transfers in each: more than the queues of two shards hold. */
 const FLOOD = 180;
 const FLOOD_ITEMS = 1_000;
 const REFUSALS = ["overloaded", "log_unavailable", "outcome_unknown"];
@@ -39,7 +42,7 @@ async function begun(isolation = "threads") {
   return { proxy, server, admin, load, flooder };
 }
 
-/** Far more at once than there is room for, to one shard and to others. */
+/** Sends far more at once than the queues hold, to one shard and to others. */
 function flood(client: Client): Promise<readonly Answer[]> {
   const transfers = Array.from({ length: FLOOD_ITEMS }, (_, no) => ({
     debit_account: "@issuance",
@@ -50,7 +53,7 @@ function flood(client: Client): Promise<readonly Answer[]> {
   return Promise.all(Array.from({ length: FLOOD }, () => client.send("POST", "/v1/transfers/batch", body)));
 }
 
-/** @param more what else comes in while nothing gets through. */
+/** @param more further requests while the network is blocked. */
 async function isCutOffAndHealed(hole: Hole, more: (flooder: Client) => Promise<void>): Promise<void> {
   const { proxy, server, admin, load, flooder } = await begun(hole === "both" ? "processes" : "threads");
   load.begin(server.url, CALLERS);

@@ -1,4 +1,4 @@
-/** I1, I2: what clients may ask for at once takes no balance out of its range, and the books balance. */
+/** I1, I2: concurrent commands of clients take no balance out of its range, and the books balance. */
 import { describe, expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";

@@ -1,4 +1,4 @@
-/** A log that goes away and comes back: nothing acknowledged is lost, and nobody has to help. */
+/** A log that goes away and returns: nothing acknowledged is lost, and the server recovers by itself. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
@@ -59,7 +59,7 @@ test("while Redis is stopped nothing is acknowledged: waiting commands get outco
       credit_account: load.accounts[0],
       amount: 1,
     });
-  // One shard may have noticed before the other: that one only knows, for a moment, that nothing gets done.
+  // One shard may have noticed before the other, whose requests then time out for a moment.
   await until("its shard has noticed", async () => {
     const refused = await ask();
     expect(refused.status).toBe(503);

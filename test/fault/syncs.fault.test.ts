@@ -1,4 +1,4 @@
-/** What is said to be durable was synced before: system calls between the write and the word, seen by strace. */
+/** Data that is reported durable was synced before: checks the system calls in between with strace. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), "daybook-syncs-")));
   const trace = join(folder, "trace");
   const traced = "trace=write,fsync,fdatasync,rename,renameat,renameat2";
-  // -y names the file behind each descriptor.
+  // -y prints the file of each descriptor.
   const args = ["-f", "-y", "-s", "64", "-e", traced, "-o", trace, process.execPath, CHILD, folder];
   const env = { PATH: process.env["PATH"], ...COMPILED_BEFORE };
   const { status, stdout, stderr } = spawnSync(straceProgram(), args, { encoding: "utf8", env });
@@ -27,7 +27,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The paths, below the folder, that were synced or renamed to between the two marks of a name, in order. */
+/** The paths below the folder that were synced or renamed to between the two marks of a name, in order. */
 function callsOf(name: string): readonly string[] {
   const markAt = (mark: string) => calls.findIndex((call) => call.includes(`"${mark} ${name}\\n"`));
   const [begin, end] = [markAt("begin"), markAt("end")];

@@ -1,4 +1,4 @@
-/** A Redis that may lose what it acknowledges is no log. */
+/** A Redis that may lose acknowledged data must not be used as a log. */
 import { expect, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
@@ -52,7 +52,7 @@ test("with ALLOW_WEAK_DURABILITY a server starts, and shows a warning as long as
   expect(warnings.join()).toContain("appendfsync is everysec");
 });
 
-/** Each with the value that sets it right. An append finds it out, or, when nobody writes, the question that renews the lease. */
+/** Each setting with its correct value. An append detects the change, or without writes the renewal of the lease. */
 const AT_RUN_TIME = [
   { setting: "appendfsync", weak: "no", right: "always", isBusy: true },
   { setting: "appendfsync", weak: "everysec", right: "always", isBusy: false },
@@ -93,7 +93,7 @@ test("a Redis whose settings become unsafe at run time gets no writes until they
   await checkBooks(server.url, load);
 });
 
-/** Redis keeps what is written meanwhile in a file that counts only when the rewrite is done. */
+/** During the rewrite Redis appends to a file that counts only once the rewrite is complete. */
 test("a Redis whose AOF was off is written to again only once its data is on its disk", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
