@@ -1,4 +1,4 @@
-/** Canaries: each falsifies one thing in books that are right, and the checker must say so. */
+/** Canaries: each falsifies one thing in correct books, and the checker must report it. */
 import { expect, onTestFinished, test } from "vitest";
 import { action, opening, transfer } from "./accounts.ts";
 import { answerFaults } from "./answer-faults.ts";

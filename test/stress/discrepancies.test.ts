@@ -1,4 +1,4 @@
-/** Canaries: a checker that cannot fail is a defect. Each falsifies one thing in books that are right. */
+/** Canaries: each falsifies one thing in correct books, and the checker must report it. */
 import { expect, test } from "vitest";
 import { discrepanciesOf } from "./discrepancies.ts";
 import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
@@ -155,7 +155,7 @@ function withAccount(
   };
 }
 
-/** Alice's last one. */
+/** Alice's last entry. */
 function withEntry(change: Partial<Entry>): Falsify {
   return (books) => {
     const entries = books.statements.get("alice") ?? [];

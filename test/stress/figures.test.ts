@@ -25,9 +25,9 @@ test("a request counts as lost by other shards if it concerns only them and fail
   const operations = [
     asked("here/a", "here/b", [120, 130, away], [140, 150, yes]),
     asked("@bank", "here/b", [90, 130, yes]),
-    // Not during the outage.
+    // Outside of the outage.
     asked("here/a", "here/c", [10, 20, away]),
-    // These concern the shard that is away.
+    // These need the shard that is down.
     asked("here/a", "victim/a", [120, 130, away]),
     asked("victim/a", "@sales", [120, 130, away]),
   ];
