@@ -107,9 +107,9 @@ export async function makeDemo(
 ): Promise<Demo> {
   const operator = new ServerClient(url, operatorKey);
   progress("a partner");
-  const asked = { id: PARTNER, name: "Riverside Coffee" };
+  const body = { id: PARTNER, name: "Riverside Coffee" };
   const partnerKey = await keyOf(
-    () => operator.ask("POST", "/v1/partners", asked),
+    () => operator.ask("POST", "/v1/partners", body),
     () => operator.ask("POST", `/v1/partners/${PARTNER}/keys`, { role: "partner", name: KEY_NAME }),
   );
   const partner = new ServerClient(url, partnerKey);
@@ -179,13 +179,13 @@ async function makeSellers(url: string, partner: ServerClient): Promise<Readonly
     keys[id] = key;
     const seller = new ServerClient(url, key);
     const request = { amount: credit, note: "Opening credit" };
-    const asked = await seller.ask<{ id: string }>(
+    const created = await seller.ask<{ id: string }>(
       "POST",
       "/v1/credit-requests",
       request,
       `seed-request-${id}`,
     );
-    const path = `/v1/credit-requests/${asked.id}/approve`;
+    const path = `/v1/credit-requests/${created.id}/approve`;
     await partner.ask("POST", path, undefined, `seed-approval-${id}`);
     for (let i = 0; i < sales; i++) {
       const sale = { phone: `0912${String(1_000_000 + (i % 9))}`, amount: SALE, reference: `sale-${i}` };
@@ -196,8 +196,8 @@ async function makeSellers(url: string, partner: ServerClient): Promise<Readonly
 }
 
 async function makeWallets(url: string, operator: ServerClient): Promise<Pick<Demo, "bankKey" | "people">> {
-  const asked = { role: "bank", name: BANK };
-  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", asked);
+  const keyRequest = { role: "bank", name: BANK };
+  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", keyRequest);
   const bank = new ServerClient(url, bankKey);
   const open = new ServerClient(url, "");
   const people: Demo["people"][number][] = [];

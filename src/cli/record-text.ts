@@ -110,8 +110,8 @@ function assetOf({ debit, credit }: Posting, moves: readonly Move[]): string {
 
 function describeTransfer(command: Command, { id, transfer }: TransferChanged | TransferExpired): string {
   const posted = transfer.status === "posted" ? ` ${transfer.postedAmount}` : "";
-  const asked = "id" in command && command.id === id ? "" : `${id} `;
-  return `${asked}${transfer.status}${posted}`;
+  const idText = "id" in command && command.id === id ? "" : `${id} `;
+  return `${idText}${transfer.status}${posted}`;
 }
 
 function describeLegs(legs: readonly Leg[]): string {

@@ -14,7 +14,7 @@ export type Block = Readonly<{
 }>;
 
 /** One command of a transcript and its expected output: `…` matches any text, on its own line any number of lines. */
-export type Spoken = Readonly<{ command: string; printed: readonly string[] }>;
+export type TranscriptStep = Readonly<{ command: string; printed: readonly string[] }>;
 
 /** All blocks of commands of a document, in order. */
 export function blocksOf(document: string): readonly Block[] {
@@ -37,13 +37,13 @@ export function blocksOf(document: string): readonly Block[] {
   return blocks;
 }
 
-export function spokenIn(transcript: string): readonly Spoken[] {
-  const spoken: { command: string; printed: string[] }[] = [];
+export function stepsOf(transcript: string): readonly TranscriptStep[] {
+  const steps: { command: string; printed: string[] }[] = [];
   for (const line of transcript.trimEnd().split("\n")) {
-    if (line.startsWith("$ ")) spoken.push({ command: line.slice(2), printed: [] });
-    else spoken.at(-1)?.printed.push(line);
+    if (line.startsWith("$ ")) steps.push({ command: line.slice(2), printed: [] });
+    else steps.at(-1)?.printed.push(line);
   }
-  return spoken;
+  return steps;
 }
 
 export function matches(printed: readonly string[], text: string): boolean {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Accepted, Load } from "../support/load.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { Client, makePartner, OPERATOR_KEY, until } from "../support/server.ts";
-import { type Block, blocksOf, HANDBOOK, matches, spokenIn } from "./handbook.ts";
+import { type Block, blocksOf, HANDBOOK, matches, stepsOf } from "./handbook.ts";
 import { Shell } from "./shell.ts";
 
 const BLOCKS = blocksOf(HANDBOOK);
@@ -112,10 +112,10 @@ describe("the commands of docs/OPERATIONS.md", () => {
       await shell.run(text);
       return;
     }
-    for (const { command, printed } of spokenIn(text)) {
-      const said = await shell.run(`${command}\n`);
-      const isSo = matches(printed, said.endsWith("\n") || said === "" ? said : `${said}\n`);
-      expect(isSo, `${command}\nmust print\n${printed.join("\n")}\nand printed\n${said}`).toBe(true);
+    for (const { command, printed } of stepsOf(text)) {
+      const output = await shell.run(`${command}\n`);
+      const isMatch = matches(printed, output.endsWith("\n") || output === "" ? output : `${output}\n`);
+      expect(isMatch, `${command}\nmust print\n${printed.join("\n")}\nand printed\n${output}`).toBe(true);
     }
   }
 

@@ -38,7 +38,7 @@ async function begun(isolation: Isolation, hasOtherHome = false, failpoints = ""
 }
 
 /** Runs until the minimum numbers and the duration are reached; repeats `meanwhile`. */
-async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
+async function runUntilEnough(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
   bank.begin();
   const endMs = performance.now() + BANK_MS;
   while (performance.now() < endMs) await meanwhile();
@@ -51,7 +51,7 @@ async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void>
 }
 
 /** Waits until the pending transfers have expired, then compares the books with the answers. */
-async function isAllRight(bank: Bank): Promise<void> {
+async function expectSettled(bank: Bank): Promise<void> {
   await until("nothing is held", async () => (await bank.held()) === 0);
   await bank.check();
   await expectBalanced(bank.client);
@@ -70,7 +70,7 @@ async function isAllRight(bank: Bank): Promise<void> {
 }
 
 /** Cuts and transfers are interleaved: each tenth of the history contains both, so neither waits for the other. */
-function expectNobodyStarved({ events }: Bank): void {
+function expectNoStarvation({ events }: Bank): void {
   const portion = Math.floor(events.length / 10);
   for (let part = 0; part < 10; part++) {
     const there = events.slice(part * portion, (part + 1) * portion);
@@ -98,9 +98,9 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     "every consistent read has the right sum while money moves, and neither reads nor transfers wait for the other",
     async () => {
       const { bank } = await begun(isolation);
-      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
-      expectNobodyStarved(bank);
-      await isAllRight(bank);
+      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNoStarvation(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
@@ -109,9 +109,9 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     "sums are also exact if the home of every transfer, hold and revert is a shard without any of the accounts",
     async () => {
       const { bank } = await begun(isolation, true, "", 2);
-      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
-      expectNobodyStarved(bank);
-      await isAllRight(bank);
+      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNoStarvation(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
@@ -126,7 +126,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         isolation === "threads" ? "2:after_append@25" : "",
       );
       let round = 0;
-      await goesOn(bank, async () => {
+      await runUntilEnough(bank, async () => {
         const goal = bank.count("transfer") + 20;
         await until("twenty more transfers", () => bank.has(0, goal), 30_000);
         await kill(admin, isolation, round++);
@@ -135,7 +135,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       expect(lives).toBeGreaterThanOrEqual(SHARDS + round);
       if (isolation === "threads") expect(server.stdout).toContain("failpoint after_append");
       expect(round, "shards died").toBeGreaterThan(1);
-      await isAllRight(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );

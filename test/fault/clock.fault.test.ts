@@ -58,7 +58,7 @@ class Machine {
   }
 }
 
-async function warnsOf(client: Client, warning: RegExp | undefined): Promise<void> {
+async function expectWarning(client: Client, warning: RegExp | undefined): Promise<void> {
   await until(`/readyz warns of ${warning}`, async () => {
     const { status, text } = await readiness(client);
     const { warnings } = JSON.parse(text) as { warnings: readonly string[] };
@@ -116,19 +116,19 @@ test.each(ISOLATIONS)(
     for (const id of ["a", "b", "c", "d"])
       expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
     await issue(client, "first-");
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
 
     machine.set(25 * HOUR);
-    await warnsOf(admin, /the clock has jumped 90000 s ahead, to .* daybook clock accept/);
+    await expectWarning(admin, /the clock has jumped 90000 s ahead, to .* daybook clock accept/);
     expect((await issue(client)).aheadMs).toBeLessThan(HOUR);
     expect((await issue(client, "first-")).repeats).toBe(4);
     machine.set(0);
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(client, "first-")).repeats).toBe(4);
     expect((await issue(client, uuid7(Date.now()))).repeats).toBe(0);
 
     machine.set(2 * HOUR);
-    await warnsOf(admin, /has jumped 7200 s ahead/);
+    await expectWarning(admin, /has jumped 7200 s ahead/);
     const shards = await admin.send("POST", "/v1/admin/shards/0/restart");
     expect(shards.status).toBe(202);
     // Until it has stopped it is still ready.
@@ -139,18 +139,18 @@ test.each(ISOLATIONS)(
     expect((await issue(client)).aheadMs).toBeLessThan(HOUR);
     const accepted = await daybook(["clock", "accept"], machine.settings());
     expect(accepted).toMatchObject({ code: 0, stderr: "" });
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(client)).behindMs).toBeLessThan(-1.9 * HOUR);
     admin.close();
     client.close();
     await stop(server);
 
     const again = await start(machine, isolation);
-    await warnsOf(again.admin, undefined);
+    await expectWarning(again.admin, undefined);
     await stop(again.server);
     machine.set(3 * HOUR);
     const jumped = await start(machine, isolation);
-    await warnsOf(jumped.admin, /has jumped 3600 s ahead/);
+    await expectWarning(jumped.admin, /has jumped 3600 s ahead/);
     const later = new Client(jumped.server.url, key);
     expect((await issue(later)).aheadMs).toBeLessThan(2.1 * HOUR);
     await stop(jumped.server);
@@ -172,7 +172,7 @@ test.each(ISOLATIONS)(
     machine.forgetBoot();
     machine.set(400 * DAY);
     const { server, admin } = await start(machine, isolation);
-    await warnsOf(
+    await expectWarning(
       admin,
       /after a start of the machine the clock shows .* 9600 h after the last time in the log/,
     );
@@ -180,7 +180,7 @@ test.each(ISOLATIONS)(
     expect((await issue(after, "first-")).repeats).toBe(4);
     expect((await issue(after)).aheadMs).toBeLessThan(HOUR);
     expect(await daybook(["clock", "accept"], machine.settings())).toMatchObject({ code: 0, stderr: "" });
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(after)).behindMs).toBeLessThan(-399 * DAY);
 
     // The clock is corrected: log time is now ahead of it, and no call is refused for that.

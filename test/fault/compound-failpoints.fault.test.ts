@@ -134,7 +134,7 @@ function parsed(answer: Answer): { id: string; status: string | number; code?: s
 }
 
 /** A transfer, a rejected one, a pending one that is posted, one that expires, and one of the whole remaining balance. */
-async function askForAll(
+async function runScenario(
   books: PartnerBooks,
   caller: Caller,
   accounts: Accounts,
@@ -193,7 +193,7 @@ async function checkBooks(books: PartnerBooks, { debits, credits, poor }: Accoun
   });
 }
 
-async function nothingIsKept(server: ServerProcess): Promise<void> {
+async function expectNothingReserved(server: ServerProcess): Promise<void> {
   const admin = operator(server);
   await until("nothing is pending or reserved", async () => {
     const { text } = await admin.send("GET", "/metrics");
@@ -203,7 +203,7 @@ async function nothingIsKept(server: ServerProcess): Promise<void> {
   admin.close();
 }
 
-async function bothCrash({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
+async function crashBoth({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     WAL_URL: (await testRedis()).url,
@@ -214,14 +214,14 @@ async function bothCrash({ home, elsewhere, later }: Case, isolation: Isolation)
   const books = await PartnerBooks.open(server.url, SHARDS, "acme");
   const accounts = await openAccounts(books);
   const caller = new Caller(books);
-  const ids = await askForAll(books, caller, accounts);
+  const ids = await runScenario(books, caller, accounts);
   const admin = operator(server);
   await until(`shard 0 has crashed at ${home}, shard 1 at ${elsewhere}, and all serve again`, async () => {
     const shards = await shardsOf(admin);
     return shards.every(({ status, restarts }, i) => status === "ready" && restarts === (i < 2 ? 1 : 0));
   });
   admin.close();
-  await nothingIsKept(server);
+  await expectNothingReserved(server);
   await caller.checkAnswers();
   await checkBooks(books, accounts);
   const { data } = await books.client.get<{ data: { id: string; postings: unknown[] }[] }>(
@@ -237,7 +237,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
     "shards crash at $names: transfers are atomic, answers agree, and no reservation is left",
     async ({ there }) => {
-      await Promise.all(there.map((each) => bothCrash(each, isolation)));
+      await Promise.all(there.map((each) => crashBoth(each, isolation)));
     },
   );
 });

@@ -47,7 +47,7 @@ test.each(SEEDS)(
       }),
     );
     const state = { done: 0 };
-    const restarts = restartNowAndThen(admin, random, () => state.done === AT_ONCE);
+    const restarts = restartFailedShards(admin, random, () => state.done === AT_ONCE);
     await Promise.all(
       histories.map(async ({ number, run, clients }) => {
         const [steps = []] = fc.sample(history, { seed: seed * AT_ONCE + number, numRuns: 1 });
@@ -77,7 +77,7 @@ function failpointsOf(random: Random): string {
 }
 
 /** Restarts shards that stayed down, as an operator would. */
-async function restartNowAndThen(admin: Client, random: Random, isOver: () => boolean): Promise<void> {
+async function restartFailedShards(admin: Client, random: Random, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     const shard = random.below(SHARDS);
     const there = (await shardsOf(admin))[shard];

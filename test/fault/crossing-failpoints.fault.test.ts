@@ -47,7 +47,7 @@ function passesBefore(point: string): number {
   return GENERAL.has(point) ? 40 : 6;
 }
 
-async function bothCrash({ first, second }: Case, isolation: Isolation): Promise<void> {
+async function crashBoth({ first, second }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     SHARDS: String(SHARDS),
@@ -76,7 +76,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
     "shards crash at $names, and no money is created or lost",
     async ({ there }) => {
-      await Promise.all(there.map((each) => bothCrash(each, isolation)));
+      await Promise.all(there.map((each) => crashBoth(each, isolation)));
     },
   );
 });

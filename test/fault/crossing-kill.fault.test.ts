@@ -53,7 +53,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
 /** It restarts by itself, unless it has failed too often without serving for long; then the operator restarts it. */
 const FAILURES_MAX = 5;
 
-async function servesAgain(admin: Client, load: Load, round: number): Promise<void> {
+async function expectServing(admin: Client, load: Load, round: number): Promise<void> {
   const goal = load.acknowledged + 100;
   await until(
     "a hundred more answers from a server that is ready",
@@ -101,7 +101,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         return shard !== undefined && (shard.status !== "ready" || shard.epoch > epoch);
       });
       await others.moreAcknowledged(10);
-      await servesAgain(admin, load, round);
+      await expectServing(admin, load, round);
       expect((await shardsOf(admin))[VICTIM]?.epoch, "it has started anew").toBeGreaterThan(epoch);
     }
     await Promise.all([load.stop(), others.stop()]);
@@ -119,7 +119,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       await load.moreAcknowledged(100);
       await redis.kill();
       await redis.restart();
-      await servesAgain(admin, load, round);
+      await expectServing(admin, load, round);
       await load.stop();
       await load.settle(server.url);
     }

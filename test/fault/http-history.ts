@@ -27,7 +27,7 @@ export class HttpHistory {
 
   async run(steps: readonly Step[]): Promise<void> {
     for (const [number, step] of steps.entries()) {
-      await this.#take(`k${number}`, timeless(commandOf(step, this.#made)), number);
+      await this.#take(`k${number}`, withoutTimes(commandOf(step, this.#made)), number);
       await this.#compare(`after k${number}`);
       if (this.problems.length > 0) return;
     }
@@ -111,7 +111,7 @@ export class HttpHistory {
 }
 
 /** Only commands that HTTP accepts, and whose outcome does not depend on the exact time. */
-function timeless(command: Command): Command {
+function withoutTimes(command: Command): Command {
   switch (command.op) {
     case "compound_transfer":
       return { ...command, timeoutMs: null };

@@ -51,7 +51,7 @@ async function isHung(admin: Client): Promise<void> {
 }
 
 /** Requests that need the shard are refused at once, all others are served. */
-async function refusesFast(acme: Client): Promise<void> {
+async function expectFastRefusal(acme: Client): Promise<void> {
   const answers = Array.from({ length: 3 }, () => acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`));
   for (const answer of await within(2_000, "it is refused, not kept waiting", Promise.all(answers))) {
     expect(answer.status).toBe(503);
@@ -60,7 +60,7 @@ async function refusesFast(acme: Client): Promise<void> {
   expect((await acme.send("GET", `/v1/accounts/${idOn(0, "a")}`)).status).toBe(200);
 }
 
-async function isStartedAnew(admin: Client, acme: Client): Promise<void> {
+async function expectRestart(admin: Client, acme: Client): Promise<void> {
   await until("it is started anew", async () => (await shardsOf(admin))[HUNG]?.restarts === 1, 40_000);
   await becomesReady(admin, 40_000);
   expect((await acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`)).status).toBe(200);
@@ -83,9 +83,9 @@ test.each(ISOLATIONS)(
     const transfer = { debit_account: idOn(HUNG, "b"), credit_account: idOn(0, "a"), amount: 1 };
     const lost = acme.send("POST", "/v1/transfers", transfer);
     await isHung(admin);
-    await refusesFast(acme);
+    await expectFastRefusal(acme);
     expect(codeOf(await within(40_000, "it is answered", lost))).toBe("outcome_unknown");
-    await isStartedAnew(admin, acme);
+    await expectRestart(admin, acme);
     expect(codeOf(await acme.send("POST", "/v1/transfers", transfer))).toBe("insufficient_funds");
   },
 );
@@ -97,8 +97,8 @@ test("a shard whose process is stopped is killed and restarted, and leaves no pr
   const pid = await pidOf(admin);
   process.kill(pid, "SIGSTOP");
   await isHung(admin);
-  await refusesFast(acme);
-  await isStartedAnew(admin, acme);
+  await expectFastRefusal(acme);
+  await expectRestart(admin, acme);
   expect(isAlive(pid)).toBe(false);
 });
 
@@ -110,7 +110,7 @@ test("a restart by the operator kills a hung shard at once, and a server that st
   await isHung(admin);
   expect((await admin.send("POST", `/v1/admin/shards/${HUNG}/restart`)).status).toBe(202);
   await until("it is gone", () => !isAlive(halted));
-  await isStartedAnew(admin, acme);
+  await expectRestart(admin, acme);
 
   const again = await pidOf(admin);
   process.kill(again, "SIGSTOP");

@@ -17,7 +17,7 @@ import { checkBooks } from "./books.ts";
 
 const ROUNDS = 3;
 
-async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promise<void> {
+async function expectSurvivesKills(settings: Settings, rounds = ROUNDS): Promise<void> {
   let server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
   await load.open(server.url);
@@ -36,17 +36,17 @@ async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promi
 }
 
 test("a server killed repeatedly under load keeps every acknowledged transfer once (sqlite)", async () => {
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), SHARDS: "2" });
+  await expectSurvivesKills({ DATA_DIR: testFolder(), SHARDS: "2" });
 });
 
 test("a server killed repeatedly under load keeps every acknowledged transfer once (Redis)", async () => {
   const redis = await testRedis();
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+  await expectSurvivesKills({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
 });
 
 // Shard processes may live a moment longer than their server; the next server must tolerate that.
 test("a server killed under load keeps every acknowledged transfer once (processes)", async () => {
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
+  await expectSurvivesKills({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
 });
 
 test("no process and no socket outlives a killed server", async () => {

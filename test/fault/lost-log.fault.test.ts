@@ -38,7 +38,7 @@ async function isUsed(server: ServerProcess, load: Load): Promise<void> {
 }
 
 /** Redis returns with another disk, or with an empty one. */
-async function comesBackWith(redis: RedisServer, backup?: string): Promise<void> {
+async function restartRedisWith(redis: RedisServer, backup?: string): Promise<void> {
   await redis.stop();
   redis.replaceBy(backup);
   await redis.restart();
@@ -67,17 +67,17 @@ test("a server refuses to start over an emptied Redis, a new one, or an older co
   await ended(server);
   const newest = await backupOf(redis);
 
-  await comesBackWith(redis, older);
+  await restartRedisWith(redis, older);
   expectLost(await refusedStart(settings));
-  await comesBackWith(redis, newest);
+  await restartRedisWith(redis, newest);
   await redis.client().flushall();
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
-  await comesBackWith(redis);
+  await restartRedisWith(redis);
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
   // The refusals have not changed the intact log.
-  await comesBackWith(redis, newest);
+  await restartRedisWith(redis, newest);
   await checkBooks((await testServer(settings)).url, load);
 });
 
@@ -108,7 +108,7 @@ test.each([
     expectLost(await within(10_000, "the server ends", server.exited));
     await load.stop();
 
-    await comesBackWith(redis, newest);
+    await restartRedisWith(redis, newest);
     await checkBooks((await testServer(settings)).url, load);
   },
 );

@@ -17,7 +17,7 @@ const ACCOUNTS = 100;
 const LEAKING_SHARD = join(import.meta.dirname, "../support/leaking-shard.ts");
 
 /** Owners on the shard that is filled. */
-function ownersThere(name: string, count: number): readonly string[] {
+function ownersOnFilledShard(name: string, count: number): readonly string[] {
   const owners: string[] = [];
   for (let no = 0; owners.length < count; no++)
     if (shardOfOwner(`${name}${no}`, SHARDS) === FILLED) owners.push(`${name}${no}`);
@@ -28,7 +28,7 @@ test.each(ISOLATIONS)(
   "a shard out of heap ends alone and reports why; with more heap everything acknowledged is there (%s)",
   async (isolation) => {
     const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
-    const [LEAK = ""] = ownersThere("leak", 1);
+    const [LEAK = ""] = ownersOnFilledShard("leak", 1);
     const options = `--max-old-space-size=${HEAP_MB} --import=${LEAKING_SHARD}`;
     const server = await testServer({ ...settings, LEAK, NODE_OPTIONS: options });
     const admin = operator(server);
@@ -37,7 +37,7 @@ test.each(ISOLATIONS)(
     await others.open(server.url, (owner) => shardOfOwner(owner, SHARDS) !== FILLED);
     others.begin(server.url, 1);
     const acme = new Client(server.url, partnerKey);
-    const opened = ownersThere("filler", ACCOUNTS);
+    const opened = ownersOnFilledShard("filler", ACCOUNTS);
     await inParallel(opened, async (id) => {
       expect(await acme.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).toMatchObject({ status: 201 });
     });

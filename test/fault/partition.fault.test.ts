@@ -54,7 +54,7 @@ function flood(client: Client): Promise<readonly Answer[]> {
 }
 
 /** @param more further requests while the network is blocked. */
-async function isCutOffAndHealed(hole: Hole, more: (flooder: Client) => Promise<void>): Promise<void> {
+async function partitionAndHeal(hole: Hole, more: (flooder: Client) => Promise<void>): Promise<void> {
   const { proxy, server, admin, load, flooder } = await begun(hole === "both" ? "processes" : "threads");
   load.begin(server.url, CALLERS);
   await load.moreAcknowledged(60);
@@ -85,9 +85,9 @@ async function isRefused(flooder: Client): Promise<void> {
 
 test("a network that drops everything, or one direction: nothing is acknowledged, queues are bounded, and afterwards each key has one outcome", async () => {
   await Promise.all([
-    isCutOffAndHealed("requests", isRefused),
-    isCutOffAndHealed("replies", async () => {}),
-    isCutOffAndHealed("both", async () => {}),
+    partitionAndHeal("requests", isRefused),
+    partitionAndHeal("replies", async () => {}),
+    partitionAndHeal("both", async () => {}),
   ]);
 });
 

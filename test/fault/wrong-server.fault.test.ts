@@ -92,7 +92,7 @@ async function open(client: Client, id: string): Promise<void> {
 }
 
 /** The folder of a stopped server, with its own log. */
-async function foldersOfAnother(): Promise<string> {
+async function stoppedServerFolder(): Promise<string> {
   const dataDir = testFolder();
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: "1" });
@@ -152,7 +152,11 @@ const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
       return { DATA_DIR: testFolder(), GATEWAYS: "2", ...dying };
     },
   ],
-  ["the DATA_DIR of another server", /has lost data/, async () => ({ DATA_DIR: await foldersOfAnother() })],
+  [
+    "the DATA_DIR of another server",
+    /has lost data/,
+    async () => ({ DATA_DIR: await stoppedServerFolder() }),
+  ],
   [
     "a witness that cannot be read",
     /witness-g1s2\.json is damaged/,

@@ -155,14 +155,14 @@ export class ServerProcess {
 /** Polls until the condition holds; rejects after `msMax`. An exception counts as "not yet". */
 export async function until(
   what: string,
-  isSo: () => boolean | Promise<boolean>,
+  condition: () => boolean | Promise<boolean>,
   msMax = 15_000,
 ): Promise<void> {
   const endMs = performance.now() + msMax;
   let last: unknown;
   while (performance.now() < endMs) {
     try {
-      if (await isSo()) return;
+      if (await condition()) return;
     } catch (error) {
       last = error;
     }
