@@ -78,8 +78,8 @@ function numbersOf(position: string): readonly number[] {
 }
 
 /**
- * Sizes that have grown although they should not: the last third of the time against the first third after the warm-
- * up.
+ * Sizes that have grown although they should not: the last third of the time against the first third after the
+ * warm-up.
  */
 export function growthFaults(samples: readonly Sample[]): readonly string[] {
   if (samples.length < SAMPLES_MIN) return [];

@@ -46,7 +46,7 @@ export type Question = Readonly<{
   asset: string;
   operations: readonly Operation[];
   accounts: readonly string[];
-  /** Number of accounts whose entries are read. */
+  /** Accounts whose entries are read. */
   sample: readonly string[];
   finals: ReadonlyMap<string, number>;
 }>;
