@@ -1,10 +1,10 @@
-/** What was compiled is kept for the next start, which takes half as long then. */
+/** Keeps compiled code for the next start, which then takes half as long. */
 import { lstatSync, mkdirSync } from "node:fs";
 import { enableCompileCache, getCompileCacheDir } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Threads and processes that begin here take the folder from the environment. */
+/** Also sets the environment variable from which threads and child processes take the folder. */
 export function useCompileCache(): void {
   if (process.env["NODE_COMPILE_CACHE"] === undefined) {
     const folder = ownFolder();
@@ -15,7 +15,9 @@ export function useCompileCache(): void {
   if (compiled !== undefined) process.env["NODE_COMPILE_CACHE"] = compiled;
 }
 
-/** Whoever could write there could put code of theirs into the next server. `undefined`: another user can. */
+/**
+ * The cache folder, or `undefined` if another user can write to it: that user could inject code into the next server.
+ */
 function ownFolder(): string | undefined {
   const uid = process.getuid?.();
   const folder = join(tmpdir(), `daybook-compiled-${uid ?? "user"}`);

@@ -1,4 +1,4 @@
-/** Settings, from the environment and from flags of the same name (`--wal-url` = `WAL_URL`); flags win. */
+/** Reads the settings from environment variables and flags of the same name (`WAL_URL`, `--wal-url`). Flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { parseTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
@@ -27,21 +27,21 @@ const minutes = z
   .regex(/^\d+(\.\d+)?$/, "must be a number above 0")
   .transform(Number)
   .refine((value) => value > 0, "must be a number above 0");
-const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, as USD/2");
+const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/scale, such as USD/2");
 const publicUrl = z
   .string()
-  .refine(isBaseUrl, "must be an http or https address without query, as https://books.example.com");
+  .refine(isBaseUrl, "must be an http or https address without query, such as https://books.example.com");
 const trustedProxies = z
   .string()
   .refine(
     isTrustedProxies,
-    "must be a number of hops, or addresses and networks, separated by commas, as 10.0.0.0/8,::1",
+    "must be a number of hops, or addresses and networks separated by commas, such as 10.0.0.0/8,::1",
   );
 const corsOrigins = z
   .string()
   .refine(
     (origins) => listOf(origins).every(isOrigin),
-    "must be origins, separated by commas, as https://shop.example.com,http://localhost:5173",
+    "must be origins separated by commas, such as https://shop.example.com,http://localhost:5173",
   );
 
 function oneOf<const T extends readonly string[]>(values: T) {
@@ -50,25 +50,25 @@ function oneOf<const T extends readonly string[]>(values: T) {
 
 type Setting = Readonly<{
   schema: z.ZodType<unknown, string | undefined>;
-  /** The value where none is given, as it would be written. */
+  /** The default, as text. */
   initial?: string;
-  /** What happens where none is given, when that is no fixed value. */
+  /** A description of the default, if it is no fixed value. */
   otherwise?: string;
-  /** For the help and the README. */
+  /** Shown by `--help` and in the README. */
   meaning: string;
-  /** Is never repeated in a message. */
+  /** Never shown in a message. */
   secret?: true;
-  /** For tests only: the help does not show it. */
+  /** For tests; not shown by `--help`. */
   hidden?: true;
 }>;
 
-/** All settings there are, in the order in which they are shown. */
+/** All settings, in the order in which they are shown. */
 export const SETTINGS = {
   PORT: { schema: wholeNumber(0, 65_535), initial: "3000", meaning: "0 takes any free port" },
   HOST: {
     schema: filled,
     initial: "127.0.0.1",
-    meaning: "the address to listen on; 0.0.0.0 is every address of this machine",
+    meaning: "the address to listen on; 0.0.0.0 means every address of this machine",
   },
   WAL_URL: {
     schema: z.string().optional(),
@@ -80,31 +80,31 @@ export const SETTINGS = {
   DATA_DIR: {
     schema: filled,
     initial: "./data",
-    meaning: "archive, witnesses, the embedded log; one server at a time",
+    meaning: "folder of the archive, the witnesses and the embedded log; used by one server at a time",
   },
   SHARDS: {
     schema: wholeNumber(1, SHARDS_MAX).optional(),
     otherwise: "cores − gateways, at least 1",
-    meaning: "recorded at the first start; another number is refused afterwards",
+    meaning: "fixed at the first start; a later start with another number is refused",
   },
   ISOLATION: {
     schema: oneOf(["threads", "processes"]),
     initial: "threads",
-    meaning: "processes: each shard in a process of its own",
+    meaning: "processes: each shard runs in a process of its own",
   },
   GATEWAYS: {
     schema: wholeNumber(1, GATEWAYS_MAX),
     initial: "1",
     meaning:
-      "up to 16 threads take connections on the one port (Linux); worth it where one core is full of HTTP and others are idle",
+      "up to 16 threads accept connections on the same port (more than 1: Linux only); useful when HTTP fills one core and others are idle",
   },
   OPERATOR_KEY: {
     schema: z
       .string()
       .min(OPERATOR_KEY_LENGTH_MIN, `must have at least ${OPERATOR_KEY_LENGTH_MIN} characters`)
       .optional(),
-    otherwise: "made and shown at the first start",
-    meaning: "at least 32 characters; wins over the stored one",
+    otherwise: "generated at the first start",
+    meaning: "at least 32 characters; takes precedence over the stored key",
     secret: true,
   },
   SECRET_KEY: {
@@ -113,65 +113,65 @@ export const SETTINGS = {
       .min(SECRET_KEY_LENGTH_MIN, `must have at least ${SECRET_KEY_LENGTH_MIN} characters`)
       .optional(),
     otherwise: "$DATA_DIR/secret-key",
-    meaning: "at least 32 characters; seals the signing secrets that stand in the log",
+    meaning: "at least 32 characters; encrypts the signing secrets that are stored in the log",
     secret: true,
   },
   SNAPSHOT_RECORDS: {
     schema: wholeNumber(1),
     initial: "1000000",
-    meaning: "a shard's snapshot is due after so many records",
+    meaning: "takes a snapshot of a shard after this many records",
   },
   SNAPSHOT_MINUTES: {
     schema: minutes,
     initial: "60",
-    meaning: "and after so long, if there is anything new",
+    meaning: "or after this many minutes, if there are new records",
   },
-  WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "what new wallets are in" },
-  TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "what the credit of new sellers is in" },
+  WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "the asset of new wallets" },
+  TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "the asset of new sellers' credit" },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
     meaning:
-      "begins the links that answers contain, as those of reports; where it is https, the cookie of a session is __Host-daybook_session, for TLS alone",
+      "base of the links in answers, such as report links; with https the session cookie is named __Host-daybook_session and sent over TLS only",
   },
   TRUST_PROXY: {
     schema: trustedProxies,
     initial: "",
     meaning:
-      "which proxies are believed about whom they speak for (X-Forwarded-For), so that limits count clients: a number of hops, or addresses and networks, separated by commas; none when empty",
+      "proxies whose X-Forwarded-For is trusted, so that rate limits apply to the real clients: a number of hops, or addresses and networks separated by commas; empty: none",
   },
   CORS_ORIGINS: {
     schema: corsOrigins,
     initial: "",
-    meaning: "origins whose pages may call from a browser, separated by commas; none when empty",
+    meaning: "origins whose pages may call the API from a browser, separated by commas; empty: none",
   },
   CONNECTIONS_MAX: {
     schema: wholeNumber(16).optional(),
     otherwise: "half of the file limit",
     meaning:
-      "connections that are open at once; more are answered 503. Never more than half of the file limit (ulimit -n), and not more than 10000 where it is not set",
+      "connections open at once; further ones are answered with 503. At most half of the file limit (ulimit -n), and by default at most 10000",
   },
   CONNECTIONS_PER_ADDRESS: {
     schema: wholeNumber(1).optional(),
     otherwise: "half of all",
     meaning:
-      "of these, from one address (of IPv6: from one /64); as many as CONNECTIONS_MAX where a proxy is the only client",
+      "connections from one address (IPv6: from one /64); set it to CONNECTIONS_MAX if a proxy is the only client",
   },
   CLOCK_JUMP_MAX: {
     schema: wholeNumber(60),
     initial: "86400",
     meaning:
-      "seconds: after a start of the machine a clock that is further ahead of the log is followed only after ten minutes, or once it is accepted",
+      "seconds; after a reboot, a clock further ahead of the log than this is followed only after ten minutes, or once an operator accepts it",
   },
   ALLOW_WEAK_DURABILITY: {
     schema: oneOf(["true", "false"]),
     initial: "false",
-    meaning: "true serves on a Redis that may lose data; /readyz then says so",
+    meaning: "true serves even on a Redis that may lose data; /readyz then shows warnings",
   },
   LOG_LEVEL: {
     schema: oneOf(LOG_LEVELS),
     initial: "info",
-    meaning: "warn leaves out the request lines",
+    meaning: "warn omits the request lines",
   },
   FAILPOINTS: { schema: z.string(), initial: "", meaning: "faults to inject", hidden: true },
 } as const satisfies Record<string, Setting>;
@@ -186,26 +186,26 @@ export type Config = Readonly<{
   host: string;
   walUrl: string;
   dataDir: string;
-  /** Absent: the recorded number, or on the first start one per core that the gateways leave. */
+  /** Absent: the number recorded in the log, or at the first start the number of cores minus gateways. */
   shards: number | undefined;
-  /** Threads that take connections, the main thread among them. */
+  /** Number of threads that accept connections, including the main thread. */
   gateways: number;
-  /** What carries a shard. */
+  /** What runs a shard. */
   isolation: "threads" | "processes";
   operatorKey: string | undefined;
-  /** Absent: the one in the folder. */
+  /** Absent: the one in `DATA_DIR/secret-key`. */
   secretKey: string | undefined;
   logLevel: string;
-  /** A shard's snapshot is due after so many records, and after so many minutes if there is any. */
+  /** A snapshot of a shard is taken after this many records, or after this many minutes if there are new records. */
   snapshotRecords: number;
   snapshotMinutes: number;
-  /** What new wallets, and new sellers' credit, are in. */
+  /** Assets of new wallets and of new sellers' credit. */
   assets: Assets;
   web: Web;
-  /** Open at once, and of these from one address; absent: as the file limit allows. */
+  /** Connections open at once, in total and from one address. Absent: derived from the file limit. */
   connectionsMax: number | undefined;
   connectionsPerAddress: number | undefined;
-  /** After a start of the machine a clock that is further ahead of the log is not followed at once. */
+  /** After a reboot, a clock that is further ahead of the log than this is not followed at once. */
   clockJumpMsMax: number;
   allowWeakDurability: boolean;
   failpoints: string;
@@ -214,17 +214,17 @@ export type Config = Readonly<{
 export type Assets = Readonly<{ wallet: string; topup: string }>;
 
 export type Web = Readonly<{
-  /** Where clients reach the server, without a `/` at the end; absent: at the address that is bound. */
+  /** Where clients reach the server, without a trailing `/`. Absent: the bound address. */
   publicUrl: string | undefined;
-  /** Origins of the pages that may call. */
+  /** Origins of pages that may call the API from a browser. */
   corsOrigins: readonly string[];
   trustedProxies: TrustedProxies;
 }>;
 
 /**
- * @param environment values by name; an empty one counts as absent.
- * @param args the command line, without the program.
- * @throws TypeError one line that names every bad value.
+ * @param environment values by name; an empty value counts as absent.
+ * @param args the arguments of the command line, without the program.
+ * @throws TypeError with one line that names every bad value.
  */
 export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
@@ -234,7 +234,7 @@ export function readConfig(
   const walUrl = values.WAL_URL ?? `sqlite:${values.DATA_DIR}/wal`;
   if (values.ISOLATION === "processes" && walUrl.startsWith("memory:")) {
     throw new TypeError(
-      "bad configuration: ISOLATION: with WAL_URL=memory: it must be `threads`; a shard's process would take its log along",
+      "bad configuration: ISOLATION: with WAL_URL=memory: it must be `threads`; a log in memory would end with its shard's process",
     );
   }
   return {
@@ -286,17 +286,16 @@ function isBaseUrl(text: string): boolean {
   return url.search === "" && url.hash === "" && url.username === "" && url.password === "";
 }
 
-/** As browsers write it. */
+/** Whether it is an origin in the form that browsers send. */
 function isOrigin(text: string): boolean {
   return isBaseUrl(text) && URL.parse(text)?.origin === text;
 }
 
-/** Whether the command line asks what the settings are. */
 export function asksForHelp(args: readonly string[]): boolean {
   return args.includes("--help") || args.includes("-h");
 }
 
-/** As it would be written: `--wal-url` for `WAL_URL`. */
+/** The flag of a setting: `--wal-url` for `WAL_URL`. */
 export function flagOf(name: string): string {
   return `--${name.toLowerCase().replaceAll("_", "-")}`;
 }
@@ -332,7 +331,7 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string>> {
       }),
     );
   } catch (error) {
-    // Node's own advice, in the sentences after the first, is about its parser.
+    // Only the first sentence: the rest is advice about Node's parser.
     const [reason = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
     throw new TypeError(`bad configuration: ${reason}; \`--help\` lists every setting`, { cause: error });
   }

@@ -1,8 +1,8 @@
 /**
- * The only wiring: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
- * No stream is claimed before all of these have found no reason to refuse.
+ * Wires the server together: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
+ * No stream is claimed before every part has checked that it can start.
  *
- * The port is bound first, so that two servers on one machine meet there and not in the log.
+ * The port is bound first, so that of two servers on one machine the second fails there, and not by fencing the first.
  */
 import { hash, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -43,25 +43,25 @@ import { parseFailpoints } from "./workers/shard/failpoint.ts";
 import { Supervisor } from "./workers/supervisor/supervisor.ts";
 
 const DRAIN_MS_MAX = 5_000;
-/** Between two chunks of a snapshot: they share the log's disk with the appends. */
+/** Pause between two chunks of a snapshot, which share the log's disk with the appends. */
 const CHUNK_PAUSE_MS = 4;
-/** After a signal the process is gone by then, whatever hangs. */
+/** The process exits this long after a signal, even if a part hangs. */
 const EXIT_MS_MAX = 9_500;
 
 useCompileCache();
 
-/** The parts that exist so far; a server that is told to stop may not have all of them yet. */
+/** The parts that exist so far: a signal may arrive during the start. */
 const parts: {
   logs?: ProcessLog;
-  /** Gateway 0, which is this thread's. */
+  /** Gateway 0, on this thread. */
   gateway?: HttpGateway;
   archive?: ArchiveClient;
   supervisor?: Supervisor;
-  /** All others. */
+  /** All other gateways. */
   gateways?: GatewaySupervisor;
   snapshots?: SnapshotKeeper | undefined;
 } = {};
-let leaving = false;
+let isStopping = false;
 
 async function start(config: Config): Promise<void> {
   const log = { level: config.logLevel, readable: process.stdout.isTTY };
@@ -75,7 +75,7 @@ async function start(config: Config): Promise<void> {
   const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
-  // Each may come twice: from a terminal, and from the program that started this one.
+  // A signal may arrive twice: from a terminal, and from the program that started this one.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
 
   lockFolders(config, logs.log);
@@ -89,8 +89,8 @@ async function start(config: Config): Promise<void> {
 
   const { shards, mayCreate } = await inspectLog(config, archive, logs.log);
   const { clock, watch } = createClock(config, shards, logs.log);
-  const house = { shards, archive, operations, logs, secretKey };
-  const supervisor = createSupervisor(config, { ...house, mayCreate, clock });
+  const common = { shards, archive, operations, logs, secretKey };
+  const supervisor = createSupervisor(config, { ...common, mayCreate, clock });
   parts.supervisor = supervisor;
   gateway.connect(shards, archive, () => operations.overload());
   supervisor.connect({
@@ -103,7 +103,7 @@ async function start(config: Config): Promise<void> {
     silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
-  const shared = { ...house, address, operatorKeyHash, web, counters, log };
+  const shared = { ...common, address, operatorKeyHash, web, counters, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
@@ -112,7 +112,7 @@ async function start(config: Config): Promise<void> {
   operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
-  // Nothing is claimed, and so no server that serves from this log ended, while this one may still have to refuse.
+  // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
   await Promise.all([supervisor.inspect(), gateways.begin()]);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
@@ -122,7 +122,7 @@ async function start(config: Config): Promise<void> {
   process.stdout.write(banner({ config, address, shards, operatorKey }));
 }
 
-/** Gateway 0 has the port alone, or as the first of those that share it. */
+/** Binds the port for gateway 0, exclusively or as the first of the gateways that share it. */
 async function bind(gateway: HttpGateway, { host, port, gateways }: Config): Promise<Address> {
   const listen = (reusePort: boolean) => gateway.listen({ host, port, reusePort });
   try {
@@ -141,7 +141,7 @@ function lockFolders({ dataDir, walUrl }: Config, log: Log): void {
   }
 }
 
-type ShardSurroundings = Readonly<{
+type ShardContext = Readonly<{
   shards: number;
   mayCreate: boolean;
   archive: ArchiveClient;
@@ -151,8 +151,8 @@ type ShardSurroundings = Readonly<{
   secretKey: string;
 }>;
 
-function createSupervisor(config: Config, surroundings: ShardSurroundings): Supervisor {
-  const { shards, mayCreate, archive, operations, logs, clock, secretKey } = surroundings;
+function createSupervisor(config: Config, context: ShardContext): Supervisor {
+  const { shards, mayCreate, archive, operations, logs, clock, secretKey } = context;
   return new Supervisor({
     carrier: config.isolation === "threads" ? new ThreadCarrier(shards) : new ProcessCarrier(),
     archived: (shard) => archive.witness(shard),
@@ -176,16 +176,13 @@ function createSupervisor(config: Config, surroundings: ShardSurroundings): Supe
   });
 }
 
-type GatewaySurroundings = Pick<
-  ShardSurroundings,
-  "shards" | "archive" | "operations" | "logs" | "secretKey"
-> &
+type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "logs" | "secretKey"> &
   Pick<GatewayInit, "address" | "operatorKeyHash" | "web" | "counters" | "log"> &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
 
-/** The gateways beside the one of this thread. */
-function createGateways(config: Config, surroundings: GatewaySurroundings): GatewaySupervisor {
-  const { archive, operations, logs, supervisor, directory, ...shared } = surroundings;
+/** Creates the gateways other than gateway 0. */
+function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
+  const { archive, operations, logs, supervisor, directory, ...shared } = context;
   const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
   const { assets } = config;
   return new GatewaySupervisor({
@@ -212,7 +209,7 @@ function createGateways(config: Config, surroundings: GatewaySurroundings): Gate
   });
 }
 
-/** One judgement of the machine's clock for all shards. */
+/** Creates the one clock that all shards follow. */
 function createClock(config: Config, shards: number, log: Log): { clock: ServerClock; watch: ClockWatch } {
   const { walUrl, dataDir, clockJumpMsMax } = config;
   const clocks = { wallMs: Date.now, uptimeMs: bootClock() };
@@ -228,19 +225,16 @@ function createClock(config: Config, shards: number, log: Log): { clock: ServerC
   return { clock, watch: new ClockWatch({ clock, ...clocks, dataDir, second, log }) };
 }
 
-type SnapshotSurroundings = Readonly<{
+type SnapshotContext = Readonly<{
   shards: number;
   supervisor: Supervisor;
   archive: ArchiveClient;
   log: Log;
 }>;
 
-/** None for a log in memory, which nobody but its shard can see. */
-function createSnapshotKeeper(
-  config: Config,
-  surroundings: SnapshotSurroundings,
-): SnapshotKeeper | undefined {
-  const { shards, supervisor, archive, log } = surroundings;
+/** @returns `undefined` for a log in memory, which only its own shard can read. */
+function createSnapshotKeeper(config: Config, context: SnapshotContext): SnapshotKeeper | undefined {
+  const { shards, supervisor, archive, log } = context;
   const { walUrl } = config;
   if (parseLogUrl(walUrl).kind === "memory") return undefined;
   const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
@@ -255,7 +249,7 @@ function createSnapshotKeeper(
   });
 }
 
-/** What is derived from a log in memory must not outlive it: the next start would miss what it remembers. */
+/** With a log in memory, uses a temporary data folder: witnesses and archive must not outlive the log. */
 function withDataDir(config: Config): Config {
   if (parseLogUrl(config.walUrl).kind !== "memory") return config;
   const dataDir = mkdtempSync(join(tmpdir(), "daybook-"));
@@ -263,10 +257,10 @@ function withDataDir(config: Config): Config {
   return { ...config, dataDir };
 }
 
-/** Answers what is in hand, at all gateways; then the shards log it; then it ends. */
+/** Drains the gateways, then the shards, and exits. */
 async function stop(): Promise<void> {
-  if (leaving) return;
-  leaving = true;
+  if (isStopping) return;
+  isStopping = true;
   setTimeout(EXIT_MS_MAX, undefined, { ref: false }).then(
     () => process.exit(1),
     () => {},
@@ -279,16 +273,16 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
-/** One line on stderr, and out: nothing that was not logged may be answered any more. */
+/** Prints one line to stderr and exits at once, so that nothing is answered that was not logged. */
 function fatal(message: string): void {
-  if (leaving) return;
-  leaving = true;
+  if (isStopping) return;
+  isStopping = true;
   process.stderr.write(`daybook: ${message.replaceAll("\n", " ")}\n`);
   parts.logs?.close();
   process.exit(1);
 }
 
-/** What keeps the server from starting; of a Redis that answers, the doctor knows what to do. */
+/** The reason why the server does not start. For a wrong Redis setting it refers to the doctor. */
 function describeRefusal(error: unknown, { walUrl }: Config): string {
   const message = error instanceof Error ? error.message : String(error);
   const isSetting = error instanceof LogError && error.code === "log_misconfigured";

@@ -1,4 +1,3 @@
-/** Secure random bytes. */
 export function randomBytes(bytes: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(bytes));
 }

@@ -1,7 +1,7 @@
 /**
- * Signing secrets as they stand in the log, in snapshots and in the archive: sealed, so that a copy of those signs
- * nothing. AES-256-GCM with a key of the server's, which is nowhere in them. What a secret is for is sealed with it:
- * one that is moved to another place does not open there.
+ * Encrypts the signing secrets that are stored in the log, in snapshots and in the archive, so that a copy of those cannot
+ * sign anything. AES-256-GCM with the server's `SECRET_KEY`, which is stored elsewhere. The purpose of a secret is
+ * authenticated with it, so it cannot be decrypted for another purpose.
  */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 
@@ -10,17 +10,17 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_LENGTH = 8;
-/** `sealed:<version>:<id of the key>:<nonce, ciphertext and tag>`. */
+/** `sealed:<version>:<id of the key>:<nonce, ciphertext and tag in base64url>`. */
 const SEALED = /^sealed:1:([0-9a-f]{8}):([\w-]+)$/;
-/** Before secrets were sealed they stood in the log as hex. */
+/** Earlier versions logged secrets unencrypted, as hex. */
 const CLEAR = /^[0-9a-f]{64}$/;
 
 type Random = (bytes: number) => Uint8Array;
 type Seal = (secret: Uint8Array, purpose: string, random: Random) => string;
-/** The secret, or `undefined` where it was sealed with another key, for something else, or was changed. */
+/** @returns the secret, or `undefined` if it was encrypted with another key or for another purpose, or was changed. */
 export type OpenSecret = (stored: string, purpose: string) => Uint8Array | undefined;
 
-/** @param secretKey as the setting `SECRET_KEY` has it. */
+/** @param secretKey the setting `SECRET_KEY`. */
 export function sealerOf(secretKey: string): Seal {
   const key = keyOf(secretKey);
   const keyId = keyIdOf(key);
@@ -32,15 +32,15 @@ export function sealerOf(secretKey: string): Seal {
   };
 }
 
-/** @param secretKey as the setting `SECRET_KEY` has it. */
+/** @param secretKey the setting `SECRET_KEY`. */
 export function openerOf(secretKey: string): OpenSecret {
   const key = keyOf(secretKey);
   const keyId = keyIdOf(key);
   return (stored, purpose) => {
     if (CLEAR.test(stored)) return Buffer.from(stored, "hex");
-    const [, sealedWith, text = ""] = SEALED.exec(stored) ?? [];
+    const [, sealedKeyId, text = ""] = SEALED.exec(stored) ?? [];
     const sealed = Buffer.from(text, "base64url");
-    if (sealedWith !== keyId || sealed.length <= NONCE_BYTES + TAG_BYTES) return undefined;
+    if (sealedKeyId !== keyId || sealed.length <= NONCE_BYTES + TAG_BYTES) return undefined;
     const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES))
       .setAAD(Buffer.from(purpose, "utf8"))
       .setAuthTag(sealed.subarray(-TAG_BYTES));
@@ -56,7 +56,7 @@ function keyOf(secretKey: string): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", secretKey, "", "daybook: secrets in the log", KEY_BYTES));
 }
 
-/** Tells one key from another, and nothing of either. */
+/** Identifies a key without revealing it. */
 function keyIdOf(key: Uint8Array): string {
   return hash("sha256", key, "hex").slice(0, KEY_ID_LENGTH);
 }

@@ -1,14 +1,14 @@
-/** Every setting of the server, for `--help`. */
+/** The text of `--help`: every setting of the server. */
 import { flagOf, SETTINGS } from "./config.ts";
 
 const COLUMNS = 80;
 const INDENT = "      ";
 
-/** Lines for people, of at most 80 columns. */
+/** @returns lines of at most 80 columns. */
 export function settingsHelp(): string {
   const shown = Object.entries(SETTINGS).filter(([, setting]) => !("hidden" in setting));
   return [
-    "Settings, from the environment (PORT=3001) or by flag (--port 3001), which wins:",
+    "Settings: environment variables (PORT=3001) or flags (--port 3001); flags win.",
     ...shown.map(([name, setting]) => {
       const initial = "initial" in setting ? setting.initial : setting.otherwise;
       return [`  ${name}, ${flagOf(name)}  (default: ${initial})`, ...wrap(setting.meaning)].join("\n");

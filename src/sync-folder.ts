@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 
-/** Makes the names in a folder survive a power cut: those of new files, and of files that were renamed into place. */
+/** Makes the names of files that were created in a folder, or renamed into it, survive a power cut. */
 export function syncFolder(folder: string): void {
   const descriptor = openSync(folder, "r");
   try {

@@ -1,14 +1,14 @@
-/** The setting `TRUST_PROXY`: who may say for whom a request comes. */
+/** The setting `TRUST_PROXY`: which proxies are trusted to report the client's address. */
 import { BlockList, isIP } from "node:net";
 
-/** Which proxies are believed: so many hops before this server, or those with these addresses. */
+/** The trusted proxies: a number of hops before this server, or a list of addresses and networks. */
 export type TrustedProxies = number | readonly string[];
 
 const HOPS_MAX = 16;
 const BITS_OF_IPV4 = 32;
 const BITS_OF_IPV6 = 128;
 
-/** @throws TypeError for what is neither a number of hops nor a list of addresses and networks. */
+/** @throws TypeError if the text is neither a number of hops nor a list of addresses and networks. */
 export function parseTrustedProxies(text: string): TrustedProxies {
   if (/^\d+$/.test(text)) {
     const hops = Number(text);
@@ -23,7 +23,7 @@ export function parseTrustedProxies(text: string): TrustedProxies {
   return addresses;
 }
 
-/** @throws TypeError for what is neither an address nor a network, as 10.0.0.0/8. */
+/** @throws TypeError if one of them is neither an address nor a network such as 10.0.0.0/8. */
 export function blockListOf(addresses: readonly string[]): BlockList {
   const list = new BlockList();
   for (const text of addresses) {

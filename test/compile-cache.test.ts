@@ -1,4 +1,4 @@
-/** The folder of compiled code is the user's own, or there is none. */
+/** The folder of compiled code belongs to the user alone, or none is used. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ function cacheIn(tmp: string): string {
 
 const nameOf = (): string => `daybook-compiled-${process.getuid?.()}`;
 
-test("it is made for the user alone", () => {
+test("the folder is created for the server's user only", () => {
   const tmp = testFolder();
   expect(cacheIn(tmp)).toContain(join(tmp, nameOf()));
   // The second start finds it.

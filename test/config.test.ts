@@ -5,14 +5,14 @@ import { readConfig, SETTINGS } from "../src/config.ts";
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const HANDBOOK = readFileSync(new URL("../docs/OPERATIONS.md", import.meta.url), "utf8");
 
-/** The rows of the first table behind a text, each cell without its backticks. */
+/** The rows of the first table after a text, without backticks. */
 function tableAfter(document: string, text: string): readonly (readonly string[])[] {
   const [table = ""] = document.slice(document.indexOf(text)).match(/(?:^\|.*\n)+/m) ?? [];
   const rows = table.trimEnd().split("\n").slice(2);
   return rows.map((row) => row.split(" | ").map((cell) => cell.replaceAll(/[|`]/g, "").trim()));
 }
 
-test("without anything set, the embedded log on one machine is served on loopback", () => {
+test("by default the server uses the embedded log and listens on loopback", () => {
   expect(readConfig({}, [])).toMatchObject({
     port: 3000,
     host: "127.0.0.1",
@@ -43,7 +43,7 @@ test.each([
   expect(() => readConfig({ [name]: value }, [])).toThrow(new RegExp(`^bad configuration: ${name}: .+$`));
 });
 
-test("a log in memory needs shards that are threads: a process that is killed would take it along", () => {
+test("a log in memory is refused with shards in processes", () => {
   const memory = { WAL_URL: "memory:", ISOLATION: "processes" };
   expect(() => readConfig(memory, [])).toThrow(/^bad configuration: ISOLATION: .+$/);
   expect(readConfig({ ...memory, ISOLATION: "threads" }, [])).toMatchObject({ isolation: "threads" });
@@ -53,7 +53,7 @@ test("an unknown flag is refused", () => {
   expect(() => readConfig({}, ["--prot", "1"])).toThrow("--prot");
 });
 
-test("the README's table is that of the settings", () => {
+test("the README's table matches the settings", () => {
   const shown = Object.entries(SETTINGS).filter(([, setting]) => !("hidden" in setting));
   expect(tableAfter(README, "## Configuration")).toEqual(
     shown.map(([name, setting]) => [
@@ -64,7 +64,7 @@ test("the README's table is that of the settings", () => {
   );
 });
 
-test("what the handbook calls settings of the server are some", () => {
+test("every setting in the handbook exists", () => {
   const rows = tableAfter(HANDBOOK, "| variable | for example |");
   const ofServer = rows
     .slice(
@@ -78,7 +78,7 @@ test("what the handbook calls settings of the server are some", () => {
   expect([...set].filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual(["NODE_OPTIONS"]);
 });
 
-test("what was given is shown, but no secret", () => {
+test("an error shows the bad value, but no secret", () => {
   expect(() => readConfig({ PORT: "abc", OPERATOR_KEY: "too short" }, [])).toThrow(
     'bad configuration: PORT: must be a whole number from 0 to 65535, not "abc"; OPERATOR_KEY: must have at least 32 characters',
   );

@@ -1,4 +1,4 @@
-/** What `npm run check` says of the packages. */
+/** What `npm run check` reports about packages. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { auditOf, type LockFile, licenceFaults } from "./support/dependencies.ts";
@@ -8,7 +8,7 @@ function faultsOf(license: string | undefined): readonly string[] {
   return licenceFaults({ packages: { "": { license: "UNLICENSED" }, "node_modules/x": described } });
 }
 
-test("every package of the lock file has a licence that is allowed", () => {
+test("every package of the lock file has an allowed licence", () => {
   const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as LockFile;
   expect(Object.keys(lock.packages).length).toBeGreaterThan(100);
   expect(licenceFaults(lock)).toEqual([]);
@@ -34,7 +34,7 @@ test.each([
   ]);
 });
 
-test("what npm knows against a package is said, and that nothing is known without a registry", () => {
+test("known vulnerabilities of a package are reported, and so is a missing registry", () => {
   const report = { auditReportVersion: 2, vulnerabilities: { x: { severity: "high" } } };
   expect(auditOf(JSON.stringify(report))).toEqual({
     faults: ["x: npm audit knows something against it (high)"],

@@ -1,4 +1,4 @@
-/** What docs/REQUIREMENTS.md says is tested has a test of its name; and files that it names are there. */
+/** Every requirement that docs/REQUIREMENTS.md calls tested has a test with its id; files that it names exist. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
@@ -20,7 +20,7 @@ test.each([
   ["S", 24],
   ["W", 24],
   ["T", 22],
-] as const)("every requirement %s1 to %i has its row, once", (letter, count) => {
+] as const)("every requirement %s1 to %i has exactly one row", (letter, count) => {
   const ids = rows.map(([id]) => id).filter((id) => id?.startsWith(letter));
   expect(ids).toEqual(Array.from({ length: count }, (_, i) => `${letter}${i + 1}`));
 });
@@ -29,7 +29,7 @@ test.each(rows.filter(([, met]) => met?.startsWith("tested")))("%s is tested", (
   expect(titles.filter((title) => title?.split(" ").includes(id ?? ""))).not.toEqual([]);
 });
 
-test("every file that a row names is there", () => {
+test("every file that a row names exists", () => {
   const files = [...text.matchAll(/`((?:test|docs)\/[\w./-]+\.\w+|README\.md)`/g)].map(
     ([, file]) => file ?? "",
   );

@@ -4,7 +4,7 @@ import { PRECEDENCE } from "../src/actors/ledger/precedence.ts";
 
 const spec = readFileSync(new URL("../docs/SPEC.md", import.meta.url), "utf8");
 
-test("every test file that the specification names is there", () => {
+test("every test file that the specification names exists", () => {
   const files = [...spec.matchAll(/`(test\/[\w./-]+\.ts)`/g)].map(([, file]) => file as string);
   expect(files.length).toBeGreaterThan(10);
   for (const file of files) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true);

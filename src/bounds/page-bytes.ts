@@ -1,9 +1,9 @@
-/** How large the rows of a page are, so that a page is bounded in bytes while it is gathered. */
+/** Estimates the size of the rows of a page, so that a page is bounded in bytes while its rows are collected. */
 
-/** Of the rows of one page, as they are answered; a page has at least one row. */
+/** Bytes of the rows of one page in the answer; a page has at least one row. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
 
-/** Estimates, never far above what is answered: only the texts can be large. */
+/** Estimated bytes without memo and metadata, never far above the real size. */
 const FIXED_BYTES = 150;
 const POSTING_BYTES = 80;
 

@@ -1,21 +1,21 @@
-/** What is in hand, each by a number that is good until it is removed. */
+/** A table of items in flight, each found by a number that is valid until the item is removed. */
 import { assert } from "../errors/assert.ts";
 
-/** A number is a slot, and how often the slot was used before, so that an old number does not find what is there now. */
+/** A number is a slot plus a reuse count of the slot, so that an old number does not find the slot's new item. */
 const SLOT_BITS = 20;
 const SLOTS_MAX = 1 << SLOT_BITS;
 const SLOT_MASK = SLOTS_MAX - 1;
-/** Numbers stay below 2^30: V8 keeps such integers in place. */
+/** Numbers stay below 2^30, so that V8 stores them as small integers without allocation. */
 const NUMBER_MASK = (1 << 30) - 1;
 
 /**
- * Used instead of a `Map` where items come and go with every request. A `Map` gets a new table every few insertions, and
- * each old table refers to the next one. Once one of them has been moved to the old generation, every later table, and
- * whatever these referred to, survives each minor collection until the next full one.
+ * Replaces a `Map` whose items are added and removed with every request. A `Map` allocates a new table every few
+ * insertions, and each old table refers to the next one. Once one of them is in the old generation, every later table,
+ * with everything that it references, survives all minor collections until the next full one.
  */
 export class Slots<T> {
   readonly #items: (T | undefined)[] = [];
-  /** The number that each slot's item has, or that the next one gets. */
+  /** For each slot the number of its item, or of its next one. */
   readonly #numbers: number[] = [];
   readonly #free: number[] = [];
 
@@ -23,7 +23,7 @@ export class Slots<T> {
     return this.#items.length - this.#free.length;
   }
 
-  /** The number that the next item gets. */
+  /** The number that `add` will return next. */
   get next(): number {
     const slot = this.#free.at(-1);
     return slot === undefined ? this.#items.length : (this.#numbers[slot] as number);
@@ -37,23 +37,23 @@ export class Slots<T> {
       return this.#numbers[free] as number;
     }
     const slot = this.#items.length;
-    assert(slot < SLOTS_MAX, "what is in hand is bounded far below the number of slots");
+    assert(slot < SLOTS_MAX, "items in flight are bounded far below the number of slots");
     this.#items.push(item);
     this.#numbers.push(slot);
     return slot;
   }
 
-  get(no: number): T | undefined {
-    const slot = no & SLOT_MASK;
-    return this.#numbers[slot] === no ? this.#items[slot] : undefined;
+  get(number: number): T | undefined {
+    const slot = number & SLOT_MASK;
+    return this.#numbers[slot] === number ? this.#items[slot] : undefined;
   }
 
-  /** @returns whether it was there. */
-  remove(no: number): boolean {
-    if (this.get(no) === undefined) return false;
-    const slot = no & SLOT_MASK;
+  /** @returns whether the item was there. */
+  remove(number: number): boolean {
+    if (this.get(number) === undefined) return false;
+    const slot = number & SLOT_MASK;
     this.#items[slot] = undefined;
-    this.#numbers[slot] = (no + SLOTS_MAX) & NUMBER_MASK;
+    this.#numbers[slot] = (number + SLOTS_MAX) & NUMBER_MASK;
     this.#free.push(slot);
     return true;
   }

@@ -1,4 +1,4 @@
-/** `daybook archive`: whether every archived batch is whole, and putting those in order that are not. */
+/** `daybook archive`: verifies every archived batch, and repairs damaged ones. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -22,13 +22,13 @@ type RepairOptions = LogOptions & Readonly<{ from?: string }>;
 
 export function archiveVerify(command: Command): Command {
   return logOptions(command)
-    .option("--archive <folder>", "this archive, as in a backup, instead of the server's")
+    .option("--archive <folder>", "check this archive, such as one in a backup, instead of the server's")
     .addOption(jsonOption("document"))
     .addHelpText(
       "after",
       `
-Each is checked by its checksum and by the log's hash chain. Writes nothing, and
-may run beside a live server. Exit code 1 if one is damaged.`,
+Checks the checksum of each batch, and the log's hash chain. Writes nothing, and
+can be used while the server runs. Exit code 1 if a batch is damaged.`,
     )
     .action(async (options: VerifyOptions) => {
       const folder = options.archive ?? join(readLogSettings(options).dataDir, "archive");
@@ -55,10 +55,10 @@ export function archiveRepair(command: Command): Command {
     .addHelpText(
       "after",
       `
-A copy is taken from the backup, or from the log, where that still has it, and
-only if the log's hash chain proves that it is the same batch. A malformed
-archive is salvaged into a new file first, which needs as much room again.
-Exit code 1 if something stays damaged.`,
+Restores each damaged batch from the backup, or from the log if that still has
+it, and only if the log's hash chain proves that it is the same batch. A
+malformed archive is first salvaged into a new file, which needs the same disk
+space again. Exit code 1 if a batch stays damaged.`,
     )
     .action(async (options: RepairOptions) => {
       const settings = readLogSettings(options);
@@ -80,7 +80,7 @@ Exit code 1 if something stays damaged.`,
             : [`added ${formatCount(added)} ${plural(added, "batch", "batches")} from the copy`]),
           ...mended.map((place) => `${paint("green", "ok")}   ${place} restored`),
           ...damaged.map(
-            (each) => `${paint("red", "BAD")}  ${placeText(each)}: no whole copy was found: ${each.reason}`,
+            (each) => `${paint("red", "BAD")}  ${placeText(each)}: no intact copy was found: ${each.reason}`,
           ),
           ...(mended.length + damaged.length === 0 ? ["nothing is damaged"] : []),
         ]);
@@ -128,8 +128,8 @@ async function repairFolder(
       try {
         return { ...(await mendAll(folder, sources, undefined)), salvaged: null };
       } catch (error) {
-        const isUseless = error instanceof ArchiveError && error.code === "archive_corrupt";
-        if (!isMalformed(error) && !isUseless) throw error;
+        const isCorruptArchive = error instanceof ArchiveError && error.code === "archive_corrupt";
+        if (!isMalformed(error) && !isCorruptArchive) throw error;
       }
     }
     const salvaged = salvage(folder, copy);
@@ -139,7 +139,7 @@ async function repairFolder(
   }
 }
 
-/** @param copy what it has beyond the end is taken over. */
+/** @param copy its batches beyond the end of the archive are added. */
 async function mendAll(
   folder: string,
   sources: readonly Source[],
@@ -154,7 +154,7 @@ async function mendAll(
       const damaged = repairing.check((done, of) => bar.draw("archive", done, of));
       const before = mended.length;
       for (const damage of damaged) if (await repairing.mend(damage, sources)) mended.push(placeText(damage));
-      // What is restored may show where others belong.
+      // A restored batch may prove where other copies belong, so check again.
       if (mended.length === before) return { mended, damaged, added };
     }
   } finally {

@@ -1,4 +1,4 @@
-/** `daybook clock accept`: tells a running server that this machine's clock is right, although it has jumped. */
+/** `daybook clock accept`: makes the running server follow this machine's clock after a jump. */
 import { type Command, Option } from "commander";
 import { acceptClock, isAcceptancePending, withdrawAcceptance } from "../wal/clock-acceptance.ts";
 import { OperatorError } from "./errors.ts";
@@ -6,7 +6,7 @@ import { readLogSettings } from "./settings.ts";
 import { printLines } from "./terminal.ts";
 
 const POLL_MS = 100;
-/** A server looks once a second. */
+/** A server checks for an acceptance once a second. */
 const WAIT_MS_MAX = 10_000;
 
 export function clockAccept(command: Command): Command {
@@ -24,7 +24,7 @@ async function accept(dataDir: string): Promise<void> {
   while (isAcceptancePending(dataDir)) {
     if (performance.now() >= endMs) {
       withdrawAcceptance(dataDir);
-      throw new OperatorError(`no server has looked into ${dataDir}: is it running, with this DATA_DIR?`);
+      throw new OperatorError(`no server has answered in ${dataDir}: is one running with this DATA_DIR?`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

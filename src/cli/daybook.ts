@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The command line. One file for each command, which is loaded when it is asked for: most of them need the whole ledger.
+ * The command line. Each command is a file that is loaded only when it is used, since most of them load the whole ledger.
  *
- * Exit codes: 0 well, 1 something is wrong or could not be done, 2 the command line is wrong.
+ * Exit codes: 0 success, 1 a problem was found or the command failed, 2 bad arguments.
  */
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
@@ -12,7 +12,7 @@ import { OperatorError, UsageError } from "./errors.ts";
 const FAILED = 1;
 const BAD_USAGE = 2;
 
-/** A command: how its options and its action are added to it. Or a group of them. */
+/** A command with a loader for its options and action, or a group of commands. */
 type Entry = Readonly<
   | { summary: string; load: () => Promise<(command: Command) => Command> }
   | { summary: string; commands: Commands }
@@ -25,14 +25,14 @@ const COMMANDS: Commands = {
     load: async () => (await import("./serve.ts")).serve,
   },
   wal: {
-    summary: "look at the log",
+    summary: "inspect the log",
     commands: {
       info: {
         summary: "show the streams of the log: length, size, owner",
         load: async () => (await import("./wal-info.ts")).walInfo,
       },
       ls: {
-        summary: "list what the log holds, a line for each record",
+        summary: "list the records of the log, one per line",
         load: async () => (await import("./wal-ls.ts")).walLs,
       },
       tail: {
@@ -40,7 +40,7 @@ const COMMANDS: Commands = {
         load: async () => (await import("./wal-tail.ts")).walTail,
       },
       verify: {
-        summary: "read the whole log, and check all that can be checked of it",
+        summary: "check the whole log: checksums, hash chain, records, witnesses",
         load: async () => (await import("./wal-verify.ts")).walVerify,
       },
       export: {
@@ -50,20 +50,20 @@ const COMMANDS: Commands = {
     },
   },
   archive: {
-    summary: "look at the archive",
+    summary: "verify and repair the archive",
     commands: {
       verify: {
-        summary: "read every archived batch, and name those that are damaged",
+        summary: "check every archived batch, and list the damaged ones",
         load: async () => (await import("./archive.ts")).archiveVerify,
       },
       repair: {
-        summary: "restore damaged batches, where no server runs",
+        summary: "restore damaged batches while no server runs",
         load: async () => (await import("./archive.ts")).archiveRepair,
       },
     },
   },
   replay: {
-    summary: "rebuild the balances as they were",
+    summary: "rebuild the balances of a past moment",
     load: async () => (await import("./replay.ts")).replay,
   },
   snapshot: {
@@ -71,45 +71,45 @@ const COMMANDS: Commands = {
     load: async () => (await import("./snapshot.ts")).snapshot,
   },
   seed: {
-    summary: "fill a running server with a demo: members, vouchers, segments, sellers, wallets",
+    summary: "fill a running server with demo data: members, vouchers, segments, sellers, wallets",
     load: async () => (await import("./demo.ts")).seed,
   },
   clock: {
-    summary: "the clock that a server's log follows",
+    summary: "the clock that log time follows",
     commands: {
       accept: {
-        summary: "tell the running server that this machine's clock is right, although it has jumped",
+        summary: "make the running server follow this machine's clock after a jump",
         load: async () => (await import("./clock.ts")).clockAccept,
       },
     },
   },
   doctor: {
-    summary: "check the log's store and its settings, and say what to change",
+    summary: "check the store of the log and its settings, and print what to change",
     load: async () => (await import("./doctor.ts")).doctor,
   },
 };
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and what looks at its log. All but `serve`, `snapshot`, `seed`, `clock` and `archive repair` only read, and may run beside a live server.",
+    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `clock` and `archive repair` only read, and can be used while the server runs.",
   )
   .version(VERSION)
   .enablePositionalOptions();
 
-/** Adds all commands by name, and to the one that `words` ask for what it does. */
+/** Adds all commands, and loads the one that `words` name. */
 async function addCommands(parent: Command, commands: Commands, words: readonly string[]): Promise<void> {
-  const [asked, ...rest] = words;
+  const [wanted, ...rest] = words;
   for (const [name, entry] of Object.entries(commands)) {
     const command = parent.command(name).description(entry.summary);
-    if ("commands" in entry) await addCommands(command, entry.commands, name === asked ? rest : []);
-    else if (name === asked) (await entry.load())(command);
+    if ("commands" in entry) await addCommands(command, entry.commands, name === wanted ? rest : []);
+    else if (name === wanted) (await entry.load())(command);
   }
 }
 
 function exitCodeOf(error: unknown): number {
-  // Help that was asked for is no mistake; help because the command is missing is one.
+  // With exit code 0 the user asked for help. Otherwise help was printed because the command is missing.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
-  // Whoever reads us has seen enough, as `head` has.
+  // The reader of stdout has closed it, as `head` does.
   if (isSystemError(error) && error.code === "EPIPE") return 0;
   const mistake = error instanceof UsageError;
   const expected =
@@ -119,7 +119,7 @@ function exitCodeOf(error: unknown): number {
   return mistake ? BAD_USAGE : FAILED;
 }
 
-/** Of the operating system, or of SQLite: about files and sockets, not about this program. */
+/** Whether it is an error of the operating system or of SQLite, so not a bug of this program. */
 function isSystemError(error: unknown): error is Error & { code: string } {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return false;
   return "syscall" in error || error.code === "ERR_SQLITE_ERROR";
@@ -129,18 +129,18 @@ function describeBug(error: unknown): string {
   return `this is a bug: ${error instanceof Error ? error.stack : String(error)}`;
 }
 
-/** Once all is printed. A closed connection to Redis lingers, which is nothing to wait for. */
+/** Exits once all output is written, without waiting for closing connections to Redis. */
 function leave(): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 }
 
-// What a command makes in the server's folders is the server's alone, as what the server makes itself.
+// Files that a command creates in the server's folders are private, like the server's own.
 process.umask(0o077);
-// All commands inherit both.
+// All commands inherit both settings.
 program.exitOverride().configureOutput({
   outputError: (text, write) => write(`daybook: ${text.replace(/^error: /, "")}`),
 });
-// The server ends by itself.
+// The server exits by itself.
 program.hook("postAction", (_, command) => {
   if (command.name() !== "serve") leave();
 });

@@ -1,6 +1,6 @@
 /**
- * A believable business: what `daybook seed` makes on a running server, each thing once however often it is run. Only keys
- * are new each time: they are random, and no server shows one again.
+ * `daybook seed`: creates the demo data of a small business on a running server. Repeating it creates nothing twice, except
+ * for keys: they are random, and no server shows one again.
  */
 import type { Command } from "commander";
 import { defaultUrl, readOperatorKey, ServerClient, ServerRefusal } from "./server-client.ts";
@@ -16,13 +16,13 @@ export function seed(command: Command): Command {
     .addHelpText(
       "after",
       `
-The server is asked with the operator's key in OPERATOR_KEY. Nothing is made
-twice within a day.`,
+Uses the operator's key in OPERATOR_KEY. Within a day, a repeat creates nothing
+twice.`,
     )
     .action(async ({ url, json }: Options) => {
-      const demo = await makeDemo(url, readOperatorKey(), Date.now(), (part) => note(`making ${part}`));
+      const demo = await makeDemo(url, readOperatorKey(), Date.now(), (part) => note(`creating ${part}`));
       if (json) await printJson(demo);
-      else await printLines(linesOf(url, demo));
+      else await printLines(describe(url, demo));
     });
 }
 
@@ -30,7 +30,7 @@ function title(text: string): readonly string[] {
   return ["", paint("bold", text)];
 }
 
-function linesOf(url: string, demo: Demo): readonly string[] {
+function describe(url: string, demo: Demo): readonly string[] {
   const { partner, partnerKey, sellerKeys, bankKey, people } = demo;
   const call = (path: string, key: string) => `  curl -s '${url}${path}' -H 'Authorization: Bearer ${key}'`;
   const [person] = people;
@@ -49,12 +49,11 @@ function linesOf(url: string, demo: Demo): readonly string[] {
     call("/v1/trial-balance", partnerKey),
     ...(person === undefined ? [] : [call("/v1/wallet", person.token)]),
     "",
-    `All of it is described at ${url}/docs`,
+    `The API is documented at ${url}/docs`,
   ];
 }
 
 const PARTNER = "riverside";
-/** A month back, so that the first page of every list has a past. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const MEMBERS = [
@@ -90,7 +89,7 @@ type Key = Readonly<{ api_key: string }>;
 
 const EXISTS: ReadonlySet<string> = new Set(["partner_exists", "seller_exists"]);
 
-/** What was made, and with which keys it can be looked at. */
+/** The created demo data, with the keys to read it. */
 export type Demo = Readonly<{
   partner: string;
   partnerKey: string;
@@ -99,7 +98,7 @@ export type Demo = Readonly<{
   people: readonly Readonly<{ email: string; password: string; walletId: string; token: string }>[];
 }>;
 
-/** @param progress told of each part. */
+/** @param progress called with the name of each part, before it is created. */
 export async function makeDemo(
   url: string,
   operatorKey: string,
@@ -108,9 +107,9 @@ export async function makeDemo(
 ): Promise<Demo> {
   const operator = new ServerClient(url, operatorKey);
   progress("a partner");
-  const asked = { id: PARTNER, name: "Riverside Coffee" };
+  const body = { id: PARTNER, name: "Riverside Coffee" };
   const partnerKey = await keyOf(
-    () => operator.ask("POST", "/v1/partners", asked),
+    () => operator.ask("POST", "/v1/partners", body),
     () => operator.ask("POST", `/v1/partners/${PARTNER}/keys`, { role: "partner", name: KEY_NAME }),
   );
   const partner = new ServerClient(url, partnerKey);
@@ -138,7 +137,6 @@ async function makeMembers(partner: ServerClient, nowMs: number): Promise<void> 
       occurred_at: timeText(nowMs - 30 * DAY_MS),
       expires_at: timeText(nowMs + (30 + i) * DAY_MS),
     };
-    // A time that a repeat would make anew is left out of what is keyed by it.
     await once(() => partner.ask("POST", `${path}/accruals`, welcome, `seed-welcome-${id}`));
     const coffees = { points: 40 * (i + 1), description: `${i + 1} coffees` };
     await partner.ask("POST", `${path}/accruals`, coffees, `seed-coffees-${id}`);
@@ -181,13 +179,13 @@ async function makeSellers(url: string, partner: ServerClient): Promise<Readonly
     keys[id] = key;
     const seller = new ServerClient(url, key);
     const request = { amount: credit, note: "Opening credit" };
-    const asked = await seller.ask<{ id: string }>(
+    const created = await seller.ask<{ id: string }>(
       "POST",
       "/v1/credit-requests",
       request,
       `seed-request-${id}`,
     );
-    const path = `/v1/credit-requests/${asked.id}/approve`;
+    const path = `/v1/credit-requests/${created.id}/approve`;
     await partner.ask("POST", path, undefined, `seed-approval-${id}`);
     for (let i = 0; i < sales; i++) {
       const sale = { phone: `0912${String(1_000_000 + (i % 9))}`, amount: SALE, reference: `sale-${i}` };
@@ -198,8 +196,8 @@ async function makeSellers(url: string, partner: ServerClient): Promise<Readonly
 }
 
 async function makeWallets(url: string, operator: ServerClient): Promise<Pick<Demo, "bankKey" | "people">> {
-  const asked = { role: "bank", name: BANK };
-  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", asked);
+  const keyRequest = { role: "bank", name: BANK };
+  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", keyRequest);
   const bank = new ServerClient(url, bankKey);
   const open = new ServerClient(url, "");
   const people: Demo["people"][number][] = [];
@@ -219,8 +217,8 @@ async function makeWallets(url: string, operator: ServerClient): Promise<Pick<De
 }
 
 /**
- * The key that comes with a new thing, or another one where the thing is there. Without an idempotency key, from which
- * another server would derive the same secret.
+ * The API key of a new partner or seller, or another key if that exists. Sent without an idempotency key, since a replayed
+ * answer does not show the secret.
  */
 async function keyOf(make: () => Promise<Key>, makeAnother: () => Promise<Key>): Promise<string> {
   try {
@@ -231,7 +229,7 @@ async function keyOf(make: () => Promise<Key>, makeAnother: () => Promise<Key>):
   }
 }
 
-/** Signs up, or logs in where that was done before. */
+/** Signs up, or logs in if the account exists. */
 async function enter(
   open: ServerClient,
   name: string,
@@ -245,7 +243,7 @@ async function enter(
   }
 }
 
-/** What names a time is another body when it is asked again: it was done then. */
+/** A request whose body contains the current time differs when repeated. The refusal then means that it was done before. */
 async function once(ask: () => Promise<unknown>): Promise<void> {
   try {
     await ask();

@@ -1,4 +1,4 @@
-/** `daybook doctor`: is the log's store fit for money, and what is to be changed? */
+/** `daybook doctor`: checks whether the store of the log is safe for money, and says what to change. */
 import type { Command } from "commander";
 import { hashFrame } from "../wal/frame.ts";
 import { compareLogIds, LogError } from "../wal/wal.ts";
@@ -25,16 +25,13 @@ const FIRST_BYTES = 1;
 export function doctor(command: Command): Command {
   return logOptions(command)
     .addOption(jsonOption("document"))
-    .addHelpText(
-      "after",
-      "\nWrites nothing. Exit code 1 if there is a ✗: do not serve money before it is\ngone.",
-    )
+    .addHelpText("after", "\nWrites nothing. Exit code 1 if there is a ✗: fix it before you serve money.")
     .action(async (options: LogOptions) => {
       const findings = await examine(readLogSettings(options));
-      const well = findings.every(({ level }) => level !== "problem");
-      if (options.json) await printJson({ ok: well, findings });
+      const isSafe = findings.every(({ level }) => level !== "problem");
+      if (options.json) await printJson({ ok: isSafe, findings });
       else await printLines(findings.map(formatFinding));
-      if (!well) process.exitCode = 1;
+      if (!isSafe) process.exitCode = 1;
     });
 }
 
@@ -49,7 +46,7 @@ async function examine(settings: LogSettings): Promise<readonly Finding[]> {
   return [...store, ...folder, ...(answers ? await examineLog(settings) : [])];
 }
 
-/** That the log holds what DATA_DIR remembers, and that its time is not ahead of ours. */
+/** Checks that the log has the batches that DATA_DIR remembers, and that log time is not ahead of the clock. */
 async function examineLog(settings: LogSettings): Promise<readonly Finding[]> {
   try {
     return await withStreams(settings, undefined, async (streams) => {
@@ -67,7 +64,7 @@ async function examineLog(settings: LogSettings): Promise<readonly Finding[]> {
 async function examineStream(dataDir: string, source: ShardStream): Promise<readonly Finding[]> {
   const { stream, shard } = source;
   try {
-    // Before the log is looked at: it must not have become longer in between.
+    // Read the witness before the log: a running server may advance it in between.
     const witness = readWitness(dataDir, source);
     const last = await stream.last();
     if (last === undefined)
@@ -82,7 +79,7 @@ async function examineStream(dataDir: string, source: ShardStream): Promise<read
       findings.push(
         warning(
           `${stream.name} ends at ${formatTime(frame.timeMs)}, ${Math.round(aheadMs / 1000)} s ahead of this machine's clock: log time runs at half speed until then`,
-          "set the clock right: run an NTP client",
+          "set the clock: run an NTP client",
         ),
       );
     }
@@ -107,7 +104,7 @@ async function examineStream(dataDir: string, source: ShardStream): Promise<read
       ...findings,
       problem(
         `${stream.name} ${what} ${remembered}, which DATA_DIR remembers as durable: the log has lost data`,
-        "restore the log from a copy that holds it, or give DATA_DIR and WAL_URL that belong together",
+        "restore the log from a copy that has it, or use a DATA_DIR and a WAL_URL that belong together",
       ),
     ];
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Reading a stream page by page, from a place or a time on, and several streams as one. */
+/** Reads a stream page by page, from a position or a time on, and merges several streams by time. */
 import { type Frame, NO_BATCH } from "../wal/frame.ts";
 import { compareLogIds, type LogId, type LogStream } from "../wal/wal.ts";
 import type { Bound } from "./position.ts";
@@ -8,14 +8,14 @@ const PAGE_BYTES = 1 << 20;
 const SEEK_BYTES = 1;
 const SEQ_MAX = 2 ** 52;
 
-/** An entry as it is stored. Where it is no frame, `problem` says why, and its time is that of the entry before it. */
+/** A stored entry. If it is not a valid frame, `problem` says why, and its time is that of the entry before it. */
 export type LogEntry = Readonly<{ shard: number; id: LogId; bytes: Uint8Array; timeMs: number }> &
   (Readonly<{ frame: Frame; problem?: undefined }> | Readonly<{ frame?: undefined; problem: string }>);
 
 export type Span = Readonly<{
-  /** The entry before the first one; `undefined`: the beginning. */
+  /** Reading starts behind this entry; `undefined`: at the beginning. */
   after: LogId | undefined;
-  /** The last entry that is read: what comes later is left out, so that reading a live log ends. */
+  /** The last entry to read, so that reading a growing log ends. */
   until: LogId;
 }>;
 
@@ -41,7 +41,7 @@ export async function* readEntries({ shard, stream }: ShardStream, span: Span): 
   }
 }
 
-/** The entries between two bounds, both of them included. A stream that does not exist has none. */
+/** The entries from one bound to the other, inclusive. A stream that does not exist has none. */
 export async function* readBetween(
   source: ShardStream,
   from: Bound | undefined,
@@ -53,14 +53,14 @@ export async function* readBetween(
   const after = await findStart(source.stream, from, last.id);
   for await (const entry of readEntries(source, { after, until })) {
     const tooLate = to?.kind === "time" && entry.timeMs > to.timeMs;
-    // The time of batches never goes back; a claim's is another clock's.
+    // Only the times of batches never go back. The time of a claim comes from the claimant's clock.
     if (tooLate && entry.frame?.kind === "batch") return;
     const tooEarly = from?.kind === "time" && entry.timeMs < from.timeMs;
     if (!tooLate && !tooEarly) yield entry;
   }
 }
 
-/** All entries in the order of their times; of equal ones the lower shard's come first. */
+/** All entries in order of time; with equal times the lower shard comes first. */
 export async function* mergeByTime(sources: readonly AsyncGenerator<LogEntry>[]): AsyncGenerator<LogEntry> {
   const heads: { entry: LogEntry; source: AsyncGenerator<LogEntry> }[] = [];
   for (const source of sources) {
@@ -81,21 +81,21 @@ export async function* mergeByTime(sources: readonly AsyncGenerator<LogEntry>[])
   }
 }
 
-/** The place `entries` entries before `last`, exact where no entry is missing; `undefined`: the beginning. */
+/** The id `entries` entries before `last`, exact if no entry is missing; `undefined`: the beginning. */
 export async function stepBack(stream: LogStream, last: LogId, entries: number): Promise<LogId | undefined> {
   const [first] = await stream.read(undefined, SEEK_BYTES);
   let { epoch, seq } = last;
-  let left = entries;
-  while (seq < left) {
-    left -= seq + 1;
+  let remaining = entries;
+  while (seq < remaining) {
+    remaining -= seq + 1;
     epoch -= 1;
     if (first === undefined || epoch < first.id.epoch) return undefined;
     seq = await findLastSeq(stream, epoch);
   }
-  return { epoch, seq: seq - left };
+  return { epoch, seq: seq - remaining };
 }
 
-/** The place behind which everything lies that `from` takes in. */
+/** An id such that `from` selects only entries behind it. */
 async function findStart(
   stream: LogStream,
   from: Bound | undefined,
@@ -106,7 +106,7 @@ async function findStart(
   const [first] = await stream.read(undefined, SEEK_BYTES);
   if (first === undefined) return undefined;
   const isLate = async (id: LogId) => ((await findTimeAfter(stream, id)) ?? Infinity) >= from.timeMs;
-  // The first epoch that begins late; what is wanted begins in the one before it.
+  // The first epoch that begins at or after the time; the wanted entries begin in the epoch before it.
   const late = await findLeast(first.id.epoch, last.epoch + 1, (epoch) => isLate({ epoch, seq: 0 }));
   const epoch = late - 1;
   if (epoch < first.id.epoch) return undefined;
@@ -119,9 +119,9 @@ function before({ epoch, seq }: LogId): LogId | undefined {
   return epoch > NO_BATCH.id.epoch ? { epoch: epoch - 1, seq: SEQ_MAX } : undefined;
 }
 
-/** The time of the first whole batch behind a place. */
-async function findTimeAfter(stream: LogStream, place: LogId): Promise<number | undefined> {
-  for (let after = place; ; ) {
+/** The time of the first valid batch behind an id. */
+async function findTimeAfter(stream: LogStream, id: LogId): Promise<number | undefined> {
+  for (let after = id; ; ) {
     const entries = await stream.read(after, SEEK_BYTES);
     for (const entry of entries) {
       const frame = tryDecode(entry);
@@ -133,7 +133,7 @@ async function findTimeAfter(stream: LogStream, place: LogId): Promise<number | 
   }
 }
 
-/** The seq of the last entry of an epoch; 0 where there is none but the claim. */
+/** The seq of the last entry of an epoch; 0 if it has only its claim. */
 async function findLastSeq(stream: LogStream, epoch: number): Promise<number> {
   const isLast = async (seq: number) => {
     const [next] = await stream.read({ epoch, seq }, SEEK_BYTES);
@@ -144,17 +144,17 @@ async function findLastSeq(stream: LogStream, epoch: number): Promise<number> {
   return findLeast(0, step, isLast);
 }
 
-/** The least number from `low` to `high` for which it is so; `high` counts as so without being asked. */
+/** Binary search: the least number from `low` to `high` that satisfies the predicate; `high` is assumed to satisfy it. */
 async function findLeast(
   low: number,
   high: number,
-  isSo: (value: number) => Promise<boolean>,
+  predicate: (value: number) => Promise<boolean>,
 ): Promise<number> {
   let least = low;
   let end = high;
   while (least < end) {
     const middle = Math.floor((least + end) / 2);
-    if (await isSo(middle)) end = middle;
+    if (await predicate(middle)) end = middle;
     else least = middle + 1;
   }
   return least;

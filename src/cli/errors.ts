@@ -1,11 +1,11 @@
-/** What an operator is told in one line. */
+/** Errors that the command line reports in one line, without a stack. */
 
-/** The operator asked for something that cannot be: exit code 2, one line. */
+/** Bad arguments: exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The operator asked for something that is not there, or cannot be done now: exit code 1, one line. */
+/** Something is missing, or cannot be done now: exit code 1. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
 }

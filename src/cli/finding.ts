@@ -1,12 +1,12 @@
-/** What the doctor finds: one line each, with what to do about it. */
+/** A finding of the doctor: one line, with advice. */
 import { printable } from "../text/printable.ts";
 import { paint } from "./terminal.ts";
 
 export type Finding = Readonly<{
-  /** `problem`: do not serve money like this. `warning`: it works, and may not for ever. */
+  /** `problem`: unsafe for money. `warning`: it works now, but may fail later. */
   level: "ok" | "warning" | "problem";
   text: string;
-  /** Lines to type or to write into a file. */
+  /** Commands to run, or lines to put into a file. */
   advice: readonly string[];
 }>;
 

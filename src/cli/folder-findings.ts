@@ -1,4 +1,4 @@
-/** What is to be said of a folder that the server writes to. */
+/** Checks a folder that the server writes to, for `daybook doctor`. */
 import { accessSync, constants, readFileSync, statfsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Finding, ok, problem, warning } from "./finding.ts";
@@ -19,12 +19,12 @@ const NETWORKS: ReadonlyMap<number, string> = new Map([
 const TMPFS = 0x01021994;
 const OVERLAY = 0x794c7630;
 
-/** @param holdsLog whether the log itself is in it, so that it must be on a local disk. */
+/** @param holdsLog whether the log is in the folder, which must then be on a local disk. */
 export function examineFolder(label: string, folder: string, holdsLog: boolean): readonly Finding[] {
   const name = `${label} ${resolve(folder)}`;
   const found = statSync(folder, { throwIfNoEntry: false });
-  if (found === undefined) return [warning(`${name} does not exist: the first start makes it`)];
-  if (!found.isDirectory()) return [problem(`${name} is no folder`)];
+  if (found === undefined) return [warning(`${name} does not exist: the first start creates it`)];
+  if (!found.isDirectory()) return [problem(`${name} is not a folder`)];
   const { type, bavail, bsize } = statfsSync(folder);
   return [
     ...examineAccess(name, folder),
@@ -41,18 +41,18 @@ export function examineSpace(name: string, freeBytes: number): Finding {
   return freeBytes < FREE_BYTES_WARNING ? warning(text, "free some space") : ok(text);
 }
 
-/** @param type of the file system, as statfs(2) of Linux has it. */
+/** @param type the type of the file system, as in statfs(2) of Linux. */
 export function examineDisk(name: string, type: number, holdsLog: boolean): readonly Finding[] {
   const network = NETWORKS.get(type);
   if (network !== undefined) {
-    const text = `${name} is on a network (${network}): its locks and syncs are not to be relied on`;
+    const text = `${name} is on a network (${network}): its locks and syncs are not reliable`;
     return [holdsLog ? problem(text, "move it to a local disk") : warning(text, "move it to a local disk")];
   }
-  if (type === TMPFS) return [warning(`${name} is in memory (tmpfs): it is gone when the machine stops`)];
+  if (type === TMPFS) return [warning(`${name} is in memory (tmpfs): it is lost when the machine stops`)];
   if (type === OVERLAY) {
     return [
       warning(
-        `${name} is in the layer of a container: it is gone with the container`,
+        `${name} is in the writable layer of a container: it is lost with the container`,
         "mount a volume there",
       ),
     ];
@@ -68,13 +68,13 @@ function examineAccess(name: string, folder: string): readonly Finding[] {
     return [
       problem(
         `${name} cannot be written to by this user`,
-        "run this as the server's user, or give it the folder",
+        "run this as the server's user, or change the owner of the folder",
       ),
     ];
   }
 }
 
-/** The lock itself is not touched: a server that starts at this moment must not find it taken. */
+/** Reads the pid file without touching the lock: a server that starts at this moment must not find it taken. */
 function examineOwner(name: string, folder: string): readonly Finding[] {
   let pid: number;
   try {
@@ -97,7 +97,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Somebody else's process is a process too.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

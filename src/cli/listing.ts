@@ -1,4 +1,4 @@
-/** Entries as lines: one for each record, for people or as JSON. */
+/** Formats entries of the log as lines, one per record, as text or as JSON. */
 import type { LogRecord } from "../actors/records/command.ts";
 import { plural } from "../text/plural.ts";
 import { printable } from "../text/printable.ts";
@@ -13,7 +13,7 @@ const POSITION_WIDTH = 14;
 const OP_WIDTH = 18;
 const PARTNER_WIDTH = 12;
 
-/** A line of a listing. `bad`: an entry that nobody can read. */
+/** A line of a listing. `bad`: an entry that cannot be decoded. */
 export type Item = Readonly<{ entry: LogEntry }> &
   (
     | Readonly<{ kind: "claim"; claim: Claim }>
@@ -21,7 +21,7 @@ export type Item = Readonly<{ entry: LogEntry }> &
     | Readonly<{ kind: "bad"; problem: string }>
   );
 
-/** What of an entry is to be listed: its claim, or those of its records that the filter lets through. */
+/** The lines of an entry: its claim, or its records that match the filter. */
 export function itemsOf(entry: LogEntry, filter: RecordFilter): readonly Item[] {
   const { frame, problem } = entry;
   if (frame === undefined) return [{ kind: "bad", entry, problem }];
@@ -36,7 +36,7 @@ export function itemsOf(entry: LogEntry, filter: RecordFilter): readonly Item[] 
   }
 }
 
-/** As `0:3-17#2  2026-11-21T12:00:00.123Z  transfer  acme  alice → bob 500  ✓ tr_…  key order-7`. */
+/** Such as `0:3-17#2  2026-11-21T12:00:00.123Z  transfer  acme  alice → bob 500  ✓ tr_…  key order-7`. */
 export function formatItem(item: Item): string {
   const { entry } = item;
   const at = formatPosition(entry.shard, entry.id);

@@ -1,4 +1,4 @@
-/** Places in a log as people write them: `0:3-17`, `3-17`, or a time. */
+/** Parses positions and times of the command line: `0:3-17`, `3-17`, or a time. */
 import { InvalidArgumentError } from "commander";
 import { timeMsOf } from "../text/time-text.ts";
 import { formatLogId, type LogId, parseLogId } from "../wal/wal.ts";
@@ -8,10 +8,10 @@ export type Bound =
   | Readonly<{ kind: "position"; shard: number | undefined; id: LogId }>
   | Readonly<{ kind: "time"; timeMs: number }>;
 
-/** Both ends belong to it. */
+/** Inclusive at both ends. */
 export type Range = Readonly<{ shard: number | undefined; from: Bound | undefined; to: Bound | undefined }>;
 
-/** A day, or a time of it; without a zone it is UTC, as all times that are printed. */
+/** A day or a time. Without a zone it is UTC, like all printed times. */
 const TIME =
   /^(?<day>\d{4}-\d{2}-\d{2})(?:T(?<minute>\d{2}:\d{2})(?<second>:\d{2}(?:\.\d{1,9})?)?(?<zone>Z|[+-]\d{2}:?\d{2})?)?$/;
 
@@ -32,7 +32,7 @@ export function parseBound(text: string): Bound {
   return { kind: "time", timeMs };
 }
 
-/** @throws UsageError: a position without a shard, or of another one than asked for. */
+/** @throws UsageError if a position has no shard, or names a different one than `--shard`. */
 export function toRange(options: Readonly<{ shard?: number; from?: Bound; to?: Bound }>): Range {
   let { shard } = options;
   const { from, to } = options;
@@ -46,7 +46,7 @@ export function toRange(options: Readonly<{ shard?: number; from?: Bound; to?: B
   for (const bound of [from, to]) {
     if (bound?.kind === "position" && shard === undefined) {
       const id = formatLogId(bound.id);
-      throw new UsageError(`which shard's ${id}? Give --shard, or a position as 0:${id}`);
+      throw new UsageError(`which shard's ${id}? Give --shard, or write the position as 0:${id}`);
     }
   }
   return { shard, from, to };

@@ -1,4 +1,4 @@
-/** What a record says, in words on one line. Pure. */
+/** Describes a record in one line of text. Pure. */
 import type { Command, LogRecord, Recorded } from "../actors/records/command.ts";
 import type {
   Leg,
@@ -10,12 +10,12 @@ import type {
 import { unreachable } from "../errors/assert.ts";
 import { printable } from "../text/printable.ts";
 
-/** The others are counted. */
+/** Further postings are only counted. */
 const POSTINGS_SHOWN = 3;
 
 /**
- * What was asked, as `alice/points → bob/points 500`. A plain transfer's record does not name the asset, which is its
- * accounts'; amounts are in minor units.
+ * Describes the command, such as `alice/points → bob/points 500`. Amounts are in minor units. The record of a plain
+ * transfer does not contain the asset, which is that of its accounts.
  */
 export function describeCommand({ command, outcome }: LogRecord): string {
   const act = command.op !== "act" && "act" in command ? command.act : undefined;
@@ -23,7 +23,7 @@ export function describeCommand({ command, outcome }: LogRecord): string {
   return printable(`${describe(command, outcome)}${by}`);
 }
 
-/** What was decided: the id that came of it, or why not. */
+/** Describes the outcome: the new id, or the rejection. */
 export function describeOutcome({ command, outcome }: LogRecord): string {
   if (!outcome.ok) {
     return printable(`${outcome.code}${outcome.subject === null ? "" : ` (${outcome.subject})`}`);
@@ -110,8 +110,8 @@ function assetOf({ debit, credit }: Posting, moves: readonly Move[]): string {
 
 function describeTransfer(command: Command, { id, transfer }: TransferChanged | TransferExpired): string {
   const posted = transfer.status === "posted" ? ` ${transfer.postedAmount}` : "";
-  const asked = "id" in command && command.id === id ? "" : `${id} `;
-  return `${asked}${transfer.status}${posted}`;
+  const idText = "id" in command && command.id === id ? "" : `${id} `;
+  return `${idText}${transfer.status}${posted}`;
 }
 
 function describeLegs(legs: readonly Leg[]): string {

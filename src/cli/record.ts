@@ -1,4 +1,4 @@
-/** Records of the log as the command line handles them: who is concerned, and what to keep. Pure. */
+/** Decodes and filters records of the log for the command line. Pure. */
 import { readRecords } from "../actors/records/codec.ts";
 import type { LogRecord } from "../actors/records/command.ts";
 import { plural } from "../text/plural.ts";
@@ -9,8 +9,8 @@ export type RecordFilter = Readonly<{ account?: string; partner?: string; key?: 
 /**
  * All records of a batch; a claim has none.
  *
- * @throws PackError, TypeError: the body is not what this version writes. @throws RangeError: they are more or fewer than
- * the frame says.
+ * @throws PackError, TypeError if the body is not valid for this version. @throws RangeError if the number of records
+ * differs from the frame's header.
  */
 export function recordsOf(frame: Frame): readonly LogRecord[] {
   if (frame.kind === "claim") return [];
@@ -24,7 +24,7 @@ export function recordsOf(frame: Frame): readonly LogRecord[] {
   return records;
 }
 
-/** Whether nothing is left out, so that claims belong to what is shown. */
+/** Whether the filter is empty, so that claims are shown too. */
 export function isAll({ account, partner, key }: RecordFilter): boolean {
   return account === undefined && partner === undefined && key === undefined;
 }
@@ -36,7 +36,7 @@ export function matches(record: LogRecord, { account, partner, key }: RecordFilt
   return account === undefined || accountsOf(record).has(account);
 }
 
-/** Every account that a record names, those of its refusal too. */
+/** Every account that a record names, including those of a rejection. */
 export function accountsOf({ command, outcome }: LogRecord): ReadonlySet<string> {
   const accounts = new Set<string>();
   const addPostings = (postings: readonly Readonly<{ debit: string; credit: string }>[]) => {

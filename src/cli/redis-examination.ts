@@ -1,4 +1,4 @@
-/** Asks a Redis about itself. Nothing is written: what a user may do is asked, or tried on a key that does not exist. */
+/** Queries a Redis for the doctor. Writes nothing: rights are checked with ACL DRYRUN, or tried on a key that does not exist. */
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import {
@@ -26,11 +26,11 @@ import {
 
 const TIMEOUT_MS = 5_000;
 
-/** @param place its address, for people. */
-export async function examineRedis(address: RedisAddress, place: string): Promise<readonly Finding[]> {
-  const connection = new RedisConnection({ address, name: place, timeoutMs: TIMEOUT_MS });
+/** @param name its address, as shown in the findings. */
+export async function examineRedis(address: RedisAddress, name: string): Promise<readonly Finding[]> {
+  const connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
   try {
-    return await connection.run((client) => examine(client, address, place));
+    return await connection.run((client) => examine(client, address, name));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     return [
@@ -46,14 +46,14 @@ export async function examineRedis(address: RedisAddress, place: string): Promis
   }
 }
 
-async function examine(client: Redis, address: RedisAddress, place: string): Promise<readonly Finding[]> {
+async function examine(client: Redis, address: RedisAddress, name: string): Promise<readonly Finding[]> {
   const info = await orRefusal(client.info());
   if (typeof info !== "string")
-    return [problem(`${place}: INFO is refused: ${info.refused}`, "allow it with the ACL rule +info")];
+    return [problem(`${name}: INFO is refused: ${info.refused}`, "allow it with the ACL rule +info")];
   const values: RedisValues = { info: parseInfo(info), config: await readConfiguration(client) };
-  if (isLoading(values.info)) return [problem(`${place} is loading its data`, "wait, then ask again")];
+  if (isLoading(values.info)) return [problem(`${name} is loading its data`, "wait, then run this again")];
   return [
-    ok(`${place} answers`),
+    ok(`${name} answers`),
     ...examineServer(values),
     ...examineDurability(values),
     ...examineCare(values),
@@ -77,9 +77,9 @@ async function readRights(client: Redis, user: string): Promise<Rights> {
   const commands = new Map<string, Right>();
   const shard = `daybook:{doctor-${randomUUID()}}`;
   for (const name of [...NEEDED_COMMANDS, ...DANGEROUS_COMMANDS])
-    commands.set(name, await askRight(client, user, `${shard}:wal`, name));
+    commands.set(name, await checkRight(client, user, `${shard}:wal`, name));
   for (const name of SNAPSHOT_COMMANDS)
-    commands.set(name, await askRight(client, user, `${shard}:snapshot:0`, name));
+    commands.set(name, await checkRight(client, user, `${shard}:snapshot:0`, name));
   return { user, commands };
 }
 
@@ -101,10 +101,10 @@ const ARGUMENTS: Readonly<
 };
 
 /**
- * Asks with ACL DRYRUN. Where that is refused, the command itself is sent for a key that nobody has, which changes
- * nothing; but never those that would change something.
+ * Checks a right with ACL DRYRUN. If that is refused, sends the command itself for a key that does not exist, which changes
+ * nothing. FLUSHALL and RPUSH would change something, so they are never sent.
  */
-async function askRight(
+async function checkRight(
   client: Redis,
   user: string,
   key: string,

@@ -1,23 +1,23 @@
-/** What is to be said of a Redis, by what it says of itself. Pure: values in, findings out. */
+/** Judges a Redis by its INFO and CONFIG values. Pure: values in, findings out. */
 import { plural } from "../text/plural.ts";
 import { findConfigurationProblems, type RedisValues } from "../wal/redis/redis-configuration.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 import { formatBytes } from "./terminal.ts";
 
-/** What a user may do; `unknown` where Redis would not say. */
+/** Whether a user may run a command; `unknown` if it could not be checked. */
 export type Right = "allowed" | "refused" | "unknown";
 export type Rights = Readonly<{ user: string; commands: ReadonlyMap<string, Right> }>;
 
-/** Beyond what the server itself insists on. */
+/** Parameters to read in addition to those that the server itself requires. */
 export const EXTRA_PARAMETERS = ["maxmemory", "save", "io-threads", "aof-use-rdb-preamble"] as const;
-/** The server cannot do without. */
+/** Commands that the server needs on the keys of the log. */
 export const NEEDED_COMMANDS = ["XADD", "XTRIM"] as const;
-/** On the keys of snapshots alone, which are a list each. */
+/** Commands that the server needs on the keys of snapshots, which are lists. */
 export const SNAPSHOT_COMMANDS = ["RPUSH", "LRANGE", "LINDEX", "UNLINK"] as const;
-/** Nobody who appends to a log should be able to take it away. */
+/** Commands that could delete the log; the server's user should not have them. */
 export const DANGEROUS_COMMANDS = ["DEL", "RENAME", "FLUSHALL"] as const;
 
-/** What the server's settings must be, by parameter. */
+/** Required values, by parameter. */
 const WANTED: ReadonlyMap<string, string> = new Map([
   ["appendonly", "yes"],
   ["appendfsync", "always"],
@@ -30,7 +30,7 @@ const USED_SHARE_WARNING = 0.8;
 const USED_SHARE_PROBLEM = 0.95;
 const CLOCK_MS_MAX = 2_000;
 
-/** Releases that Daybook runs on, but that are better replaced: from the first up to, but without, the second. */
+/** Releases with known bugs, from `from` up to but without `below`. */
 const TROUBLED: readonly Readonly<{ from: Version; below: Version; why: string }>[] = [
   { from: [7, 0, 0], below: [7, 0, 5], why: "its fsync can miss the folder or an older file of the AOF" },
   { from: [8, 2, 0], below: [8, 2, 1], why: "XADD or XTRIM can crash it after it has loaded its data" },
@@ -51,10 +51,10 @@ export function examineServer({ info }: RedisValues): readonly Finding[] {
     ({ from, below }) => compareVersions(version, from) >= 0 && compareVersions(version, below) < 0,
   );
   if (trouble === undefined || info.has("valkey_version")) return [ok(name)];
-  return [warning(`${name}: ${trouble.why}; take ${trouble.below.join(".")} or newer`)];
+  return [warning(`${name}: ${trouble.why}; use ${trouble.below.join(".")} or newer`)];
 }
 
-/** The settings without which the server refuses to serve. */
+/** Checks the settings without which the server refuses to serve. */
 export function examineDurability(values: RedisValues): readonly Finding[] {
   const problems = findConfigurationProblems(values);
   if (problems.length === 0) {
@@ -65,22 +65,22 @@ export function examineDurability(values: RedisValues): readonly Finding[] {
     const wanted = WANTED.get(parameter);
     if (wanted !== undefined) return problem(text, ...setting(parameter, wanted));
     if (text.startsWith("aof_last_write_status"))
-      return problem(text, "free space on its disk, then look at its log");
+      return problem(text, "free space on its disk, then check its log");
     if (text.startsWith("it is a ")) return problem(text, "give WAL_URL the master's address");
     return problem(text);
   });
 }
 
-/** Settings that are a matter of care. */
+/** Checks recommended settings: findings here are warnings, except for memory that is nearly full. */
 export function examineCare({ config, info }: RedisValues): readonly Finding[] {
   const findings = [examineMemory(info)];
   const cluster = info.get("cluster_enabled") === "1";
-  if (cluster) findings.push(warning("it is a node of a cluster: a failover may lose what was acknowledged"));
+  if (cluster) findings.push(warning("it is a node of a cluster: a failover may lose acknowledged data"));
   const replicas = Number(info.get("connected_slaves") ?? 0);
   if (replicas > 0) {
     findings.push(
       warning(
-        `it has ${replicas} ${plural(replicas, "replica")}: never let one take over by itself, it may lack the newest entries`,
+        `it has ${replicas} ${plural(replicas, "replica")}: never allow automatic failover, a replica may lack the newest entries`,
       ),
     );
   }
@@ -94,7 +94,7 @@ export function examineCare({ config, info }: RedisValues): readonly Finding[] {
     const advice = [`redis-cli CONFIG SET save ""`, 'redis.conf: save ""'];
     findings.push(
       warning(
-        `save is "${save}": a second file beside the AOF, and one more to restore by mistake`,
+        `save is "${save}": it writes a second data file, which could be restored by mistake`,
         ...advice,
       ),
     );
@@ -102,7 +102,7 @@ export function examineCare({ config, info }: RedisValues): readonly Finding[] {
   if (config.get("aof-use-rdb-preamble") === "no") {
     findings.push(
       warning(
-        "aof-use-rdb-preamble is no: rewrites of streams have lost data that way",
+        "aof-use-rdb-preamble is no: rewrites of streams have lost data with this setting",
         ...setting("aof-use-rdb-preamble", "yes"),
       ),
     );
@@ -152,13 +152,13 @@ export function examineRights({ user, commands }: Rights): readonly Finding[] {
     const rules = dangerous.map((name) => `-${name.toLowerCase()}`).join(" ");
     findings.push(
       warning(
-        `user ${user} may ${dangerous.join(", ")}: a mistake can take the log away`,
+        `user ${user} may ${dangerous.join(", ")}: a mistake can delete the log`,
         `redis-cli ACL SETUSER ${user} ${rules}`,
-        "better: a user of its own, as in deploy/redis/users.acl",
+        "better: a separate user, as in deploy/redis/users.acl",
       ),
     );
   } else {
-    const rest = unknown.length === 0 ? "" : ` (${unknown.join(", ")}: it may not ask)`;
+    const rest = unknown.length === 0 ? "" : ` (${unknown.join(", ")}: not checked)`;
     findings.push(ok(`user ${user} cannot delete the log${rest}`));
   }
   return findings;
@@ -171,7 +171,7 @@ function examineMemory(info: ReadonlyMap<string, string>): Finding {
     const advice = [
       "redis-cli CONFIG SET maxmemory 4gb",
       "redis.conf: maxmemory 4gb",
-      "instead of 4gb: what your machine can spare",
+      "replace 4gb by what your machine can spare",
     ];
     return warning(
       `maxmemory is not set, ${formatBytes(used)} used: the system may kill it when memory is short`,
@@ -180,7 +180,7 @@ function examineMemory(info: ReadonlyMap<string, string>): Finding {
   }
   const share = used / max;
   const text = `${formatBytes(used)} of maxmemory ${formatBytes(max)} used (${Math.round(share * 100)} %)`;
-  const advice = ["give it more memory: maxmemory, now with CONFIG SET and for good in redis.conf"];
+  const advice = ["raise maxmemory: now with CONFIG SET, and permanently in redis.conf"];
   if (share >= USED_SHARE_PROBLEM) return problem(`${text}: soon nothing can be appended`, ...advice);
   return share >= USED_SHARE_WARNING ? warning(text, ...advice) : ok(text);
 }

@@ -1,4 +1,4 @@
-/** `daybook replay`: the balances as they were at some point, rebuilt from what is stored. */
+/** `daybook replay`: rebuilds the balances of a past moment from snapshots, log and archive. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
@@ -23,10 +23,10 @@ type Row = readonly [
   partner: string,
   account: string,
   asset: string,
-  ...figures: readonly (string | number | bigint)[],
+  ...values: readonly (string | number | bigint)[],
 ];
 
-/** In order of partner, account and asset, so that two files can be compared line by line. */
+/** CSV lines in order of partner, account and asset, so that two files can be compared line by line. */
 export function* balanceLines(states: readonly LedgerState[]): Generator<string> {
   yield "partner,account,asset,status,posted,held,available,seq";
   const rows = [...states.flatMap((state) => [...accountRows(state)]), ...systemRows(states)];
@@ -40,7 +40,7 @@ function* accountRows(state: LedgerState): Generator<Row> {
   }
 }
 
-/** A system account has a slice on many vnodes, and may have some on every shard. */
+/** One row per system account: the sum of its slices, which may be on every shard. */
 function systemRows(states: readonly LedgerState[]): Row[] {
   const sums = new Map<string, { names: readonly [string, string, string]; posted: bigint; held: bigint }>();
   for (const state of states) {
@@ -65,13 +65,13 @@ type Options = LogOptions & Readonly<{ until?: readonly Bound[]; balances?: stri
 type Replayed = Readonly<{ shard: number }> & Rebuilt;
 
 const TEXT = `
-The state is rebuilt from the newest snapshot before that point and the log
-since then; below what the log still holds, from the archive in DATA_DIR.
-Nothing is changed, and the server may be running.
+Rebuilds the state from the newest snapshot before that point and the log after
+it; for the trimmed part of the log, from the archive in DATA_DIR. Changes
+nothing, and can be used while the server runs.
 
-A time means everything that was logged up to it, as ?at= does. Positions name
-a batch for each shard that is wanted, as the Daybook-Position of an answer
-does: 0:3-17,1:2-9.
+A time selects everything that was logged up to it, like ?at=. Positions name a
+batch for each wanted shard, like the Daybook-Position of an answer:
+0:3-17,1:2-9.
 
 FILE is CSV: partner,account,asset,status,posted,held,available,seq. A system
 account's row is the sum of its slices on the shards that were replayed, without
@@ -79,8 +79,8 @@ status and seq.`;
 
 export function replay(command: Command): Command {
   return logOptions(command)
-    .option("--until <point>", "a time, or positions; else everything", parseUntil)
-    .option("--balances <file>", "write every balance there as CSV; - is stdout")
+    .option("--until <point>", "a time, or positions; default: everything", parseUntil)
+    .option("--balances <file>", "write every balance to this file as CSV; - is stdout")
     .option("--force", "replace FILE if it exists")
     .addOption(jsonOption("document"))
     .addHelpText("after", TEXT)
@@ -138,7 +138,7 @@ async function replayShard(
   }
 }
 
-/** None where there is no archive. */
+/** Yields nothing if there is no archive. */
 function* archivedBatches(dataDir: string, shard: number): Generator<Batch> {
   const file = join(dataDir, "archive", "archive.sqlite");
   if (!existsSync(file)) return;
@@ -158,7 +158,7 @@ function parseUntil(text: string): readonly Bound[] {
   return bounds;
 }
 
-/** `undefined`: nothing of this shard is wanted. @throws UsageError */
+/** @returns `undefined` if no position names this shard. @throws UsageError */
 function untilOf(shard: number, bounds: readonly Bound[], shards: number): Until | undefined {
   const [first] = bounds;
   if (first === undefined) return {};
@@ -194,10 +194,10 @@ function* report(replayed: readonly Replayed[]): Generator<string> {
     yield `  ${formatCount(ledger.accounts)} ${plural(ledger.accounts, "account")}; ${formatCount(records)} ${plural(records, "record")} since ${from}`;
   }
   for (const [asset, { sum, in_transit }] of Object.entries(totalsOf(replayed.map(({ ledger }) => ledger))))
-    yield `${asset}: all balances come to ${sum}, in transit ${in_transit}`;
+    yield `${asset}: sum of all balances ${sum}, in transit ${in_transit}`;
 }
 
-/** By asset, over all partners. What was sent and not received is on its way, if all shards were replayed. */
+/** Totals by asset, over all partners. `in_transit` is exact only if all shards were replayed. */
 function totalsOf(ledgers: readonly Ledger[]): Record<string, { sum: string; in_transit: string }> {
   const totals = new Map<string, { sum: bigint; inTransit: bigint }>();
   for (const ledger of ledgers) {

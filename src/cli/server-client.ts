@@ -1,9 +1,9 @@
-/** A running server, as a command asks it. */
+/** A client of a running server's HTTP API, for commands that need one. */
 import { OperatorError, UsageError } from "./errors.ts";
 
 const REQUEST_MS_MAX = 10_000;
 
-/** @throws UsageError where it is not set. */
+/** @throws UsageError if it is not set. */
 export function readOperatorKey(): string {
   const key = process.env["OPERATOR_KEY"];
   if (key === undefined || key === "")
@@ -26,10 +26,8 @@ export class ServerClient {
   }
 
   /**
-   * The body of a good answer.
-   *
-   * @param idempotencyKey so that it is done once, however often it is asked.
-   * @throws OperatorError no server answers, or it says no: then with its `code`.
+   * @returns the parsed body of a 2xx answer.
+   * @throws OperatorError if no server answers. @throws ServerRefusal with the `code` of any other answer.
    */
   async ask<T>(method: string, path: string, body?: unknown, idempotencyKey?: string): Promise<T> {
     const response = await this.#fetch(method, path, body, idempotencyKey);
@@ -38,7 +36,7 @@ export class ServerClient {
     if (!response.ok) {
       const reason = `${answer.code ?? "no code"}: ${answer.detail ?? "no reason"}`;
       throw new ServerRefusal(
-        `${method} ${path}: the server says ${response.status} ${reason}`,
+        `${method} ${path}: the server answered ${response.status} ${reason}`,
         answer.code ?? "",
       );
     }

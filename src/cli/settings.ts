@@ -1,4 +1,4 @@
-/** What every command about a log takes: where the log is, and how to print. The same settings as the server's. */
+/** The options that all commands on a log share. WAL_URL and DATA_DIR are read as by the server. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.ts";
 import { type LogLocation, parseLogUrl } from "../wal/open.ts";
@@ -12,7 +12,7 @@ export type LogSettings = Readonly<{
   dataDir: string;
 }>;
 
-/** What every command takes that looks at a log. */
+/** Adds the options of every command that reads a log. */
 export function logOptions(command: Command): Command {
   return command
     .addOption(new Option("--wal-url <url>", "the log (WAL_URL)"))
@@ -30,10 +30,11 @@ export function shardOption(): Option {
   return new Option("--shard <n>", "only this shard").argParser(parseCount);
 }
 
-/** @throws InvalidArgumentError for anything but a whole number from 0 on. */
+/** @throws InvalidArgumentError if it is not a whole number of at least 0. */
 export function parseCount(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It is no number.");
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("It is not a number.");
   return value;
 }
 
@@ -47,17 +48,17 @@ export function readLogSettings(
     ...(dataDir === undefined ? [] : ["--data-dir", dataDir]),
   ];
   try {
-    // The other settings are the server's business: a bad PORT must not keep anybody from looking at a log.
+    // Only these two: a bad PORT must not keep an operator from reading the log.
     const config = readConfig({ WAL_URL: environment["WAL_URL"], DATA_DIR: environment["DATA_DIR"] }, flags);
     const location = parseLogUrl(config.walUrl);
     if (location.kind !== "memory") return { walUrl: config.walUrl, location, dataDir: config.dataDir };
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
-  throw new UsageError("a log in memory: can only be seen by its own server");
+  throw new UsageError("a log in memory can only be read by its own server");
 }
 
-/** Where a log is, for people; never with a password. */
+/** The location of a log as text, without a password. */
 export function describeLocation(location: LogSettings["location"]): string {
   if (location.kind === "sqlite") return `sqlite:${location.dir}`;
   const { address } = location;

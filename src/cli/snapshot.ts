@@ -1,4 +1,4 @@
-/** `daybook snapshot`: asks a server for a snapshot of every shard; or takes them itself, where no server runs. */
+/** `daybook snapshot`: makes a server take a snapshot of every shard; with `--offline` takes them itself. */
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { SnapshotError } from "../wal/snapshots/snapshot.ts";
@@ -15,7 +15,7 @@ const POLL_MS = 250;
 
 type Options = LogOptions & Readonly<{ url: string; offline?: boolean; wait: string }>;
 
-/** What is printed of each. */
+/** A snapshot as it is printed. */
 type Taken = Readonly<{ position: string; records: number; bytes: number; duration_ms: number }>;
 
 type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: Taken | null }>;
@@ -23,12 +23,12 @@ type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: T
 export function snapshot(command: Command): Command {
   return logOptions(command)
     .option("--url <url>", "the server", defaultUrl())
-    .option("--wait <seconds>", "how long to wait until they are taken", "600")
-    .option("--offline", "take them here, from the log at WAL_URL: where no server runs")
+    .option("--wait <seconds>", "how long to wait for the snapshots", "600")
+    .option("--offline", "take them in this process, from the log at WAL_URL, while no server runs")
     .addOption(jsonOption("document"))
-    .addHelpText("after", "\nThe server is asked with the operator's key in OPERATOR_KEY.")
+    .addHelpText("after", "\nUses the operator's key in OPERATOR_KEY.")
     .action(async (options: Options) => {
-      const taken = options.offline ? await takeHere(options) : await askServer(options);
+      const taken = options.offline ? await takeOffline(options) : await askServer(options);
       if (options.json) await printJson(taken);
       else await printLines(taken.map(describe));
     });
@@ -52,7 +52,7 @@ async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
       if (done.length === now.length) return done.flatMap(({ snapshot: taken }) => taken ?? []);
       if (performance.now() >= endMs)
         throw new OperatorError(
-          `only ${done.length} of ${now.length} ${plural(now.length, "shard")} have one after ${wait} s; the server's log says why`,
+          `only ${done.length} of ${now.length} ${plural(now.length, "shard")} have a snapshot after ${wait} s; see the server's log for the reason`,
         );
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -61,11 +61,11 @@ async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
   }
 }
 
-/** One that stands where the log did when it was asked for, or later; a shard without a record has none to take. */
+/** Whether the shard has a snapshot at or after its position when the command started. An empty shard needs none. */
 function isTaken({ shard, snapshot: taken }: ShardView, before: readonly ShardView[]): boolean {
-  const asked = before.find((each) => each.shard === shard)?.durable_position ?? "";
-  if (asked.endsWith(":0-0")) return true;
-  return taken !== null && compare(taken.position, asked) >= 0;
+  const start = before.find((each) => each.shard === shard)?.durable_position ?? "";
+  if (start.endsWith(":0-0")) return true;
+  return taken !== null && compare(taken.position, start) >= 0;
 }
 
 function compare(a: string, b: string): number {
@@ -80,9 +80,9 @@ function numbersOf(position: string): number[] {
     .map(Number);
 }
 
-async function takeHere(options: Options): Promise<readonly Taken[]> {
+async function takeOffline(options: Options): Promise<readonly Taken[]> {
   const settings = readLogSettings(options);
-  // Held until this process ends: no server must begin to write the same slots.
+  // Held until this process ends, so that no server starts to write to the same slots.
   lockFolder(settings.dataDir);
   return withStreams(settings, undefined, async (streams) => {
     const taken: Taken[] = [];

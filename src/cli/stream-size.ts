@@ -1,4 +1,4 @@
-/** How large a stream is, as far as its store can say without reading all of it. */
+/** Measures or estimates the size of a stream without reading all of it. */
 import { statSync } from "node:fs";
 import { isReplyError, RedisConnection } from "../wal/redis/redis-connection.ts";
 import { countEntries } from "../wal/sqlite/sqlite-stream.ts";
@@ -9,10 +9,10 @@ import type { ShardStream } from "./streams.ts";
 const TIMEOUT_MS = 5_000;
 const SAMPLE_ENTRIES = 32;
 
-/** Of a stream in Redis the bytes are estimated from its newest entries; of a file they are its size on disk. */
+/** For Redis, `bytes` is estimated from the newest entries; for sqlite it is the size of the files. */
 export type StreamSize = Readonly<{ entries: number; bytes: number; exact: boolean }>;
 
-/** Nothing where the stream does not exist. @throws LogError as the stream's methods do. */
+/** @returns zeros if the stream does not exist. @throws LogError as the stream's methods do. */
 export async function measureStream(settings: LogSettings, { stream }: ShardStream): Promise<StreamSize> {
   if (settings.location.kind === "sqlite") {
     const sizes = ["", "-wal"].map(

@@ -1,4 +1,4 @@
-/** The streams of a log, found and opened for reading alone. */
+/** Finds the streams of a log and opens them read-only. */
 import { existsSync, readdirSync } from "node:fs";
 import { decodeFrame, type Frame, FrameError } from "../wal/frame.ts";
 import { openLogStream } from "../wal/open.ts";
@@ -13,10 +13,9 @@ const FIRST_BYTES = 1 << 16;
 export type ShardStream = Readonly<{ generation: number; shard: number; stream: LogStream }>;
 
 /**
- * Opens the streams of all shards, or of the one asked for, for as long as `use` takes. Nothing is claimed, and
- * nothing is made.
+ * Opens the streams of all shards, or of one, calls `use`, and closes them. Claims and creates nothing.
  *
- * @throws OperatorError where there is no log. @throws UsageError for a shard that it does not have.
+ * @throws OperatorError if there is no log. @throws UsageError if it has no such shard.
  */
 export async function withStreams<T>(
   settings: LogSettings,
@@ -40,7 +39,7 @@ export async function withStreams<T>(
   }
 }
 
-/** What is stored as a frame; a FrameError's message where it is none. */
+/** @returns the decoded frame, or the reason why it is not one. */
 export function tryDecode({ bytes, id }: StoredEntry): Frame | string {
   try {
     return decodeFrame(bytes, id);
@@ -50,7 +49,7 @@ export function tryDecode({ bytes, id }: StoredEntry): Frame | string {
   }
 }
 
-/** Weak settings of a Redis are the doctor's business; they must not keep anybody from reading. */
+/** Ignores weak Redis settings, which only matter for writing. */
 function open({ walUrl }: LogSettings, shard: number): LogStream {
   return openLogStream(walUrl, {
     generation: GENERATION,
@@ -60,18 +59,18 @@ function open({ walUrl }: LogSettings, shard: number): LogStream {
   });
 }
 
-/** Whether it is the log that is wrong, and not the asking. */
+/** Whether the log itself is damaged. */
 export function isCorrupt(error: unknown): error is LogError {
   return error instanceof LogError && error.code === "log_corrupt";
 }
 
-/** As any whole frame says; or as many as DATA_DIR remembers, should whole streams be gone. */
+/** The number of shards in any valid frame, or in the witnesses of DATA_DIR if whole streams are missing. */
 async function countShards(settings: LogSettings): Promise<number> {
   const recorded = await findRecordedShards(settings);
   const count = Math.max(recorded ?? 0, countWitnessed(settings.dataDir));
   if (count > 0) return count;
   throw new OperatorError(
-    `there is no log at ${describeLocation(settings.location)}: nothing was written there yet, or WAL_URL names another place`,
+    `there is no log at ${describeLocation(settings.location)}: nothing was written there yet, or WAL_URL is wrong`,
   );
 }
 
@@ -81,13 +80,13 @@ async function findRecordedShards(settings: LogSettings): Promise<number | undef
     try {
       const last = await stream.last();
       if (last === undefined) continue;
-      // The newest entry may be the damaged one that brought the operator here.
+      // The newest entry may be damaged, so try the first ones too.
       for (const entry of [last, ...(await stream.read(undefined, FIRST_BYTES))]) {
         const frame = tryDecode(entry);
         if (typeof frame !== "string") return frame.kind === "claim" ? frame.claimant.shards : frame.shards;
       }
     } catch (error) {
-      // So may this whole stream: then the others have to say it.
+      // The whole stream may be damaged: try the others.
       if (!isCorrupt(error)) throw error;
     } finally {
       await stream.close();

@@ -1,4 +1,4 @@
-/** What is printed and how: colours and progress on a terminal alone, plain lines everywhere else. */
+/** Output of the command line: colours and progress only on a terminal, plain lines everywhere else. */
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { styleText } from "node:util";
@@ -8,12 +8,12 @@ export type Colour = Parameters<typeof styleText>[0];
 const BAR_CHARACTERS = 24;
 const DRAW_EVERY_MS = 100;
 
-/** Coloured where stdout is a terminal and NO_COLOR is not set. */
+/** Colours the text if stdout is a terminal and NO_COLOR is not set. */
 export function paint(colour: Colour, text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }
 
-/** Writes lines as they come, to stdout or to what it then ends; a slow reader slows them down. */
+/** Writes lines to stdout, or to `destination`, which it then ends. A slow reader slows the source down. */
 export async function printLines(
   lines: AsyncIterable<string> | Iterable<string>,
   destination?: NodeJS.WritableStream,
@@ -26,13 +26,13 @@ export async function printJson(value: unknown): Promise<void> {
   await printLines([JSON.stringify(value, undefined, 2)]);
 }
 
-/** A remark beside what is printed. */
+/** Prints a remark to stderr. */
 export function note(text: string): void {
   process.stderr.write(`daybook: ${text}\n`);
 }
 
 export function formatTime(timeMs: number): string {
-  // A time that no date can hold is still a number that was found.
+  // Outside of the range of Date, print the number.
   return Math.abs(timeMs) <= 8.64e15 ? new Date(timeMs).toISOString() : String(timeMs);
 }
 
@@ -48,7 +48,7 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** One line on stderr that is drawn over and over. Silent where stderr is no terminal. */
+/** A progress bar on one line of stderr. Does nothing if stderr is not a terminal. */
 export class ProgressBar {
   readonly #shown = process.stderr.isTTY;
   #drawnMs = Number.NEGATIVE_INFINITY;
@@ -65,7 +65,7 @@ export class ProgressBar {
   }
 }
 
-/** As `[######------] 50 %  5,000 of 10,000`. */
+/** Such as `[######------] 50 %  5,000 of 10,000`. */
 export function formatBar(done: number, total: number): string {
   const share = total > 0 ? Math.min(done / total, 1) : 1;
   const filled = Math.round(share * BAR_CHARACTERS);

@@ -1,4 +1,4 @@
-/** Walks one stream from end to end and checks everything that can be checked of it. */
+/** Reads one stream from its first to its last entry and checks everything that can be checked. */
 import { assert } from "../errors/assert.ts";
 import { Chain } from "../wal/chain.ts";
 import { type BatchFrame, decodeFrame, FrameError, NO_BATCH } from "../wal/frame.ts";
@@ -17,10 +17,10 @@ import { recordsOf } from "./record.ts";
 import { type ShardStream, tryDecode } from "./streams.ts";
 
 /**
- * - `damaged`: its bytes are not those that were written. - `missing`: what stood before it is gone.
- * - `reordered`: another entry stands in its place. - `duplicate`: an earlier entry stands there once more.
- * - `foreign`: something that was never written to this log. - `unreadable`: whole, but of an unknown kind.
- * - `lost`: something that was durable once is not there.
+ * - `damaged`: the bytes differ from what was written. - `missing`: entries before it are missing.
+ * - `reordered`: another entry is in its place. - `duplicate`: an earlier entry is there again.
+ * - `foreign`: it was never written to this log. - `unreadable`: intact, but its records cannot be decoded.
+ * - `lost`: an entry that was durable is missing at the end.
  */
 export type Fault = "damaged" | "missing" | "reordered" | "duplicate" | "foreign" | "unreadable" | "lost";
 
@@ -29,8 +29,8 @@ const EPOCH_AT = 8;
 const SEQ_AT = 16;
 
 /**
- * @param entry the first one that the chain has refused.
- * @param last the entry before it, which was still good; `undefined` at the beginning.
+ * @param entry the first one that the chain refused.
+ * @param last the last good entry before it; `undefined` at the beginning.
  */
 export function findFault(entry: StoredEntry, last: LogId | undefined): Fault {
   const frame = Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.byteLength);
@@ -45,7 +45,7 @@ export function findFault(entry: StoredEntry, last: LogId | undefined): Fault {
   return continues(own, last) ? "foreign" : "missing";
 }
 
-/** A batch follows its claim or batch at once; a claim that of the epoch before. */
+/** Whether `id` is a valid successor: the next seq of the same epoch, or the claim of the next epoch. */
 function continues(id: LogId, last: LogId | undefined): boolean {
   if (last === undefined) return id.seq === 0;
   if (id.seq === 0) return id.epoch === last.epoch + 1;
@@ -77,26 +77,26 @@ export type Verification = Readonly<{
   records: number;
   first: Place | undefined;
   last: Place | undefined;
-  /** The first thing that is wrong. Nothing behind it was read. */
+  /** The first fault. Nothing behind it was read. */
   fault: Readonly<{ fault: Fault; id: LogId | undefined; reason: string }> | undefined;
-  /** Where the log's beginning was trimmed: what covers it. */
+  /** If the beginning was trimmed: the snapshot that covers it. */
   trimmed: string | undefined;
-  /** Who remembers a batch that was found in the log. */
+  /** The witnesses and snapshots whose batch was found in the log. */
   confirmed: readonly string[];
 }>;
 
-/** A batch that was durable once, and who says so. */
+/** A batch that was durable. `of`: the source that remembers it, as shown to the operator. */
 export type Memory = Witness & Readonly<{ of: string }>;
 
 export type VerificationOptions = Readonly<{
-  /** That of before the walk: what a live log adds meanwhile may be too late for it. */
+  /** Must be read before the walk, since a running server advances it. */
   witness: Memory | undefined;
-  /** The log may begin behind one of them. Asked for before the walk, too. */
+  /** The log may begin after one of them. Called before the walk, for the same reason. */
   findSnapshots: () => Promise<readonly Memory[]>;
   onProgress: (entries: number) => void;
 }>;
 
-/** Why a stream does not continue at an entry that every other check lets through. */
+/** A fault that the chain does not detect. */
 class Refusal extends Error {
   readonly fault: Fault;
 
@@ -106,14 +106,14 @@ class Refusal extends Error {
   }
 }
 
-/** Reads up to the last entry of this moment. @throws LogError `log_unavailable`, as the stream does. */
+/** Reads up to the last entry at the time of the call. @throws LogError `log_unavailable`, as the stream does. */
 export async function verifyStream(source: ShardStream, options: VerificationOptions): Promise<Verification> {
   const { stream } = source;
   for (;;) {
     const upTo = await trimmedUpTo(stream);
     const found = await walkThrough(source, options);
     if (found.fault === undefined) return found;
-    // A server that runs trims what newer snapshots hold. If that was to be read next, it is no fault.
+    // A running server may have trimmed the entries that were to be read next. Then it is no fault: read again.
     const isOvertaken = (await isTrimmedPast(stream, upTo)) && (await isTrimmedPast(stream, found.last?.id));
     if (!isOvertaken) return found;
   }
@@ -157,7 +157,7 @@ class Walk {
     this.#chain = new Chain(source.stream.name, "anywhere");
   }
 
-  /** False at the first entry that is wrong. */
+  /** @returns false at the first fault. */
   accept(entry: StoredEntry): boolean {
     try {
       this.#check(entry);
@@ -168,7 +168,7 @@ class Walk {
     }
   }
 
-  /** @param missing why there is nothing to walk over. */
+  /** @param missing the reason why there is no entry. */
   end(missing?: string): Verification {
     if (missing !== undefined) this.#fault = { fault: "lost", id: undefined, reason: missing };
     this.#fault ??= this.#findLoss();
@@ -207,14 +207,16 @@ class Walk {
   }
 
   /**
-   * The first batch of all is behind a claim and names none before it. Any other one can be the first only if a snapshot
-   * holds what came before it.
+   * The first batch of an untrimmed log follows a claim and refers to 0-0. Otherwise a snapshot must cover what came before.
    */
   #checkBeginning(previousId: LogId): void {
     if (this.#first !== undefined && compareLogIds(previousId, NO_BATCH.id) === 0) return;
     const covering = this.#snapshots.find(({ id }) => compareLogIds(id, previousId) >= 0);
     if (covering === undefined) {
-      throw new Refusal("missing", "the log begins here; what came before is gone, and in no snapshot");
+      throw new Refusal(
+        "missing",
+        "the log begins here; the entries before it are missing, and in no snapshot",
+      );
     }
     this.#trimmed = covering.of;
   }
@@ -223,13 +225,13 @@ class Walk {
     for (const memory of this.#memories) {
       if (compareLogIds(batch.id, memory.id) !== 0) continue;
       if (Buffer.compare(batch.hash, memory.hash) !== 0) {
-        throw new Refusal("foreign", `another batch was durable under this id, says ${memory.of}`);
+        throw new Refusal("foreign", `according to ${memory.of}, another batch was durable under this id`);
       }
       this.#confirmed.add(memory);
     }
   }
 
-  /** All entries are good, but are they all that there were? What was trimmed is in a snapshot. */
+  /** All entries are good; now check that none is missing at the end. Batches before the first entry were trimmed. */
   #findLoss(): Verification["fault"] {
     const first = this.#first?.id;
     const lost = this.#memories.find(
@@ -238,7 +240,7 @@ class Walk {
     );
     if (lost === undefined) return undefined;
     const end = this.#last === undefined ? "is empty" : `ends at ${formatLogId(this.#last.id)}`;
-    const reason = `the log ${end}, but this batch was durable, says ${lost.of}: the log has lost data`;
+    const reason = `the log ${end}, but according to ${lost.of} this batch was durable: the log has lost data`;
     return { fault: "lost", id: lost.id, reason };
   }
 
@@ -249,7 +251,7 @@ class Walk {
   }
 }
 
-/** Whether the log begins where it was begun: with a claim before the first batch of all. */
+/** Whether the log is untrimmed: it begins with a claim, and its first batch refers to 0-0. */
 export async function isFromBeginning({ stream }: ShardStream): Promise<boolean> {
   let claimed = false;
   for (let after: LogId | undefined; ; ) {
@@ -265,7 +267,7 @@ export async function isFromBeginning({ stream }: ShardStream): Promise<boolean>
   }
 }
 
-/** The chain has already decoded it once, and let it through. */
+/** Decodes a batch that the chain has accepted. */
 function decodeBatch(entry: StoredEntry): BatchFrame {
   const frame = tryDecode(entry);
   assert(typeof frame !== "string" && frame.kind === "batch", "what the chain accepts as a batch is one");
@@ -281,7 +283,7 @@ function countRecords(frame: BatchFrame): number {
   }
 }
 
-/** The chain's reason alone: it comes with the log's name before it, and with advice for a server behind it. */
+/** Extracts the chain's reason, without the name of the log before it and the advice behind it. */
 function reasonOf({ message }: LogError): string {
   return /: bad entry \d+-\d+: (.*?)\. Nothing from here on was read/.exec(message)?.[1] ?? message;
 }

@@ -1,4 +1,4 @@
-/** `daybook wal export`: the log as JSON lines, for other programs. */
+/** `daybook wal export`: exports the log as JSON lines. */
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { formatLogId } from "../wal/wal.ts";
@@ -15,8 +15,8 @@ import { checkReplaceable, writeWhole } from "./whole-file.ts";
 type Options = LogOptions & Readonly<{ shard?: number; from?: Bound; to?: Bound; force?: boolean }>;
 
 const FORMAT = `
-One JSON object a line, one line for each entry, shard after shard, each in the
-order of its log:
+Writes one JSON object per entry and line, shard after shard, each in the order
+of its log:
 
   {"shard":0,"id":"3-17","time":"2026-11-21T12:00:00.123Z","kind":"batch",
    "records":[{"command":{"op":"transfer",…},"outcome":{"ok":true,…}}],
@@ -25,18 +25,18 @@ order of its log:
   id       epoch-seq, unique in its shard
   kind     batch, or claim: who owns the epoch (instance, generation, shards; no
            records)
-  records  what was asked and what was decided; outcome.ok is false for a
-           refusal, with its code
-  frame    the entry's bytes in base64, as docs/WAL_FORMAT.md describes them:
-           all else is read from them
+  records  commands with their outcomes; outcome.ok is false for a rejection,
+           with its code
+  frame    the entry's bytes in base64 (docs/WAL_FORMAT.md); all other fields
+           are decoded from them
 
-An amount is an integer in minor units, a time in a record milliseconds since
-1970. FILE appears whole or not at all; - is stdout. An entry that cannot be
-read ends the export.`;
+Amounts are integers in minor units, times in records milliseconds since 1970.
+FILE appears only when it is complete; - is stdout. An entry that cannot be read
+ends the export.`;
 
 export function walExport(command: Command): Command {
   return logOptions(command)
-    .argument("<file>", "where to; - is stdout")
+    .argument("<file>", "the file to write; - is stdout")
     .addOption(shardOption())
     .option("--from <place>", "from this position (0:3-17, or 3-17 with --shard) or time on", parseBound)
     .option("--to <place>", "up to this position or time", parseBound)
@@ -78,7 +78,7 @@ async function* exportLines(
   }
 }
 
-/** @throws OperatorError: the entry cannot be read. */
+/** @throws OperatorError if the entry cannot be decoded. */
 function toLine(entry: LogEntry): string {
   const { shard, id, timeMs, bytes, frame } = entry;
   try {

@@ -1,4 +1,4 @@
-/** `daybook wal info`: what streams there are, how long, how large, and whose. */
+/** `daybook wal info`: shows each stream of the log with its length, size and owner. */
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { printable } from "../text/printable.ts";
@@ -27,19 +27,19 @@ type StreamInfo = Readonly<{
   name: string;
   kind: "redis-stream" | "sqlite";
   generation: number;
-  /** Null, as all that follows, where the stream does not exist. */
+  /** Null, like all that follow, if the stream does not exist. */
   shards: number | null;
   first: Place | null;
   last: Place | null;
   entries: number;
-  /** Null where the beginning or the end cannot be read. */
+  /** Null if the first or the last entry cannot be read. */
   batches: number | null;
   bytes: number;
   bytesAreExact: boolean;
   epoch: number | null;
   claim: Readonly<{ instance: string; time: string }> | null;
   trimmed: boolean;
-  /** Why some of it could not be found out. */
+  /** Why some fields are missing. */
   problem: string | null;
 }>;
 
@@ -124,13 +124,13 @@ function describe(info: StreamInfo): readonly string[] {
     row("size", `${info.bytesAreExact ? "" : "about "}${formatBytes(info.bytes)}`),
     ...(epoch === null ? [] : [row("epoch", formatEpoch(epoch, claim))]),
     ...(claim === null ? [] : [row("owner", printable(claim.instance))]),
-    row("trimmed", info.trimmed ? "yes: what was before the first entry is not in this log" : "no"),
+    row("trimmed", info.trimmed ? "yes: this log no longer has the entries before the first one" : "no"),
     ...(info.problem === null ? [] : [row("problem", paint("red", info.problem))]),
   ];
 }
 
 function formatEpoch(epoch: number, claim: StreamInfo["claim"]): string {
-  return claim === null ? `${epoch}, whose claim was trimmed away` : `${epoch}, claimed ${claim.time}`;
+  return claim === null ? `${epoch}, its claim was trimmed` : `${epoch}, claimed ${claim.time}`;
 }
 
 function row(name: string, value: string): string {

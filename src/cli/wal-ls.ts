@@ -1,4 +1,4 @@
-/** `daybook wal ls`: the records of the log, in the order of their times. */
+/** `daybook wal ls`: lists the records of the log in order of time. */
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { mergeByTime, readBetween } from "./entries.ts";
@@ -28,11 +28,11 @@ export function walLs(command: Command): Command {
     .option("--partner <id>", "only records of this partner")
     .option("--key <key>", "only records of this idempotency key")
     .addOption(shardOption())
-    .option("--limit <n>", "at most so many lines", parseCount)
+    .option("--limit <n>", "at most this many lines", parseCount)
     .addOption(jsonOption("lines"))
     .addHelpText(
       "after",
-      "\nTimes are UTC; amounts are in minor units of the accounts' asset.\nA position is shard:epoch-seq; #n is the n-th record of that batch, from 0 on.",
+      "\nTimes are UTC; amounts are in minor units of the accounts' asset.\nA position is shard:epoch-seq; #n is the n-th record of that batch, from 0.",
     )
     .action(async (options: Options) => {
       const range = toRange(options);
@@ -54,13 +54,13 @@ async function* list(
   { json = false, limit = Infinity, ...filter }: Options,
   bad: { count: number },
 ): AsyncGenerator<string> {
-  let left = limit;
-  if (left === 0) return;
+  let remaining = limit;
+  if (remaining === 0) return;
   for await (const entry of mergeByTime(streams.map((stream) => readBetween(stream, from, to)))) {
     for (const item of itemsOf(entry, filter)) {
       if (item.kind === "bad") bad.count += 1;
       yield json ? itemToJson(item) : formatItem(item);
-      if (--left === 0) return;
+      if (--remaining === 0) return;
     }
   }
 }

@@ -1,4 +1,4 @@
-/** `daybook wal tail`: the newest records, and with -f those that follow. */
+/** `daybook wal tail`: shows the newest records, and with -f those that are appended later. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { isUnavailable } from "../wal/retry-with-deadline.ts";
@@ -27,8 +27,8 @@ type Reader = { readonly source: ShardStream; after: LogId | undefined };
 
 export function walTail(command: Command): Command {
   return logOptions(command)
-    .option("-n, --lines <n>", "so many of them", parseCount, LINES)
-    .option("-f, --follow", "go on with what is appended, until Ctrl-C")
+    .option("-n, --lines <n>", "number of lines", parseCount, LINES)
+    .option("-f, --follow", "also show records as they are appended, until Ctrl-C")
     .addOption(shardOption())
     .addOption(jsonOption("lines"))
     .action((options: Options) =>
@@ -56,7 +56,7 @@ async function* tail(
   for await (const item of followAll(readers, stop.signal)) yield format(item);
 }
 
-/** The last lines up to `last`, reading as few entries as hold them. */
+/** The newest lines up to `last`. Starts with few entries and reads eight times as many while they do not suffice. */
 async function readNewest(source: ShardStream, last: LogId, lines: number): Promise<readonly Item[]> {
   for (let entries = lines; ; entries *= 8) {
     const after = await stepBack(source.stream, last, entries);
@@ -70,16 +70,16 @@ async function readNewest(source: ShardStream, last: LogId, lines: number): Prom
 }
 
 async function* followAll(readers: readonly Reader[], signal: AbortSignal): AsyncGenerator<Item> {
-  let away = false;
+  let isAway = false;
   while (!signal.aborted) {
     try {
       for (const reader of readers) yield* readNew(reader);
-      if (away) note("the log answers again");
-      away = false;
+      if (isAway) note("the log answers again");
+      isAway = false;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (!away) note(`${error.message}; waiting`);
-      away = true;
+      if (!isAway) note(`${error.message}; waiting`);
+      isAway = true;
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
@@ -97,7 +97,7 @@ async function* readNew(reader: Reader): AsyncGenerator<Item> {
   }
 }
 
-/** A store that comes back without what it held before: then there is nothing to wait for. */
+/** The error for a store that has returned without entries that were read before. */
 function loss({ shard, stream }: ShardStream, after: LogId, last: LogId | undefined): LogError {
   const end = last === undefined ? "does not exist" : `ends at ${formatPosition(shard, last)}`;
   const seen = formatPosition(shard, after);

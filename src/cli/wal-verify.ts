@@ -1,4 +1,4 @@
-/** `daybook wal verify`: every byte of the log, and whether it holds what it once acknowledged. */
+/** `daybook wal verify`: checks every byte of the log, and that it still has what it once acknowledged. */
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { openSnapshotStore } from "../wal/open.ts";
@@ -37,11 +37,11 @@ export function walVerify(command: Command): Command {
     .addHelpText(
       "after",
       `
-Of every entry: its checksum, its id, that it follows the one before it (number
-and hash), that its records can be read. Of every stream: that it holds what
-DATA_DIR and the snapshots remember as durable, and that a snapshot holds what
-was trimmed. A stream is read up to its first bad entry; the others are read all
-the same. Exit code 1 if anything is wrong.`,
+Checks of every entry: its checksum, its id, that it follows the one before it
+(number and hash), that its records can be decoded. Checks of every stream: that
+it has the batches that DATA_DIR and the snapshots remember as durable, and that
+a snapshot covers its trimmed entries. A stream is read up to its first bad
+entry; the other streams are still read. Exit code 1 if anything is wrong.`,
     )
     .action(verify);
 }
@@ -90,12 +90,12 @@ async function verifyOne(
     const result = await verifyStream(source, { witness, findSnapshots, onProgress });
     return { ...result, fault: result.fault ?? unreadable };
   } catch (error) {
-    // The store itself cannot read it any more; what it holds nobody can say.
+    // The store itself cannot read the stream.
     return { ...NOTHING_READ, fault: toFault(error) };
   }
 }
 
-/** Whether a snapshot is good beyond its head is not the log's business. */
+/** Reads only the heads: whether the rest of a snapshot is good does not matter for the log. */
 async function readSnapshotHeads(settings: LogSettings, source: ShardStream): Promise<readonly Memory[]> {
   const { generation, shard } = source;
   const store = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });
@@ -123,14 +123,14 @@ function describe(shard: number, name: string, result: Verification): string {
   if (fault === undefined) {
     return [
       `${paint("green", "ok")}   ${name}: ${read}`,
-      ...(trimmed === undefined ? [] : [`     what was trimmed before is in ${trimmed}`]),
-      ...(confirmed.length === 0 ? [] : [`     holds what is remembered by ${confirmed.join(", ")}`]),
+      ...(trimmed === undefined ? [] : [`     the trimmed entries are in ${trimmed}`]),
+      ...(confirmed.length === 0 ? [] : [`     has the batches remembered by ${confirmed.join(", ")}`]),
     ].join("\n");
   }
   const at = fault.id === undefined ? "" : ` at ${formatPosition(shard, fault.id)}`;
   return [
     `${paint("red", "BAD")}  ${name}: ${fault.fault}${at}: ${fault.reason}`,
-    `     good before it: ${read}. Do not delete it: restore it from a copy that is whole`,
+    `     good before it: ${read}. Do not delete it: restore it from an intact copy`,
   ].join("\n");
 }
 

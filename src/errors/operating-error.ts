@@ -1,6 +1,6 @@
-/** A time in a request that is on the wrong side of now: of log time, so that it takes a shard to tell. */
+/** A time in a request that must be in the future (or the past) by log time, and is not. Only a shard can decide that. */
 export class InvalidTime extends Error {
-  /** Of the field, dotted. */
+  /** The dotted path of the field. */
   readonly path: string;
 
   constructor(path: string, message: string) {
@@ -11,12 +11,12 @@ export class InvalidTime extends Error {
 }
 
 /**
- * Something about the running of the server, not about the command, kept it from being answered.
+ * The state of the server, not a rule of the ledger, prevents an answer.
  *
- * - `overloaded`, `log_unavailable`: certainly not done, now or later.
- * - `outcome_unknown`: it may have been done; the same idempotency key gets its one outcome.
- * - `archive_damaged`: it needs a batch of the archive that is damaged. Of a command: it was done, and is not done again.
- * - `not_implemented`: this version cannot do it; certainly not done.
+ * - `overloaded`, `log_unavailable`: not done, and will not be done later.
+ * - `outcome_unknown`: it may have been done; a retry with the same idempotency key gets the outcome.
+ * - `archive_damaged`: a read needs a damaged batch of the archive. For a command: it was done, and is not done again.
+ * - `not_implemented`: this version cannot do it; not done.
  */
 export type OperatingErrorCode =
   | "overloaded"

@@ -1,7 +1,7 @@
 /**
- * This checkout's server and another revision's under the same loads, in alternating rounds: what a change has cost, or
- * brought. Both servers are alive all the time, each with a Redis of its own; the one whose turn it is not is idle.
- * Ratios are this one's figure divided by the other one's in the same round: of rates, more is better; of CPU time, less.
+ * Compares this checkout's server with another revision's under the same loads, in alternating rounds. Both servers
+ * run all the time, each with its own Redis; only one of them has load. A ratio is this checkout's value divided by
+ * the other one's in the same round: for rates, higher is better; for CPU time, lower.
  */
 import { join } from "node:path";
 import { type Arm, compareLoads } from "./arms.ts";
@@ -13,7 +13,7 @@ import { type Bodies, writeBodies } from "./load.ts";
 import { ACTS, writeActs } from "./programmes.ts";
 import { acrossBodies, compoundBodies, salesBodies, startFunded } from "./shapes.ts";
 
-/** What both servers of a pair are set up with. */
+/** The configuration of both servers of a pair. */
 type Pair = Readonly<{ name: string; backend: Backend; shards: number }>;
 
 type AgainstLoad = Readonly<{
@@ -126,7 +126,7 @@ async function measurePair(
   for (const { daybook } of servers) await daybook.stop();
 }
 
-/** Acts need parties that can act. */
+/** Creates the members and sellers that acts need. */
 async function prepare(daybook: Daybook, { name }: AgainstLoad, accounts: number): Promise<void> {
   const found = ACTS.find((each) => each.name === name);
   if (found !== undefined) await daybook.api.each(found.parties(accounts), (i) => found.prepare(daybook, i));

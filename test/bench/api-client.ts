@@ -1,4 +1,4 @@
-/** Just enough of a client to fill a ledger and to look at it: connections stay open, and many calls run at once. */
+/** A minimal client to fill and read a ledger, over keep-alive connections, many calls at once. */
 import { Agent, request } from "node:http";
 
 const CONNECTIONS = 64;
@@ -55,7 +55,7 @@ export class ApiClient {
     await Promise.all(Array.from({ length: CONNECTIONS }, lane));
   }
 
-  /** How long until the archive has and has indexed all that was answered so far, in ms: a list waits for that. */
+  /** Time in ms until the archive has indexed everything that was answered so far: a list waits for that. */
   async catchUpMs(token: string): Promise<number> {
     const startedMs = performance.now();
     for (;;) {

@@ -1,6 +1,6 @@
 /**
- * How fast the archive takes in transfers, and how fast it answers. One JSON line per figure. Records are made
- * outside of what is timed: 1000 transfers a batch, two shards, 100,000 accounts, a UUID as key on every second.
+ * Measures how fast the archive stores transfers and answers queries. One JSON line per measurement. Records are built
+ * before the timing: 1000 transfers per batch, two shards, 100,000 accounts, a UUID as key on every second one.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -115,7 +115,7 @@ function bytesIn(folder: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
-/** Drains `total` records; returns records per second and the CPU of all threads for each, in microseconds. */
+/** Stores `total` records; returns records per second and the CPU time of all threads per record, in µs. */
 function drain(
   archive: Archive,
   loads: readonly Load[],

@@ -1,4 +1,4 @@
-/** How fast the archive takes in what it is given, measured by its own program. */
+/** Measures the archive's throughput in a separate program. */
 import { fileURLToPath } from "node:url";
 import type { BenchContext } from "./bench-context.ts";
 import { run } from "./child-processes.ts";

@@ -1,6 +1,6 @@
 /**
- * Two loads beside each other. They take turns, run by run, so that whatever else the machine does falls on both; the ratio
- * is that of neighbours.
+ * Compares two loads. They run in alternation, so that other load on the machine affects both; the ratio compares
+ * adjacent runs.
  */
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
 import { MEDIA_TYPES } from "./bodies.ts";
@@ -12,13 +12,13 @@ import { cpuUsOfTree } from "./process-tree-cpu.ts";
 export type Arm = Readonly<{
   name: string;
   daybook: Daybook;
-  /** Transfers, unless they say where they go. */
+  /** Bodies of transfers, unless they name another path. */
   bodies: Bodies;
   path?: string;
   contentType?: string;
   /** Transfers in one request; 1 when absent. */
   size?: number;
-  /** A new idempotency key with every request. */
+  /** Whether each request has a new idempotency key. */
   keyed?: boolean;
 }>;
 
@@ -32,7 +32,7 @@ export function compare(
   return compareLoads(bench, name, connections, arms, { backend: "redis" });
 }
 
-/** Emits each arm's rate, p99 and CPU time, and how the first compares with the second. */
+/** Emits each arm's rate, p99 and CPU time, and the ratios of the first to the second. */
 export async function compareLoads(
   bench: BenchContext,
   name: string,
@@ -46,7 +46,7 @@ export async function compareLoads(
   const fsyncUs: number[] = [];
   for (let i = 0; i < runs; i++) {
     fsyncUs.push(bench.fsyncUs());
-    // Whoever comes second in one round comes first in the next.
+    // The order alternates from round to round.
     for (const n of i % 2 === 0 ? [0, 1] : [1, 0])
       turns[n]?.push(await runArm(bench, arms[n] as Arm, connections, seconds));
   }
@@ -64,7 +64,7 @@ export async function compareLoads(
   }
 }
 
-/** What is 0 could not be measured: CPU times need /proc. */
+/** A value of 0 was not measured: CPU times need /proc. */
 type Turn = Readonly<{ rate: number; p99Ms: number; cpuUs: number }>;
 
 const FIGURES = [
@@ -80,7 +80,7 @@ async function runArm(bench: BenchContext, arm: Arm, connections: number, second
   const before = cpuUs();
   const plan = { path, contentType, bodies, connections, url: daybook.url, token: daybook.token, seconds };
   const report = await bench.load.run({ ...plan, keyed: keyed ?? false });
-  // What its archive has still to do would fall on the other arm's run.
+  // Wait for the archive, whose remaining work would affect the other arm's run.
   await daybook.api.catchUpMs(daybook.token);
   const transfers = report.requests * size;
   return {
@@ -90,12 +90,12 @@ async function runArm(bench: BenchContext, arm: Arm, connections: number, second
   };
 }
 
-/** The first arm's values by the second's. */
+/** The ratios of the first arm's values to the second's. */
 function ratiosOf([first = [], second = []]: readonly (readonly number[])[]): number[] {
   return first.map((value, i) => value / (second[i] ?? Number.NaN));
 }
 
-/** Every request was answered with 201, or the load would have failed; what they moved must balance. */
+/** Every request was answered with 201, or the load would have failed; now check that the books balance. */
 async function mustBalance(daybook: Daybook): Promise<void> {
   const { balanced } = await daybook.partner<{ balanced: boolean }>("GET", "/v1/trial-balance");
   if (!balanced) throw new Error("the books do not balance");

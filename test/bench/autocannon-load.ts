@@ -1,4 +1,4 @@
-/** The load generator where there is no wrk: a process of its own, told what to send by a file. `node autocannon-load.ts plan.json` */
+/** A load generator for machines without wrk, as a separate process: `node autocannon-load.ts plan.json` */
 import { readFileSync } from "node:fs";
 import autocannon, { type AutocannonRequest as Request } from "autocannon";
 
@@ -8,7 +8,7 @@ export type AutocannonPlan = Readonly<{
   seconds: number;
   headers: Readonly<Record<string, string>>;
   bodiesFile: string;
-  /** Where each body goes; all to the url when empty. */
+  /** The path of each body; if empty, all use the url. */
   paths: readonly string[];
   lengths: readonly number[];
   keyTag: string | undefined;

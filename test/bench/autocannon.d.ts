@@ -1,4 +1,4 @@
-/** The part of autocannon that is used here; the package brings no types. */
+/** Types for the used part of autocannon; the package has none. */
 declare module "autocannon" {
   export type AutocannonRequest = { method: string; headers: Record<string, string>; body: Buffer };
   export default function autocannon(options: {

@@ -1,4 +1,4 @@
-/** Many transfers a request: how many are durable per second, by size, encoding and number of connections. */
+/** Measures durable transfers per second in batches, by size, encoding and number of connections. */
 import { join } from "node:path";
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
 import { batchBodies, ENCODINGS, type Encoding, MEDIA_TYPES } from "./bodies.ts";
@@ -8,10 +8,10 @@ import { type Bodies, writeBodies } from "./load.ts";
 import { type Answered, verifyBooks } from "./verification.ts";
 
 const CONNECTIONS = { quick: [4], full: [1, 2, 4, 8, 16, 32] } as const;
-/** Of these only the best number of connections is measured in full. */
+/** For these sizes only the best number of connections is measured in full. */
 const SMALL_SIZES = { quick: [1], full: [1, 10, 100] } as const;
 const LARGE_SIZE = 1000;
-/** How long each number of connections is tried. */
+/** Duration of the trial of each number of connections. */
 const SCAN_SECONDS = 1;
 
 type Case = Readonly<{ name: string; backend: Backend; encoding: Encoding; size: number }>;
@@ -104,7 +104,7 @@ class Subject {
       cpu.push(run.cpu);
       catchUps.push(await daybook.api.catchUpMs(daybook.token));
     }
-    // Independent items are answered one by one: any refusal would have left a mark here.
+    // Items are independent, so a refused one would show only here.
     const rejections = await daybook.metric("daybook_rejections_total");
     if (rejections > 0) throw new Error(`${rejections} items were rejected`);
     await verifyBooks(daybook, accounts, this.#answered);

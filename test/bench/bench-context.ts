@@ -1,4 +1,4 @@
-/** What every part of the benchmark is handed. */
+/** The context of every part of the benchmark. */
 import type { Measured } from "./figure.ts";
 import type { LoadGenerator } from "./load.ts";
 import type { Options } from "./options.ts";
@@ -10,14 +10,14 @@ export type BenchContext = Readonly<{
   newFolder(): string;
   /** The median time of an fdatasync on the data disk right now, in µs. */
   fsyncUs(): number;
-  /** Is a figure of this name, or one that begins with it, asked for? */
+  /** Whether a measurement of this name, or one that begins with it, is selected. */
   wants(name: string): boolean;
   emit(figure: Measured): void;
-  /** Progress, for whoever watches. */
+  /** Prints progress. */
   say(text: string): void;
 }>;
 
-/** Until then the compiler works beside the server, and on few cores takes the larger part of them. */
+/** Warm-up: before, the compiler competes with the server, and on few cores uses most of them. */
 export function warmUpSeconds({ quick }: Options): number {
   return quick ? 1 : 6;
 }

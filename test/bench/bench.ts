@@ -1,8 +1,8 @@
 /**
- * `npm run bench`: every figure that the documents name, one JSON line each on stdout, progress on stderr.
+ * `npm run bench`: all measurements, one JSON line each on stdout, progress on stderr.
  *
  *     npm run bench -- --quick              one run of each, small
- *     npm run bench -- --only single.redis  figures whose name begins so
+ *     npm run bench -- --only single.redis  measurements whose name begins with this
  *     npm run bench -- --runs 9 --seconds 4 --shards 1
  *     npm run bench -- --against HEAD~1     this checkout's server and another revision's, in turn
  */
@@ -53,7 +53,7 @@ const bench: BenchContext = {
   options,
   load: new LoadGenerator(root),
   newFolder() {
-    // Logs of a full run would fill a small disk; only one subject is alive at a time.
+    // Remove logs at once: those of a full run would fill a small disk. Only one subject runs at a time.
     if (current !== undefined) rmSync(current, { recursive: true, force: true });
     folders += 1;
     current = join(root, String(folders));

@@ -1,8 +1,8 @@
-/** What is sent: one point each, from the issuer to accounts in an order that jumps about. */
+/** Request bodies: transfers of one point from the issuer to accounts in a scattered order. */
 import { Packr } from "msgpackr";
 import { accountId } from "./daybook.ts";
 
-/** Coprime to any number of accounts that is used here, so that all of them come up before one comes again. */
+/** Coprime to any number of accounts that is used here, so that the order visits all of them before it repeats. */
 const STRIDE = 7919;
 const BATCH_BODIES_MAX = 100;
 const BODY_ITEMS_MAX = 50_000;
@@ -26,7 +26,7 @@ export function singleBodies(accounts: number): string[] {
   return Array.from({ length: accounts }, (_, i) => JSON.stringify(item(i, accounts)));
 }
 
-/** JSON batches that name every account once. */
+/** JSON batches that contain every account once. */
 export function bodiesOverAll(size: number, accounts: number): string[] {
   return Array.from({ length: Math.ceil(accounts / size) }, (_, n) => {
     const items = Array.from({ length: size }, (_none, i) => item(n * size + i, accounts));
@@ -34,7 +34,7 @@ export function bodiesOverAll(size: number, accounts: number): string[] {
   });
 }
 
-/** As many different ones as fit into a bound of items. */
+/** As many different ones as fit into the given number of items. */
 export function batchBodies(encoding: Encoding, size: number, accounts: number): (string | Uint8Array)[] {
   const packr = new Packr({ useRecords: false, variableMapSize: true });
   const count = Math.min(BATCH_BODIES_MAX, Math.max(20, Math.floor(BODY_ITEMS_MAX / size)));

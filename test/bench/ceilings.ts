@@ -1,4 +1,4 @@
-/** What HTTP alone can do here: the same requests, sent back as they came. */
+/** Measures the limit of HTTP alone: an echo of the same requests. */
 import { join } from "node:path";
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
 import { MEDIA_TYPES, singleBodies } from "./bodies.ts";

@@ -1,14 +1,14 @@
-/** The other side of `channels.ts`: sends back what comes, over the way that its first message names. */
+/** The other side of `channels.ts`: echoes every message, over the channel that its first message names. */
 import { type MessagePort, parentPort } from "node:worker_threads";
 import type { Channel } from "../../src/workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../src/workers/channels/open-channel.ts";
 
-/** Where there is no end the messages come over the IPC channel of the process itself: text, or bytes. */
+/** Without a channel end the messages use the IPC channel of the process itself: text, or bytes. */
 export type EchoMessage = Readonly<{ end: ChannelEnd }> | string | Uint8Array;
 
 function echoOver(end: ChannelEnd): void {
   const channel: Channel = openChannel(end, {
-    // A copy, since a message is handed over with its memory: the receiver of a request makes its reply anew, too.
+    // A copy, since a message transfers its memory: a real receiver allocates its reply, too.
     receive: (bytes) => channel.post(new Uint8Array(bytes)),
     closed: () => process.exit(0),
   });

@@ -1,6 +1,6 @@
 /**
- * What carries a message between a gateway and a shard: between threads a port; between processes a local socket, or
- * the channel that a child has to its parent. Each is measured with one message on its way, and with many.
+ * Measures the channels between a gateway and a shard: between threads a port; between processes a local socket, or
+ * the IPC channel of a child to its parent. Each with one message in flight, and with many.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -21,10 +21,10 @@ const RUN_MS = 500;
 
 type Way = (typeof WAYS)[number];
 
-/** An open way to somebody who sends everything back. */
+/** An open channel to an echo. */
 type Echo = Readonly<{ send: (bytes: Uint8Array<ArrayBuffer>) => void; stop: () => Promise<void> }>;
 
-/** `cpuUs`: what both sides and the system took for a message, there and back. */
+/** `cpuUs`: processor time of both sides and the system per message, there and back. */
 type Measurement = Readonly<{ perSecond: number; cpuUs: number }>;
 
 export async function measureChannels(bench: BenchContext): Promise<void> {
@@ -64,11 +64,11 @@ async function measureWay(bench: BenchContext, name: string, way: Way, bytes: nu
   });
 }
 
-/** Keeps `inFlight` messages on their way. */
+/** Keeps `inFlight` messages in flight. */
 async function bounce(way: Way, bytes: number, inFlight: number): Promise<Measurement> {
   const { promise, resolve } = Promise.withResolvers<Measurement>();
   const message = new Uint8Array(bytes).fill(42);
-  // Each is memory of its own, as it would be: it is handed over.
+  // Each has its own memory, since it is transferred.
   const sendOne = () => echo.send(new Uint8Array(message));
   const warmMs = performance.now() + WARM_UP_MS;
   let begun: Readonly<{ ms: number; cpuUs: number }> | undefined;
@@ -133,7 +133,7 @@ function socketEcho(receive: () => void): Echo {
   };
 }
 
-/** JSON knows no bytes: there they travel as text. */
+/** JSON has no bytes: they are sent as text. */
 function childEcho(serialization: "json" | "advanced", receive: () => void): Echo {
   const child = fork(ECHO, { serialization });
   child.on("message", receive);
@@ -144,7 +144,7 @@ function childEcho(serialization: "json" | "advanced", receive: () => void): Ech
   };
 }
 
-/** Nobody who measures may leave anything behind: it also ends by itself when its parent does. */
+/** Kills the child; it also exits when its parent does. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const exit = once(child, "exit");

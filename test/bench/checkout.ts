@@ -1,4 +1,4 @@
-/** The source of another revision, in a folder of its own, able to run. */
+/** The source of another revision, in its own folder, ready to run. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -9,8 +9,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export type Checkout = Readonly<{ folder: string; revision: string }>;
 
 /**
- * @param revision whatever git takes for a commit.
- * @throws Error where git knows no such commit, or npm cannot install what it needs.
+ * @param revision anything that git accepts as a commit.
+ * @throws Error if git does not know it, or npm cannot install its packages.
  */
 export function checkOut(revision: string, folder: string): Checkout {
   const git = (...args: string[]) =>

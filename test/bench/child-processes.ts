@@ -1,4 +1,4 @@
-/** Every process that the benchmark starts: none of them outlives it, however it ends. */
+/** Starts the benchmark's processes; none of them outlives it, however it ends. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -30,8 +30,8 @@ export function start(program: string, args: readonly string[], options: SpawnOp
 const START_MS_MAX = 60_000;
 
 /**
- * The first line that matches; what follows is read and dropped. Rejects with the last words of a child that ends,
- * or that does not come to the point.
+ * Resolves with the first line that matches; later output is discarded. Rejects with the last output of a child that
+ * ends or takes too long.
  */
 export async function waitForLine({ child }: Spawned, pattern: RegExp): Promise<RegExpExecArray> {
   const said: string[] = [];
@@ -49,7 +49,7 @@ export async function waitForLine({ child }: Spawned, pattern: RegExp): Promise<
   throw new Error(`${child.spawnargs.join(" ")} ended:\n${said.slice(-20).join("")}`);
 }
 
-/** Runs a program to its end. @returns what it wrote to stdout. Rejects when it fails or takes too long. */
+/** Runs a program to its end. @returns its stdout. Rejects if it fails or takes too long. */
 export async function run(
   program: string,
   args: readonly string[],

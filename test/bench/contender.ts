@@ -1,4 +1,4 @@
-/** One of two subjects that take turns under the same load. */
+/** One of two subjects that alternate under the same load. */
 import type { BenchContext } from "./bench-context.ts";
 import { MEDIA_TYPES } from "./bodies.ts";
 import { type Bodies, RefusedLoad } from "./load.ts";
@@ -7,16 +7,16 @@ import { cpuUsOfTree } from "./process-tree-cpu.ts";
 import type { RivalTotals } from "./rival-ledger.ts";
 
 export type Subject = Readonly<{
-  /** Where it listens, and with what it lets callers in. */
+  /** Its address, and the credentials of callers. */
   address(): Readonly<{ url: string; token: string }>;
   pids(): readonly number[];
-  /** Resolves when no work of the last run is left over. */
+  /** Resolves when no work of the last run is left. */
   settle(): Promise<void>;
   totals(): Promise<RivalTotals>;
   stop(): Promise<void>;
 }>;
 
-/** What is sent: `size` transfers a request. */
+/** The requests: `size` transfers each. */
 export type Duty = Readonly<{ path: string; bodies: Bodies; size: number; owners: number }>;
 
 export type Turn = Readonly<{ rate: number; p99Ms: number; cpuUs: number }>;
@@ -26,7 +26,7 @@ export class Contender {
   readonly #subject: Subject;
   readonly #duty: Duty;
   #items = 0;
-  /** Sent, but cut off at the end of a run. */
+  /** Sent, but aborted at the end of a run. */
   #unanswered = 0;
 
   constructor(bench: BenchContext, subject: Subject, duty: Duty) {
@@ -58,7 +58,7 @@ export class Contender {
     };
   }
 
-  /** As `run`, for a number of connections that may be more than the subject takes: the rate is 0 then. */
+  /** Like `run`, for a number of connections that may be too high for the subject: the rate is then 0. */
   async tryRun(connections: number, seconds: number): Promise<number> {
     try {
       return (await this.run(connections, seconds)).rate;
@@ -76,7 +76,7 @@ export class Contender {
     return this.#subject.pids().reduce((sum, pid) => sum + cpuUsOfTree(pid), 0);
   }
 
-  /** @throws Error when what was answered is not in the books: one point an item went from points to savings. */
+  /** @throws Error if the books differ from the answers: each item moves one point from points to savings. */
   async verify(): Promise<void> {
     await this.#subject.settle();
     const { points, savings, recorded } = await this.#subject.totals();

@@ -1,6 +1,6 @@
 /**
- * CPU time by thread, from /proc: a figure that other programs on the same machine disturb far less than they
- * disturb requests per second. Empty where there is no /proc.
+ * CPU time by thread, from /proc. Other programs on the machine disturb it far less than requests per second. Empty
+ * without /proc.
  */
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -53,7 +53,7 @@ function threadsOf(pid: number): { name: string; us: number }[] {
   }
 }
 
-/** The name stands in brackets and may hold anything, brackets too; user and system time are fields 14 and 15. */
+/** The name is in parentheses and may contain any character; user and system time are fields 14 and 15. */
 export function parseStat(stat: string): { name: string; us: number } {
   const end = stat.lastIndexOf(")");
   const fields = stat.slice(end + 2).split(" ");

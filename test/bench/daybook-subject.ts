@@ -1,10 +1,10 @@
-/** Daybook over Redis, with two accounts for every owner. */
+/** Daybook on Redis as a subject, with two accounts per owner. */
 import type { Subject } from "./contender.ts";
 import { Daybook } from "./daybook.ts";
 import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
 import type { RivalTotals } from "./rival-ledger.ts";
 
-/** Of ids in one call: two for each of them. */
+/** Ids per call: two for each owner. */
 const OWNERS_PER_CALL = 50;
 
 type Accounts = Readonly<{ data: readonly { id: string; posted: number }[] }>;

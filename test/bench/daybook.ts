@@ -1,4 +1,4 @@
-/** The server under test: a process of its own with a log and a data folder of its own. */
+/** The server under test: a process with its own log and data folder. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,15 +9,15 @@ import { type PrivateRedis, startRedis } from "./redis-server.ts";
 export const BACKENDS = ["redis", "sqlite"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** The checkout that this file is in. */
+/** The root of this checkout. */
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
 const FUNDED_AT_ONCE = 1000;
-/** A snapshot would take its share of the cores in the middle of a run. */
+/** Never: a snapshot would use a core in the middle of a run. */
 const NO_SNAPSHOTS = 1_000_000_000;
 
-/** Both for the report and for the process. */
+/** Shown in the report, and passed to the process. */
 export const SERVER_SETTINGS = { log_level: LOG_LEVEL, isolation: "threads", gateways: 1 } as const;
 
 type ShardState = Readonly<{
@@ -28,13 +28,13 @@ type ShardState = Readonly<{
 
 export type DaybookOptions = Readonly<{
   folder: string;
-  /** Root of the checkout whose server runs; this one when absent. */
+  /** Root of the checkout whose server runs; default: this one. */
   checkout?: string;
   backend: Backend;
   shards: number | undefined;
   isolation?: "threads" | "processes";
   nodeFlags?: readonly string[];
-  /** After so many records of a shard; never, as good as, when absent. */
+  /** SNAPSHOT_RECORDS; default: practically never. */
   snapshotRecords?: number;
 }>;
 
@@ -44,7 +44,7 @@ export class Daybook {
   #server: Spawned;
   url: string;
   api: ApiClient;
-  /** Of the partner that all accounts belong to. */
+  /** The partner of all accounts. */
   token = "";
 
   private constructor(
@@ -98,7 +98,7 @@ export class Daybook {
     );
   }
 
-  /** Gives each account this much. */
+  /** Funds each account with this amount. */
   async fund(ids: readonly string[], amount: number): Promise<void> {
     await this.api.each(Math.ceil(ids.length / FUNDED_AT_ONCE), async (portion) => {
       const these = ids.slice(portion * FUNDED_AT_ONCE, (portion + 1) * FUNDED_AT_ONCE);
@@ -111,13 +111,13 @@ export class Daybook {
     return this.operator<{ data: ShardState[] }>("GET", "/v1/admin/shards").then(({ data }) => data);
   }
 
-  /** The sum over all shards of a metric; 0 when there is none. */
+  /** The sum of a metric over all shards; 0 if it does not exist. */
   async metric(name: string): Promise<number> {
     const text = await this.operator<string>("GET", "/metrics");
     return sumOfMetric(text, name);
   }
 
-  /** Ends the server and starts it again over the same log. */
+  /** Restarts the server on the same log. */
   async restart(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (signal === "SIGKILL") this.#server.child.kill(signal);
     await this.#end();
@@ -159,7 +159,7 @@ async function serve(options: DaybookOptions, redisUrl: string | undefined) {
   return { server, url };
 }
 
-/** Spread over the shards by their owner keys. */
+/** Distributed over the shards by their owners. */
 export function accountId(i: number): string {
   return `customer${String(i).padStart(6, "0")}/points`;
 }

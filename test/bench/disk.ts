@@ -1,4 +1,4 @@
-/** The disk that the logs are on: where it is, and how long it takes to make 4 KiB durable. */
+/** The disk of the logs: its folder, and the time to make 4 KiB durable. */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +8,13 @@ const TMPFS_MAGIC = 0x01021994;
 const PAGE_BYTES = 4096;
 const SYNCS = 200;
 
-/** A new folder on a real disk: in a tmpfs an fsync costs nothing, and every figure would be a lie. */
+/** A new folder on a real disk: on a tmpfs an fsync costs nothing, so the results would be wrong. */
 export function makeDataFolder(): string {
   const parents = [process.env["BENCH_DIR"], tmpdir(), "/var/tmp", process.cwd()];
   for (const parent of parents) {
     if (parent === undefined || statfsSync(parent).type === TMPFS_MAGIC) continue;
     const folder = mkdtempSync(join(parent, "daybook-bench-"));
-    // Whoever is killed at the same moment may still be writing.
+    // A process that was just killed may still be writing.
     process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
     return folder;
   }

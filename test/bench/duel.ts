@@ -1,6 +1,6 @@
 /**
- * Daybook over Redis and a rival take turns under the same requests. A run of the rival stands between two of Daybook,
- * and is compared with the mean of these two, so that whatever else the machine does falls on both.
+ * Daybook on Redis and a rival alternate under the same requests. Each run of the rival is between two of Daybook and
+ * is compared with their mean, so that other load on the machine affects both.
  */
 import { join } from "node:path";
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
@@ -17,18 +17,18 @@ import { RivalServer, type Store } from "./rival-server.ts";
 export type Challenge = Readonly<{
   startStore(folder: string): Promise<Store>;
   loads: readonly ("single" | "batch")[];
-  /** Numbers of connections from its server to the store, of which the best is chosen for singles. */
+  /** Candidates for the connections from its server to the store; the best one is used for singles. */
   pools: readonly number[];
-  /** Numbers of callers with batches, of which the best is chosen. */
+  /** Candidates for the number of callers with batches; the best one is used. */
   batchConnections: readonly number[];
-  /** Connections to the store for batches: a number, or one for each caller, where a batch keeps one busy. */
+  /** Connections to the store for batches: a number, or one per caller, if a batch keeps one busy. */
   batchPool: number | "caller";
   settings: Settings;
 }>;
 
 const BATCH = 1000;
 const DAYBOOK_BATCH_CONNECTIONS = [1, 2, 4, 8, 16, 32] as const;
-/** How long each candidate runs before it is tried, and how long it is tried. */
+/** Warm-up and duration of the trial of each candidate. */
 const SCAN_SECONDS = 2;
 
 type Setup = Readonly<{ connections: number; pool: number }>;
@@ -88,12 +88,12 @@ async function duel(bench: BenchContext, name: string, plan: Plan): Promise<void
   await Promise.all([daybook.stop(), rival.stop()]);
 }
 
-/** In a quick run the one in the middle. */
+/** A quick run uses the middle one. */
 function candidatesOf<T>(all: readonly T[], { quick }: Options): readonly T[] {
   return quick ? all.slice(all.length >> 1, (all.length >> 1) + 1) : all;
 }
 
-/** The candidate that is fastest; nothing is tried where there is no choice. */
+/** The fastest candidate; a single candidate is not tried. */
 async function best<T>(candidates: readonly T[], rateOf: (candidate: T) => Promise<number>): Promise<T> {
   let fastest = { candidate: candidates[0] as T, rate: 0 };
   for (const candidate of candidates.length > 1 ? candidates : []) {
@@ -105,7 +105,7 @@ async function best<T>(candidates: readonly T[], rateOf: (candidate: T) => Promi
 
 async function bestConnections({ bench, contenders }: Pair, all: readonly number[]): Promise<number> {
   const candidates = candidatesOf(all, bench.options);
-  // The compiler's work would fall on whoever comes first.
+  // Warm up first: otherwise the compiler's work would only affect the first candidate.
   await contenders.daybook.run(candidates[0] as number, warmUpSeconds(bench.options));
   return best(candidates, (connections) => contenders.daybook.tryRun(connections, SCAN_SECONDS));
 }

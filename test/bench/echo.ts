@@ -1,4 +1,4 @@
-/** A server of its own that parses JSON and sends it back: the ceiling that HTTP itself sets. `node echo.ts http|hono` */
+/** A server that parses JSON and echoes it: the limit of HTTP itself. `node echo.ts http|hono` */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";

@@ -1,4 +1,4 @@
-/** A figure is what was measured, how, and every single run of it: one JSON line on stdout. */
+/** A measurement with its settings and all of its runs: one JSON line on stdout. */
 
 export type Settings = Readonly<Record<string, string | number | boolean>>;
 
@@ -12,7 +12,7 @@ export type Figure = Readonly<{
   median: number;
   min: number;
   max: number;
-  /** Of the disk that the logs are on, measured right before each run; the median of these, in µs. */
+  /** The median fsync time of the logs' disk, measured right before each run, in µs. */
   fsync_p50_us?: number;
 }>;
 
@@ -48,7 +48,7 @@ export function figureOf({ name, unit, settings, runs, fsyncUs }: Measured): Fig
   };
 }
 
-/** Four significant digits at least, and no fractions where they mean nothing. */
+/** At least four significant digits, without meaningless decimals. */
 function round(value: number): number {
   if (Math.abs(value) >= 1000) return Math.round(value);
   return Number(value.toPrecision(4));

@@ -1,8 +1,9 @@
 /**
- * Fills a ledger and says what the heap grew by, in bytes per object. `node --expose-gc heap-probe.ts accounts|keys N`
+ * Fills a ledger and prints the growth of the heap, in bytes per object. `node --expose-gc heap-probe.ts accounts|keys
+ * N`
  *
- * Commands take the way that they take in a shard: packed, unpacked, decided, applied. A string that was decoded may
- * be a slice of a longer one and keep it alive, which a command made by hand would not show.
+ * Commands are packed, unpacked, decided and applied as in a shard: a decoded string may be a slice that keeps a
+ * longer one alive, which a hand-made command would not show.
  */
 
 import { isPlain } from "../../src/actors/ledger/command-home.ts";
@@ -15,7 +16,7 @@ import { accountId } from "./daybook.ts";
 const PARTNER = "bench";
 const COMMANDS_PER_MESSAGE = 500;
 const NOW_MS = Date.UTC(2026, 0, 1);
-/** Keys are spread over these. */
+/** Number of owners that the keys are spread over. */
 const ACCOUNTS_WITH_KEYS = 10_000;
 
 const ledger = new Ledger(0);
@@ -53,7 +54,7 @@ function transfer(i: number): Command {
   };
 }
 
-/** As a shard does it with one message. */
+/** As a shard processes one message. */
 function handle(packed: Uint8Array): void {
   seq += 1;
   let index = 0;
@@ -74,7 +75,7 @@ function fill(count: number, commandOf: (i: number) => Command): void {
   }
 }
 
-/** Memory of buffers counts too: a decoded string or view could hold on to it. */
+/** Includes memory of buffers, which a decoded string or view could keep alive. */
 function usedBytes(): number {
   if (globalThis.gc === undefined) throw new Error("run with --expose-gc");
   for (let i = 0; i < 4; i++) globalThis.gc();
@@ -84,7 +85,7 @@ function usedBytes(): number {
 
 const what = process.argv[2];
 const count = Number(process.argv[3]);
-// The code itself, compiled and with its feedback, is not what is asked for.
+// Warm up first: compiled code and its feedback must not be counted.
 if (what === "keys") fill(ACCOUNTS_WITH_KEYS, createAccount);
 else fill(1_000, (i) => createAccount(900_000 + i));
 const before = usedBytes();

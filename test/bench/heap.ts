@@ -1,11 +1,11 @@
-/** What an idle account and a remembered idempotency key cost. */
+/** Measures the memory of an idle account and of a remembered idempotency key. */
 import { fileURLToPath } from "node:url";
 import type { BenchContext } from "./bench-context.ts";
 import { run } from "./child-processes.ts";
 import { Daybook, SERVER_SETTINGS } from "./daybook.ts";
 
 const PROBE = fileURLToPath(new URL("heap-probe.ts", import.meta.url));
-/** Collects in every thread, so that what the shards report is what they hold and not what they dropped. */
+/** Collects garbage in every thread, so that the shards report only live data. */
 const COLLECTING = ["--expose-gc", "--import", "data:text/javascript,setInterval(gc,500).unref()"];
 const COLLECTED_AFTER_MS = 2_000;
 const SERVER_ACCOUNTS = { quick: 10_000, full: 50_000 } as const;
@@ -32,7 +32,7 @@ async function measureInProcess(bench: BenchContext, what: string, name: string)
   bench.emit({ name, unit: "bytes", settings, runs: values });
 }
 
-/** The same from outside: what the shards of a real server say that their heaps grew by. */
+/** The same for the shards of a real server, as its metrics report them. */
 async function measureServer(bench: BenchContext, name: string): Promise<void> {
   const { quick, shards } = bench.options;
   const accounts = quick ? SERVER_ACCOUNTS.quick : SERVER_ACCOUNTS.full;

@@ -1,18 +1,18 @@
-/** One request after the other over a connection that stays open, as cheaply as it can be done. */
+/** A minimal client: one request after the other over a keep-alive connection. */
 import { connect, type Socket } from "node:net";
 
 const BUFFER_BYTES = 64 * 1024;
 const HEAD_END = "\r\n\r\n";
 
-/** @param status 0 when the connection ended instead. */
+/** @param status 0 if the connection ended instead. */
 export type Answered = (connection: KeepAliveConnection, status: number) => void;
 
 export class KeepAliveConnection {
-  /** For whoever sends: which request is under way. */
+  /** The request in flight, for the sender's use. */
   request = -1;
   readonly #socket: Socket;
   readonly #answered: Answered;
-  /** The beginning of an answer that came in pieces. */
+  /** The received part of an incomplete answer. */
   #begun: Buffer | undefined;
 
   private constructor(host: string, port: number, answered: Answered) {
@@ -49,7 +49,7 @@ export class KeepAliveConnection {
     const end = bytes.indexOf(HEAD_END);
     const head = end < 0 ? undefined : bytes.toString("latin1", 0, end);
     if (head === undefined || bytes.length < end + HEAD_END.length + bodyBytes(head)) {
-      // The buffer is used again for the next piece.
+      // Copy it: the buffer is reused for the next chunk.
       this.#begun = Buffer.from(bytes);
       return;
     }

@@ -1,4 +1,4 @@
-/** What the table of idempotency keys takes, and how long a look-up, a new key and a forgotten one take. */
+/** Measures the memory of the table of idempotency keys, and the time of lookups, inserts and removals. */
 import { KEY_WINDOW_MS, KeyTable, keyScope } from "../../src/actors/idempotency/key-table.ts";
 import type { BenchContext } from "./bench-context.ts";
 
@@ -8,7 +8,7 @@ const NOW_MS = Date.UTC(2026, 0, 1);
 const KEYS = { quick: 100_000, full: 4_000_000 } as const;
 const LOOKED_UP = 500_000;
 
-/** What a decoder would have: text that no table has seen, in strings of their own. */
+/** Texts as a decoder creates them: separate strings that no table has seen. */
 type Asked = Readonly<{ owner: string; key: string }>;
 
 function asked(i: number): Asked {
@@ -23,7 +23,7 @@ function batchOf(numberOf: (i: number) => number): readonly Asked[] {
   return Array.from({ length: BATCH }, (_, i) => asked(numberOf(i)));
 }
 
-/** Times only what is handed in, not the making of keys. */
+/** Times only the given function, not the creation of the keys. */
 class Stopwatch {
   #ms = 0;
   #calls = 0;
@@ -62,7 +62,7 @@ export function measureKeys(bench: BenchContext): void {
 
 function measureOnce(keys: number) {
   const table = new KeyTable();
-  // Another table first, so that the compiler has done its work.
+  // Warm up the compiler with another table.
   fill(new KeyTable(), 10 * BATCH);
   const filled = fill(table, keys);
   const bytes = table.bytes / table.size;
@@ -83,7 +83,7 @@ function measureOnce(keys: number) {
   };
 }
 
-/** Each is looked up, then remembered, as a shard does it. */
+/** Each key is looked up, then inserted, as in a shard. */
 function fill(table: KeyTable, keys: number): Stopwatch {
   const watch = new Stopwatch();
   const atSecond = NOW_MS / 1000;

@@ -1,8 +1,8 @@
-/** Percentiles of every single value, without buckets. */
+/** Exact percentiles, without buckets. */
 
 export type Latencies = Readonly<{ p50: number; p90: number; p99: number; p99_9: number; max: number }>;
 
-/** Sorts in place. @throws RangeError when there are no values. */
+/** Sorts in place. @throws RangeError if there are no values. */
 export function latenciesOf(values: Float64Array): Latencies {
   if (values.length === 0) throw new RangeError("no values have no percentiles");
   values.sort();

@@ -16,7 +16,7 @@ Requests/sec:  11388.29
 const SUMMARY =
   '{"requests":57539,"duration_us":5052472,"status":2,"connect":0,"read":1,"write":0,"timeout":4,"p50_us":21500,"p99_us":88250}\n';
 
-test("wrk's figures come from the exact line of the script, not from the rounded text", () => {
+test("wrk's values come from the exact line of the script, not from its rounded text", () => {
   const report = parseWrk(WRK + SUMMARY);
   expect(report).toEqual({ requests: 57539, seconds: 5.052472, failures: 7, p50Ms: 21.5, p99Ms: 88.25 });
   expect(perSecond(report)).toBeCloseTo(11388.29, 1);
@@ -27,7 +27,7 @@ test("output of wrk without the line, or with half of it, is an error and not a 
   expect(() => parseWrk('{"requests":1,"duration_us":5}')).toThrow("has no status");
 });
 
-test("autocannon's figures are the totals; errors and refusals both count as failures", () => {
+test("autocannon's values are the totals; errors and refusals both count as failures", () => {
   const output = JSON.stringify({
     duration: 2.01,
     non2xx: 3,
@@ -44,13 +44,13 @@ test("autocannon's figures are the totals; errors and refusals both count as fai
   });
 });
 
-test("the median is the middle one, or halfway between the two in the middle", () => {
+test("the median is the middle value, or the mean of the two middle ones", () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([10, 1, 2, 3])).toBe(2.5);
   expect(() => median([])).toThrow(RangeError);
 });
 
-test("a figure holds every run, in order, and the fsync time beside it", () => {
+test("a measurement has every run, in order, and the fsync time", () => {
   const figure = figureOf({
     name: "single.redis.256",
     unit: "transfers/s",
@@ -74,12 +74,12 @@ test("a ratio keeps its digits", () => {
   expect(figure).not.toHaveProperty("fsync_p50_us");
 });
 
-test("a thread's CPU time is found whatever its name holds", () => {
+test("a thread's CPU time is found whatever characters are in its name", () => {
   const stat = "812 (node (a) b) S 1 812 812 0 -1 4194304 9 0 0 0 150 25 0 0 20 0 11 0 99 1 2 3";
   expect(parseStat(stat)).toEqual({ name: "node (a) b", us: 1_750_000 });
 });
 
-test("CPU time is told per operation, by role and in total", () => {
+test("CPU time is reported per operation, by role and in total", () => {
   const before = new Map([["main", 100]]);
   const after = new Map([
     ["main", 1100],
@@ -93,7 +93,7 @@ test("CPU time is told per operation, by role and in total", () => {
   expect(cpuPerOperation(new Map(), new Map(), 100)).toEqual({});
 });
 
-test("a metric is summed over its shards, and none with a longer name is taken for it", () => {
+test("a metric is summed over its shards, without metrics whose name only begins with it", () => {
   const text =
     '# HELP daybook_keys x\ndaybook_keys{shard="0"} 3\ndaybook_keys{shard="1"} 4\ndaybook_keys_max 9\n';
   expect(sumOfMetric(text, "daybook_keys")).toBe(7);
@@ -101,7 +101,7 @@ test("a metric is summed over its shards, and none with a longer name is taken f
   expect(sumOfMetric(text, "daybook_none")).toBe(0);
 });
 
-test("options: quick is one run, flags win, nonsense is refused", () => {
+test("options: quick means one run, flags win, unknown flags are refused", () => {
   expect(readOptions([])).toMatchObject({ runs: 5, quick: false, only: "" });
   expect(readOptions(["--quick"])).toMatchObject({ runs: 1 });
   expect(readOptions(["--quick", "--runs", "3", "--only", "batch"])).toMatchObject({
@@ -112,7 +112,7 @@ test("options: quick is one run, flags win, nonsense is refused", () => {
   expect(() => readOptions(["--fast"])).toThrow(TypeError);
 });
 
-test("the script for wrk asks for a new key with every request only where keys are wanted", () => {
+test("the script for wrk uses a new idempotency key per request only if keys are wanted", () => {
   const script = {
     path: "/v1/transfers",
     paths: [],

@@ -1,4 +1,4 @@
-/** What a load generator says, as numbers. */
+/** Parses the output of a load generator. */
 
 export type LoadReport = Readonly<{
   requests: number;
@@ -9,7 +9,7 @@ export type LoadReport = Readonly<{
   p99Ms: number;
 }>;
 
-/** The line that the script's `done` writes; wrk's own text is rounded for people. */
+/** The line that the script's `done` prints; wrk's own output is rounded. */
 export function parseWrk(output: string): LoadReport {
   const line = output.split("\n").find((each) => each.startsWith('{"requests"'));
   if (line === undefined) throw new Error(`wrk gave no summary:\n${output.slice(-1000)}`);
@@ -41,7 +41,7 @@ export function parseAutocannon(output: string): LoadReport {
   };
 }
 
-/** @throws Error rather than measure nothing. */
+/** @throws Error instead of reporting zeros. */
 function field(values: Record<string, number>, name: string): number {
   const value = values[name];
   if (typeof value !== "number" || !Number.isFinite(value)) {

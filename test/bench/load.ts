@@ -1,4 +1,4 @@
-/** Load from a process of its own: wrk where it is on the PATH, else autocannon. */
+/** Load from a separate process: wrk if it is on the PATH, otherwise autocannon. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -18,15 +18,15 @@ export type Load = Readonly<{
   bodies: Bodies;
   connections: number;
   seconds: number;
-  /** A new Idempotency-Key with every request. */
+  /** Whether each request has a new Idempotency-Key. */
   keyed?: boolean;
 }>;
 
-/** Prebuilt bodies in a file, so that the generator has nothing to do but send. */
+/** Prebuilt bodies in a file, so that the generator only has to send. */
 export type Bodies = Readonly<{
   file: string;
   lengths: readonly number[];
-  /** Where each of them goes, if not all go to the load's path. */
+  /** The path of each body, if not all use the load's path. */
   paths?: readonly string[];
 }>;
 
@@ -53,20 +53,20 @@ export class RefusedLoad extends Error {
 }
 
 export class LoadGenerator {
-  /** For the report: which program, and its version. */
+  /** The program and its version, for the report. */
   readonly name: string;
   readonly #wrk: boolean;
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = folder;
-    // wrk prints its version together with its usage, and ends with 1.
+    // wrk prints its version together with its usage, and exits with 1.
     const { error, stdout } = spawnSync(WRK, ["--version"], { encoding: "utf8" });
     this.#wrk = error === undefined;
     this.name = this.#wrk ? (/^wrk \S+/.exec(stdout)?.[0] ?? "wrk") : `autocannon ${autocannonVersion()}`;
   }
 
-  /** @throws RefusedLoad when any request failed: a figure of refusals would be none. */
+  /** @throws RefusedLoad if any request failed: a rate of refusals would be meaningless. */
   async run(load: Load): Promise<LoadReport> {
     const report = this.#wrk ? await this.#runWrk(load) : await this.#runAutocannon(load);
     if (report.failures > 0) throw new RefusedLoad(load.path, report);

@@ -14,7 +14,7 @@ const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
 const PER_SECOND = 500;
 const STALL_MS = 400;
 
-/** Answers at once, but for one pause, which begins with the request of this number. */
+/** Answers at once, except for one pause that begins with the request of this number. */
 async function loadServerThatStalls(stallsAt: number): Promise<{ report: OpenLoopReport; seen: string[] }> {
   const seen: string[] = [];
   let stalledUntilMs = 0;
@@ -58,19 +58,20 @@ async function loadServerThatStalls(stallsAt: number): Promise<{ report: OpenLoo
   return { report: JSON.parse(said) as OpenLoopReport, seen };
 }
 
-test("what should have been sent while the server stood still counts as late from when it was due", async () => {
+test("requests scheduled during a stall of the server count as late from their scheduled time", async () => {
   const { report, seen } = await loadServerThatStalls(600);
   expect(report.requests).toBe(PER_SECOND * 2.5);
   expect(report.failures).toBe(0);
-  // In turns; over several connections two neighbours may change places.
+  // In order; over several connections two adjacent requests may swap.
   expect(seen.filter((body) => body === '{"n":22}')).toHaveLength(seen.length / 2);
-  // 4 connections could have shown 4 slow requests; 200 of the 1000 were due during the pause, half of them early in it.
+  // A closed load of 4 connections would have shown 4 slow requests. Here 200 of the 1000 were scheduled during the
+  // pause, half of them early in it.
   expect(report.latency.max).toBeGreaterThan(STALL_MS * 0.9);
   expect(report.latency.p90).toBeGreaterThan(STALL_MS * 0.3);
   expect(report.waitedShare).toBeGreaterThan(0.1);
 });
 
-test("on a server that does not stand still, requests are answered when they are due", async () => {
+test("without a stall, requests are answered at their scheduled time", async () => {
   const { report } = await loadServerThatStalls(0);
   expect(report.latency.p50).toBeLessThan(STALL_MS);
   expect(report.latency.p50).toBeGreaterThan(0);

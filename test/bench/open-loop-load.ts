@@ -1,19 +1,19 @@
 /**
  * Load that does not wait for answers: `node open-loop-load.ts plan.json`
  *
- * Every request has a time at which it should be sent, and its latency counts from then. A server that stands still
- * does not make it send less: what should have been sent meanwhile is late, and that is counted. A load that waits for
- * answers would have a slow one on each connection there, and would never send the others.
+ * Every request has a scheduled time, and its latency counts from then. If the server stalls, the requests scheduled
+ * during the stall are late, and all of them count. A closed load would have one slow request per connection, and
+ * would never send the others.
  */
 import { readFileSync } from "node:fs";
 import { KeepAliveConnection } from "./keep-alive-connection.ts";
 import { type Latencies, latenciesOf } from "./latencies.ts";
 import type { Bodies } from "./load.ts";
 
-/** The first requests wait until everything is in place. */
+/** Delay before the first request, until everything is ready. */
 const HEAD_START_MS = 20;
 const TICK_MS = 1;
-/** For answers after the last request. */
+/** How long to wait for answers after the last request. */
 const PATIENCE_MS = 10_000;
 const CREATED = 201;
 
@@ -24,23 +24,23 @@ export type OpenLoopPlan = Readonly<{
   token: string;
   bodies: Bodies;
   connections: number;
-  /** Requests, whatever the answers do. */
+  /** Requests per second, independent of the answers. */
   perSecond: number;
   seconds: number;
-  /** At the same rate before that, sent and not counted. */
+  /** Warm-up at the same rate, not counted. */
   warmUpSeconds: number;
 }>;
 
 export type OpenLoopReport = Readonly<{
-  /** All that were answered, those of the warm-up too. */
+  /** All answers, including those of the warm-up. */
   requests: number;
   failures: number;
   latency: Latencies;
-  /** Of the requests that were due while every connection waited for an answer. */
+  /** The share of requests that were scheduled while every connection was in use. */
   waitedShare: number;
-  /** How long after its time a request was sent that need not wait so: this program's own part in what it measures. */
+  /** The generator's own delay: how late a request was sent although a connection was free. */
   late: Latencies;
-  /** Of one core. */
+  /** Share of one core. */
   cpuShare: number;
 }>;
 
@@ -70,7 +70,7 @@ class OpenLoop {
   #startMs = 0;
   #sent = 0;
   #waited = 0;
-  /** Requests up to this one were due while no connection was idle. */
+  /** Requests up to this one were scheduled while no connection was free. */
   #waitedUpTo = -1;
   #answered = 0;
   #failures = 0;
@@ -117,7 +117,7 @@ class OpenLoop {
     return this.#startMs + (request * 1000) / this.#plan.perSecond;
   }
 
-  /** All that is due, as far as there are connections that wait for no answer. */
+  /** Sends all requests that are due, as far as connections are free. */
   #send(): void {
     const nowMs = performance.now();
     while (this.#sent < this.#total && this.#dueMs(this.#sent) <= nowMs) {

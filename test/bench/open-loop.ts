@@ -1,7 +1,4 @@
-/**
- * How long a single transfer takes on a server that is not full: requests come at half of the rate that it could do,
- * whatever the answers do.
- */
+/** Measures the latency of single transfers on a server with spare capacity: an open load at half of its peak rate. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,12 +14,12 @@ import type { Options } from "./options.ts";
 import { type Answered, verifyBooks } from "./verification.ts";
 
 const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
-/** Of which one is idle whenever a request is due. */
+/** Enough connections that one is free whenever a request is due. */
 const CONNECTIONS = 64;
 const SHARE_OF_PEAK = 0.5;
-/** At the end of a distribution there is little: one request in a thousand must still be many. */
+/** Long enough that one request in a thousand is still many. */
 const SECONDS_MIN = { quick: 3, full: 10 } as const;
-/** What comes in it is sent, and not counted. */
+/** Warm-up, not counted. */
 export const WARM_UP_SECONDS = 2;
 const PERCENTILES = ["p50", "p90", "p99", "p99_9", "max"] as const;
 
@@ -84,7 +81,7 @@ export async function serveSingles({ options, newFolder }: BenchContext) {
   return { folder, daybook, target };
 }
 
-/** @param offered requests a second. @throws Error when any request failed. */
+/** @param offered requests per second. @throws Error if any request failed. */
 export async function openLoop(
   folder: string,
   target: Target,
@@ -122,7 +119,7 @@ function emitRounds(
     connections: CONNECTIONS,
     share_of_peak: SHARE_OF_PEAK,
     seconds: openSeconds(bench.options),
-    // The generator's own part in what was measured, in the last run.
+    // The generator's own delay in the last run.
     waited_for_a_connection: Number(last?.waitedShare.toPrecision(2)),
     generator_late_p50_ms: Number(last?.late.p50.toFixed(3)),
     generator_late_p99_ms: Number(last?.late.p99.toFixed(3)),

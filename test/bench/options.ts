@@ -2,23 +2,23 @@ import { parseArgs } from "node:util";
 
 export type Options = Readonly<{
   runs: number;
-  /** How long one run of load takes. */
+  /** Duration of one run of load. */
   seconds: number;
   /** Accounts that single and batch transfers are spread over. */
   accounts: number;
-  /** Accounts and keys that the heap is measured with. */
+  /** Number of accounts and keys in the measurement of the heap. */
   heapObjects: number;
   shards: number | undefined;
   only: string;
   quick: boolean;
-  /** A git revision whose server takes turns with this one's; nothing else is measured then. */
+  /** A git revision to compare this checkout with; nothing else is measured then. */
   against: string | undefined;
 }>;
 
 const QUICK = { runs: 1, seconds: 1, accounts: 1_000, heapObjects: 50_000 };
 const FULL = { runs: 5, seconds: 2, accounts: 10_000, heapObjects: 200_000 };
 
-/** @throws TypeError for a flag that is not known, RangeError for a number that makes no sense. */
+/** @throws TypeError for an unknown flag, RangeError for a number out of range. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

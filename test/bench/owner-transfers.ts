@@ -1,14 +1,13 @@
 /**
- * Transfers for subjects that stand side by side: one point each, from an owner's points to the same owner's savings,
- * in an order that jumps about. No account is hot and none runs dry, so that nobody has to wait for a row that is
- * locked; both balances are looked at and moved.
+ * Transfers for comparisons with other ledgers: one point each, from an owner's points to the same owner's savings, in
+ * a scattered order. No account is hot and none runs dry, so no request waits for a locked row.
  */
 import { accountId } from "./daybook.ts";
 
-/** What the points of every owner begin with: more than any run can spend. */
+/** Opening balance of the points of every owner: more than any run can spend. */
 export const FUNDS = 1_000_000_000;
 
-/** A prime, so that all owners come up before one comes again. */
+/** A prime, so that the order visits all owners before it repeats. */
 const STRIDE = 7919;
 const SINGLE_BODIES_MAX = 10_000;
 const BATCH_BODIES = 50;
@@ -38,7 +37,7 @@ export function ownerSingleBodies(owners: number): string[] {
   return Array.from({ length: count }, (_, i) => JSON.stringify(transferOf(i, owners)));
 }
 
-/** One behind the other they go through all owners, so that neighbours have none in common. */
+/** One after the other they visit all owners, so adjacent requests have no owner in common. */
 export function ownerBatchBodies(size: number, owners: number): string[] {
   return Array.from({ length: BATCH_BODIES }, (_, n) => {
     const transfers = Array.from({ length: size }, (_none, i) => transferOf(n * size + i, owners));

@@ -1,4 +1,4 @@
-/** The ledger that one would build on PostgreSQL: see postgres-ledger.sql. */
+/** A ledger on PostgreSQL: see postgres-ledger.sql. */
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import type { OwnerTransfer } from "./owner-transfers.ts";
@@ -13,7 +13,7 @@ pg.types.setTypeParser(INT8, Number);
 type Single = [code: string | null, id: number, debitPosted: number, creditPosted: number];
 type Item = [code: string | null, id: number];
 
-/** Named, so that each connection has the statement parsed and planned once. */
+/** Named, so that each connection parses and plans the statement once. */
 const SINGLE = {
   name: "single",
   text: "SELECT code, transfer_id, debit_posted, credit_posted FROM transfer($1, $2, $3)",
@@ -22,9 +22,9 @@ const SINGLE = {
 
 export type PostgresOptions = Readonly<{
   connections: number;
-  /** Singles do not wait for a free connection, but follow one another on it without waiting for answers. */
+  /** Singles are pipelined on a connection, without waiting for answers. */
   isPipelined: boolean;
-  /** `null`: a batch is as many calls of the function for singles, each a transaction of its own. */
+  /** `null`: a batch is a call of the function for singles per item, each in its own transaction. */
   batchFunction: "transfer_batch" | "transfer_each" | null;
 }>;
 
@@ -45,11 +45,11 @@ export class PostgresLedger implements RivalLedger {
       const text = `SELECT code, transfer_id FROM ${batchFunction}($1, $2, $3)`;
       this.#batch = { name: "batch", text, rowMode: "array" };
     }
-    // Connections may still be open when the store ends after `close`.
+    // Connections may still be open if the store ends after `close`.
     this.#pool.on("error", (failure) => {
       if (!this.#closing) throw failure;
     });
-    // Queries wait for it by themselves, and fail when it does.
+    // Queries wait for the connection, and fail if it does.
     for (const client of this.#pipelines) client.connect().catch(() => undefined);
   }
 
@@ -104,7 +104,7 @@ export class PostgresLedger implements RivalLedger {
   }
 }
 
-/** The library's own way quotes and copies every value; ids were found to need none of that. */
+/** The library would quote and copy every value; the ids were checked to need no quoting. */
 function arrayText(values: readonly (string | number)[]): string {
   return `{${values.join(",")}}`;
 }

@@ -19,14 +19,14 @@ export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
   full_page_writes: "on",
   shared_buffers: "512MB",
   wal_buffers: "64MB",
-  // No checkpoint falls into a run.
+  // No checkpoint during a run.
   max_wal_size: "8GB",
   checkpoint_timeout: "30min",
   max_connections: "200",
   jit: "off",
 };
 
-/** Where Debian has programs that are not meant for everybody's PATH. */
+/** Where Debian installs the server programs, which are not on the PATH. */
 const DEBIAN = "/usr/lib/postgresql";
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 15_000;
@@ -38,11 +38,11 @@ type Owner = Readonly<{ uid: number; gid: number }>;
 export type PostgresPrograms = Readonly<{
   folder: string;
   version: string;
-  /** PostgreSQL refuses to run as root; undefined is whoever runs this. */
+  /** PostgreSQL refuses to run as root; `undefined`: the current user. */
   owner: Owner | undefined;
 }>;
 
-/** @returns why not, where it cannot be had. */
+/** @returns the reason if it is not available. */
 export function findPostgres(): PostgresPrograms | string {
   const folder = programFolders().find(hasPostgres);
   if (folder === undefined) return "PostgreSQL is not on this machine";
@@ -81,7 +81,7 @@ function ownerNamed(name: string): Owner | undefined {
 }
 
 export type PrivatePostgres = Readonly<{
-  /** The folder of the socket, which is what clients want as their host. */
+  /** The folder of the socket, which clients use as host. */
   socketFolder: string;
   pid: number;
   stop(): Promise<void>;
@@ -95,13 +95,13 @@ export async function startPostgres(parent: string, programs: PostgresPrograms):
   mkdirSync(home, { mode: 0o700 });
   if (owner !== undefined) {
     chownSync(home, owner.uid, owner.gid);
-    // The other user has to get through to what is its own; to look around is not allowed.
+    // The other user must be able to enter its folder, but not to list this one.
     for (const folder of [parent, dirname(parent)]) chmodSync(folder, statSync(folder).mode | 0o011);
   }
   const as = { cwd: home, ...owner };
   const program = (name: string) => join(programs.folder, name);
   const init = ["-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C"];
-  // To its end, come what may: cut short, it would leave a database of its own running over files that are going away.
+  // Let it finish in any case: aborted, it would leave a database running on files that are about to be deleted.
   const { status, stderr } = spawnSync(program("initdb"), init, {
     ...as,
     encoding: "utf8",
@@ -111,7 +111,7 @@ export async function startPostgres(parent: string, programs: PostgresPrograms):
 
   const settings = { ...POSTGRES_SETTINGS, listen_addresses: "", unix_socket_directories: home };
   const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  // It speaks on stderr alone.
+  // It logs to stderr only.
   const command = ["-c", 'exec "$@" 2>&1', "sh", program("postgres"), "-D", data, ...args];
   const spawned: Spawned = start("sh", command, as);
   const halt = () => haltNow(program("pg_ctl"), data, as);
@@ -129,8 +129,8 @@ export async function startPostgres(parent: string, programs: PostgresPrograms):
 }
 
 /**
- * At exit nothing can be waited for but a program that runs to its end, and SIGKILL would leave shared memory behind.
- * One that has just been started cannot be found for a moment.
+ * At exit one can only wait for a program that runs to its end, and SIGKILL would leave shared memory behind. A server
+ * that was just started cannot be found for a moment.
  */
 function haltNow(program: string, data: string, as: Readonly<{ cwd: string }>): void {
   for (let i = 0; i < HALT_ATTEMPTS; i++) {

@@ -1,10 +1,10 @@
-/** Beside PostgreSQL, which a ledger is built on otherwise. */
+/** Compares Daybook with a ledger on PostgreSQL. */
 import type { BenchContext } from "./bench-context.ts";
 import { measureDuels } from "./duel.ts";
 import { findPostgres, POSTGRES_SETTINGS, startPostgres } from "./postgres-server.ts";
 
 const POOLS = [8, 16, 32, 64] as const;
-/** Batches that have accounts in common wait for one another row by row; more of them only make that worse. */
+/** Batches with common accounts wait for each other's rows; more of them make that worse. */
 const BATCH_CONNECTIONS = [1, 2, 4] as const;
 
 const VARIANTS = [

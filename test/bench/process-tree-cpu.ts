@@ -1,14 +1,15 @@
-/** CPU time of programs that are many processes, from /proc. */
+/** CPU time of programs with several processes, from /proc. */
 import { readFileSync } from "node:fs";
 
 /** Clock ticks are 10 ms on every Linux that Node runs on. */
 const TICK_US = 10_000;
 
-/** µs so far of a process with all its threads, its children, and those it has outlived; 0 where there is no /proc. */
+/** µs so far of a process with all its threads, its children, and children that have ended; 0 without /proc. */
 export function cpuUsOfTree(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name in brackets may hold anything. User and system time are fields 14 and 15, of past children 16 and 17.
+    // The name in parentheses may contain any character. User and system time are fields 14 and 15, of ended children 16
+    // and 17.
     const times = stat
       .slice(stat.lastIndexOf(")") + 2)
       .split(" ")

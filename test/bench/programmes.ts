@@ -1,4 +1,7 @@
-/** What a programme's rules cost: an accrual, a redemption and a sale, each beside a plain transfer of the same amount. */
+/**
+ * Measures the cost of a programme's rules: an accrual, a redemption and a sale, each compared with a plain transfer
+ * of the same amount.
+ */
 import { join } from "node:path";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
@@ -8,21 +11,21 @@ import { type Bodies, writeBodies } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 
 const BODIES = 5_000;
-/** A prime, so that neighbours have no account in common. */
+/** A prime, so that adjacent requests have no account in common. */
 const STRIDE = 7919;
 const MEMBERS = "/v1/loyalty/members";
-/** Each is made with three requests, and a key. */
+/** Creating one takes three requests, and a key. */
 const SELLERS_MAX = 1_000;
 const MEMO = "Free coffee";
 
 export type Act = Readonly<{
   name: string;
-  /** How many there are of those whose balance changes. */
+  /** Number of members or sellers. */
   parties: (accounts: number) => number;
   prepare: (daybook: Daybook, party: number) => Promise<void>;
   /** The `no`th request, of this party. */
   asked: (party: number, no: number) => readonly [path: string, body: object];
-  /** What a plain transfer beside it moves, from and to. */
+  /** The accounts of the plain transfer that it is compared with. */
   plain: (account: string) => readonly [debit: string, credit: string];
 }>;
 
@@ -78,7 +81,7 @@ function phoneOf(no: number): string {
   return `0912${1_000_000 + no}`;
 }
 
-/** Requests for an act, spread over so many parties. */
+/** Requests for an act, spread over this many parties. */
 export function writeActs(file: string, act: Act, parties: number): Bodies {
   const asked = chosenOf(parties).map(act.asked);
   const bodies = asked.map(([, body]) => JSON.stringify(body));

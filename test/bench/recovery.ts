@@ -1,6 +1,6 @@
 /**
- * How fast a server starts with much behind it, and what it costs to be able to: ten million commands over a million
- * accounts, a snapshot, a hundred thousand commands more, and kill -9.
+ * Measures a start with a large state, and the cost of snapshots: ten million commands on a million accounts, a
+ * snapshot, a hundred thousand commands more, and kill -9.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ async function measure(bench: BenchContext, name: string, keyed: boolean): Promi
   const snapshots = await takenSnapshots(daybook);
   figure("snapshot", "MB", megabytes(sum(snapshots, ({ bytes }) => bytes)));
   figure("snapshot_taken", "s", sum(snapshots, ({ duration_ms }) => duration_ms) / 1000);
-  // Its log is trimmed below the older one: so there must be two that hold all.
+  // The log is trimmed below the older snapshot, so two snapshots must contain everything.
   await daybook.partner("POST", "/v1/transfers/batch", JSON.parse(bodiesOverAll(1, 100)[0] as string));
   await takenSnapshots(daybook);
   figure("redis_at_rest", "MB", await settled(async () => megabytes(await redis.usedBytes())));
@@ -78,7 +78,7 @@ async function measure(bench: BenchContext, name: string, keyed: boolean): Promi
   await daybook.stop();
 }
 
-/** The 99th percentile of appends, in ms, while single transfers come from 16 connections. */
+/** The p99 of appends, in ms, during single transfers over 16 connections. */
 async function appendP99(
   bench: BenchContext,
   daybook: Daybook,
@@ -108,7 +108,7 @@ async function appendBuckets(daybook: Daybook): Promise<Buckets> {
   });
 }
 
-/** Between two bounds it is taken to lie in proportion. */
+/** Interpolated linearly within a bucket. */
 function percentile(buckets: Buckets): number {
   const wanted = 0.99 * (buckets.at(-1)?.[1] ?? 0);
   let [low, below] = [0, 0];
@@ -121,7 +121,7 @@ function percentile(buckets: Buckets): number {
 
 type Snapshot = Readonly<{ records: number; bytes: number; duration_ms: number }>;
 
-/** One of each shard, with all that is logged by now. */
+/** Takes a snapshot of each shard that contains everything logged so far. */
 async function takenSnapshots(daybook: Daybook): Promise<readonly Snapshot[]> {
   const wanted = await daybook.metric("daybook_records");
   await daybook.operator("POST", "/v1/admin/snapshots");
@@ -134,7 +134,7 @@ async function takenSnapshots(daybook: Daybook): Promise<readonly Snapshot[]> {
   throw new Error("no snapshot was taken");
 }
 
-/** What a value comes to once it does not fall any more. */
+/** The value once it has stopped falling. */
 async function settled(valueOf: () => Promise<number>): Promise<number> {
   for (let before = Number.POSITIVE_INFINITY; ; await pause(SETTLE_MS)) {
     const value = await valueOf();
@@ -147,7 +147,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Looks at the memory of Redis now and then, until `end`. */
+/** Samples the memory of Redis until `end`. */
 function watchRedis(socket: string): Readonly<{ usedBytes(): Promise<number>; most(): number; end(): void }> {
   const client = new Redis(socket);
   let most = 0;

@@ -1,6 +1,6 @@
 /**
- * The ledger that one would build on Redis with scripts: balances in a hash, floors in another, and a script that
- * looks and moves. Nothing is kept but balances: no transfers, no history, no idempotency keys.
+ * A ledger on Redis with Lua scripts: balances in one hash, floors in another, and a script that checks and moves. It
+ * keeps only balances: no transfers, no history, no idempotency keys.
  */
 import { Redis, type Result } from "ioredis";
 import type { OwnerTransfer } from "./owner-transfers.ts";
@@ -10,7 +10,7 @@ const BALANCES = "balances";
 const FLOORS = "floors";
 const FILL_PORTION = 1000;
 
-/** `debit credit amount`. @returns both balances, or a code. A floor that is not set is 0. */
+/** `debit credit amount`. @returns both balances, or a code. The default floor is 0. */
 const SINGLE = `
 local debit, credit, amount = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local posted = redis.call('HMGET', KEYS[1], debit, credit)
@@ -22,8 +22,8 @@ redis.call('HSET', KEYS[1], debit, string.format('%.0f', left), credit, string.f
 return {left, grown}`;
 
 /**
- * `count`, then the debits, the credits and the amounts. Every balance is read once before the first item and written
- * once after the last, in portions that Lua's stack can hold. @returns a code an item, empty for those that were done.
+ * `count`, then the debits, the credits and the amounts. Reads every balance once before the first item and writes it
+ * once after the last, in portions that fit Lua's stack. @returns a code per item, empty on success.
  */
 const BATCH = `
 local count = tonumber(ARGV[1])

@@ -1,4 +1,4 @@
-/** Beside scripts in Redis, which people reach for when a database is too slow for them. */
+/** Compares Daybook with Lua scripts in Redis. */
 import { join } from "node:path";
 import type { BenchContext } from "./bench-context.ts";
 import { measureDuels } from "./duel.ts";
@@ -7,7 +7,7 @@ import { REDIS_SETTINGS, startRedis } from "./redis-server.ts";
 export async function measureRedisLua(bench: BenchContext): Promise<void> {
   if (!bench.wants("redis-lua")) return;
   await measureDuels(bench, "redis-lua", {
-    // Calls are pipelined by themselves; more connections would only take them apart.
+    // ioredis pipelines calls by itself; more connections would only split the pipelines.
     loads: ["single", "batch"],
     pools: [1],
     batchConnections: [1, 2, 4, 8, 16, 32],

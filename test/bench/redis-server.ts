@@ -1,4 +1,4 @@
-/** A private redis-server with the settings that the log insists on; unix socket, no port. */
+/** A private redis-server with the settings that the log requires; unix socket, no port. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";

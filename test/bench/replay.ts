@@ -1,4 +1,4 @@
-/** How fast a shard rebuilds its memory from its log. */
+/** Measures how fast a shard replays its log. */
 import { join } from "node:path";
 import type { BenchContext } from "./bench-context.ts";
 import { batchBodies, MEDIA_TYPES } from "./bodies.ts";
@@ -7,7 +7,7 @@ import { writeBodies } from "./load.ts";
 
 const BATCH_SIZE = 1000;
 const CONNECTIONS = 4;
-/** Enough that a replay takes a second, not more than Redis should hold. */
+/** Enough for a replay of a second, and not too much for Redis. */
 const COMMANDS_MIN = { quick: 200_000, full: 1_500_000 } as const;
 
 export async function measureReplay(bench: BenchContext): Promise<void> {

@@ -9,7 +9,7 @@ const BATCH_FUNCTIONS = {
   "postgres-each": null,
 } as const;
 
-/** A client of it, in this process. */
+/** Creates a client of it in this process. */
 export function openRival(kind: RivalKind, socket: string, connections: number): RivalLedger {
   if (kind === "redis-lua") return new RedisLuaLedger(socket);
   return new PostgresLedger(socket, {

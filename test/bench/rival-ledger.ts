@@ -1,7 +1,7 @@
-/** What a ledger that people build otherwise has to do, to be measured beside Daybook. */
+/** The interface of a ledger to compare Daybook with. */
 import type { OwnerTransfer } from "./owner-transfers.ts";
 
-/** `id` is null where transfers are not kept. */
+/** `id` is null if transfers are not stored. */
 export type Moved = Readonly<{ id: string | null; debitPosted: number; creditPosted: number }>;
 export type Refused = Readonly<{ code: string }>;
 export type Account = Readonly<{ id: string; posted: number }>;
@@ -10,19 +10,19 @@ export type RivalTotals = Readonly<{
   /** Sums of balances. */
   points: number;
   savings: number;
-  /** The transfers on record; null where none are kept. */
+  /** The number of stored transfers; null if they are not stored. */
   recorded: number | null;
 }>;
 
 export interface RivalLedger {
-  /** Makes the tables or the like, and the accounts. */
+  /** Creates its tables and accounts. */
   fill(accounts: readonly Account[]): Promise<void>;
   transfer(transfer: OwnerTransfer): Promise<Moved | Refused>;
-  /** Index for index. Items are independent: one that is refused does not fail the others. */
+  /** Results by index. Items are independent: a rejected one does not fail the others. */
   transferBatch(
     transfers: readonly OwnerTransfer[],
   ): Promise<readonly (Readonly<{ id: string | null }> | Refused)[]>;
-  /** Tidies up what transfers leave behind, as a store does by itself sooner or later. */
+  /** Cleans up after transfers, as a store does by itself sooner or later. */
   settle(): Promise<void>;
   totals(): Promise<RivalTotals>;
   close(): Promise<void>;

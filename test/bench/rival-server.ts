@@ -1,4 +1,4 @@
-/** A rival under test: its store, and before it a server process of its own. */
+/** A rival under test: its store, and a separate server process in front. */
 import { fileURLToPath } from "node:url";
 import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
 import type { Subject } from "./contender.ts";
@@ -13,7 +13,7 @@ export type Store = Readonly<{ kind: RivalKind; socket: string; pid: number; sto
 
 export class RivalServer implements Subject {
   readonly #store: Store;
-  /** For filling and counting; the server has its own. */
+  /** A client for filling and counting; the server has its own. */
   readonly #ledger: RivalLedger;
   #server: Spawned | undefined;
   #url = "";
@@ -33,7 +33,7 @@ export class RivalServer implements Subject {
     return new RivalServer(store, ledger);
   }
 
-  /** Starts its server process, anew where there was one, with so many connections to the store. */
+  /** Restarts its server process with this number of connections to the store. */
   async serve(connections: number): Promise<void> {
     if (this.#server !== undefined) await stop(this.#server);
     const { kind, socket } = this.#store;

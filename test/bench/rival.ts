@@ -1,6 +1,6 @@
 /**
- * A ledger that people build otherwise, behind the same HTTP: `node rival.ts postgres|redis-lua socket connections`.
- * It takes Daybook's bodies and answers alike, without its keys, headers and checks of access.
+ * A rival ledger behind the same HTTP: `node rival.ts postgres|redis-lua socket connections`. It accepts Daybook's
+ * bodies and answers in the same form, without keys, headers and access control.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,7 +11,7 @@ import { openRival } from "./rival-kinds.ts";
 import type { RivalKind } from "./rival-ledger.ts";
 
 const ITEMS_MAX = 10_000;
-/** What an id may consist of; nothing in it has to be quoted anywhere. */
+/** The characters of an id; none of them needs quoting. */
 const ACCOUNT_ID = /^[\w@./-]{1,100}$/;
 
 const [, , kind, socket = "", connections] = process.argv;

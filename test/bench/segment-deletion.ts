@@ -1,4 +1,4 @@
-/** A segment that a great many users hold is deleted: how long that takes, and whether others notice. */
+/** Measures the deletion of a segment with very many users, and its effect on other requests. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { BenchContext } from "./bench-context.ts";
@@ -8,7 +8,7 @@ import { openLoop, serveSingles, WARM_UP_SECONDS } from "./open-loop.ts";
 const HOLDERS = 200_000;
 const HOLDERS_AT_ONCE = 10_000;
 const SEGMENTS = "/v1/segments";
-/** Transfers a second beside it: a server with time to spare, or one would measure how full it is. */
+/** Transfers per second at the same time: few, so that the server has spare capacity. */
 const OFFERED = 1_000;
 const SECONDS = 5;
 

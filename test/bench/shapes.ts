@@ -1,6 +1,6 @@
 /**
- * What the shape of a load, or of the server, costs: a hot account beside a spread, transfers across shards beside those
- * within one, holds and several postings beside plain transfers, shards in processes beside threads.
+ * Measures the cost of the shape of a load or of the server: a hot account compared with many, cross-shard transfers
+ * with those within a shard, holds and several postings with plain transfers, processes with threads.
  */
 import { join } from "node:path";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
@@ -11,7 +11,7 @@ import { accountId, Daybook, type DaybookOptions } from "./daybook.ts";
 import { writeBodies } from "./load.ts";
 import { FUNDS } from "./owner-transfers.ts";
 
-/** A prime, so that neighbours have no account in common. */
+/** A prime, so that adjacent requests have no account in common. */
 const STRIDE = 7919;
 const BODIES = 5_000;
 const PARTNER = "bench";
@@ -39,7 +39,7 @@ async function measureHot(bench: BenchContext, connections: number): Promise<voi
   await daybook.stop();
 }
 
-/** Transfers from so many accounts in turn. */
+/** Transfers from this many accounts in turn. */
 export function salesBodies(accounts: number): string[] {
   return Array.from({ length: BODIES }, (_, i) => body(accountId((i * STRIDE) % accounts), "@sales"));
 }
@@ -57,7 +57,7 @@ async function measureAcross(bench: BenchContext, connections: number): Promise<
   await daybook.stop();
 }
 
-/** Transfers from account to account: `across` to the next shard, else within one. */
+/** Transfers between accounts: to the next shard if `across`, otherwise within one. */
 export function acrossBodies(accounts: number, shards: number, across: boolean): string[] {
   const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
   const shardOf = (id: string) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards);
@@ -70,7 +70,7 @@ export function acrossBodies(accounts: number, shards: number, across: boolean):
   });
 }
 
-/** A hold; four postings on one shard; two debits on two shards, so that one of them is reserved first. */
+/** A hold; four postings on one shard; two debits on two shards, one of which is reserved first. */
 const COMPOUND_SHAPES = ["pending", "postings", "debits"] as const;
 export type CompoundShape = (typeof COMPOUND_SHAPES)[number];
 
@@ -91,7 +91,7 @@ async function measureCompound(
   await daybook.stop();
 }
 
-/** One of the shapes, or plain transfers from the same accounts. */
+/** Requests of one of the shapes, or plain transfers from the same accounts. */
 export function compoundBodies(accounts: number, shards: number, shape: CompoundShape | "plain"): string[] {
   const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
   const byShard = Map.groupBy(ids, (id) => shardOfVnode(vnodeOfAccount(PARTNER, id), shards));
@@ -131,7 +131,7 @@ function body(debit: string, credit: string): string {
   return JSON.stringify(posting(debit, credit));
 }
 
-/** All accounts begin with more than any run can spend. */
+/** Funds all accounts with more than any run can spend. */
 export async function startFunded(
   folder: string,
   accounts: number,

@@ -1,6 +1,6 @@
 /**
- * One transfer a request, durable before it is answered. Every run is preceded by one of the bare Hono echo with the
- * same requests, so that the ratio is one of neighbours in time, whatever else the machine does.
+ * One transfer per request, durable before it is answered. Each run follows one of the bare Hono echo with the same
+ * requests, so that the ratio compares adjacent runs.
  */
 import { join } from "node:path";
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
@@ -54,7 +54,7 @@ async function measureSingle(bench: BenchContext, one: Case): Promise<void> {
   const fsyncUs: number[] = [];
   const cpu: Record<string, number>[] = [];
   for (let i = 0; i < options.runs; i++) {
-    // What the archive still has to do from the run before would weigh on the echo alone.
+    // Wait for the archive, whose remaining work would only affect the echo.
     await daybook.api.catchUpMs(daybook.token);
     fsyncUs.push(bench.fsyncUs());
     const ceiling = perSecond(await load.run({ ...toEcho, seconds }));

@@ -1,4 +1,4 @@
-/** Afterwards, over the API: what was answered is really there, and the books balance. */
+/** Checks over the API, after a load, that every answered transfer is there, and that the books balance. */
 import { accountId, type Daybook } from "./daybook.ts";
 
 const IDS_PER_CALL = 100;
@@ -9,12 +9,12 @@ type TrialBalance = Readonly<{
 }>;
 type Accounts = Readonly<{ data: readonly { posted: number }[]; missing: readonly string[] }>;
 
-/** @throws Error when the books do not balance, or an item that was answered with 201 is not in them. */
+/** @throws Error if the books do not balance, or lack an item that was answered with 201. */
 export async function verifyBooks(daybook: Daybook, accounts: number, answered: Answered): Promise<void> {
   const trial = await daybook.partner<TrialBalance>("GET", "/v1/trial-balance");
   if (!trial.balanced) throw new Error(`the books do not balance: ${JSON.stringify(trial)}`);
 
-  // One point an item: the balances of all accounts come to the number of items that were accepted.
+  // One point per item: the sum of all balances is the number of accepted items.
   let posted = 0;
   await daybook.api.each(Math.ceil(accounts / IDS_PER_CALL), async (portion) => {
     const first = portion * IDS_PER_CALL;
@@ -34,5 +34,5 @@ export async function verifyBooks(daybook: Daybook, accounts: number, answered: 
   if (posted < items || posted > items + unanswered) throw new Error(`items are lost or doubled: ${counted}`);
 }
 
-/** The load generator hangs up at its end: what it had just sent may be done, but was not counted. */
+/** The load generator disconnects at its end: its last requests may be done, but were not counted. */
 export type Answered = { items: number; unanswered: number };

@@ -1,21 +1,21 @@
 /**
- * The script that wrk runs: every request is put together before the clock starts. Only an idempotency key, which
- * must be new each time, is put in between two ready halves.
+ * The script for wrk. All requests are built before the clock starts. Only an idempotency key, which must be new each
+ * time, is inserted between two prebuilt halves.
  */
 
-/** As long as a UUID. The script writes the key in its place. */
+/** As long as a UUID. The script replaces it by the key. */
 const KEY_PLACE = "00000000-0000-4000-8000-000000000000";
 
 export type WrkScript = Readonly<{
   path: string;
-  /** Where each body goes; all to `path` when empty. */
+  /** The path of each body; if empty, all use `path`. */
   paths: readonly string[];
   contentType: string;
   token: string;
-  /** Where the bodies lie, one behind the other, and how long each is. */
+  /** The offset and length of each body in the file. */
   bodiesFile: string;
   lengths: readonly number[];
-  /** Where a key is wanted: 8 hex digits that no other run has. */
+  /** With keys: 8 hex digits that no other run uses. */
   keyTag: string | undefined;
 }>;
 

@@ -1,9 +1,9 @@
-/** What is in hand, by number, beside a plain map of the same. */
+/** Slots compared with a plain map. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Slots } from "../../src/bounds/slots.ts";
 
-test("an item is found by its number until it is removed, and never by an older number of its place", () => {
+test("an item is found by its number until it is removed, and never by an older number of its slot", () => {
   const step = fc.oneof(fc.constant("add" as const), fc.nat());
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
@@ -35,7 +35,7 @@ test("an item is found by its number until it is removed, and never by an older 
   );
 });
 
-test("as many as there are at once need no more places, however many come and go", () => {
+test("slots are reused: their number is the largest number of items at once", () => {
   const slots = new Slots<object>();
   for (let i = 0; i < 100_000; i++) expect(slots.remove(slots.add({}))).toBe(true);
   expect(slots.next % 2 ** 20).toBe(0);

@@ -1,4 +1,4 @@
-/** The command line as a person runs it: a process of its own. */
+/** Runs the command line in a separate process, as a person does. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ export type CliResult = Readonly<{
   lines: readonly string[];
 }>;
 
-/** One that runs; it is killed at the end of the test. */
+/** A running command; it is killed at the end of the test. */
 export class CliProcess {
   stdout = "";
   stderr = "";
@@ -72,7 +72,7 @@ export function daybook(
   return new CliProcess(args, env).ended();
 }
 
-/** What a command prints with `--json`, which must have gone well. */
+/** The output of a successful command with `--json`. */
 export async function daybookJson<T>(
   args: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** A terminal has 80 columns: help and tables keep to them, and count in words that fit the number. */
+/** Help and tables fit into the 80 columns of a terminal, and nouns match their counts. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATOR_KEY } from "../support/server.ts";
 import { COMMANDS, daybook } from "./cli.ts";
@@ -24,7 +24,7 @@ test.each(COMMANDS.map((command) => [["daybook", ...command].join(" "), command]
   },
 );
 
-test("tables", async () => {
+test("tables fit into 80 columns", async () => {
   const { url } = log.server;
   for (const args of [["wal", "info"], ["replay"], ["snapshot", "--url", url]]) {
     const { code, stdout, stderr } = await daybook(args, { ...log.env, OPERATOR_KEY });
@@ -33,7 +33,7 @@ test("tables", async () => {
   }
 });
 
-test("one of a thing is not many", async () => {
+test("a count of one has a singular noun", async () => {
   for (const args of [["wal", "info"], ["wal", "verify"], ["wal", "ls"], ["replay"]]) {
     const { stdout } = await daybook(args, log.env);
     expect(stdout).not.toMatch(/(?<![\d.,:-])1 (?:shards|entries|records|batches|accounts)\b/);

@@ -1,4 +1,4 @@
-/** Each command that reads, against the log of a real server: while it serves, after it has ended, after it was killed. */
+/** Each reading command against the log of a real server: while it serves, after it has stopped, after it was killed. */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -145,7 +145,7 @@ describe.each(STORES)("on %s", (store) => {
 });
 
 describe("wal ls", () => {
-  test("shows what is asked for alone", async () => {
+  test("shows only records that match the options", async () => {
     const { env } = await serveAs("sqlite", "has ended");
     const all = await daybookJsonLines<Line>(["wal", "ls"], env);
     const ls = async (...args: string[]) => daybookJsonLines<Line>(["wal", "ls", ...args], env);
@@ -181,7 +181,7 @@ describe("wal ls", () => {
     });
   });
 
-  test("says on one aligned line when, what, and what came of it", async () => {
+  test("prints position, time, command and outcome of each record in aligned columns", async () => {
     const { env } = await serveAs("sqlite", "has ended");
     const { lines } = await daybook(["wal", "ls"], env);
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
@@ -195,7 +195,7 @@ describe("wal ls", () => {
     expect(text).toMatch(/claim +by [0-9a-f-]{36}, 2 shards/);
   });
 
-  test("ends well when its reader has seen enough", async () => {
+  test("exits with 0 when its reader closes the pipe", async () => {
     const { env } = await serveAs("sqlite", "has ended");
     const file = join(testFolder(), "out");
     const { stderr } = await promisify(execFile)(
@@ -211,7 +211,7 @@ describe("wal ls", () => {
   });
 });
 
-test("what the README shows works as it stands", async () => {
+test("every command in the README works as written", async () => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
   const section = readme.slice(readme.indexOf("## Command line"), readme.indexOf("## For engineers"));
   const commands = [...section.matchAll(/^\| `npx daybook ([^`]*)` \|/gm)].map(
@@ -221,7 +221,7 @@ test("what the README shows works as it stands", async () => {
   const { env } = await serveAs("sqlite", "has ended");
   const folder = testFolder();
   for (const args of commands) {
-    // It would go on for ever; wal-tail.test.ts follows.
+    // Without -f, which would run forever; wal-tail.test.ts tests it.
     const ending = args.filter((word) => word !== "-f");
     const { code, stderr } = await daybook(
       ending.map((word) => word.replace(/^log\.jsonl$/, join(folder, word))),
@@ -237,7 +237,7 @@ test("what the README shows works as it stands", async () => {
 });
 
 describe("wal export", () => {
-  test("replaces a file only when told to, and leaves nothing half done", async () => {
+  test("replaces a file only with --force, and leaves no partial file", async () => {
     const { env } = await serveAs("sqlite", "has ended");
     const file = join(testFolder(), "log.jsonl");
     expect((await daybook(["wal", "export", file, "--to", "0:1-1"], env)).code).toBe(0);

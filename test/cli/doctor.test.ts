@@ -1,4 +1,4 @@
-/** `daybook doctor`: what it says of a Redis can be typed as it stands, and then it is content. */
+/** `daybook doctor`: the commands that it prints fix the problems that it finds. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ async function examine(walUrl: string, dataDir = testFolder()): Promise<Findings
 const of = ({ findings }: Findings, level: Finding["level"]) =>
   findings.filter((finding) => finding.level === level).map(({ text }) => text);
 
-/** Types every `redis-cli …` line of the problems. */
+/** Runs every `redis-cli …` command of the problems. */
 async function takeAdvice(redis: RedisServer, { findings }: Findings): Promise<void> {
   const client = redis.client();
   for (const { advice } of findings.filter(({ level }) => level === "problem")) {
@@ -33,7 +33,7 @@ async function takeAdvice(redis: RedisServer, { findings }: Findings): Promise<v
 }
 
 describe("of a Redis", () => {
-  test("all is well with the one that is delivered, but for what only its operator can know", async () => {
+  test("finds no problem with the delivered configuration, only warnings that its operator must decide", async () => {
     const redis = await testRedis({ settings: { maxmemory: "64mb" } });
     const found = await examine(redis.url);
     expect(found).toMatchObject({ code: 0, ok: true });
@@ -44,7 +44,7 @@ describe("of a Redis", () => {
     expect(of(found, "warning").join("\n")).toContain("may DEL, RENAME, FLUSHALL");
   });
 
-  test("each bad setting has its lines to type; typed, they are enough", async () => {
+  test("prints commands for each bad setting; running them fixes all problems", async () => {
     const redis = await testRedis({
       settings: {
         appendonly: "no",
@@ -80,7 +80,7 @@ describe("of a Redis", () => {
     await until("the doctor is content", async () => (await examine(redis.url)).ok, 30_000);
   });
 
-  test("what its user may do is found out without doing it", async () => {
+  test("checks the rights of its user without changing anything", async () => {
     const redis = await testRedis();
     const client = redis.client();
     const reading = "+ping +info +config|get +client|setname +xrange +xrevrange +lrange +lindex";
@@ -98,13 +98,13 @@ describe("of a Redis", () => {
 
     const server = await as("server");
     expect(of(server, "ok")).toContain("user server may append and trim");
-    expect(of(server, "ok")).toContain("user server cannot delete the log (FLUSHALL: it may not ask)");
+    expect(of(server, "ok")).toContain("user server cannot delete the log (FLUSHALL: not checked)");
     const reader = await as("reader");
     expect(of(reader, "problem")).toContain("user reader may not XADD, XTRIM on daybook:*");
     await takeAdvice(redis, reader);
     expect(of(await as("reader"), "ok")).toContain("user reader may append and trim");
     const danger = await as("danger");
-    expect(of(danger, "warning")).toContain("user danger may DEL: a mistake can take the log away");
+    expect(of(danger, "warning")).toContain("user danger may DEL: a mistake can delete the log");
     const wrong = await as("server", "wrong");
     expect(wrong.code).toBe(1);
     expect(of(wrong, "problem").join()).toContain("refuses the login");
@@ -114,7 +114,7 @@ describe("of a Redis", () => {
     expect(await client.xlen("daybook:{g1s0}:wal")).toBe(1);
   });
 
-  test("one that does not answer is a problem, and says where it was looked for", async () => {
+  test("reports a Redis that does not answer, with its address", async () => {
     const found = await examine(`redis+unix://${testFolder()}/no.sock`);
     expect(found).toMatchObject({ code: 1, ok: false });
     expect(of(found, "problem").join()).toMatch(/no\.sock: Redis does not answer/);
@@ -122,31 +122,34 @@ describe("of a Redis", () => {
 });
 
 describe("of the log", () => {
-  test.each(["sqlite", "redis"] as const)("on %s: what DATA_DIR remembers must be in it", async (store) => {
-    const log = await testLog(store);
-    await writeSomething(log.client);
-    log.server.signal("SIGTERM");
-    await log.server.exited;
-    const walUrl = log.env["WAL_URL"] ?? "";
-    const well = await examine(walUrl, log.dataDir);
-    expect(well.code).toBe(0);
-    expect(of(well, "ok").filter((text) => text.includes("which DATA_DIR remembers")).length).toBe(2);
-    const hash = "00".repeat(32);
-    for (const [id, says] of [
-      ["1-1", "has another entry as 0:1-1"],
-      ["1-9999", "lacks 0:1-9999"],
-    ]) {
-      writeFileSync(witnessPath(log.dataDir, { generation: 1, shard: 0 }), JSON.stringify({ id, hash }));
-      const found = await examine(walUrl, log.dataDir);
-      expect(found.code).toBe(1);
-      expect(of(found, "problem").join()).toContain(says);
-    }
-  });
+  test.each(["sqlite", "redis"] as const)(
+    "on %s: reports a log that lacks a batch that DATA_DIR remembers",
+    async (store) => {
+      const log = await testLog(store);
+      await writeSomething(log.client);
+      log.server.signal("SIGTERM");
+      await log.server.exited;
+      const walUrl = log.env["WAL_URL"] ?? "";
+      const well = await examine(walUrl, log.dataDir);
+      expect(well.code).toBe(0);
+      expect(of(well, "ok").filter((text) => text.includes("which DATA_DIR remembers")).length).toBe(2);
+      const hash = "00".repeat(32);
+      for (const [id, says] of [
+        ["1-1", "has another entry as 0:1-1"],
+        ["1-9999", "lacks 0:1-9999"],
+      ]) {
+        writeFileSync(witnessPath(log.dataDir, { generation: 1, shard: 0 }), JSON.stringify({ id, hash }));
+        const found = await examine(walUrl, log.dataDir);
+        expect(found.code).toBe(1);
+        expect(of(found, "problem").join()).toContain(says);
+      }
+    },
+  );
 
-  test("a sqlite folder that is a file, a stream that is gone, a file that is no database", async () => {
+  test("reports a sqlite folder that is a file, a missing stream, and a file that is no database", async () => {
     const dir = testFolder();
     writeFileSync(join(dir, "wal"), "");
-    expect(of(await examine(`sqlite:${dir}/wal`), "problem").join()).toContain("is no folder");
+    expect(of(await examine(`sqlite:${dir}/wal`), "problem").join()).toContain("is not a folder");
 
     const log = await testLog("sqlite");
     log.server.signal("SIGTERM");
@@ -161,7 +164,7 @@ describe("of the log", () => {
     expect(of(await examine(walUrl, log.dataDir), "problem").join()).toMatch(/file is not a database/);
   });
 
-  test("who has a folder is told: a server that lives, or one that is gone", async () => {
+  test("reports which process uses a folder, or used it last", async () => {
     const log = await testLog("sqlite");
     const walUrl = log.env["WAL_URL"] ?? "";
     const inUse = `in use by process ${log.server.pid}`;

@@ -1,4 +1,4 @@
-/** Reading by place and by time, on streams whose contents are known. */
+/** Reading by position and by time, on streams with known contents. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { mergeByTime, readBetween, readEntries, stepBack } from "../../src/cli/entries.ts";
 import { parseBound } from "../../src/cli/position.ts";
@@ -7,7 +7,7 @@ import { encodeBatch, encodeClaim, NO_BATCH } from "../../src/wal/frame.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import { formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
 
-/** Counts the entries that a stream gives out. */
+/** Counts the entries that are read from a stream. */
 function counted(stream: LogStream): { stream: LogStream; given: () => number } {
   let given = 0;
   const read: LogStream["read"] = async (after, bytesMax) => {
@@ -25,7 +25,7 @@ function counted(stream: LogStream): { stream: LogStream; given: () => number } 
   return { stream: proxy, given: () => given };
 }
 
-/** Batches at ten milliseconds from each other: a claim and then `batches[e]` of them in each epoch. */
+/** For each epoch a claim and `batches[e]` batches, ten milliseconds apart. */
 async function fill(stream: LogStream, shard: number, batches: readonly number[]): Promise<void> {
   let timeMs = 1_000 + shard;
   for (const [index, count] of batches.entries()) {
@@ -66,7 +66,7 @@ describe("reading", () => {
     all = await collect(readEntries(source, { after: undefined, until: { epoch: 99, seq: 0 } }));
   });
 
-  test("from any time, to any time: all that lies between, and hardly more is read", async () => {
+  test("between two times yields all entries in between, and reads hardly more", async () => {
     expect(all.length).toBe(709);
     const times = [
       0,
@@ -84,7 +84,7 @@ describe("reading", () => {
     }
   });
 
-  test("from any place, to any place, also where nothing is", async () => {
+  test("between two positions yields all entries in between, even if the positions do not exist", async () => {
     const index = (id: string) => all.findIndex((entry) => entry.id === id);
     for (const [from, to] of [
       ["1-0", "1-3"],
@@ -100,7 +100,7 @@ describe("reading", () => {
     expect(await collect(readBetween(source, parseBound("0:0-0"), parseBound("0:9-9")))).toEqual(all);
   });
 
-  test("so many entries before a place", async () => {
+  test("stepBack finds the position a number of entries earlier", async () => {
     const last = parseLogId(all.at(-1)?.id ?? "");
     for (const entries of [1, 2, 3, 4, 500, 703, 704, 705, 708]) {
       const after = await stepBack(source.stream, last, entries);
@@ -110,7 +110,7 @@ describe("reading", () => {
     expect(await stepBack(source.stream, last, 5000)).toBeUndefined();
   });
 
-  test("ends at what was last when it began", async () => {
+  test("ends at the entry that was last when it began", async () => {
     const entries = readBetween(source, undefined, undefined);
     const first = await entries.next();
     expect(first.done).toBe(false);
@@ -118,7 +118,7 @@ describe("reading", () => {
     expect((await collect(entries)).at(-1)?.id).toBe("5-0");
   });
 
-  test("an entry that is no frame is given with its reason, and those behind it too", async () => {
+  test("an entry that is no frame is yielded with the reason, and reading continues behind it", async () => {
     const { stream } = source;
     await stream.append({ epoch: 5, seq: 1 }, Buffer.from("x".repeat(200)));
     await stream.append({ epoch: 6, seq: 0 }, Buffer.from(""));
@@ -132,7 +132,7 @@ describe("reading", () => {
   });
 });
 
-test("several streams are read as one, in the order of their times", async () => {
+test("several streams are merged in order of time", async () => {
   const sources = await Promise.all(
     [0, 1, 2].map(async (shard) => {
       const stream = new MemoryStore(`log ${shard}`).open();

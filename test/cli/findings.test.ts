@@ -1,4 +1,4 @@
-/** The doctor's judgement, by values that no test can bring about on a real machine. */
+/** The doctor's judgement of values that no test can produce on a real machine. */
 import { describe, expect, test } from "vitest";
 import { examineDisk, examineSpace } from "../../src/cli/folder-findings.ts";
 import { examineCare, examineClock, examineDurability, examineServer } from "../../src/cli/redis-findings.ts";
@@ -34,7 +34,7 @@ test.each([
   expect(examineCare(values({ maxmemory, used_memory }))[0]).toMatchObject({ level });
 });
 
-test("what is only a matter of care is a warning", () => {
+test("deviations from recommended settings are warnings", () => {
   const found = examineCare(
     values(
       { maxmemory: "1000", used_memory: "1", cluster_enabled: "1", connected_slaves: "2" },
@@ -46,7 +46,7 @@ test("what is only a matter of care is a warning", () => {
   expect(examineCare(values({ maxmemory: "1000", used_memory: "1" }, good)).length).toBe(1);
 });
 
-test("a replica, an AOF that cannot be written, and settings that are not shown are problems", () => {
+test("a replica, an AOF that cannot be written, and unreadable settings are problems", () => {
   const master = { role: "master", aof_enabled: "1", aof_last_write_status: "ok" };
   const set = { appendfsync: "always", "no-appendfsync-on-rewrite": "no", "maxmemory-policy": "noeviction" };
   expect(examineDurability(values(master, set))).toMatchObject([{ level: "ok" }]);

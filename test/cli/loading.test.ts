@@ -1,8 +1,8 @@
-/** Help, a version and a mistake need nothing of the ledger: only the command that is asked for is loaded. */
+/** Help, version and usage errors load nothing of the ledger; a command loads only its own files. */
 import { expect, test } from "vitest";
 import { daybook } from "./cli.ts";
 
-/** Names every file that is loaded on stderr. */
+/** Prints every loaded file to stderr. */
 const HOOK = `import { registerHooks } from "node:module";
 registerHooks({
   load(url, context, next) {

@@ -8,7 +8,7 @@ const position = (shard: number | undefined, epoch: number, seq: number) => ({
   id: { epoch, seq },
 });
 
-describe("a place in the log", () => {
+describe("a position in the log", () => {
   test.each([
     ["0:3-17", position(0, 3, 17)],
     ["12:1-0", position(12, 1, 0)],
@@ -39,7 +39,7 @@ describe("a place in the log", () => {
 });
 
 describe("a range", () => {
-  test("takes its shard from wherever it is said", () => {
+  test("takes its shard from --shard, --from or --to", () => {
     const bound = parseBound("1:3-17");
     expect(toRange({ from: bound }).shard).toBe(1);
     expect(toRange({ to: bound }).shard).toBe(1);
@@ -47,7 +47,7 @@ describe("a range", () => {
     expect(toRange({ from: parseBound("2026-11-21") }).shard).toBeUndefined();
   });
 
-  test("must not be in two shards, nor in none", () => {
+  test("names exactly one shard", () => {
     expect(() => toRange({ from: parseBound("1:3-17"), to: parseBound("2:3-17") })).toThrow(
       /different shards/,
     );

@@ -1,4 +1,4 @@
-/** What is said of each kind of record, and which accounts each one names. */
+/** The description of each kind of record, and the accounts that it names. */
 import { describe, expect, test } from "vitest";
 import type { Command, LogRecord, Recorded } from "../../src/actors/records/command.ts";
 import { OPS } from "../../src/actors/records/record-kinds.ts";
@@ -55,7 +55,7 @@ const whole = {
 };
 const newKey = { id: "k1", role: "partner" as const, name: "n", prefix: "p", hash: "h" };
 
-/** One of each kind, what is said of it, and the accounts that it names. */
+/** One record of each kind, its description, and its accounts. */
 const CASES: readonly [Command, Recorded, string, string, readonly string[]][] = [
   [
     { ...asked, ...free, op: "transfer", debit: "alice", credit: "bob", amount: 5, vnode: 1 },
@@ -212,7 +212,7 @@ test("every kind of command is among the cases", () => {
 describe.each(CASES)("%o", (command, outcome, says, decided, accounts) => {
   const record: LogRecord = { command, outcome };
 
-  test("says what was asked and what came of it, on one line", () => {
+  test("describes the command and its outcome on one line", () => {
     expect(describeCommand(record)).toBe(says);
     expect(describeOutcome(record)).toBe(decided);
   });
@@ -222,7 +222,7 @@ describe.each(CASES)("%o", (command, outcome, says, decided, accounts) => {
   });
 });
 
-test("a filter takes what meets all of it", () => {
+test("a filter selects records that match all of its fields", () => {
   const [command, outcome] = CASES[0] as (typeof CASES)[number];
   const record: LogRecord = { command: { ...command, key: "k" }, outcome };
   expect(matches(record, {})).toBe(true);
@@ -232,11 +232,11 @@ test("a filter takes what meets all of it", () => {
   expect(matches(record, { account: "bo" })).toBe(false);
 });
 
-test("what others have chosen cannot speak to a terminal", () => {
+test("control characters in stored text are escaped", () => {
   expect(printable("a\u001b[31mb\u009b1m\u202ec\nd é→")).toBe("a\\u001b[31mb\\u009b1m\\u202ec\\u000ad é→");
 });
 
-test("sizes and progress, as people read them", () => {
+test("sizes and progress bars are formatted for people", () => {
   expect([0, 999, 1000, 123_456, 4e9].map(formatBytes)).toEqual([
     "0 B",
     "999 B",

@@ -33,7 +33,7 @@ function balancesIn(csv: string): ReadonlyMap<string, Row> {
   );
 }
 
-/** One thing that a caller may ask for; some of it is refused. */
+/** A command that a caller may send; some are rejected. */
 async function step(books: PartnerBooks, accounts: readonly string[], open: string[], random: Random) {
   const any = () => accounts[random.below(accounts.length)] as string;
   const [debit_account, credit_account] = [any(), random.below(4) === 0 ? "@fees" : any()];
@@ -81,7 +81,7 @@ test.each(["redis", "sqlite"])(
       for (let i = 0; i < STEPS / MARKS; i++) await step(books, accounts, open, random);
       const at = new Date().toISOString();
       answered.set(at, await accountsAt(books, accounts, at));
-      // From the third on, what is before the first is in the archive alone.
+      // From the third snapshot on, records before the first one are only in the archive.
       if (mark % 2 === 0) await snapshotTaken(admin);
     }
     const isTrimmed = () => daybook(settings, "wal", "info").match(/trimmed +yes/g)?.length === SHARDS;
@@ -90,7 +90,7 @@ test.each(["redis", "sqlite"])(
       const replayed = balancesIn(daybook(settings, "replay", "--until", at, "--balances", "-"));
       expect(new Map(accounts.map((id) => [id, replayed.get(id)])), at).toEqual(rows);
       const sum = [...replayed.values()].reduce((total, { posted }) => total + posted, 0);
-      // What was on its way from shard to shard at that moment is in neither.
+      // Transfers in transit between shards at that moment are in neither.
       expect(Math.abs(sum), at).toBeLessThan(1000);
     }
     const now = JSON.parse(daybook(settings, "replay", "--json")) as { totals: Record<string, unknown> }[];

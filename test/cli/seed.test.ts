@@ -1,4 +1,4 @@
-/** `daybook seed` on a real server: what it says was made is there, and is made once. */
+/** `daybook seed` on a real server: everything that it reports exists, exactly once. */
 import { expect, test } from "vitest";
 import { Client, OPERATOR_KEY, testFolder, testServer } from "../support/server.ts";
 import { daybook, daybookJson } from "./cli.ts";
@@ -13,7 +13,7 @@ type Demo = Readonly<{
 
 const env = { OPERATOR_KEY };
 
-test("the demo is there, its keys work, what is proposed can be tried, and a second run adds nothing", async () => {
+test("seed creates the demo data, its keys and proposed requests work, and a second run adds nothing", async () => {
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: `sqlite:${testFolder()}`, SHARDS: "3" });
   const demo = await daybookJson<Demo>(["seed", "--url", server.url], env);
   const partner = new Client(server.url, demo.partnerKey);
@@ -45,7 +45,7 @@ test("the demo is there, its keys work, what is proposed can be tried, and a sec
   const { code, stdout, stderr } = await daybook(["seed", "--url", server.url], env);
   expect(code, stderr).toBe(0);
   expect(await counts()).toEqual(first);
-  // No server shows a key again: these are others, and the first ones go on working.
+  // No server shows a key again: the second run gets new keys, and the first ones stay valid.
   for (const key of [demo.partnerKey, demo.bankKey, ...Object.values(demo.sellerKeys)])
     expect(stdout).not.toContain(key);
   const proposed = [...stdout.matchAll(/curl -s '(\S+)' -H 'Authorization: (Bearer \S+)'/g)];
@@ -57,7 +57,7 @@ test("the demo is there, its keys work, what is proposed can be tried, and a sec
   }
 });
 
-test("without a key, or without a server, it says so in one line", async () => {
+test("without a key or a server, seed fails with one line", async () => {
   const unset = await daybook(["seed", "--url", "http://127.0.0.1:1"]);
   expect(unset).toMatchObject({ code: 2, stderr: expect.stringContaining("set OPERATOR_KEY") });
   const nobody = await daybook(["seed", "--url", "http://127.0.0.1:1"], env);

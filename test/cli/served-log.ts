@@ -1,4 +1,4 @@
-/** Logs as a real server has written them, on either store. */
+/** Logs that a real server has written, on either store. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -14,11 +14,11 @@ export const SHARDS = 2;
 
 export type ServedLog = Readonly<{
   dataDir: string;
-  /** For the command line as for the server. */
+  /** Settings for the command line and the server. */
   env: Readonly<Record<string, string>>;
   server: ServerProcess;
   redis: RedisServer | undefined;
-  /** Of the partner `acme`. */
+  /** A client with the key of partner `acme`. */
   client: Client;
   /** Starts another server on the same log. */
   serveAgain: () => Promise<ServerProcess>;
@@ -47,14 +47,14 @@ export async function serveLog(store: Store): Promise<ServedLog> {
   return { dataDir, env, server, redis, client, serveAgain, destroy };
 }
 
-/** One that ends with the test. */
+/** It is removed at the end of the test. */
 export async function testLog(store: Store): Promise<ServedLog> {
   const log = await serveLog(store);
   onTestFinished(log.destroy);
   return log;
 }
 
-/** Accounts on both shards, transfers within one and across, a refusal, a hold that is posted, several postings. */
+/** Accounts on both shards, transfers within one and across, a rejection, a captured hold, several postings. */
 export async function writeSomething(client: Client): Promise<void> {
   const post = async (path: string, body: unknown) => {
     const { status, text } = await sendUntilDone(client, path, body);
@@ -85,7 +85,7 @@ export async function writeSomething(client: Client): Promise<void> {
   });
 }
 
-/** Every file below a folder, with a hash of what it holds; but for the memory that SQLite's readers share in a file. */
+/** Every file below a folder with a hash of its contents, except for SQLite's shared-memory files. */
 export function fingerprint(folder: string): Readonly<Record<string, string>> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.isFile() && !entry.name.endsWith("-shm"),

@@ -1,4 +1,4 @@
-/** What the command line says to people who ask it, or who mistype; and that it serves. */
+/** Help, usage errors, and `daybook serve`. */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,7 +18,7 @@ describe("help", () => {
     expect(stdout.length).toBeGreaterThan(200);
   });
 
-  test("names every command that there is", async () => {
+  test("lists every command", async () => {
     const wal = named((await daybook(["wal", "--help"])).stdout);
     expect(wal).toEqual(expect.arrayContaining(["info", "ls", "tail", "verify", "export"]));
     expect(named((await daybook(["--help"])).stdout)).toEqual(
@@ -27,7 +27,7 @@ describe("help", () => {
   });
 });
 
-describe("a mistake is answered by one line and exit code 2", () => {
+describe("a usage error prints one line and exits with 2", () => {
   const env = { DATA_DIR: "/nowhere/daybook" };
 
   test.each([
@@ -37,9 +37,9 @@ describe("a mistake is answered by one line and exit code 2", () => {
     [["wal", "ls", "--from", "yesterday"], "Give a position"],
     [["wal", "ls", "--from", "3-17"], "which shard's 3-17?"],
     [["wal", "ls", "--from", "0:3-17", "--to", "1:3-18"], "different shards"],
-    [["wal", "ls", "--limit", "-1"], "It is no number."],
-    [["wal", "ls", "--shard", "x"], "It is no number."],
-    [["wal", "tail", "-n", "many"], "It is no number."],
+    [["wal", "ls", "--limit", "-1"], "It is not a number."],
+    [["wal", "ls", "--shard", "x"], "It is not a number."],
+    [["wal", "tail", "-n", "many"], "It is not a number."],
     [["wal", "export"], "missing required argument 'file'"],
     [["wal", "verify", "extra"], "too many arguments"],
     [["wal", "info", "--wal-url", "mysql://host"], "mysql: is not a supported kind of log"],
@@ -62,7 +62,7 @@ describe("a mistake is answered by one line and exit code 2", () => {
   });
 });
 
-test("where there is no log it says so, and makes nothing", async () => {
+test("without a log every command says so and creates nothing", async () => {
   const dir = testFolder();
   for (const dataDir of [dir, join(dir, "absent")]) {
     for (const args of [
@@ -78,13 +78,13 @@ test("where there is no log it says so, and makes nothing", async () => {
     }
     expect(await daybook(["doctor"], { DATA_DIR: dataDir })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^! the log's folder .* does not exist: the first start makes it$/m),
+      stdout: expect.stringMatching(/^! the log's folder .* does not exist: the first start creates it$/m),
     });
   }
   expect(readdirSync(dir)).toEqual([]);
 });
 
-test("a Redis that is away is no mistake, but a failure in one line", async () => {
+test("an unreachable Redis is no usage error: one line and exit code 1", async () => {
   const away = `redis+unix://${testFolder()}/no.sock`;
   expect(await daybook(["wal", "info"], { WAL_URL: away, DATA_DIR: testFolder() })).toMatchObject({
     code: 1,
@@ -93,7 +93,7 @@ test("a Redis that is away is no mistake, but a failure in one line", async () =
 });
 
 describe("serve", () => {
-  test("is the server, with its flags, and ends as it does", async () => {
+  test("runs the server with its flags, and exits as the server does", async () => {
     const dataDir = join(testFolder(), "data");
     mkdirSync(dataDir);
     const server = new CliProcess(["serve", "--port", "0", "--data-dir", dataDir, "--shards", "1"], {
@@ -109,14 +109,14 @@ describe("serve", () => {
     expect((await server.ended()).code).toBe(0);
   });
 
-  test("refuses a bad flag in the server's words", async () => {
+  test("refuses a bad flag with the server's message", async () => {
     const { code, stderr } = await daybook(["serve", "--port", "99999", "--data-dir", testFolder()]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^daybook: bad configuration: PORT: [^\n]*\n$/);
   });
 });
 
-test("the version is that of the package", async () => {
+test("--version prints the version of the package", async () => {
   expect(await daybook(["--version"])).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),

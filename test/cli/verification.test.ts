@@ -6,7 +6,7 @@ import { makeJournal } from "../wal/journal-contract.ts";
 
 const NO_RECORDS = Buffer.from([0x90]);
 
-/** A log of ten batches that is read entry by entry, and `onRead` told of each reading. */
+/** A log of ten batches that is read entry by entry; calls `onRead` at each read. */
 async function writeLog(onRead: (store: MemoryStore, after: LogId | undefined) => void) {
   const store = new MemoryStore("memory:{g1s0}");
   const journal = makeJournal(store.open());
@@ -26,7 +26,7 @@ async function writeLog(onRead: (store: MemoryStore, after: LogId | undefined) =
   return { source: { generation: 1, shard: 0, stream }, remembered };
 }
 
-test("a log that its server trims while it is verified is verified anew, with the snapshots that there are by then", async () => {
+test("a log that is trimmed during the verification is verified again, with the new snapshots", async () => {
   const found = [2, 8];
   const { source, remembered } = await writeLog((store, after) => {
     if (after?.seq === 4) store.trim({ epoch: 1, seq: 8 }, 128);
@@ -40,7 +40,7 @@ test("a log that its server trims while it is verified is verified anew, with th
   expect(result).toMatchObject({ fault: undefined, batches: 3, trimmed: "the snapshot at 0:1-8" });
 });
 
-test("what is missing behind the beginning is a fault, though the log is trimmed meanwhile", async () => {
+test("a gap after the first entry is a fault, even if the log is trimmed during the verification", async () => {
   const { source } = await writeLog((store, after) => {
     if (after === undefined && store.entries.length > 10) store.remove(6);
     if (after?.seq === 4) store.trim({ epoch: 1, seq: 3 }, 128);

@@ -1,4 +1,4 @@
-/** `daybook wal tail`: the newest records, those that follow, and a log that is away for a while. */
+/** `daybook wal tail`: the newest records, later ones, and a log that is away for a while. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { type ServedLog, STORES, testLog, writeSomething } from "./served-log.ts
 
 const FOLLOW_MS_MAX = 30_000;
 
-/** Follows, and is past the records that were there before. */
+/** Starts to follow, and waits until the present records were printed. */
 async function follow(log: ServedLog): Promise<CliProcess> {
   const tail = new CliProcess(["wal", "tail", "-f", "-n", "1"], log.env);
   await until("the newest record is shown", () => tail.stdout.includes("\n"), FOLLOW_MS_MAX);
@@ -16,7 +16,7 @@ async function follow(log: ServedLog): Promise<CliProcess> {
 }
 
 describe.each(STORES)("on %s", (store) => {
-  test("follows what is appended until Ctrl-C, across the end and the start of a server", async () => {
+  test("-f shows new records until Ctrl-C, across a restart of the server", async () => {
     const log = await testLog(store);
     const tail = await follow(log);
     expect(tail.stdout).toMatch(/create_partner +acme/);
@@ -34,7 +34,7 @@ describe.each(STORES)("on %s", (store) => {
     expect(new Set(lines).size).toBe(lines.length);
   });
 
-  test("shows as many as it is asked for, the newest of all shards, across epochs", async () => {
+  test("shows the requested number of newest records of all shards, across epochs", async () => {
     const log = await testLog(store);
     await writeSomething(log.client);
     log.server.signal("SIGTERM");
@@ -52,7 +52,7 @@ describe.each(STORES)("on %s", (store) => {
 });
 
 describe("a Redis that restarts", () => {
-  test("is waited for, with a note; nothing is shown twice, and nothing is left out", async () => {
+  test("-f waits for it, with a note, and shows every record exactly once", async () => {
     const log = await testLog("redis");
     const { redis } = log;
     if (redis === undefined) throw new Error("no Redis");
@@ -77,7 +77,7 @@ describe("a Redis that restarts", () => {
     expect(tail.stderr.match(/waiting/g)?.length).toBe(1);
   });
 
-  test("without what was already shown is a loss, and ends it", async () => {
+  test("-f ends with log_lost_data if records that it has shown are missing", async () => {
     const log = await testLog("redis");
     const { redis } = log;
     if (redis === undefined) throw new Error("no Redis");

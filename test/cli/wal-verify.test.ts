@@ -1,4 +1,4 @@
-/** `daybook wal verify` finds each kind of damage where it is, names it, and reads the other streams all the same. */
+/** `daybook wal verify` finds and names each kind of damage at its position, and still reads the other streams. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -21,7 +21,7 @@ type Stream = Readonly<{
   fault: Readonly<{ kind: string; position: string | null; reason: string }> | null;
 }>;
 
-/** Of the stream that is damaged; the other one must stay good. */
+/** The expected fault of the damaged stream; the other one must stay good. */
 const SHARD = 0;
 const STREAM = { generation: 1, shard: SHARD };
 
@@ -42,7 +42,7 @@ async function readAll({ redis, dataDir }: ServedLog): Promise<StoredEntry[]> {
   }));
 }
 
-/** Replaces what is stored, behind everybody's back. */
+/** Replaces stored entries directly in the store. */
 async function store({ redis, dataDir }: ServedLog, entries: readonly StoredEntry[]): Promise<void> {
   if (redis !== undefined) {
     const client = redis.client();
@@ -84,7 +84,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     log.server.signal("SIGTERM");
     await log.server.exited;
     const second = await log.serveAgain();
-    // Its home is shard 0, so the second claim there has a batch behind it.
+    // Its home is shard 0, so the second claim there is followed by a batch.
     await makePartner(operator(second), "beta");
     second.signal("SIGTERM");
     await second.exited;
@@ -96,7 +96,7 @@ describe.each(STORES)("a log on %s", (kind) => {
 
   beforeEach(() => writeFileSync(witnessPath(log.dataDir, STREAM), witness));
 
-  /** The damaged stream, as the report has it; the other one is good. */
+  /** The report of the damaged stream; the other one must be good. */
   async function verify(entries: readonly StoredEntry[]): Promise<Stream> {
     await store(log, entries);
     const { code, stdout } = await daybook(["wal", "verify", "--json"], log.env);
@@ -108,7 +108,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     return damaged;
   }
 
-  test("is good as it was written", async () => {
+  test("is good when unchanged", async () => {
     expect(await verify(clean)).toMatchObject({
       ok: true,
       entries: clean.length,
@@ -117,7 +117,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     });
   });
 
-  test("each kind of damage has its name, and the position of the first bad entry", async () => {
+  test("each kind of damage is reported by name, with the position of the first bad entry", async () => {
     const claim = clean.findIndex(({ id }) => id.epoch === 2 && id.seq === 0);
     const three = at(clean, 3);
     const cases: [string, StoredEntry[], string, string, RegExp][] = [
@@ -175,7 +175,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     }
   });
 
-  /** Whole, under its own id, and behind the batch that is stored there. */
+  /** An intact frame, under its own id, after the stored batch. */
   function forge(
     index: number,
     body: Uint8Array,
@@ -193,7 +193,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     return { id, bytes: encodeBatch({ ...head, count, body }) };
   }
 
-  test("what is whole, but does not belong there, is foreign; what is whole, but cannot be read, is unreadable", async () => {
+  test("an intact entry of another log is foreign; an intact entry with undecodable records is unreadable", async () => {
     const empty = Buffer.from([0x90]);
     const other = { id: at(clean, 2).id, bytes: Buffer.from("another one") };
     const replaced = clean.slice(0, 4);
@@ -214,7 +214,7 @@ describe.each(STORES)("a log on %s", (kind) => {
         reason: expect.stringContaining("generation 1, shard 1"),
       },
     );
-    // An array of one record with an op that no version has given out; an array of none that is said to be one.
+    // An array of one record with an unknown op; an empty array whose header says one.
     const unknown = Buffer.from([0x91, 0x96, 0x7f, 0xa0, 0xc0, 0x00, 0x80, 0x92, 0x00, 0x80]);
     expect((await verify(replaced.with(3, forge(3, unknown, 1)))).fault).toMatchObject({
       kind: "unreadable",
@@ -228,7 +228,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     });
   });
 
-  test("a log that lacks what DATA_DIR remembers has lost data", async () => {
+  test("a log without a batch that DATA_DIR remembers has lost data", async () => {
     const newest = at(clean, clean.length - 1);
     expect((await verify(clean)).confirmed).toEqual(["DATA_DIR"]);
     expect((await verify(clean.slice(0, -1))).fault).toMatchObject({
@@ -249,7 +249,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     expect(await verify(clean.slice(0, -1))).toMatchObject({ ok: true, confirmed: [] });
   });
 
-  test("a log may begin in the middle where a snapshot holds what was before, and nowhere else", async () => {
+  test("a log may begin with a later batch only if a snapshot covers the entries before it", async () => {
     rmSync(witnessPath(log.dataDir, STREAM));
     const covered = at(clean, 4);
     const snapshots = openSnapshotStore(log.env["WAL_URL"] ?? "", STREAM);
@@ -276,7 +276,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     await snapshots.close();
   });
 
-  test("a stream that is gone is reported, by its siblings or by DATA_DIR alone", async () => {
+  test("a missing stream is reported, known from the other streams or from DATA_DIR", async () => {
     expect((await verify([])).fault).toMatchObject(
       kind === "redis" ? { kind: "lost", reason: "the stream does not exist" } : { kind: "lost" },
     );
@@ -286,7 +286,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     expect(stdout).toMatch(/^ok {3}.*g1s1/m);
   });
 
-  test("what the store itself cannot read is reported, and the other stream is read", async () => {
+  test("a stream that the store cannot read is reported, and the other stream is verified", async () => {
     const file = join(log.dataDir, "wal", `g1s${SHARD}.sqlite`);
     const saved = log.redis === undefined ? readFileSync(file) : undefined;
     if (log.redis === undefined) writeFileSync(file, "x".repeat(5000));
@@ -307,7 +307,7 @@ describe.each(STORES)("a log on %s", (kind) => {
     if (saved !== undefined) writeFileSync(file, saved);
   });
 
-  test("for people it is one line that says where, what and why, and one that says what to do", async () => {
+  test("without --json prints one line with position, fault and reason, and one with advice", async () => {
     await store(log, clean.toSpliced(3, 1));
     const { code, lines, stderr } = await daybook(["wal", "verify"], log.env);
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });

@@ -1,4 +1,4 @@
-/** An operator finds every alarm of the source in the handbook, and the handbook's text is the one that he sees. */
+/** The handbook contains every alarm of the source, with the text that an operator sees. */
 import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -20,11 +20,11 @@ import { alarmsBelow, HANDBOOK } from "./handbook.ts";
 
 const SRC = join(import.meta.dirname, "../../src");
 const sources = globSync("**/*.ts", { cwd: SRC })
-  // A log in memory fails on order only.
+  // Excluded: a log in memory fails only when a test asks for it.
   .filter((file) => !file.startsWith("cli/") && file !== "wal/memory.ts")
   .map((file) => readFileSync(join(SRC, file), "utf8"));
 
-/** The texts that follow such a call in the source; what they are filled with is 0. */
+/** The message texts of such calls in the source; template values are replaced by 0. */
 function messagesOf(call: RegExp): readonly string[] {
   const texts = new RegExp(`${call.source}(?:"([^"]+)"|\`([^\`]+)\`)`, "g");
   const filled = sources.flatMap((source) =>
@@ -32,7 +32,7 @@ function messagesOf(call: RegExp): readonly string[] {
       template?.replaceAll(/\$\{[^}]*\}/g, "0"),
     ),
   );
-  // Of some the source has no word of its own: they pass on what others say.
+  // Some calls only pass on the message of another error: they have no text of their own.
   return filled.filter((text) => text !== undefined && /[a-z]{3}/.test(text)) as string[];
 }
 
@@ -42,7 +42,7 @@ function membersOf(file: string, union: string): readonly string[] {
   return [...(declared ?? "").matchAll(/"(\w+)"/g)].map(([, member]) => member as string);
 }
 
-describe("in the handbook is", () => {
+describe("the handbook contains", () => {
   test.each([
     ...membersOf("wal/wal.ts", "LogErrorCode"),
     ...membersOf("archive/archive-error.ts", "ArchiveErrorCode"),
@@ -51,7 +51,7 @@ describe("in the handbook is", () => {
     expect(HANDBOOK).toContain(`\`${code}\``);
   });
 
-  test("no code is overlooked", () => {
+  test("the test finds all error codes in the source", () => {
     expect(membersOf("wal/wal.ts", "LogErrorCode").length).toBeGreaterThanOrEqual(10);
     expect(membersOf("archive/archive-error.ts", "ArchiveErrorCode").length).toBeGreaterThanOrEqual(4);
   });
@@ -66,7 +66,7 @@ describe("in the handbook is", () => {
     expect(HANDBOOK).toMatch(new RegExp(`^\\| \`${message}\` \\| [45]0 \\| .+ \\| .+ \\|$`, "m"));
   });
 
-  test("no line is overlooked", () => {
+  test("the test finds all warnings and errors in the source", () => {
     const calls = sources.join("\n").match(/\blog(?:\.(?:warn|error)\(|\[isWarning)/g);
     expect(warnings.length).toBe(calls?.length);
   });
@@ -94,12 +94,12 @@ describe("in the handbook is", () => {
     expect(said.some((text) => known.some((alarm) => alarm.test(text)))).toBe(true);
   });
 
-  test("no reason is overlooked", () => {
+  test("the test finds all reasons of lost data in the source", () => {
     expect(lost.length).toBeGreaterThanOrEqual(8);
   });
 });
 
-/** What a start that was refused said. */
+/** The last line of a refused start. */
 async function lastLine(settings: Settings): Promise<string> {
   const { code, lines } = await refusedStart(settings);
   expect(code).toBe(1);
@@ -113,12 +113,12 @@ function expectKnown(line: string, heading: string): void {
   expect(known, line).not.toEqual([]);
 }
 
-/** Its start is refused with a line that stands in the handbook. */
+/** Expects a refused start with a line that is in the handbook. */
 async function expectKnownRefusal(settings: Settings): Promise<void> {
   expectKnown(await lastLine(settings), "It has ended, or does not start");
 }
 
-/** A folder with an embedded log in it, of a server that has ended. */
+/** A folder with an embedded log of a stopped server. */
 async function usedFolder(shards = "1"): Promise<string> {
   const dir = testFolder();
   const server = await testServer({ DATA_DIR: dir, SHARDS: shards });
@@ -127,20 +127,20 @@ async function usedFolder(shards = "1"): Promise<string> {
   return dir;
 }
 
-describe("what a start says that is refused can be looked up", () => {
-  test("a bad setting, a bad address", async () => {
+describe("the handbook explains the message of a refused start:", () => {
+  test("a bad setting, a bad log address", async () => {
     await expectKnownRefusal({ DATA_DIR: testFolder(), SHARDS: "none" });
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: "mysql://here" });
   });
 
-  test("a port or a folder that somebody has", async () => {
+  test("a port or a folder in use", async () => {
     const dir = testFolder();
     const server = await testServer({ DATA_DIR: dir });
     await expectKnownRefusal({ DATA_DIR: testFolder(), PORT: new URL(server.url).port });
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("another number of shards, a damaged witness, a log that is gone or damaged", async () => {
+  test("a different number of shards, a damaged witness, a missing or damaged log", async () => {
     const dir = await usedFolder();
     await expectKnownRefusal({ DATA_DIR: dir, SHARDS: "3" });
     const witness = join(dir, "witness-g1s0.json");
@@ -153,7 +153,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("an archive that is no database, and one of another version", async () => {
+  test("an archive that is no database, and one of a newer version", async () => {
     const dir = testFolder();
     const server = await testServer({ DATA_DIR: dir });
     const partner = new Client(server.url, await makePartner(operator(server)));
@@ -170,7 +170,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: dir });
   });
 
-  test("a Redis with a weak setting, a wrong password, a user without rights to snapshots, a login that is refused", async () => {
+  test("a weak Redis setting, a wrong password, a user without rights to snapshots, a refused login", async () => {
     const redis = await testRedis({ settings: { appendfsync: "everysec" } });
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: redis.url });
     const client = redis.client();
@@ -182,7 +182,7 @@ describe("what a start says that is refused can be looked up", () => {
     await expectKnownRefusal({ DATA_DIR: testFolder(), WAL_URL: as("secret") });
   });
 
-  test("a log that is older than DATA_DIR, and an archive of another history", async () => {
+  test("a log older than DATA_DIR, and an archive with a different history", async () => {
     const dir = await usedFolder();
     const copy = testFolder();
     cpSync(dir, copy, { recursive: true });
@@ -190,7 +190,7 @@ describe("what a start says that is refused can be looked up", () => {
       const server = await testServer({ DATA_DIR: each });
       const client = operator(server);
       const partner = new Client(server.url, await makePartner(client, "acme"));
-      // A list is answered once the archive has all that was done before.
+      // The list is answered once the archive has everything that was done before.
       await partner.get("/v1/transfers");
       partner.close();
       client.close();
@@ -204,7 +204,7 @@ describe("what a start says that is refused can be looked up", () => {
   }, 180_000);
 });
 
-test("what /readyz says while Redis is away, or refuses, can be looked up, and so can what callers are told", async () => {
+test("the handbook explains /readyz and the callers' errors while Redis is away or refuses", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
   const client = operator(server);

@@ -1,11 +1,11 @@
-/** What stands in docs/OPERATIONS.md: the blocks that can be run, and the texts of its alarms. */
+/** Parses docs/OPERATIONS.md: the blocks of commands, and the texts of its alarms. */
 import { readFileSync } from "node:fs";
 
 export const HANDBOOK = readFileSync(new URL("../../docs/OPERATIONS.md", import.meta.url), "utf8");
 
 export type Block = Readonly<{
   kind: "sh" | "console";
-  /** Why it cannot be run by a test; absent: it can. */
+  /** Why a test cannot run it; absent: it can. */
   noRun: string | undefined;
   /** The heading above it. */
   section: string;
@@ -13,10 +13,10 @@ export type Block = Readonly<{
   text: string;
 }>;
 
-/** One command of a transcript, and what it must print: `…` stands for anything, alone for any number of lines. */
-export type Spoken = Readonly<{ command: string; printed: readonly string[] }>;
+/** One command of a transcript and its expected output: `…` matches any text, on its own line any number of lines. */
+export type TranscriptStep = Readonly<{ command: string; printed: readonly string[] }>;
 
-/** All blocks of commands, in order. */
+/** All blocks of commands of a document, in order. */
 export function blocksOf(document: string): readonly Block[] {
   const blocks: Block[] = [];
   let section = "";
@@ -37,13 +37,13 @@ export function blocksOf(document: string): readonly Block[] {
   return blocks;
 }
 
-export function spokenIn(transcript: string): readonly Spoken[] {
-  const spoken: { command: string; printed: string[] }[] = [];
+export function stepsOf(transcript: string): readonly TranscriptStep[] {
+  const steps: { command: string; printed: string[] }[] = [];
   for (const line of transcript.trimEnd().split("\n")) {
-    if (line.startsWith("$ ")) spoken.push({ command: line.slice(2), printed: [] });
-    else spoken.at(-1)?.printed.push(line);
+    if (line.startsWith("$ ")) steps.push({ command: line.slice(2), printed: [] });
+    else steps.at(-1)?.printed.push(line);
   }
-  return spoken;
+  return steps;
 }
 
 export function matches(printed: readonly string[], text: string): boolean {
@@ -51,7 +51,7 @@ export function matches(printed: readonly string[], text: string): boolean {
   return new RegExp(`^${lines.join("")}$`).test(text);
 }
 
-/** A text in which `…` stands for anything, as the source of a regular expression. */
+/** The source of a regular expression for a text in which `…` matches anything. */
 function patternOf(text: string): string {
   return text
     .split("…")
@@ -59,7 +59,7 @@ function patternOf(text: string): string {
     .join(".*");
 }
 
-/** The texts in one column of the tables below a heading, the first unless another is named. */
+/** The texts in one column, by default the first, of the tables below a heading. */
 export function alarmsBelow(heading: string, column = 0): readonly RegExp[] {
   const from = HANDBOOK.indexOf(`### ${heading}\n`);
   if (from < 0) throw new Error(`there is no heading "${heading}"`);

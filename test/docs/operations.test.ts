@@ -1,4 +1,4 @@
-/** Every command of the operator's handbook, in its order, on a real Redis and a real server with load. */
+/** Runs every command of the handbook in order, on a real Redis and a real server under load. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,14 +7,14 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Accepted, Load } from "../support/load.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { Client, makePartner, OPERATOR_KEY, until } from "../support/server.ts";
-import { type Block, blocksOf, HANDBOOK, matches, spokenIn } from "./handbook.ts";
+import { type Block, blocksOf, HANDBOOK, matches, stepsOf } from "./handbook.ts";
 import { Shell } from "./shell.ts";
 
 const BLOCKS = blocksOf(HANDBOOK);
 const BEFORE_BACKUP = 300;
 const AFTER_BACKUP = 50;
 
-/** Two ports that nobody has. They are free again when the server takes them, as an operator's are. */
+/** Two free ports. */
 async function freePorts(): Promise<readonly [number, number]> {
   const servers = [createServer(), createServer()];
   const ports: number[] = [];
@@ -50,7 +50,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
       PORT: String(port),
       DRILL_PORT: String(drillPort),
       OPERATOR_KEY,
-      // So that there is more than one of everything that the handbook speaks of.
+      // More than one of everything that the handbook mentions.
       SHARDS: "2",
       GATEWAYS: "2",
       DAYBOOK: join(import.meta.dirname, "../.."),
@@ -71,7 +71,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** What happens to the server while its operator works, by the heading that he has reached. */
+  /** What happens to the server before the first command below a heading. */
   const meanwhile: Readonly<Record<string, () => Promise<void>>> = {
     async "Backup while it serves"() {
       const operator = new Client(url, OPERATOR_KEY);
@@ -80,7 +80,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
       await load.open(url);
       load.begin(url, 8);
       await load.moreAcknowledged(BEFORE_BACKUP);
-      // They are written lazily: a server that has just begun has none.
+      // Witnesses are written with a delay, so a new server has none.
       await until("both shards have a witness", () => {
         const files = readdirSync(join(dir, "data"));
         return Promise.resolve(files.filter((file) => file.startsWith("witness-")).length === 2);
@@ -88,7 +88,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
       backedUp = load.accepted;
     },
     async "Verify a backup"() {
-      // What was on its way while the log was copied may be in the copy: it is answered by then.
+      // Requests in flight during the copy may be in it: wait until they are answered.
       await load.moreAcknowledged(AFTER_BACKUP);
       const known = new Set(load.accepted.map(({ id }) => id));
       await load.moreAcknowledged(AFTER_BACKUP);
@@ -112,14 +112,14 @@ describe("the commands of docs/OPERATIONS.md", () => {
       await shell.run(text);
       return;
     }
-    for (const { command, printed } of spokenIn(text)) {
-      const said = await shell.run(`${command}\n`);
-      const isSo = matches(printed, said.endsWith("\n") || said === "" ? said : `${said}\n`);
-      expect(isSo, `${command}\nmust print\n${printed.join("\n")}\nand printed\n${said}`).toBe(true);
+    for (const { command, printed } of stepsOf(text)) {
+      const output = await shell.run(`${command}\n`);
+      const isMatch = matches(printed, output.endsWith("\n") || output === "" ? output : `${output}\n`);
+      expect(isMatch, `${command}\nmust print\n${printed.join("\n")}\nand printed\n${output}`).toBe(true);
     }
   }
 
-  /** The last command restarts a shard, which answers what it has in hand before it ends. */
+  /** The last command of the handbook restarts a shard; waits until it is back. */
   async function restarted(shard: number): Promise<void> {
     const operator = new Client(url, OPERATOR_KEY);
     await until(`shard ${shard} has started anew`, async () => {
@@ -131,7 +131,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     operator.close();
   }
 
-  test("what was restored are the books of the backup: all that was done before it, nothing that came after it", async () => {
+  test("the restored books are those of the backup: everything before it, nothing after it", async () => {
     const client = new Client(url, load.partnerKey);
     await restarted(0);
     await until(
@@ -153,7 +153,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     client.close();
   });
 
-  test("sent again with its key, what the backup holds is answered as before, and what was lost is decided anew", async () => {
+  test("a retry with its key gets the old answer if the backup has it, and is executed if it was lost", async () => {
     const client = new Client(url, load.partnerKey);
     const again = async ({ key, debit, credit, amount }: Accepted) => {
       const body = { debit_account: debit, credit_account: credit, amount, memo: key };
@@ -172,7 +172,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
     client.close();
   });
 
-  test("every metric that the handbook names is there", async () => {
+  test("every metric that the handbook names exists", async () => {
     const client = new Client(url, OPERATOR_KEY);
     const { text } = await client.send("GET", "/metrics");
     client.close();
@@ -184,7 +184,7 @@ describe("the commands of docs/OPERATIONS.md", () => {
 });
 
 test.each(BLOCKS.filter(({ kind }) => kind === "sh").map((block) => [block.line, block] as const))(
-  "the block in line %i can be typed",
+  "the commands in line %i are valid shell",
   (_, { text, noRun }) => {
     execFileSync("sh", ["-n"], { input: text });
     expect(noRun, "a block that is not run says why").not.toBe("");

@@ -1,4 +1,4 @@
-/** Every claim of docs/SECURITY-MODEL.md names a test that there is. */
+/** Every claim of docs/SECURITY-MODEL.md names an existing test. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 

@@ -1,4 +1,4 @@
-/** One POSIX shell that runs the handbook's blocks one after the other, as an operator's does. */
+/** One POSIX shell that runs the handbook's blocks one after the other, like an operator's. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -15,10 +15,10 @@ export class Shell {
   #said = "";
   #isStuck = false;
 
-  /** @param dir where it keeps its own files; it begins there, too. */
+  /** @param dir the shell's working directory, and the place of its own files. */
   constructor(dir: string, env: Readonly<Record<string, string | undefined>>) {
     this.#dir = dir;
-    // A group of its own, so that what it leaves in the background can be ended with it.
+    // Its own process group, so that its background processes can be killed with it.
     this.#child = spawn("sh", ["-e"], { cwd: dir, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -30,9 +30,8 @@ export class Shell {
   }
 
   /**
-   * What the commands print on both streams.
-   *
-   * @throws Error when one of them fails or takes for ever: nothing can be run after that.
+   * @returns the output of the commands on both streams.
+   * @throws Error if one of them fails or does not end: then nothing can be run after it.
    */
   async run(commands: string): Promise<string> {
     if (this.#isStuck) throw new Error("what came before it was not done");
@@ -58,7 +57,7 @@ export class Shell {
     return printed();
   }
 
-  /** Ends it, and all that it has started. */
+  /** Kills the shell and everything that it has started. */
   async end(): Promise<void> {
     this.#kill();
     process.off("exit", this.#kill);
@@ -70,7 +69,7 @@ export class Shell {
     try {
       process.kill(-this.#child.pid, "SIGKILL");
     } catch {
-      // All are gone.
+      // All have ended.
     }
   };
 }

@@ -1,4 +1,4 @@
-/** Which failures are a lack that passes. */
+/** Which errors count as exhausted resources. */
 import { expect, test } from "vitest";
 import { isExhaustion } from "../../src/errors/exhaustion.ts";
 

@@ -1,4 +1,4 @@
-/** The archive follows the log; what it has missed it fetches by itself, without waiting for the next write. */
+/** The archive fetches the batches that it missed by itself, without waiting for the next write. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { Load } from "../support/load.ts";
 import { makePartner, operator, testFolder, testServer } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
-test("an archive that is behind at the start, or gone, catches up before anything new is written", async () => {
+test("an archive that is behind at the start, or missing, catches up before anything new is written", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2" };
   const server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)) });

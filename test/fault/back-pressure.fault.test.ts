@@ -1,6 +1,6 @@
 /**
- * A log that has become slow, under more load than it can take. By hand with LOAD_SECONDS=30; figures go to stdout with
- * PRINT=1.
+ * A slow log under more load than it can take. For a longer run set LOAD_SECONDS=30; with PRINT=1 the measurements go
+ * to stdout.
  */
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
@@ -10,7 +10,7 @@ import { Client, OPERATOR_KEY, testFolder, testRedis, testServer } from "../supp
 const LOAD_SECONDS = Number(process.env["LOAD_SECONDS"] ?? 5);
 const ITEMS = 100;
 const ACCOUNTS = 100;
-/** A transfer waits until those before it are done, which the server lets take about a second; it has 10 s. */
+/** The server lets a transfer wait about a second for the ones before it; the test allows 10 s. */
 const WAIT_MS_MAX = 8_000;
 const MEMORY_MB_MAX = 400;
 
@@ -21,7 +21,7 @@ type Answer = Readonly<{
   code: string | undefined;
 }>;
 
-test("a log at a tenth of its speed under three times that load: the rest is refused, nothing piles up, and it is well when the load ends", async () => {
+test("a log at a tenth of its speed under three times that load: the excess is refused, queues stay bounded, and the server recovers when the load ends", async () => {
   const redis = await testRedis();
   const proxy = await RedisProxy.start(redis);
   onTestFinished(() => proxy.close());
@@ -29,7 +29,7 @@ test("a log at a tenth of its speed under three times that load: the rest is ref
   const partner = await partnerOf(server.url);
   const send = (items: number) => sendBatch(partner, items);
 
-  // The peak, and what of it a tenth is.
+  // Measure the peak; the log is then limited to a tenth of it.
   const before = proxy.bytes;
   const peak = await closedLoop(send, 2_000);
   const bytesPerSecond = (proxy.bytes - before) / peak.seconds;
@@ -74,7 +74,7 @@ test("a log at a tenth of its speed under three times that load: the rest is ref
   expect(wellAfterMs).toBeLessThan(WAIT_MS_MAX);
 });
 
-/** With a connection for each request that may wait. */
+/** One connection for each request that may wait. */
 async function partnerOf(url: string): Promise<Client> {
   const created = await new Client(url, OPERATOR_KEY).send("POST", "/v1/partners", {
     id: "acme",
@@ -87,7 +87,7 @@ async function partnerOf(url: string): Promise<Client> {
   return partner;
 }
 
-/** As many as can be, from a few callers. */
+/** Closed load from a few callers, as fast as the server answers. */
 async function closedLoop(send: (items: number) => Promise<Answer>, forMs: number) {
   const startedMs = performance.now();
   let items = 0;
@@ -101,7 +101,7 @@ async function closedLoop(send: (items: number) => Promise<Answer>, forMs: numbe
   return { items, seconds: (performance.now() - startedMs) / 1000 };
 }
 
-/** At a fixed rate, whatever the answers do. Resolves when all are answered. */
+/** Open load at a fixed rate. Resolves when all requests are answered. */
 async function openLoop(send: (items: number) => Promise<Answer>, perSecond: number, seconds: number) {
   const answers: Promise<Answer>[] = [];
   const startedMs = performance.now();

@@ -1,4 +1,4 @@
-/** I1, I2, I3: a bank of eight accounts with 100 between them, looked at all the time while money moves and shards die. */
+/** I1, I2, I3: a bank of eight accounts with 100 in total, read continuously while money moves and shards crash. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { Bank, type CutBody, faultsOfCut, TOTAL } from "../support/bank.ts";
@@ -16,10 +16,10 @@ import {
 } from "../support/server.ts";
 
 const SHARDS = 4;
-/** How long it goes on in each test; ten minutes by hand: `BANK_MS=600000`. */
+/** Duration of each test; for ten minutes set `BANK_MS=600000`. */
 const BANK_MS = Number(process.env["BANK_MS"] ?? 5_000);
 const TIMEOUT_MS = BANK_MS + 60_000;
-/** At least so many of either, however long that takes. */
+/** Minimum numbers of cuts and transfers, however long they take. */
 const CUTS_MIN = 200;
 const TRANSFERS_MIN = 400;
 const SEED = 11;
@@ -37,8 +37,8 @@ async function begun(isolation: Isolation, hasOtherHome = false, failpoints = ""
   return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED, hasOtherHome) };
 }
 
-/** Until so much has happened, and the time is over; `meanwhile` is done again and again. */
-async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
+/** Runs until the minimum numbers and the duration are reached; repeats `meanwhile`. */
+async function runUntilEnough(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
   bank.begin();
   const endMs = performance.now() + BANK_MS;
   while (performance.now() < endMs) await meanwhile();
@@ -50,8 +50,8 @@ async function goesOn(bank: Bank, meanwhile: () => Promise<void>): Promise<void>
   await bank.stop();
 }
 
-/** What is left pending ends by itself; then all is as it was told. */
-async function isAllRight(bank: Bank): Promise<void> {
+/** Waits until the pending transfers have expired, then compares the books with the answers. */
+async function expectSettled(bank: Bank): Promise<void> {
   await until("nothing is held", async () => (await bank.held()) === 0);
   await bank.check();
   await expectBalanced(bank.client);
@@ -69,8 +69,8 @@ async function isAllRight(bank: Bank): Promise<void> {
     expect(bank.tally.get(what) ?? 0, `${what} happens`).toBeGreaterThan(0);
 }
 
-/** In each tenth of all that has happened there is some of either: nobody waits until the others have finished. */
-function expectNobodyStarved({ events }: Bank): void {
+/** Cuts and transfers are interleaved: each tenth of the history contains both, so neither waits for the other. */
+function expectNoStarvation({ events }: Bank): void {
   const portion = Math.floor(events.length / 10);
   for (let part = 0; part < 10; part++) {
     const there = events.slice(part * portion, (part + 1) * portion);
@@ -78,7 +78,7 @@ function expectNobodyStarved({ events }: Bank): void {
   }
 }
 
-/** In turn: a shard is told to start anew, or its process dies. */
+/** Alternates between a restart by the operator and a crash. */
 async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
   const shard = round % SHARDS;
   const { pid, epoch = 0 } = (await shardsOf(admin))[shard] ?? {};
@@ -86,7 +86,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   else expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);
   await until("it has started anew", async () => {
     const now = (await shardsOf(admin))[shard];
-    // By itself it comes back only so often, unless it serves for long in between.
+    // A crashed shard restarts by itself only a few times, unless it serves for a while in between.
     if (now?.status === "failed") await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
     return (now?.epoch ?? 0) > epoch;
   });
@@ -95,38 +95,38 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
   test(
-    "every view of all accounts at once adds up while money moves, and neither side waits for the other",
+    "every consistent read has the right sum while money moves, and neither reads nor transfers wait for the other",
     async () => {
       const { bank } = await begun(isolation);
-      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
-      expectNobodyStarved(bank);
-      await isAllRight(bank);
+      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNoStarvation(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
 
   test(
-    "it adds up too when the home of every transfer, hold and revert is a shard without any of the accounts",
+    "sums are also exact if the home of every transfer, hold and revert is a shard without any of the accounts",
     async () => {
       const { bank } = await begun(isolation, true, "", 2);
-      await goesOn(bank, () => bank.client.get("/v1/trial-balance"));
-      expectNobodyStarved(bank);
-      await isAllRight(bank);
+      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      expectNoStarvation(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
 
   test(
-    "every view of all accounts at once adds up while shards die and come back, and what was told is so",
+    "every consistent read has the right sum while shards crash and restart, and the books match the answers",
     async () => {
-      // A thread cannot be killed: it fails, once, with its append answered by nobody.
+      // A thread cannot be killed: it fails once, without an answer to its append.
       const { server, admin, bank } = await begun(
         isolation,
         false,
         isolation === "threads" ? "2:after_append@25" : "",
       );
       let round = 0;
-      await goesOn(bank, async () => {
+      await runUntilEnough(bank, async () => {
         const goal = bank.count("transfer") + 20;
         await until("twenty more transfers", () => bank.has(0, goal), 30_000);
         await kill(admin, isolation, round++);
@@ -135,13 +135,13 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       expect(lives).toBeGreaterThanOrEqual(SHARDS + round);
       if (isolation === "threads") expect(server.stdout).toContain("failpoint after_append");
       expect(round, "shards died").toBeGreaterThan(1);
-      await isAllRight(bank);
+      await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
 });
 
-/** Eight accounts of which the second one has `missing` less than it should. */
+/** Eight accounts, of which the second has `missing` less than it should have. */
 function cutOf(missing: number, held = 0, onItsWay = 0): CutBody {
   const posted = [30, 10 - missing, 10, 10, 10, 10, 10, 10];
   return {
@@ -151,7 +151,7 @@ function cutOf(missing: number, held = 0, onItsWay = 0): CutBody {
   };
 }
 
-test("whoever looks at the accounts sees when one unit is missing, too much, or owed", () => {
+test("the checker of this test notices a unit that is missing, surplus, or in transit", () => {
   const good = cutOf(0);
   expect(faultsOfCut(good, TOTAL)).toEqual([]);
   expect(faultsOfCut(cutOf(3, 5, 3), TOTAL)).toEqual([]);

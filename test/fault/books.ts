@@ -1,4 +1,4 @@
-/** Compares what callers were told with what a server knows, as `npm run stress` does. */
+/** Compares callers' answers with the server's books, as `npm run stress` does. */
 import { expect } from "vitest";
 import { ApiClient } from "../bench/api-client.ts";
 import { discrepanciesOf } from "../stress/discrepancies.ts";
@@ -10,8 +10,8 @@ import { Client } from "../support/server.ts";
 const KEYS_ASKED_AGAIN = 100;
 
 /**
- * Everything that was acknowledged to these callers, who were the partner's only ones, is there exactly once, whole,
- * and nothing else is. What has no outcome yet gets it first.
+ * Checks that everything that was acknowledged to these callers, the only ones of the partner, is there exactly once
+ * and whole, and nothing else is. Operations without an outcome are retried first.
  */
 export async function checkBooks(url: string, load: Load, ...others: readonly Load[]): Promise<void> {
   const client = new Client(url, load.partnerKey);
@@ -44,7 +44,7 @@ async function checkTransfers(client: Client, accepted: readonly Accepted[]): Pr
   });
 }
 
-/** A sample of keys, asked once more: each has the outcome that it had. */
+/** Retries a sample of keys: each must return its first outcome. */
 async function checkKeys(client: Client, load: Load): Promise<void> {
   const single = load.operations.filter(({ inBatch }) => !inBatch);
   const sample = single.filter((_, no) => no % Math.ceil(single.length / KEYS_ASKED_AGAIN) === 0);
@@ -56,7 +56,7 @@ async function checkKeys(client: Client, load: Load): Promise<void> {
   });
 }
 
-/** This load remembers the last answer to a key alone. */
+/** This load remembers only the last answer for a key. */
 function operationsOf(load: Load): readonly Operation[] {
   return load.operations.map(({ key, debit, credit, amount, inBatch, verdict }) => {
     const answer: Answer =

@@ -1,4 +1,4 @@
-/** The clock of the machine jumps under a real server, or before its start. */
+/** The clock of the machine jumps while a real server runs, or before its start. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -24,7 +24,7 @@ const SHARDS = 2;
 /** Five starts of a server, each of which may be slow on a busy machine. */
 const TEST_MS_MAX = 240_000;
 
-/** A machine whose clock can be set. */
+/** A machine with an adjustable clock. */
 class Machine {
   readonly dataDir = testFolder();
   readonly #file = join(testFolder(), "shift");
@@ -48,7 +48,7 @@ class Machine {
     };
   }
 
-  /** As if the machine had been started anew since. */
+  /** Simulates a reboot since the witness was written. */
   forgetBoot(): void {
     for (let shard = 0; shard < SHARDS; shard++) {
       const file = join(this.dataDir, `witness-g1s${shard}.json`);
@@ -58,7 +58,7 @@ class Machine {
   }
 }
 
-async function warnsOf(client: Client, warning: RegExp | undefined): Promise<void> {
+async function expectWarning(client: Client, warning: RegExp | undefined): Promise<void> {
   await until(`/readyz warns of ${warning}`, async () => {
     const { status, text } = await readiness(client);
     const { warnings } = JSON.parse(text) as { warnings: readonly string[] };
@@ -73,7 +73,10 @@ async function stop(server: ServerProcess): Promise<void> {
   expect((await server.exited).code).toBe(0);
 }
 
-/** Issues a point to an account of each shard. @returns what is ahead of the real clock, ms, and whether they are repeats */
+/**
+ * Issues a point to an account of each shard. @returns how far log time is ahead of the real clock (ms), and whether
+ * the answers are replays
+ */
 async function issue(client: Client, key?: string) {
   const answers = ["a", "b", "c", "d"].map(async (account) => {
     const body = { debit_account: "@issuance", credit_account: account, amount: 1 };
@@ -92,7 +95,7 @@ async function issue(client: Client, key?: string) {
   };
 }
 
-/** All but the first digit of the last group: what comes after is the account's name. */
+/** All but the first digit of the last group, which is random. */
 function uuid7(ms: number): string {
   const hex = ms.toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7abc-8abc-0123456789a`;
@@ -104,7 +107,7 @@ async function start(machine: Machine, isolation: string) {
 }
 
 test.each(ISOLATIONS)(
-  "a clock that jumps under a server (%s) is not followed until it is accepted, or set right; a start changes nothing",
+  "a clock that jumps under a server (%s) is not followed until it is accepted or corrected; a restart changes nothing",
   async (isolation) => {
     const machine = new Machine();
     const { server, admin } = await start(machine, isolation);
@@ -113,22 +116,22 @@ test.each(ISOLATIONS)(
     for (const id of ["a", "b", "c", "d"])
       expect((await client.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).status).toBe(201);
     await issue(client, "first-");
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
 
     machine.set(25 * HOUR);
-    await warnsOf(admin, /the clock has jumped 90000 s ahead, to .* daybook clock accept/);
+    await expectWarning(admin, /the clock has jumped 90000 s ahead, to .* daybook clock accept/);
     expect((await issue(client)).aheadMs).toBeLessThan(HOUR);
     expect((await issue(client, "first-")).repeats).toBe(4);
     machine.set(0);
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(client, "first-")).repeats).toBe(4);
     expect((await issue(client, uuid7(Date.now()))).repeats).toBe(0);
 
     machine.set(2 * HOUR);
-    await warnsOf(admin, /has jumped 7200 s ahead/);
+    await expectWarning(admin, /has jumped 7200 s ahead/);
     const shards = await admin.send("POST", "/v1/admin/shards/0/restart");
     expect(shards.status).toBe(202);
-    // Until it has ended it is ready as before.
+    // Until it has stopped it is still ready.
     await until("shard 0 serves again", async () => {
       const [shard] = await shardsOf(admin);
       return shard?.restarts === 1 && (await readiness(admin)).status === 200;
@@ -136,18 +139,18 @@ test.each(ISOLATIONS)(
     expect((await issue(client)).aheadMs).toBeLessThan(HOUR);
     const accepted = await daybook(["clock", "accept"], machine.settings());
     expect(accepted).toMatchObject({ code: 0, stderr: "" });
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(client)).behindMs).toBeLessThan(-1.9 * HOUR);
     admin.close();
     client.close();
     await stop(server);
 
     const again = await start(machine, isolation);
-    await warnsOf(again.admin, undefined);
+    await expectWarning(again.admin, undefined);
     await stop(again.server);
     machine.set(3 * HOUR);
     const jumped = await start(machine, isolation);
-    await warnsOf(jumped.admin, /has jumped 3600 s ahead/);
+    await expectWarning(jumped.admin, /has jumped 3600 s ahead/);
     const later = new Client(jumped.server.url, key);
     expect((await issue(later)).aheadMs).toBeLessThan(2.1 * HOUR);
     await stop(jumped.server);
@@ -156,7 +159,7 @@ test.each(ISOLATIONS)(
 );
 
 test.each(ISOLATIONS)(
-  "after a start of the machine far ahead of the log nothing ends by that (%s), until the clock is accepted",
+  "after a reboot with a clock far ahead of the log nothing expires (%s) until the clock is accepted",
   async (isolation) => {
     const machine = new Machine();
     const before = await start(machine, isolation);
@@ -169,7 +172,7 @@ test.each(ISOLATIONS)(
     machine.forgetBoot();
     machine.set(400 * DAY);
     const { server, admin } = await start(machine, isolation);
-    await warnsOf(
+    await expectWarning(
       admin,
       /after a start of the machine the clock shows .* 9600 h after the last time in the log/,
     );
@@ -177,10 +180,10 @@ test.each(ISOLATIONS)(
     expect((await issue(after, "first-")).repeats).toBe(4);
     expect((await issue(after)).aheadMs).toBeLessThan(HOUR);
     expect(await daybook(["clock", "accept"], machine.settings())).toMatchObject({ code: 0, stderr: "" });
-    await warnsOf(admin, undefined);
+    await expectWarning(admin, undefined);
     expect((await issue(after)).behindMs).toBeLessThan(-399 * DAY);
 
-    // The clock is set right: log time is ahead of it, and no call is refused for that.
+    // The clock is corrected: log time is now ahead of it, and no call is refused for that.
     await stop(server);
     machine.forgetBoot();
     machine.set(0);
@@ -207,8 +210,8 @@ test("an empty log refuses a clock that shows a time before this version was mad
   ]);
 });
 
-test("where no server runs, accepting the clock says so and leaves nothing behind", async () => {
+test("without a server, `daybook clock accept` fails and leaves no file behind", async () => {
   const { dataDir } = new Machine();
   const { code, stderr } = await daybook(["clock", "accept"], { DATA_DIR: dataDir });
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/^daybook: no server has looked into .*\n$/)]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^daybook: no server has answered in .*\n$/)]);
 });

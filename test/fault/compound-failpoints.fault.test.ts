@@ -1,4 +1,4 @@
-/** I1, I3, I5, I8, I11: shards crash at the steps of transfers that need money of three, on real threads and processes. */
+/** I1, I3, I5, I8, I11: shards crash at the steps of transfers over three shards, with threads and with processes. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import type { Failpoint } from "../../src/workers/shard/failpoint.ts";
@@ -17,12 +17,12 @@ import {
 
 const SHARDS = 3;
 const AMOUNT = 60;
-/** Servers at once: most of the time they wait for the disk, or before they start a shard again. */
+/** Servers in parallel: they mostly wait for the disk, or before a restart of a shard. */
 const AT_ONCE = 3;
 
 type Point = Failpoint["point"];
 
-/** Steps of the home, and of another shard; each pair crashes in one server. */
+/** Steps of the home shard and of another shard; in each server one pair of them crashes. */
 const HOME: readonly Point[] = [
   "before_ask_legs",
   "after_ask_legs",
@@ -32,7 +32,7 @@ const HOME: readonly Point[] = [
   "before_expire",
 ];
 const ELSEWHERE: readonly Point[] = ["before_reserve", "after_reserve", "before_released", "after_released"];
-/** Steps that plain transfers between shards have, too. */
+/** Steps that cross-shard transfers of one posting have, too. */
 const HOME_TOO: readonly Point[] = [
   "before_send",
   "after_send",
@@ -46,7 +46,7 @@ const ELSEWHERE_TOO: readonly Point[] = [
   "before_acknowledge",
   "after_acknowledge",
 ];
-/** What happens once in all that is asked for here. */
+/** Steps that occur only once in this scenario. */
 const ONCE: ReadonlySet<Point> = new Set([
   "before_release",
   "before_released",
@@ -84,7 +84,7 @@ function armed(shard: number, point: Point, later: number): string {
 
 type Accounts = Readonly<{ debits: readonly string[]; credits: readonly string[]; poor: string }>;
 
-/** Enough for three transfers, and not for what a lost attempt would keep. */
+/** Enough money for three transfers, but not if an abandoned attempt kept its reservation. */
 async function openAccounts(books: PartnerBooks): Promise<Accounts> {
   const debits: string[] = [];
   const credits: string[] = [];
@@ -95,7 +95,7 @@ async function openAccounts(books: PartnerBooks): Promise<Accounts> {
   return { debits, credits, poor: await books.account(SHARDS - 1) };
 }
 
-/** One caller, who asks with a key until there is an answer. */
+/** One caller, who retries with the same key until there is an answer. */
 class Caller {
   readonly #books: PartnerBooks;
   readonly #told: Readonly<{ key: string; path: string; body: unknown; answer: Answer }>[] = [];
@@ -119,7 +119,7 @@ class Caller {
     return answer;
   }
 
-  /** Everybody is told again what they were told. */
+  /** Retries everything: each answer must be the first one. */
   async checkAnswers(): Promise<void> {
     for (const { key, path, body, answer } of this.#told) {
       const again = await this.#books.client.send("POST", path, body, { "Idempotency-Key": key });
@@ -133,8 +133,8 @@ function parsed(answer: Answer): { id: string; status: string | number; code?: s
   return JSON.parse(answer.text) as ReturnType<typeof parsed>;
 }
 
-/** A transfer, one that is refused, a pending one that is posted, one that expires, and one of all that is left. */
-async function askForAll(
+/** A transfer, a rejected one, a pending one that is posted, one that expires, and one of the whole remaining balance. */
+async function runScenario(
   books: PartnerBooks,
   caller: Caller,
   accounts: Accounts,
@@ -193,7 +193,7 @@ async function checkBooks(books: PartnerBooks, { debits, credits, poor }: Accoun
   });
 }
 
-async function nothingIsKept(server: ServerProcess): Promise<void> {
+async function expectNothingReserved(server: ServerProcess): Promise<void> {
   const admin = operator(server);
   await until("nothing is pending or reserved", async () => {
     const { text } = await admin.send("GET", "/metrics");
@@ -203,7 +203,7 @@ async function nothingIsKept(server: ServerProcess): Promise<void> {
   admin.close();
 }
 
-async function bothCrash({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
+async function crashBoth({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     WAL_URL: (await testRedis()).url,
@@ -214,14 +214,14 @@ async function bothCrash({ home, elsewhere, later }: Case, isolation: Isolation)
   const books = await PartnerBooks.open(server.url, SHARDS, "acme");
   const accounts = await openAccounts(books);
   const caller = new Caller(books);
-  const ids = await askForAll(books, caller, accounts);
+  const ids = await runScenario(books, caller, accounts);
   const admin = operator(server);
   await until(`shard 0 has crashed at ${home}, shard 1 at ${elsewhere}, and all serve again`, async () => {
     const shards = await shardsOf(admin);
     return shards.every(({ status, restarts }, i) => status === "ready" && restarts === (i < 2 ? 1 : 0));
   });
   admin.close();
-  await nothingIsKept(server);
+  await expectNothingReserved(server);
   await caller.checkAnswers();
   await checkBooks(books, accounts);
   const { data } = await books.client.get<{ data: { id: string; postings: unknown[] }[] }>(
@@ -235,9 +235,9 @@ async function bothCrash({ home, elsewhere, later }: Case, isolation: Isolation)
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
-    "shards crash at $names: all is done or nothing, one truth is told, and nothing is kept",
+    "shards crash at $names: transfers are atomic, answers agree, and no reservation is left",
     async ({ there }) => {
-      await Promise.all(there.map((each) => bothCrash(each, isolation)));
+      await Promise.all(there.map((each) => crashBoth(each, isolation)));
     },
   );
 });

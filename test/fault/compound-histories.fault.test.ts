@@ -1,4 +1,7 @@
-/** The histories of `test/workers/cross-shard/compound.property.test.ts` over HTTP, on real threads that crash and are restarted. */
+/**
+ * Runs the histories of `test/workers/cross-shard/compound.property.test.ts` over HTTP, on real threads that crash and
+ * restart.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { POINTS } from "../../src/workers/shard/failpoint.ts";
@@ -19,13 +22,13 @@ const SHARDS = 3;
 const AT_ONCE = 5;
 const SERVERS = Number(process.env["SERVERS"] ?? 4);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
-/** Of those that accounts and partners do not pass as well. */
+/** Failpoints that creating accounts and partners does not pass. */
 const ARMED_POINTS = 10;
 const PASSED_BY_TRANSFERS = POINTS.slice(POINTS.indexOf("before_ask"));
 const SEEDS = Array.from({ length: SERVERS }, (_, i) => FIRST_SEED + i);
 
 test.each(SEEDS)(
-  `${AT_ONCE} histories on threads come to what a tiny model says, whichever shard crashes meanwhile (seed %i)`,
+  `${AT_ONCE} histories on threads match a small model of the books, whichever shard crashes (seed %i)`,
   async (seed) => {
     const random = new Random(seed);
     const server = await testServer({
@@ -44,7 +47,7 @@ test.each(SEEDS)(
       }),
     );
     const state = { done: 0 };
-    const restarts = restartNowAndThen(admin, random, () => state.done === AT_ONCE);
+    const restarts = restartFailedShards(admin, random, () => state.done === AT_ONCE);
     await Promise.all(
       histories.map(async ({ number, run, clients }) => {
         const [steps = []] = fc.sample(history, { seed: seed * AT_ONCE + number, numRuns: 1 });
@@ -62,7 +65,7 @@ test.each(SEEDS)(
   120_000,
 );
 
-/** Each shard crashes at whichever of these places it has passed so often first. */
+/** Each shard crashes at the first of these failpoints that it has passed the given number of times. */
 function failpointsOf(random: Random): string {
   const armed = Array.from({ length: SHARDS }, (_, shard) =>
     Array.from(
@@ -73,8 +76,8 @@ function failpointsOf(random: Random): string {
   return armed.flat().join(",");
 }
 
-/** As an operator would, those that have crashed by themselves. */
-async function restartNowAndThen(admin: Client, random: Random, isOver: () => boolean): Promise<void> {
+/** Restarts shards that stayed down, as an operator would. */
+async function restartFailedShards(admin: Client, random: Random, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     const shard = random.below(SHARDS);
     const there = (await shardsOf(admin))[shard];

@@ -1,4 +1,4 @@
-/** I1, I5, I8, I11: either shard may crash at any step of a transfer across shards. */
+/** I1, I5, I8, I11: either shard may crash at any step of a cross-shard transfer. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { POINTS } from "../../src/workers/shard/failpoint.ts";
@@ -8,20 +8,20 @@ import { makePartner, operator, shardsOf, testFolder, testServer, until } from "
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;
-/** Those of plain transfers; of the others see `compound-failpoints.fault.test.ts`. */
+/** Failpoints of transfers of one posting; for others see `compound-failpoints.fault.test.ts`. */
 const PLAIN = POINTS.slice(0, POINTS.indexOf("before_ask_legs"));
-/** Points that opening the accounts passes, too. */
+/** Failpoints that opening the accounts passes, too. */
 const GENERAL: ReadonlySet<string> = new Set(["before_decide", "before_append", "after_append"]);
-/** Servers at once: most of the time they wait for the disk, or before they start a shard again. */
+/** Servers in parallel: they mostly wait for the disk, or before a restart of a shard. */
 const AT_ONCE = 2;
 
-/** Each point on each shard in each mode, which takes twice as long. */
+/** With this set, each failpoint on each shard in each mode, which takes twice as long. */
 const ALL = process.env["ALL_POINTS"] === "true";
 
-/** Shard 0 crashes at one point, and later shard 1 at another. */
+/** Shard 0 crashes at one failpoint, and later shard 1 at another. */
 type Case = Readonly<{ first: string; second: string }>;
 
-/** Each point comes once in each mode: on one shard in threads, on the other one in processes. */
+/** Each failpoint once per mode: on one shard with threads, on the other with processes. */
 function casesOf(isolation: Isolation): readonly Case[] {
   return PLAIN.flatMap((point, place) => {
     if (place % 2 === 1) return [];
@@ -47,7 +47,7 @@ function passesBefore(point: string): number {
   return GENERAL.has(point) ? 40 : 6;
 }
 
-async function bothCrash({ first, second }: Case, isolation: Isolation): Promise<void> {
+async function crashBoth({ first, second }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     SHARDS: String(SHARDS),
@@ -74,9 +74,9 @@ async function bothCrash({ first, second }: Case, isolation: Isolation): Promise
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
-    "shards crash at $names, and no money is made or lost",
+    "shards crash at $names, and no money is created or lost",
     async ({ there }) => {
-      await Promise.all(there.map((each) => bothCrash(each, isolation)));
+      await Promise.all(there.map((each) => crashBoth(each, isolation)));
     },
   );
 });

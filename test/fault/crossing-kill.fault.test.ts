@@ -1,4 +1,4 @@
-/** I5, I8, I11: transfers across shards outlive the server, one shard, and Redis being killed under load. */
+/** I5, I8, I11: cross-shard transfers survive when the server, one shard, or Redis is killed under load. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
@@ -17,7 +17,7 @@ import {
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 3;
-/** Ten by hand: `ROUNDS=10`. */
+/** For ten rounds set `ROUNDS=10`. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
 const VICTIM = 1;
 const CALLERS = 16;
@@ -39,7 +39,7 @@ async function begun(isolation: Isolation, failpoints = "") {
   return { redis, settings, server, admin, partnerKey, load };
 }
 
-/** A process dies; a thread fails in the first round, and is restarted in later ones. */
+/** Kills a process; a thread fails in the first round and is restarted in later ones. */
 async function kill(admin: Client, isolation: Isolation, round: number): Promise<void> {
   if (isolation === "processes") {
     const { pid } = (await shardsOf(admin))[VICTIM] ?? {};
@@ -50,10 +50,10 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   }
 }
 
-/** By itself; only a shard that has failed more often than this without serving for long stays down until it is told. */
+/** It restarts by itself, unless it has failed too often without serving for long; then the operator restarts it. */
 const FAILURES_MAX = 5;
 
-async function servesAgain(admin: Client, load: Load, round: number): Promise<void> {
+async function expectServing(admin: Client, load: Load, round: number): Promise<void> {
   const goal = load.acknowledged + 100;
   await until(
     "a hundred more answers from a server that is ready",
@@ -69,7 +69,7 @@ async function servesAgain(admin: Client, load: Load, round: number): Promise<vo
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  test("the server is killed under transfers across shards: what was acknowledged is there, whole, once", async () => {
+  test("the server is killed under cross-shard transfers: every acknowledged one is there, whole, once", async () => {
     const { settings, server, load } = await begun(isolation);
     let current = server;
     for (let round = 1; round <= ROUNDS; round++) {
@@ -84,7 +84,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await checkBooks(current.url, load);
   });
 
-  test("one shard is killed under transfers across shards: it comes back, and the others serve all along", async () => {
+  test("one shard is killed under cross-shard transfers: it comes back, and the others serve throughout", async () => {
     const failpoints = isolation === "threads" ? `${VICTIM}:after_append@150` : "";
     const { server, admin, partnerKey, load } = await begun(isolation, failpoints);
     const others = new Load({ partnerKey, seed: 3, ownerPrefix: "other", acrossShards: SHARDS });
@@ -101,7 +101,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         return shard !== undefined && (shard.status !== "ready" || shard.epoch > epoch);
       });
       await others.moreAcknowledged(10);
-      await servesAgain(admin, load, round);
+      await expectServing(admin, load, round);
       expect((await shardsOf(admin))[VICTIM]?.epoch, "it has started anew").toBeGreaterThan(epoch);
     }
     await Promise.all([load.stop(), others.stop()]);
@@ -112,14 +112,14 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await checkBooks(server.url, load, others);
   });
 
-  test("Redis is killed under transfers across shards: nothing is lost, and the server recovers by itself", async () => {
+  test("Redis is killed under cross-shard transfers: nothing is lost, and the server recovers by itself", async () => {
     const { redis, server, admin, load } = await begun(isolation);
     for (let round = 1; round <= ROUNDS; round++) {
       load.begin(server.url, CALLERS);
       await load.moreAcknowledged(100);
       await redis.kill();
       await redis.restart();
-      await servesAgain(admin, load, round);
+      await expectServing(admin, load, round);
       await load.stop();
       await load.settle(server.url);
     }

@@ -1,4 +1,4 @@
-/** One flipped bit in the archive, below where the log was trimmed: what still works, what is said, and the way back. */
+/** One flipped bit in the archive, below the trim of the log: what still works, what is reported, and the repair. */
 import { closeSync, cpSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -20,7 +20,7 @@ const BODY = { debit_account: "@issuance", credit_account: "a", amount: 5, memo:
 const KEY = { "Idempotency-Key": "damaged-archive-1" };
 const ISSUE = { debit_account: "@issuance", credit_account: "b", amount: 1 };
 
-/** Two accounts: what has moved `a` is trimmed from the log. */
+/** Two accounts; the records that moved `a` are trimmed from the log. */
 async function trimmedServer(
   place: SnapshotPlace,
 ): Promise<Readonly<{ server: ServerProcess; key: string; id: string }>> {
@@ -63,7 +63,7 @@ function flipBit(dataDir: string): void {
 }
 
 test.each(ISOLATIONS)(
-  "in %s: what needs the batch is refused by its position, all else works, and it can be restored",
+  "in %s: reads that need the batch are refused with its position, all others work, and it can be restored",
   async (isolation) => {
     const place = await SnapshotPlace.make("sqlite", { SHARDS: "1", ISOLATION: isolation });
     const { server, key, id } = await trimmedServer(place);
@@ -73,7 +73,7 @@ test.each(ISOLATIONS)(
     cpSync(archive, backup, { recursive: true });
     flipBit(place.dataDir);
     const refused = { code: "archive_damaged", detail: expect.stringMatching(/0:\d+-\d+/) as string };
-    // With the index that was made before, and with one that has to be built around the damage.
+    // Once with the old index, and once with an index that is rebuilt around the damage.
     for (const index of ["kept", "removed"]) {
       if (index === "removed") rmSync(join(archive, "index"), { recursive: true });
       const damaged = await testServer(place.settings);
@@ -83,7 +83,7 @@ test.each(ISOLATIONS)(
       const statement = await acme.send("GET", "/v1/accounts/a/entries");
       expect([statement.status, JSON.parse(statement.text)]).toEqual([503, expect.objectContaining(refused)]);
       expect(codeOf(await acme.send("GET", `/v1/transfers/${id}`))).toBe("archive_damaged");
-      // It was not done again, and everybody else is served.
+      // It was not executed again, and all others are served.
       expect(await acme.get("/v1/accounts/a")).toMatchObject({ posted: 5 });
       expect((await acme.send("GET", "/v1/accounts/b/entries")).status).toBe(200);
       expect(await acme.get("/v1/accounts/b/reconciliation")).toMatchObject({ reconciled: true });

@@ -1,4 +1,4 @@
-/** A log that was damaged behind the server's back: it stops where the damage is, or drops what nobody was told. */
+/** A log that was damaged on disk: the server stops at the damage, or drops only what was never acknowledged. */
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -23,7 +23,7 @@ import { checkBooks } from "./books.ts";
 const NEEDLE = "needle in the middle of the log";
 const ROUNDS = 2;
 
-/** Runs a server with load before and behind one transfer, stops it in good order, and tells where that stands. */
+/** Runs a server with load before and after one transfer, stops it, and returns that transfer's position. */
 async function loggedNeedle(settings: Settings): Promise<string> {
   const server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)), owners: 4 });
@@ -77,7 +77,7 @@ test("one flipped bit in the middle of a Redis log stops the start, with its pos
   expectStopAt(position, await refusedStart(settings));
 });
 
-/** What may become of a damaged AOF: Redis does not start on it, we stop at a position, or nothing is missing. */
+/** The allowed results of a damaged AOF: Redis does not start, the server stops at a position, or nothing is missing. */
 type End = "Redis refuses" | "we stop" | "nothing is missing";
 
 const DAMAGES: readonly Readonly<{ name: string; damage: (aof: Aof) => Buffer; ends: readonly End[] }>[] = [
@@ -140,7 +140,7 @@ const DAMAGES: readonly Readonly<{ name: string; damage: (aof: Aof) => Buffer; e
   },
 ];
 
-/** `appends` say where each begins; that of the batch 1-n is number n, since the claim comes first. */
+/** `appends`: the offset of each append. Batch 1-n is number n, since the claim comes first. */
 type Aof = Readonly<{ bytes: Buffer; appends: readonly number[]; middle: number }>;
 
 function parseAof(bytes: Buffer): Aof {
@@ -150,7 +150,7 @@ function parseAof(bytes: Buffer): Aof {
   return { bytes, appends, middle: appends.length >> 1 };
 }
 
-test("however the AOF is damaged, Redis refuses it, the start stops at a position, or nothing is missing", async () => {
+test("for any damage of the AOF, Redis refuses it, or the start stops at a position, or nothing is missing", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" };
   const server = await testServer(settings);
@@ -196,7 +196,7 @@ async function endOf(redis: RedisServer, settings: Settings, load: Load): Promis
   return "nothing is missing";
 }
 
-/** An append that the power cut in the middle of its write. */
+/** An append that a power cut has truncated. */
 function tearRedis(redis: RedisServer): void {
   const file = redis.aofFile();
   const bytes = readFileSync(file);
@@ -205,7 +205,7 @@ function tearRedis(redis: RedisServer): void {
   appendFileSync(file, last.subarray(0, Math.floor(last.length / 2)));
 }
 
-/** A commit that the power cut in the middle of its write: a frame of SQLite's own log without its end. */
+/** A commit that a power cut has truncated: a frame of SQLite's WAL without its end. */
 function tearSqlite(dataDir: string): void {
   for (const shard of [0, 1]) {
     const file = join(dataDir, `wal/g1s${shard}.sqlite-wal`);
@@ -215,7 +215,7 @@ function tearSqlite(dataDir: string): void {
 }
 
 test.each(["sqlite", "Redis"])(
-  "a tail that was torn in a crash under load is dropped, and nothing acknowledged with it, twice in a row (%s)",
+  "a torn tail after a crash under load is dropped, without anything acknowledged, twice in a row (%s)",
   async (log) => {
     const redis = log === "Redis" ? await testRedis() : undefined;
     const settings = { DATA_DIR: testFolder(), SHARDS: "2", ...(redis && { WAL_URL: redis.url }) };

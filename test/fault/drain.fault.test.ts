@@ -1,4 +1,4 @@
-/** SIGTERM under load: what is in hand is answered and logged, and then the process is gone. */
+/** SIGTERM under load: requests in flight are answered and logged, then the process exits. */
 import { expect, onTestFinished, test } from "vitest";
 import { drainUnderLoad } from "../support/drain.ts";
 import { Load } from "../support/load.ts";
@@ -18,7 +18,7 @@ import { checkBooks } from "./books.ts";
 const CALLERS = 16;
 
 test.each(["sqlite", "Redis"])(
-  "SIGTERM under load ends in good order: what was done was answered, and what was answered is in the log (%s)",
+  "SIGTERM under load stops gracefully: every executed command was answered, and every answered one is in the log (%s)",
   async (log) => {
     const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
     const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2", ...wal });
@@ -26,9 +26,9 @@ test.each(["sqlite", "Redis"])(
   },
 );
 
-test("a signal to the whole group, as from a terminal, ends shards that are processes in good order, too", async () => {
+test("a signal to the whole process group, as from a terminal, also stops shards in processes gracefully", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2", ISOLATION: "processes" };
-  // `env` becomes the server, in a group of its own.
+  // `env` executes the server, in its own process group.
   const server = ServerProcess.launch(settings, ["env", process.execPath, MAIN]);
   onTestFinished(() => server.killGroup());
   await server.serving();

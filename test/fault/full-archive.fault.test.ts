@@ -1,4 +1,7 @@
-/** No room on the disk of the archive, which is not the log's: commands go on, and with room again it has all of them. */
+/**
+ * The archive's disk, which is not the log's, is full: commands continue, and with space again the archive gets all of
+ * them.
+ */
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,7 +21,7 @@ import {
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
-/** A disk of this size under the server's data folder, that nobody else sees. Of util-linux. */
+/** A disk of this size for the server's data folder, in a private mount namespace (util-linux). */
 const DISK = "24m";
 const IN_NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"] as const;
 
@@ -35,7 +38,7 @@ async function serverOnSmallDisk(dataDir: string, walUrl: string): Promise<Serve
   return server;
 }
 
-/** Makes a file that leaves no room on its disk. */
+/** Creates a file that fills the disk. */
 function fillDisk(path: string): void {
   const file = openSync(path, "w");
   const page = Buffer.alloc(4096);
@@ -48,7 +51,7 @@ function fillDisk(path: string): void {
   }
 }
 
-test("the disk of the archive is full: commands go on, reads of history wait, and with room again nothing is missing", async () => {
+test("the disk of the archive is full: commands continue, reads of history wait, and with space again nothing is missing", async () => {
   const dataDir = join(testFolder(), "data");
   const redis = await testRedis();
   const server = await serverOnSmallDisk(dataDir, redis.url);

@@ -1,4 +1,4 @@
-/** Before the memory of Redis is full, commands are refused: what frees some must still have room. */
+/** Commands are refused before Redis is out of memory, so that snapshots and trimming still have space. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
@@ -12,7 +12,7 @@ import {
   until,
 } from "../support/server.ts";
 
-test("a Redis that is nearly full takes no commands, says why, and takes them again with room", async () => {
+test("with Redis nearly full the server refuses commands with the reason, and accepts them again once there is memory", async () => {
   const redis = await testRedis();
   const server = await testServer({ WAL_URL: redis.url, DATA_DIR: testFolder(), SHARDS: "2" });
   const admin = operator(server);
@@ -23,7 +23,7 @@ test("a Redis that is nearly full takes no commands, says why, and takes them ag
   await load.moreAcknowledged(40);
   await load.stop();
   const tamper = redis.client();
-  // Far from full, in bytes: nothing is refused by Redis itself. What it uses for connections comes and goes.
+  // Far from full in bytes, so that Redis itself refuses nothing. Its memory for connections varies.
   const fill = async () => {
     const used = Number(/used_memory:(\d+)/.exec(await tamper.info("memory"))?.[1]);
     await tamper.config("SET", "maxmemory", String(Math.round(used / 0.95)));

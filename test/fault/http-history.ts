@@ -1,6 +1,6 @@
 /**
- * A random history of all commands over HTTP, one after the other, each asked for until it is answered; a tiny model of
- * the books says what each must come to. The server's clock is real: nothing expires, and no window slides.
+ * A random history of all commands over HTTP, one after the other, each retried until it is answered. A small model of
+ * the books predicts each outcome. The server's clock is real: nothing expires, and no window slides.
  */
 import type { Command, Limit } from "../../src/actors/records/command.ts";
 import { BookModel } from "../actors/ledger/book-model.ts";
@@ -27,7 +27,7 @@ export class HttpHistory {
 
   async run(steps: readonly Step[]): Promise<void> {
     for (const [number, step] of steps.entries()) {
-      await this.#take(`k${number}`, timeless(commandOf(step, this.#made)), number);
+      await this.#take(`k${number}`, withoutTimes(commandOf(step, this.#made)), number);
       await this.#compare(`after k${number}`);
       if (this.problems.length > 0) return;
     }
@@ -63,7 +63,7 @@ export class HttpHistory {
     }
   }
 
-  /** The partner's books balance, and each account is what its entries come to. */
+  /** Checks that the partner's books balance, and that each balance is the sum of its entries. */
   async #prove(partner: string): Promise<void> {
     await until(
       `the books of ${partner} balance`,
@@ -90,7 +90,7 @@ export class HttpHistory {
     return JSON.parse(text) as T;
   }
 
-  /** With the same key, until it is answered for good. */
+  /** Retries with the same key until there is a final answer. */
   async #insist(
     partner: string,
     { method, path, body }: Request,
@@ -110,8 +110,8 @@ export class HttpHistory {
   }
 }
 
-/** Only what HTTP takes, and nothing that depends on when exactly it happens. */
-function timeless(command: Command): Command {
+/** Only commands that HTTP accepts, and whose outcome does not depend on the exact time. */
+function withoutTimes(command: Command): Command {
   switch (command.op) {
     case "compound_transfer":
       return { ...command, timeoutMs: null };

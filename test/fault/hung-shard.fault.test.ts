@@ -1,4 +1,4 @@
-/** A part that hangs, in an endless loop or with its process halted, is noticed, ended and started anew. */
+/** A part that hangs, in an endless loop or with its process stopped, is detected, killed and restarted. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -50,8 +50,8 @@ async function isHung(admin: Client): Promise<void> {
   });
 }
 
-/** What needs the shard is refused at once, and everything else is served. */
-async function refusesFast(acme: Client): Promise<void> {
+/** Requests that need the shard are refused at once, all others are served. */
+async function expectFastRefusal(acme: Client): Promise<void> {
   const answers = Array.from({ length: 3 }, () => acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`));
   for (const answer of await within(2_000, "it is refused, not kept waiting", Promise.all(answers))) {
     expect(answer.status).toBe(503);
@@ -60,7 +60,7 @@ async function refusesFast(acme: Client): Promise<void> {
   expect((await acme.send("GET", `/v1/accounts/${idOn(0, "a")}`)).status).toBe(200);
 }
 
-async function isStartedAnew(admin: Client, acme: Client): Promise<void> {
+async function expectRestart(admin: Client, acme: Client): Promise<void> {
   await until("it is started anew", async () => (await shardsOf(admin))[HUNG]?.restarts === 1, 40_000);
   await becomesReady(admin, 40_000);
   expect((await acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`)).status).toBe(200);
@@ -74,35 +74,35 @@ async function pidOf(admin: Client): Promise<number> {
 }
 
 test.each(ISOLATIONS)(
-  "a shard in an endless loop is unready, its requests are refused at once, and it is started anew (%s)",
+  "a shard in an endless loop is not ready, its requests are refused at once, and it is restarted (%s)",
   async (ISOLATION) => {
-    // The first transfer to another shard never ends.
+    // The failpoint: the first transfer to another shard loops forever.
     const { admin, acme } = await serverWith({ ISOLATION, FAILPOINTS: `${HUNG}:before_ask@1!` });
     await open(acme, idOn(0, "a"));
     await open(acme, idOn(HUNG, "b"));
     const transfer = { debit_account: idOn(HUNG, "b"), credit_account: idOn(0, "a"), amount: 1 };
     const lost = acme.send("POST", "/v1/transfers", transfer);
     await isHung(admin);
-    await refusesFast(acme);
+    await expectFastRefusal(acme);
     expect(codeOf(await within(40_000, "it is answered", lost))).toBe("outcome_unknown");
-    await isStartedAnew(admin, acme);
+    await expectRestart(admin, acme);
     expect(codeOf(await acme.send("POST", "/v1/transfers", transfer))).toBe("insufficient_funds");
   },
 );
 
-test("a shard whose process is halted is killed, and started anew; nothing of it is left", async () => {
+test("a shard whose process is stopped is killed and restarted, and leaves no process behind", async () => {
   const { admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(0, "a"));
   await open(acme, idOn(HUNG, "b"));
   const pid = await pidOf(admin);
   process.kill(pid, "SIGSTOP");
   await isHung(admin);
-  await refusesFast(acme);
-  await isStartedAnew(admin, acme);
+  await expectFastRefusal(acme);
+  await expectRestart(admin, acme);
   expect(isAlive(pid)).toBe(false);
 });
 
-test("a restart helps at once while a shard hangs, and a server that is told to stop leaves none behind", async () => {
+test("a restart by the operator kills a hung shard at once, and a server that stops leaves none behind", async () => {
   const { server, admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(HUNG, "b"));
   const halted = await pidOf(admin);
@@ -110,7 +110,7 @@ test("a restart helps at once while a shard hangs, and a server that is told to 
   await isHung(admin);
   expect((await admin.send("POST", `/v1/admin/shards/${HUNG}/restart`)).status).toBe(202);
   await until("it is gone", () => !isAlive(halted));
-  await isStartedAnew(admin, acme);
+  await expectRestart(admin, acme);
 
   const again = await pidOf(admin);
   process.kill(again, "SIGSTOP");
@@ -119,7 +119,7 @@ test("a restart helps at once while a shard hangs, and a server that is told to 
   expect(isAlive(again)).toBe(false);
 });
 
-test("a shard that goes on before it is ended has lost nothing, and a main thread that was halted ends nobody", async () => {
+test("a hung shard that continues in time has lost nothing, and a main thread that was stopped kills no shard", async () => {
   const { server, admin, acme } = await serverWith({ ISOLATION: "processes" });
   await open(acme, idOn(HUNG, "b"));
   const pid = await pidOf(admin);
@@ -148,10 +148,10 @@ async function withSigns() {
   return { ...made, hang: (thread: string) => writeFileSync(join(signs, `hang-${thread}`), "") };
 }
 
-test("a gateway's thread that hangs is named by /readyz, and started anew", async () => {
+test("a gateway thread that hangs is named by /readyz, and restarted", async () => {
   const { server, hang } = await withSigns();
   hang("gateway-1");
-  // Each on a connection of its own: the system gives some of them to the gateway that hangs.
+  // Each on its own connection: the system assigns some of them to the hung gateway.
   const ask = <T>(answer: (admin: Client) => Promise<T>) =>
     within(3_000, "an answer", Promise.any(Array.from({ length: 10 }, () => answer(operator(server)))));
   await until("/readyz names it", async () =>
@@ -168,7 +168,7 @@ test("a gateway's thread that hangs is named by /readyz, and started anew", asyn
   await until("the server is ready", async () => (await ask(readiness)).status === 200, 40_000);
 });
 
-test("an archive whose thread hangs is named by /readyz, and what needs it is refused", async () => {
+test("an archive whose thread hangs is named by /readyz, and requests that need it are refused", async () => {
   const { admin, acme, hang } = await withSigns();
   const id = idOn(0, "a");
   await open(acme, id);

@@ -1,4 +1,4 @@
-/** I5, I9, I11: what was acknowledged outlives the process that acknowledged it. */
+/** I5, I9, I11: acknowledged commands survive the process that acknowledged them. */
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
@@ -17,7 +17,7 @@ import { checkBooks } from "./books.ts";
 
 const ROUNDS = 3;
 
-async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promise<void> {
+async function expectSurvivesKills(settings: Settings, rounds = ROUNDS): Promise<void> {
   let server = await testServer(settings);
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
   await load.open(server.url);
@@ -35,21 +35,21 @@ async function isKilledAgainAndAgain(settings: Settings, rounds = ROUNDS): Promi
   await checkBooks(server.url, load);
 }
 
-test("a server killed again and again under load keeps every acknowledged transfer once (sqlite)", async () => {
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), SHARDS: "2" });
+test("a server killed repeatedly under load keeps every acknowledged transfer once (sqlite)", async () => {
+  await expectSurvivesKills({ DATA_DIR: testFolder(), SHARDS: "2" });
 });
 
-test("a server killed again and again under load keeps every acknowledged transfer once (Redis)", async () => {
+test("a server killed repeatedly under load keeps every acknowledged transfer once (Redis)", async () => {
   const redis = await testRedis();
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
+  await expectSurvivesKills({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
 });
 
-// Its shards' processes may live a moment longer than their server: the next one must not mind.
+// Shard processes may live a moment longer than their server; the next server must tolerate that.
 test("a server killed under load keeps every acknowledged transfer once (processes)", async () => {
-  await isKilledAgainAndAgain({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
+  await expectSurvivesKills({ DATA_DIR: testFolder(), ISOLATION: "processes", SHARDS: "2" }, 1);
 });
 
-test("no process and no socket outlives a server that is killed", async () => {
+test("no process and no socket outlives a killed server", async () => {
   const temporary = testFolder();
   const socketFolders = () => readdirSync(temporary).filter((name) => name.startsWith("daybook-"));
   const isolation = { ISOLATION: "processes", TMPDIR: temporary };

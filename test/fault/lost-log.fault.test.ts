@@ -1,4 +1,4 @@
-/** A log that has forgotten what it acknowledged is not served from: that would lose money silently. */
+/** A log that lost acknowledged entries must not be served: that would lose money silently. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
@@ -37,14 +37,14 @@ async function isUsed(server: ServerProcess, load: Load): Promise<void> {
   await load.stop();
 }
 
-/** Redis comes back with another disk, or with an empty one. */
-async function comesBackWith(redis: RedisServer, backup?: string): Promise<void> {
+/** Redis returns with another disk, or with an empty one. */
+async function restartRedisWith(redis: RedisServer, backup?: string): Promise<void> {
   await redis.stop();
   redis.replaceBy(backup);
   await redis.restart();
 }
 
-/** Stops it for as long as the copy takes. */
+/** Stops Redis for the duration of the copy. */
 async function backupOf(redis: RedisServer): Promise<string> {
   const backup = testFolder();
   await redis.stop();
@@ -67,26 +67,26 @@ test("a server refuses to start over an emptied Redis, a new one, or an older co
   await ended(server);
   const newest = await backupOf(redis);
 
-  await comesBackWith(redis, older);
+  await restartRedisWith(redis, older);
   expectLost(await refusedStart(settings));
-  await comesBackWith(redis, newest);
+  await restartRedisWith(redis, newest);
   await redis.client().flushall();
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
-  await comesBackWith(redis);
+  await restartRedisWith(redis);
   expectLost(await refusedStart(settings));
   expect(await redis.client().dbsize(), "nothing was made in its place").toBe(0);
-  // What was refused has not harmed what is whole.
-  await comesBackWith(redis, newest);
+  // The refusals have not changed the intact log.
+  await restartRedisWith(redis, newest);
   await checkBooks((await testServer(settings)).url, load);
 });
 
-// Under load an append finds it out; when nobody writes, the question that renews the lease does.
+// Under load an append detects it; without writes the renewal of the lease does.
 test.each([
   ["under load", "threads"],
   ["idle", "processes"],
 ])(
-  "a running server (%s, %s) whose Redis comes back with an older copy of its data ends in one line",
+  "a running server (%s, %s) whose Redis returns with an older copy of its data exits with one line",
   async (how, isolation) => {
     const redis = await testRedis();
     const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2", ISOLATION: isolation };
@@ -108,7 +108,7 @@ test.each([
     expectLost(await within(10_000, "the server ends", server.exited));
     await load.stop();
 
-    await comesBackWith(redis, newest);
+    await restartRedisWith(redis, newest);
     await checkBooks((await testServer(settings)).url, load);
   },
 );
@@ -116,7 +116,7 @@ test.each([
 test.each([
   ["is emptied", (client: Redis) => client.flushall()],
   ["loses the log of one shard", (client: Redis) => client.del(streamKey(1, 1))],
-])("a server whose Redis %s under load ends in one line", async (_, lose) => {
+])("a server whose Redis %s under load exits with one line", async (_, lose) => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
@@ -128,7 +128,7 @@ test.each([
   await load.stop();
 });
 
-test("a log that this server has claimed before is no new one when it is gone, nor one that ends earlier", async () => {
+test("a running server does not accept a missing or shorter log as a new one", async () => {
   const redis = await testRedis();
   const claim = async (claimedEpoch: number) => {
     const journal = new StreamJournal({
@@ -151,7 +151,7 @@ test("a log that this server has claimed before is no new one when it is gone, n
   await expect(claim(4)).rejects.toThrow(/has lost data: it ends at 3-0, but was claimed under epoch 4/);
 });
 
-test("a server whose sqlite log is gone refuses to start, and makes no new one", async () => {
+test("a server whose sqlite log is missing refuses to start, and creates no new one", async () => {
   const dataDir = testFolder();
   const settings = { DATA_DIR: dataDir, SHARDS: "2" };
   const server = await testServer(settings);

@@ -1,4 +1,4 @@
-/** I8: a log that lost its end is noticed by the other shards, also when nothing else remembers it. */
+/** I8: the other shards detect a log that lost its end, even if no witness remembers it. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -32,7 +32,7 @@ async function restore(redis: RedisServer, shard: number, copy: Buffer): Promise
   await redis.client().restore(keyOf(shard), 0, copy, "REPLACE");
 }
 
-/** Everything that remembers where the logs had ended. */
+/** Removes everything that remembers the ends of the logs. */
 function forgetWitnesses(dataDir: string): void {
   const names = readdirSync(dataDir).filter((name) => name === "archive" || name.startsWith("witness-"));
   expect(names).toContain("archive");
@@ -40,8 +40,8 @@ function forgetWitnesses(dataDir: string): void {
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  test("an older copy of one shard's log, with nobody to remember it but the other shard, stops the start in one line", async () => {
-    // What the debit's shard loses and what the credit's shard loses is found in the same way.
+  test("an older copy of one shard's log, detected only by the other shard, stops the start in one line", async () => {
+    // A loss on the debit's shard and one on the credit's shard are detected in the same way.
     const loser = isolation === "threads" ? 0 : 1;
     const redis = await testRedis();
     const dataDir = testFolder();
@@ -70,7 +70,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     expect(lines.join("\n")).toContain(`the log of shard ${loser} has lost its end`);
     expect({ code, lines: lines.length }).toEqual({ code: 1, lines: 1 });
 
-    // What was refused has not harmed what is whole.
+    // The refusals have not changed the intact log.
     await restore(redis, loser, newest);
     await checkBooks((await testServer(settings)).url, load);
   });

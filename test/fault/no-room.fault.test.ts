@@ -1,4 +1,4 @@
-/** No room on the disk of Redis or of a sqlite log, or in the memory of Redis: what cannot be kept is not acknowledged. */
+/** The disk of Redis or of a sqlite log is full, or Redis is out of memory: what cannot be stored is not acknowledged. */
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -22,12 +22,12 @@ import {
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
-/** Of util-linux: there is no other way to set the limits of a process that runs. */
+/** From util-linux: the only way to set limits of a running process. */
 const PRLIMIT = "prlimit";
 const SHARDS = 2;
 const FULL = 1;
 const ROOM_BYTES = 10_000;
-/** Of a shard that fails for reasons of its own: it stays down after so many restarts. */
+/** A shard stays down after this many restarts. */
 const RESTARTS_MAX = 6;
 
 async function begun(settings: Settings) {
@@ -41,7 +41,7 @@ async function begun(settings: Settings) {
   return { server, admin, load, partnerKey, client: new Client(server.url, partnerKey) };
 }
 
-/** Its files cannot grow beyond this from now on, as on a disk that is full. */
+/** Limits the size of its files from now on, like a full disk. */
 function limitFiles(pid: number, bytes: number | "unlimited"): void {
   const limit = `--fsize=${bytes}:unlimited`;
   const { status, stderr } = spawnSync(PRLIMIT, ["--pid", String(pid), limit], { encoding: "utf8" });
@@ -50,7 +50,7 @@ function limitFiles(pid: number, bytes: number | "unlimited"): void {
 
 type Seen = Readonly<{ id: string; posted: number; seq: number }>;
 
-/** What reads show while nothing can be written; a shard that is not there shows nothing. */
+/** Balances that reads show while nothing can be written; a shard that is down shows none. */
 async function look(client: Client, load: Load): Promise<readonly Seen[]> {
   const answers = await Promise.all(
     load.accounts.map((id) => client.send("GET", `/v1/accounts/${encodeURIComponent(id)}`)),
@@ -59,7 +59,7 @@ async function look(client: Client, load: Load): Promise<readonly Seen[]> {
   return answers.filter(({ status }) => status === 200).map(({ text }) => JSON.parse(text) as Seen);
 }
 
-/** I6: what was seen then is in the history that there is now. */
+/** I6: every balance that was shown is in the final history. */
 async function expectHistory(client: Client, seen: readonly Seen[]): Promise<void> {
   for (const { id, posted, seq } of seen) {
     if (seq === 0) continue;
@@ -75,7 +75,7 @@ async function expectRefused(client: Client, load: Load): Promise<void> {
   await until("what is new is refused", async () => {
     const answer = await client.send("POST", "/v1/transfers", transfer);
     expect(answer.status).toBe(503);
-    // With its memory used up the server does not even ask Redis.
+    // With Redis out of memory the server refuses without asking Redis.
     return ["log_unavailable", "overloaded"].includes(codeOf(answer));
   });
 }
@@ -84,7 +84,7 @@ test.each([
   ["its writes fail", ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"']],
   ["the system ends it", []],
 ])(
-  "the disk of Redis is full, and %s: writes are refused, and with room again nothing acknowledged is missing",
+  "the disk of Redis is full, and %s: writes are refused, and with space again nothing acknowledged is missing",
   async (_, launcher) => {
     const redis = await testRedis({ launcher });
     const { server, admin, load, client } = await begun({ WAL_URL: redis.url });
@@ -106,7 +106,7 @@ test.each([
   },
 );
 
-test("the disk of one sqlite log is full: its shard refuses, the other serves, and with room again nothing acknowledged is missing", async () => {
+test("the disk of one sqlite log is full: its shard refuses, the other serves, and with space again nothing acknowledged is missing", async () => {
   const dataDir = testFolder();
   const settings = { DATA_DIR: dataDir, ISOLATION: "processes" };
   const { server, admin, load, partnerKey, client } = await begun(settings);
@@ -118,7 +118,7 @@ test("the disk of one sqlite log is full: its shard refuses, the other serves, a
   others.begin(server.url, 4);
   await others.moreAcknowledged(60);
   const seen = await look(client, load);
-  // Its next process has no limit: on that disk there is room again.
+  // Its next process has no limit, as if the disk had space again.
   await becomesReady(admin, 30_000);
   await load.moreAcknowledged(60);
   await Promise.all([load.stop(), others.stop()]);
@@ -127,11 +127,11 @@ test("the disk of one sqlite log is full: its shard refuses, the other serves, a
   await checkBooks(server.url, load, others);
 });
 
-test("the disk of logs and archive is full: the server refuses, or ends in one line, and with room again nothing acknowledged is missing", async () => {
+test("the disk of logs and archive is full: the server refuses, or exits with one line, and with space again nothing acknowledged is missing", async () => {
   const dataDir = testFolder();
   const { server, admin, load } = await begun({ DATA_DIR: dataDir });
   limitFiles(server.pid, statSync(join(dataDir, `wal/g1s${FULL}.sqlite-wal`)).size + ROOM_BYTES);
-  // The archive is one for all shards: without room for it the server ends.
+  // All shards share the archive: without space for it the server exits.
   await until("it ends, or refuses", async () => !server.running || (await readiness(admin)).status === 503);
   await load.stop();
   if (server.running) limitFiles(server.pid, "unlimited");
@@ -142,7 +142,7 @@ test("the disk of logs and archive is full: the server refuses, or ends in one l
   await checkBooks(next.url, load);
 });
 
-test("the memory of Redis is full for long: writes are refused, no hole is left, and with room again all goes on by itself", async () => {
+test("Redis is out of memory for long: writes are refused, the log has no gap, and with memory again the server continues by itself", async () => {
   const redis = await testRedis();
   const { server, admin, load, client } = await begun({ WAL_URL: redis.url });
   const tamper = redis.client();

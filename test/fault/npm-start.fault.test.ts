@@ -1,4 +1,4 @@
-/** `npm start` is how most people run it, so a supervisor's SIGTERM goes to npm. */
+/** Most people start the server with `npm start`, so a supervisor's SIGTERM goes to npm. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import { makePartner, operator, ServerProcess, testFolder, until, within } from "../support/server.ts";

@@ -1,6 +1,6 @@
 /**
- * A shard that runs out of heap, by a bug: it dies alone, and has lost nothing that was acknowledged. What partners keep in
- * its memory cannot bring it there: `test/attack/heap.test.ts`.
+ * A shard that runs out of heap by a bug ends alone, and nothing acknowledged is lost. Data of partners cannot cause
+ * that: `test/attack/heap.test.ts`.
  */
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -11,13 +11,13 @@ import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;
 const FILLED = 1;
-/** Of each thread or process. A shard begins with less than half of that. */
+/** Heap of each thread or process, in MB. A shard starts with less than half of it. */
 const HEAP_MB = 52;
 const ACCOUNTS = 100;
 const LEAKING_SHARD = join(import.meta.dirname, "../support/leaking-shard.ts");
 
-/** Owners on the shard that is filled, of such names. */
-function ownersThere(name: string, count: number): readonly string[] {
+/** Owners on the shard that is filled. */
+function ownersOnFilledShard(name: string, count: number): readonly string[] {
   const owners: string[] = [];
   for (let no = 0; owners.length < count; no++)
     if (shardOfOwner(`${name}${no}`, SHARDS) === FILLED) owners.push(`${name}${no}`);
@@ -25,10 +25,10 @@ function ownersThere(name: string, count: number): readonly string[] {
 }
 
 test.each(ISOLATIONS)(
-  "a shard out of heap dies alone and says why; with more heap everything acknowledged is there (%s)",
+  "a shard out of heap ends alone and reports why; with more heap everything acknowledged is there (%s)",
   async (isolation) => {
     const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
-    const [LEAK = ""] = ownersThere("leak", 1);
+    const [LEAK = ""] = ownersOnFilledShard("leak", 1);
     const options = `--max-old-space-size=${HEAP_MB} --import=${LEAKING_SHARD}`;
     const server = await testServer({ ...settings, LEAK, NODE_OPTIONS: options });
     const admin = operator(server);
@@ -37,7 +37,7 @@ test.each(ISOLATIONS)(
     await others.open(server.url, (owner) => shardOfOwner(owner, SHARDS) !== FILLED);
     others.begin(server.url, 1);
     const acme = new Client(server.url, partnerKey);
-    const opened = ownersThere("filler", ACCOUNTS);
+    const opened = ownersOnFilledShard("filler", ACCOUNTS);
     await inParallel(opened, async (id) => {
       expect(await acme.send("POST", "/v1/accounts", { id, asset: "PTS/0" })).toMatchObject({ status: 201 });
     });

@@ -1,4 +1,7 @@
-/** A network between server and Redis that cuts, delays, or lets nothing through: no answer without Redis's own. */
+/**
+ * The network between server and Redis breaks, delays, or drops everything: nothing is acknowledged without Redis's
+ * reply.
+ */
 import { expect, onTestFinished, test } from "vitest";
 import { Load } from "../support/load.ts";
 import { type Hole, RedisProxy } from "../support/redis-proxy.ts";
@@ -19,7 +22,7 @@ import {
 import { checkBooks } from "./books.ts";
 
 const CALLERS = 8;
-/** Requests, and transfers in each: more than two shards take in hand. */
+/** Number of requests, and of transfers in each: more than the queues of two shards hold. */
 const FLOOD = 180;
 const FLOOD_ITEMS = 1_000;
 const REFUSALS = ["overloaded", "log_unavailable", "outcome_unknown"];
@@ -39,7 +42,7 @@ async function begun(isolation = "threads") {
   return { proxy, server, admin, load, flooder };
 }
 
-/** Far more at once than there is room for, to one shard and to others. */
+/** Sends far more at once than the queues hold, to one shard and to others. */
 function flood(client: Client): Promise<readonly Answer[]> {
   const transfers = Array.from({ length: FLOOD_ITEMS }, (_, no) => ({
     debit_account: "@issuance",
@@ -50,8 +53,8 @@ function flood(client: Client): Promise<readonly Answer[]> {
   return Promise.all(Array.from({ length: FLOOD }, () => client.send("POST", "/v1/transfers/batch", body)));
 }
 
-/** @param more what else comes in while nothing gets through. */
-async function isCutOffAndHealed(hole: Hole, more: (flooder: Client) => Promise<void>): Promise<void> {
+/** @param more further requests while the network is blocked. */
+async function partitionAndHeal(hole: Hole, more: (flooder: Client) => Promise<void>): Promise<void> {
   const { proxy, server, admin, load, flooder } = await begun(hole === "both" ? "processes" : "threads");
   load.begin(server.url, CALLERS);
   await load.moreAcknowledged(60);
@@ -80,15 +83,15 @@ async function isRefused(flooder: Client): Promise<void> {
   expect([...codes].filter((code) => !REFUSALS.includes(code))).toEqual([]);
 }
 
-test("a network that lets nothing through, or nothing one way: no answer, no queue without a bound, and afterwards one outcome for each key", async () => {
+test("a network that drops everything, or one direction: nothing is acknowledged, queues are bounded, and afterwards each key has one outcome", async () => {
   await Promise.all([
-    isCutOffAndHealed("requests", isRefused),
-    isCutOffAndHealed("replies", async () => {}),
-    isCutOffAndHealed("both", async () => {}),
+    partitionAndHeal("requests", isRefused),
+    partitionAndHeal("replies", async () => {}),
+    partitionAndHeal("both", async () => {}),
   ]);
 });
 
-test("a network that cuts connections before or within an answer, and one that is slow, leave nobody in doubt; one that loses an append lets nobody believe that it was done", async () => {
+test("with broken connections or a slow network every command gets a definite outcome; a lost append is never acknowledged", async () => {
   const { proxy, server, load } = await begun();
   load.begin(server.url, CALLERS);
   for (let round = 1; round <= ROUNDS; round++) {

@@ -1,4 +1,7 @@
-/** Entries that no server of ours wrote, or that this version cannot read: the start stops there, and says where. */
+/**
+ * Entries that no Daybook server wrote, or that this version cannot decode: the start stops there and reports the
+ * position.
+ */
 import { expect, test } from "vitest";
 import { encode } from "../../src/actors/records/pack.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
@@ -26,14 +29,14 @@ const POISONED = 1;
 const KEY = streamKey(1, POISONED);
 const HUGE_BYTES = 32 << 20;
 
-/** `[op, partner, key, fingerprint, asked, outcome]`, and 0 first in an outcome: accepted. See docs/WAL_FORMAT.md. */
+/** `[op, partner, key, fingerprint, command, outcome]`; an accepted outcome begins with 0. See docs/WAL_FORMAT.md. */
 const recordOf = (op: number, asked: unknown, outcome: unknown) => [op, "acme", null, 0, asked, outcome];
 const TRANSFER = 1;
 const CREDIT = 3;
 
 type Poison = Readonly<{
   name: string;
-  /** Puts it into the log, at its end; resolves with its id. */
+  /** Appends it to the log; resolves with its id. */
   pour: (redis: RedisServer) => Promise<string>;
   says: RegExp;
 }>;
@@ -81,7 +84,7 @@ const POISONS: readonly Poison[] = [
   { name: "a field of somebody else", pour: entry("who", "somebody"), says: /cut short: 0 bytes/ },
 ];
 
-/** A whole frame at its place in the chain, under a claim of its own, as only our own code writes it. */
+/** A valid frame at its place in the chain, under its own claim, as only our code writes it. */
 function batch(body: Uint8Array, count = 1): Poison["pour"] {
   return async ({ url }) => {
     const journal = new StreamJournal({
@@ -98,7 +101,7 @@ function batch(body: Uint8Array, count = 1): Poison["pour"] {
   };
 }
 
-/** An entry under the very next id, as anybody can write it. */
+/** An entry under the next id, as any client of Redis can write it. */
 function entry(field: string, value: string | Buffer): Poison["pour"] {
   return async (redis) => {
     const client = redis.client();
@@ -108,7 +111,7 @@ function entry(field: string, value: string | Buffer): Poison["pour"] {
   };
 }
 
-test("whatever was put behind the end of one shard's log, the start stops at it in one line, and with it gone all is well", async () => {
+test("any foreign entry at the end of one shard's log stops the start in one line; without it the start succeeds", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: String(SHARDS) };
   const server = await testServer(settings);
@@ -146,7 +149,7 @@ test("whatever was put behind the end of one shard's log, the start stops at it 
   await checkBooks((await testServer(settings)).url, load);
 });
 
-test("a shard that finds a foreign entry when it starts anew stays down and says where, and the others serve", async () => {
+test("a restarting shard that finds a foreign entry stays down and reports its position, and the others serve", async () => {
   const redis = await testRedis();
   const server = await testServer({
     DATA_DIR: testFolder(),

@@ -1,4 +1,4 @@
-/** I1, I2: what clients may ask for at once takes no balance out of its range, and the books balance. */
+/** I1, I2: concurrent commands of clients take no balance out of its range, and the books balance. */
 import { describe, expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
@@ -29,7 +29,7 @@ async function isBalanced(client: Client): Promise<boolean> {
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {
-  test("transfers at once that one slice has no room for are refused but one, and the books balance, also after a restart", async () => {
+  test("of concurrent transfers that would exceed a slice's range only one is accepted, and the books balance, also after a restart", async () => {
     const settings = { DATA_DIR: testFolder(), SHARDS: String(SHARDS), ISOLATION: isolation };
     const server = await testServer(settings);
     const key = await makePartner(operator(server), PARTNER);

@@ -1,4 +1,4 @@
-/** A log that goes away and comes back: nothing acknowledged is lost, and nobody has to help. */
+/** A log that goes away and returns: nothing acknowledged is lost, and the server recovers by itself. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
@@ -26,7 +26,7 @@ async function begun() {
   return { redis, server, admin, load };
 }
 
-test("a Redis killed again and again under load loses nothing, and the server recovers by itself", async () => {
+test("a Redis killed repeatedly under load loses nothing, and the server recovers by itself", async () => {
   const { redis, server, admin, load } = await begun();
   for (let round = 1; round <= ROUNDS; round++) {
     load.begin(server.url);
@@ -45,7 +45,7 @@ test("a Redis killed again and again under load loses nothing, and the server re
   await checkBooks(server.url, load);
 });
 
-test("while Redis is halted nothing is acknowledged: what waits gets outcome_unknown, what is new log_unavailable", async () => {
+test("while Redis is stopped nothing is acknowledged: waiting commands get outcome_unknown, new ones log_unavailable", async () => {
   const { redis, server, admin, load } = await begun();
   load.begin(server.url);
   await load.moreAcknowledged(100);
@@ -59,7 +59,7 @@ test("while Redis is halted nothing is acknowledged: what waits gets outcome_unk
       credit_account: load.accounts[0],
       amount: 1,
     });
-  // One shard may have noticed before the other: that one only knows, for a moment, that nothing gets done.
+  // One shard may have noticed before the other, whose requests then time out for a moment.
   await until("its shard has noticed", async () => {
     const refused = await ask();
     expect(refused.status).toBe(503);

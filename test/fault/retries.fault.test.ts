@@ -1,4 +1,4 @@
-/** I11: many who ask for one thing at once, with one key, while everything dies under them: it is done once. */
+/** I11: many concurrent requests with one key, while servers crash: it is executed once. */
 import { expect, onTestFinished, test } from "vitest";
 import { RedisProxy } from "../support/redis-proxy.ts";
 import {
@@ -28,7 +28,7 @@ test.each([
   ["has reached Redis", true],
   ["never reaches Redis", false],
 ])(
-  "twenty at once with one key, whose append %s before the server is killed, are one transfer when they ask again",
+  "twenty concurrent requests with one key, whose append %s before the server is killed, are one transfer when retried",
   async (_, arrives) => {
     const redis = await testRedis();
     const proxy = await RedisProxy.start(redis);
@@ -42,7 +42,7 @@ test.each([
     const caught = proxy.trapNextAppend(arrives ? "swallow_replies" : "swallow_requests");
     const unheard = Array.from({ length: AT_ONCE }, () => ask(client).catch(() => undefined));
     await within(10_000, "the append is on its way", caught);
-    // A request of its own connection, answered later than those that were sent before it arrived.
+    // A request on its own connection, answered after all that were sent before it arrived.
     await client.send("GET", "/healthz");
     await server.kill();
     expect((await Promise.all(unheard)).filter((answer) => answer !== undefined)).toEqual([]);
@@ -58,7 +58,7 @@ test.each([
   },
 );
 
-test("one key with two bodies at once, over a crash: the first is done, the second refused, and so it stays", async () => {
+test("one key with two concurrent bodies, across a crash: the first is done, the second refused, permanently", async () => {
   const settings = { DATA_DIR: testFolder(), SHARDS: "2" };
   const server = await testServer(settings);
   const partnerKey = await makePartner(operator(server));

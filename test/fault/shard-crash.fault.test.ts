@@ -1,4 +1,4 @@
-/** One shard dies under load: it comes back by itself, and the others serve all along. */
+/** One shard crashes under load: it restarts by itself, and the others serve throughout. */
 import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { Load } from "../support/load.ts";
@@ -36,7 +36,7 @@ test.each([
   ["threads", "after_append"],
   ["processes", "kill -9"],
 ])(
-  "a shard that crashes (%s, %s) comes back by itself, and the others serve all along",
+  "a shard that crashes (%s, %s) restarts by itself, and the others serve throughout",
   async (isolation, how) => {
     const isKilled = how === "kill -9";
     const { server, admin, load, others } = await begun(isolation, isKilled ? "" : `${CRASHING}:${how}@120`);

@@ -1,4 +1,4 @@
-/** I5, I9, I10, I11: a start is a snapshot and the rest of the log, and nothing is told from one that replays all. */
+/** I5, I9, I10, I11: a start from a snapshot and the rest of the log is equivalent to a full replay. */
 import { expect, test } from "vitest";
 import { formatLogId } from "../../src/wal/wal.ts";
 import { Random } from "../support/random.ts";
@@ -15,14 +15,14 @@ import {
 } from "./snapshots.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 2);
-/** Few: snapshots and their checks take the time, not the load. */
+/** A light load: snapshots and their verification take the time. */
 const CALLERS = 3;
 const RUNNING: readonly (readonly [Store, string])[] = [
   ["redis", "threads"],
   ["sqlite", "processes"],
 ];
 
-/** What a caller remembers of things that reach over a long time. */
+/** Long-lived state that a caller remembers: holds, keys, reverts. */
 class LongStories {
   #client: Client | undefined;
   #pendingId = "";
@@ -51,7 +51,7 @@ class LongStories {
     client.close();
   }
 
-  /** After snapshots, trims and a kill: every key has its answer, and every story goes on where it was. */
+  /** After snapshots, trims and a kill: every key has its answer, and everything that was open can be continued. */
   async goOn(client: Client): Promise<void> {
     for (const [key, told] of this.#told) {
       const [, path = "", body = ""] = key.split(" ");
@@ -106,7 +106,7 @@ function idOf({ text }: Answer): string {
 }
 
 test.each(RUNNING)(
-  "a start from a snapshot on a trimmed log (%s, %s): all that was acknowledged is there, every key has its answer, what was begun goes on",
+  "a start from a snapshot on a trimmed log (%s, %s): everything acknowledged is there, every key has its answer, open transfers can be continued",
   async (store, isolation) => {
     const place = await SnapshotPlace.make(store, { SNAPSHOT_RECORDS: "100", ISOLATION: isolation });
     const server = await place.serve();
@@ -115,7 +115,7 @@ test.each(RUNNING)(
     const stories = new LongStories();
     await stories.begin(new Client(server.url, key));
     await loadAndSnapshots(server, load, 3);
-    // What was told at the beginning is out of the log by now.
+    // The first answers are trimmed from the log by now.
     await place.becomesTrimmed();
     load.begin(server.url, CALLERS);
     await load.moreAcknowledged(100);
@@ -136,7 +136,7 @@ test.each(RUNNING)(
 );
 
 test.each(RUNNING)(
-  "a server killed again and again while it takes snapshots and trims (%s, %s) keeps every acknowledged transfer once",
+  "a server killed repeatedly while it takes snapshots and trims (%s, %s) keeps every acknowledged transfer once",
   async (store, isolation) => {
     const settings: Settings = { SNAPSHOT_RECORDS: "20", ISOLATION: isolation };
     const place = await SnapshotPlace.make(store, settings);
@@ -149,7 +149,8 @@ test.each(RUNNING)(
     await load.stop();
     for (let kill = 0; kill < KILLS; kill++) {
       load.begin(server.url, CALLERS);
-      // The other shard's comes next, and then one of both every second: the kill comes anywhere in between.
+      // The other shard's snapshot comes next, then one of each every second, so the kill happens at any point in
+      // between.
       await newSnapshots(server, "any shard");
       await load.moreAcknowledged(1 + random.below(400));
       await server.kill();

@@ -1,4 +1,4 @@
-/** What is dropped from a log, what never is, and what a server says that finds too little. */
+/** What is trimmed from a log, what is never trimmed, and how a server reports that something is missing. */
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,13 +18,13 @@ import {
 } from "./snapshots.ts";
 
 const STORES: readonly Store[] = ["redis", "sqlite"];
-/** Few: snapshots and their checks take the time, not the load. */
+/** A light load: snapshots and their verification take the time. */
 const CALLERS = 3;
-/** Redis drops whole nodes of a stream. */
+/** Redis trims whole nodes of a stream. */
 const NODE_ENTRIES = 130;
 const WAIT_MS_MAX = 60_000;
 
-/** A server under load until its logs were trimmed, which is ended; `settings` go on top. */
+/** Runs a server under load until its logs are trimmed, and stops it; `settings` override the defaults. */
 async function trimmedPlace(store: Store): Promise<Readonly<{ place: SnapshotPlace; load: Load }>> {
   const place = await SnapshotPlace.make(store, { SNAPSHOT_RECORDS: "100" });
   const server = await place.serve();
@@ -41,7 +41,7 @@ function seqOf(position: string): number {
 }
 
 describe.each(STORES)("on %s", (store) => {
-  test("while load goes on, a log holds what was logged since the older snapshot and no more, and what was dropped is still told", async () => {
+  test("under load a log has only the records since the older snapshot, and trimmed records are still answered", async () => {
     const place = await SnapshotPlace.make(store, { SNAPSHOT_RECORDS: "100" });
     const server = await place.serve();
     const load = await openLoad(server);
@@ -49,7 +49,7 @@ describe.each(STORES)("on %s", (store) => {
     await place.becomesTrimmed();
     await newSnapshots(server);
     await load.stop();
-    // The last one may be under way still.
+    // The last trim may still be in progress.
     await until("the logs end in what two snapshots need", async () => {
       const lengths = await place.lengths();
       const shards = await snapshotShards(server);
@@ -64,7 +64,7 @@ describe.each(STORES)("on %s", (store) => {
     await checkBooks(server.url, load);
   });
 
-  test("an archive that is gone, or snapshots that are all bad, keep a server from starting on a trimmed log, in one line; with them back all is there", async () => {
+  test("without its archive, or without a good snapshot, a server refuses to start on a trimmed log, in one line; with them restored everything is there", async () => {
     const { place, load } = await trimmedPlace(store);
     const archive = join(place.dataDir, "archive");
     const copy = join(place.dataDir, "copy");
@@ -88,7 +88,7 @@ describe.each(STORES)("on %s", (store) => {
     };
     await damage();
     await refused(/the log begins with a batch: .* is missing.*bad snapshots: .*crc mismatch in chunk 1/);
-    // The same bits once more: they are as they were.
+    // Flip the same bits again, which restores them.
     await damage();
     const server = await place.serve();
     load.begin(server.url, CALLERS);
@@ -97,7 +97,7 @@ describe.each(STORES)("on %s", (store) => {
     await checkBooks(server.url, load);
     await server.kill();
 
-    // A log that begins with a claim looks like one that was never longer.
+    // A log that begins with a claim looks like an untrimmed one.
     rmSync(archive, { recursive: true });
     const epoch = (await place.last(0)).epoch;
     await place.dropUntil(0, (id) => id.epoch === epoch);
@@ -109,13 +109,13 @@ describe.each(STORES)("on %s", (store) => {
   });
 });
 
-test("the newest snapshot is damaged: the start says so and takes the one before", async () => {
+test("the newest snapshot is damaged: the start reports it and uses the previous one", async () => {
   const { place, load } = await trimmedPlace("redis");
   const [newest, older] = await place.kept(0);
   if (newest === undefined || older === undefined) throw new Error("there are not two snapshots");
   await place.damage(0, newest.slot, 1);
   expect((await place.damaged(0)).map(({ slot }) => slot)).toEqual([newest.slot]);
-  // No snapshot but the one that is asked for below: another might stand where the damaged one does.
+  // No automatic snapshots: another one might take the slot of the damaged one.
   const server = await testServer({ ...place.settings, SNAPSHOT_RECORDS: "1000000" });
   await until("it says so", () => server.stdout.includes("a snapshot is bad, and passed over"));
   expect(server.stdout).toMatch(/the snapshot at \d+-\d+: crc mismatch in chunk 1/);
@@ -135,7 +135,7 @@ test("the newest snapshot is damaged: the start says so and takes the one before
   await checkBooks(server.url, load);
 });
 
-test("a Redis that refuses snapshots, or is killed while one is written: the server serves on, says so, and takes the next one", async () => {
+test("Redis refuses snapshots, or is killed while one is written: the server keeps serving, reports it, and takes the next one", async () => {
   const place = await SnapshotPlace.make("redis", { SNAPSHOT_RECORDS: "1000000" });
   const server = await place.serve();
   const load = await openLoad(server);

@@ -1,4 +1,4 @@
-/** Servers that take snapshots often: on either store, how far their snapshots are, and how long their logs. */
+/** Servers that take snapshots often, on either store, with access to their snapshots and logs. */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openLogStream, openSnapshotStore, streamKey } from "../../src/wal/open.ts";
@@ -27,10 +27,10 @@ import {
 import { readAll } from "../wal/log-stream-contract.ts";
 
 export const SHARDS = 2;
-/** With SNAPSHOT_RECORDS=100 a snapshot of every shard is due after so many. */
+/** With SNAPSHOT_RECORDS=100 this many records trigger a snapshot of every shard. */
 const OPERATIONS = 300;
 const ALL = Array.from({ length: SHARDS }, (_, shard) => shard);
-/** The machine may be busy, and snapshots give way to all else. */
+/** The machine may be busy, and snapshots have low priority. */
 const SNAPSHOT_MS_MAX = 60_000;
 
 export type Store = "redis" | "sqlite";
@@ -43,20 +43,20 @@ export type SnapshotShard = Readonly<{
   snapshot: Readonly<{ position: string; records: number }> | null;
 }>;
 
-/** A place for a server, its log and its folders. */
+/** Settings, log and folders for a server. */
 export class SnapshotPlace {
   readonly settings: Settings;
   readonly redis: RedisServer | undefined;
   readonly dataDir: string;
 
-  /** @param redis where it is to be looked at beside the server. */
+  /** @param redis the store, if the test inspects it directly. */
   constructor(settings: Settings & Readonly<{ DATA_DIR: string }>, redis: RedisServer | undefined) {
     this.dataDir = settings.DATA_DIR;
     this.redis = redis;
     this.settings = settings;
   }
 
-  /** All of it ends with the test. */
+  /** Everything is removed at the end of the test. */
   static async make(store: Store, settings: Settings): Promise<SnapshotPlace> {
     const redis = store === "redis" ? await testRedis() : undefined;
     const walUrl: Settings = redis === undefined ? {} : { WAL_URL: redis.url };
@@ -72,12 +72,12 @@ export class SnapshotPlace {
     return testServer(this.settings);
   }
 
-  /** Up to where a log was trimmed. */
+  /** The id up to which a log was trimmed. */
   trimmedUpTo(shard: number): Promise<LogId | undefined> {
     return this.#look(shard, trimmedUpTo);
   }
 
-  /** Resolves when some of the log of every shard is gone. */
+  /** Resolves when the log of every shard was trimmed. */
   async becomesTrimmed(): Promise<void> {
     const areTrimmed = async () => {
       const each = await Promise.all(ALL.map((shard) => this.trimmedUpTo(shard)));
@@ -86,7 +86,7 @@ export class SnapshotPlace {
     await until("the logs are trimmed", areTrimmed, SNAPSHOT_MS_MAX);
   }
 
-  /** How many entries the log of each shard holds. */
+  /** The number of entries in the log of each shard. */
   async lengths(): Promise<readonly number[]> {
     const client = this.redis?.client();
     if (client === undefined) return ALL.map((shard) => countEntries(this.#file(shard)));
@@ -100,7 +100,7 @@ export class SnapshotPlace {
     return entry.id;
   }
 
-  /** The oldest entries of a log that nobody serves are gone, up to the first for which it is so. */
+  /** Trims a log that no server uses, up to the first entry that satisfies the predicate. */
   async dropUntil(shard: number, isFirst: (id: LogId) => boolean): Promise<void> {
     const entries = await this.#look(shard, readAll);
     const first = entries.find(({ id }) => isFirst(id))?.id;
@@ -113,12 +113,12 @@ export class SnapshotPlace {
     database.close();
   }
 
-  /** Those of a shard that look complete, newest first. */
+  /** The complete snapshots of a shard, newest first. */
   kept(shard: number): Promise<readonly StoredSnapshot[]> {
     return this.#lookAtSnapshots(shard, async (store) => snapshotsIn(await inspectSlots(store)));
   }
 
-  /** Those of them that have a damaged chunk. */
+  /** Those with a damaged chunk. */
   damaged(shard: number): Promise<readonly StoredSnapshot[]> {
     return this.#lookAtSnapshots(shard, async (store) => {
       const bad: StoredSnapshot[] = [];
@@ -185,7 +185,7 @@ export async function snapshotShards(server: ServerProcess): Promise<readonly Sn
   }
 }
 
-/** Resolves when a shard, or every one, has a snapshot that is newer than the one that it has now. */
+/** Resolves when the shard, or every shard, has a newer snapshot than now. */
 export async function newSnapshots(
   server: ServerProcess,
   of: "every shard" | "any shard" = "every shard",
@@ -200,7 +200,7 @@ export async function newSnapshots(
   await until(`a new snapshot of ${of}`, areNewer, SNAPSHOT_MS_MAX);
 }
 
-/** Asks for a snapshot of every shard; something must have been logged on each since the last one. */
+/** Takes a snapshot of every shard; each must have new records since the last one. */
 export async function takeSnapshots(server: ServerProcess): Promise<void> {
   const done = newSnapshots(server);
   const client = operator(server);
@@ -210,7 +210,10 @@ export async function takeSnapshots(server: ServerProcess): Promise<void> {
   await done;
 }
 
-/** So many snapshots of every shard, each after some load, which then stands still: what comes of it is to be checked. */
+/**
+ * Takes this many snapshots of every shard, each after some load. The load then stops, so that the result can be
+ * checked.
+ */
 export async function loadAndSnapshots(server: ServerProcess, load: Load, times: number): Promise<void> {
   for (let time = 0; time < times; time++) {
     const done = newSnapshots(server);
@@ -221,7 +224,7 @@ export async function loadAndSnapshots(server: ServerProcess, load: Load, times:
   }
 }
 
-/** A load across the shards of a server that has a partner for it. */
+/** A cross-shard load, for a server that has a partner for it. */
 export async function openLoad(server: ServerProcess): Promise<Load> {
   const load = new Load({ partnerKey: await makePartner(operator(server)), acrossShards: SHARDS });
   await load.open(server.url);

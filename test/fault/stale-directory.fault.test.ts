@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { makePartner, operator, testFolder, testRedis, testServer } from "../support/server.ts";
 
-test("a server that was halted and replaced shows no old list of partners, and lets no revoked key in", async () => {
+test("a server that was stopped, replaced and resumed shows no stale list of partners, and accepts no revoked key", async () => {
   const redis = await testRedis();
   const old = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "2" });
   const admin = operator(old);

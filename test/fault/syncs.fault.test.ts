@@ -1,4 +1,4 @@
-/** What is said to be durable was synced before: system calls between the write and the word, seen by strace. */
+/** Data that is reported durable was synced before: checks the system calls in between with strace. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), "daybook-syncs-")));
   const trace = join(folder, "trace");
   const traced = "trace=write,fsync,fdatasync,rename,renameat,renameat2";
-  // -y names the file behind each descriptor.
+  // -y prints the file of each descriptor.
   const args = ["-f", "-y", "-s", "64", "-e", traced, "-o", trace, process.execPath, CHILD, folder];
   const env = { PATH: process.env["PATH"], ...COMPILED_BEFORE };
   const { status, stdout, stderr } = spawnSync(straceProgram(), args, { encoding: "utf8", env });
@@ -27,7 +27,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The paths, below the folder, that were synced or renamed to between the two marks of a name, in order. */
+/** The paths below the folder that were synced or renamed to between the two marks of a name, in order. */
 function callsOf(name: string): readonly string[] {
   const markAt = (mark: string) => calls.findIndex((call) => call.includes(`"${mark} ${name}\\n"`));
   const [begin, end] = [markAt("begin"), markAt("end")];
@@ -45,7 +45,7 @@ function pathOf(path: string): string {
   return path.startsWith(folder) ? path.slice(folder.length + 1) : path;
 }
 
-test("a witness: its bytes, then its name, then the folder that holds the name", () => {
+test("a witness: its bytes, then its name, then the folder of the name", () => {
   expect(callsOf("witness")).toEqual([
     "sync data/witness-g1s0.json.new",
     "rename data/witness-g1s0.json",
@@ -58,24 +58,24 @@ test("a new sqlite log: its first entry, the name of the file, and that of its f
   expect(synced).toEqual(expect.arrayContaining(["sync wal/g1s0.sqlite-wal", "sync wal", "sync "]));
 });
 
-test("a batch in a sqlite log, before the append has an answer", () => {
+test("a batch in a sqlite log, before the append is reported durable", () => {
   expect(callsOf("batch")).toEqual(["sync wal/g1s0.sqlite-wal"]);
 });
 
-test("a chunk of a snapshot, and the name of the file that is made for the first", () => {
+test("a chunk of a snapshot, and the name of the file that the first chunk creates", () => {
   const wal = "sync snapshots/g1s0.snapshots.sqlite-wal";
   expect(callsOf("first chunk")).toEqual(expect.arrayContaining([wal, "sync snapshots"]));
   expect(callsOf("chunk")).toEqual([wal]);
 });
 
-test("the archive, before it says up to where the log may be trimmed", () => {
+test("the archive, before it reports how far the log may be trimmed", () => {
   expect(callsOf("trim position").slice(0, 2)).toEqual([
     "sync archive/archive.sqlite-wal",
     "sync archive/archive.sqlite",
   ]);
 });
 
-test("a file of the index and its name, before the database names it", () => {
+test("a file of the index and its name, before the database refers to it", () => {
   const synced = callsOf("index");
   expect(synced[0]).toMatch(/^sync archive\/index\/\d+\.run$/);
   expect(synced[1]).toBe("sync archive/index");

@@ -1,4 +1,4 @@
-/** I1, I5, I7, I8: an AOF that was cut anywhere in its last records holds what came before, whole, and no more. */
+/** I1, I5, I7, I8: an AOF that is cut anywhere in its last records has exactly the whole records before the cut. */
 import { cpSync, readFileSync, truncateSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Ledger } from "../../src/actors/ledger/ledger.ts";
@@ -26,15 +26,15 @@ import { checkBooks } from "./books.ts";
 
 const SHARDS = [0, 1];
 const AMOUNT = 7;
-/** The records of a transfer across shards: it was sent, it was received, and the sender knows. */
+/** The records of a cross-shard transfer: sent, received, delivered. */
 const LAST_OPS = ["transfer", "credit", "delivered"];
-/** How an append begins in the AOF; the first claim of a stream may make it, and has a word less. */
+/** How an append begins in the AOF. The first claim creates the stream, and has one word less. */
 const APPEND = /\*[56]\r\n\$4\r\nxadd\r\n/g;
 const NO_RECORDS = Uint8Array.of(0x90);
 const PAYER = `${ownerOn(0)}/a`;
 const PAYEE = `${ownerOn(1)}/a`;
 
-/** An owner of the partner `other` who lives on this shard. */
+/** An owner of the partner `other` on this shard. */
 function ownerOn(shard: number): string {
   for (let no = 0; ; no++) {
     if (shardOfVnode(vnodeOf("other", `o${no}`), SHARDS.length) === shard) return `o${no}`;
@@ -43,7 +43,7 @@ function ownerOn(shard: number): string {
 
 type Log = Readonly<{ entries: readonly StoredEntry[]; batches: readonly Batch[]; ledger: Ledger }>;
 
-/** Reads one shard's log to its end, claiming nothing, and checks all of it. */
+/** Reads and checks one shard's log to its end, without a claim. */
 async function readLog(redis: RedisServer, shard: number): Promise<Log> {
   const stream = openLogStream(redis.url, { generation: 1, shard });
   const entries: StoredEntry[] = [];
@@ -69,7 +69,7 @@ async function readLog(redis: RedisServer, shard: number): Promise<Log> {
 const readLogs = (redis: RedisServer): Promise<Log[]> =>
   Promise.all(SHARDS.map((shard) => readLog(redis, shard)));
 
-/** What the books have against themselves: I1 of each shard, and I8 between them. */
+/** Faults of the books: I1 of each shard, and I8 between them. */
 function bookProblems(logs: readonly Log[]): readonly string[] {
   const problems: string[] = [];
   for (const [shard, { ledger }] of logs.entries()) {
@@ -87,7 +87,7 @@ function bookProblems(logs: readonly Log[]): readonly string[] {
   return problems;
 }
 
-/** Nothing is on its way, and everybody knows. */
+/** Nothing is in transit, and both shards know it. */
 function isAtRest([a, b]: readonly Log[]): boolean {
   const here = a?.ledger.exchange(1);
   const there = b?.ledger.exchange(0);
@@ -136,10 +136,10 @@ function settingsOf(redis: RedisServer, dataDir: string): Settings {
   return { DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: String(SHARDS.length) };
 }
 
-/** A place to cut the AOF at, and how many entries of each shard are whole before it. */
+/** An offset at which to cut the AOF, and the number of whole entries of each shard before it. */
 type Cut = Readonly<{ at: number; whole: readonly number[] }>;
 
-/** Every byte of the last records, from before the first one's first to behind the last one's last. */
+/** Every byte offset of the last records. */
 function cutsOf(aof: Buffer): readonly Cut[] {
   const begins = [...aof.toString("latin1").matchAll(APPEND)].map(({ index }) => index);
   const ends = [...begins.slice(1), aof.length];
@@ -163,7 +163,7 @@ const opsOf = ({ body }: Batch): string[] => {
   return ops;
 };
 
-/** As a server does that starts on it. */
+/** Starts on it as a server does. */
 function journalOf(redis: RedisServer, shard: number, witnesses: readonly Witness[]): StreamJournal {
   return new StreamJournal({
     stream: openLogStream(redis.url, { generation: 1, shard }),
@@ -173,7 +173,7 @@ function journalOf(redis: RedisServer, shard: number, witnesses: readonly Witnes
   });
 }
 
-/** Whoever remembers what is gone refuses; whoever does not takes it over, and writes behind it. */
+/** A server that remembers the lost records refuses; one that does not takes the log over and appends to it. */
 async function takeOver(redis: RedisServer, shard: number, before: Log, whole: number): Promise<void> {
   const last = before.batches.at(-1);
   if (last === undefined) throw new Error("nothing was written");
@@ -189,7 +189,7 @@ async function takeOver(redis: RedisServer, shard: number, before: Log, whole: n
   await journal.close();
 }
 
-test("an AOF cut at every byte of its last three records: what came before is there, whole, twice in a row, and a memory of more refuses it", async () => {
+test("an AOF cut at any byte of its last three records: the records before are whole, also after a second start, and a server that remembers more refuses it", async () => {
   const { redis, logs } = await written();
   const [sender, receiver] = logs;
   expect(
@@ -227,12 +227,12 @@ test("an AOF cut at every byte of its last three records: what came before is th
   }
 }, 600_000);
 
-test("a server on an AOF that was cut in each of its last three records refuses, or serves what came before and makes it whole", async () => {
+test("a server on an AOF that is cut in one of its last three records refuses, or serves the records before and repairs the file", async () => {
   const { redis, dataDir, load, otherKey } = await written();
   const backup = testFolder();
   redis.copyTo(backup);
   const cuts = cutsOf(readFileSync(redis.aofFile()));
-  // What was sent is money on its way: the credit follows from it, whether it was there before or not.
+  // A sent transfer is money in transit: the credit follows from it, even if it was lost.
   for (const [part, balances] of [
     [0.2, [AMOUNT, 0]],
     [0.5, [0, AMOUNT]],

@@ -1,4 +1,4 @@
-/** One owner per log: whoever was replaced neither writes nor shows anything old. */
+/** One owner per log: a replaced server neither writes nor shows stale data. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
@@ -38,7 +38,7 @@ async function first(isolation = "threads") {
 }
 
 test.each(["threads", "processes"])(
-  "a server whose log is claimed by another under load ends in one line, and had answered nothing that is not logged (%s)",
+  "a server whose log is claimed by another under load exits with one line, and has acknowledged only logged commands (%s)",
   async (isolation) => {
     const { old, load, replace } = await first(isolation);
     load.begin(old.url);
@@ -52,13 +52,13 @@ test.each(["threads", "processes"])(
   },
 );
 
-// Under load its next append is refused at once; when it was idle nothing but the lease is between it and old reads.
+// Under load its next append is refused at once; when idle, only the lease prevents stale reads.
 test.each([
   ["under load", "threads"],
   ["idle", "threads"],
   ["idle", "processes"],
 ])(
-  "a server that was halted (%s, %s) and replaced shows nothing old and writes nothing",
+  "a server that was stopped (%s, %s), replaced and resumed shows nothing stale and writes nothing",
   async (how, isolation) => {
     const isBusy = how === "under load";
     const { redis, old, otherKey, load, replace } = await first(isolation);
@@ -70,13 +70,13 @@ test.each([
     load.begin(old.url);
     await load.moreAcknowledged(100);
     if (!isBusy) await load.stop();
-    // Connections that stand already: what is sent on them waits at the halted server's door.
+    // Use open connections: their requests wait in the sockets of the stopped server.
     const stale = new Client(old.url, otherKey);
     await Promise.all(Array.from({ length: 10 }, () => stale.get("/healthz")));
     signal("SIGSTOP");
     const next = await replace();
 
-    // What changes now, the halted one cannot know.
+    // The stopped server cannot know of these changes.
     const client = new Client(next.url, otherKey);
     const opened = await client.send("POST", "/v1/accounts", { id: "witness/a", asset: "PTS/0" });
     expect(opened.status).toBe(201);
@@ -95,7 +95,7 @@ test.each([
       ),
     ];
     const asked = ask();
-    // A log that does not answer tells the old one nothing: only its own clock can keep it from answering.
+    // While the log does not answer, only the old server's own clock prevents stale reads.
     redis.pause();
     signal("SIGCONT");
     asked.push(...ask());
@@ -111,7 +111,7 @@ test.each([
   },
 );
 
-test("a server whose shard was being started anew while another server took its log over ends, and leaves the other alone", async () => {
+test("a server whose shard restarts while another server takes its log over exits, and does not disturb the other", async () => {
   const redis = await testRedis();
   const settings = { DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1", ISOLATION: "processes" };
   const old = await testServer(settings);
@@ -120,7 +120,7 @@ test("a server whose shard was being started anew while another server took its 
   load.begin(old.url, 4);
   await load.moreAcknowledged(50);
   const { pid = 0 } = (await shardsOf(operator(old)))[0] ?? {};
-  // Its supervisor has not seen the death of its shard yet when the other one comes.
+  // Its supervisor has not noticed the end of its shard yet when the other server starts.
   old.signal("SIGSTOP");
   process.kill(pid, "SIGKILL");
   const next = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url });
@@ -132,7 +132,7 @@ test("a server whose shard was being started anew while another server took its 
 });
 
 test.each(["sqlite", "Redis"])(
-  "a second server on the folders of a living one refuses in one line, and the first serves on (%s)",
+  "a second server on the folders of a running one is refused in one line, and the first keeps serving (%s)",
   async (log) => {
     const dataDir = testFolder();
     const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
@@ -156,7 +156,7 @@ test.each(["sqlite", "Redis"])(
   },
 );
 
-test("a server that was halted and not replaced goes on", async () => {
+test("a server that was stopped and not replaced continues", async () => {
   const { old, load } = await first();
   load.begin(old.url);
   await load.moreAcknowledged(50);

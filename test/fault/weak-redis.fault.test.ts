@@ -1,4 +1,4 @@
-/** A Redis that may lose what it acknowledges is no log. */
+/** A Redis that may lose acknowledged data must not be used as a log. */
 import { expect, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
@@ -38,7 +38,7 @@ test("a server refuses a Redis that may lose data and says why in one line", asy
   );
 });
 
-test("a server that is told to accept weak durability starts, and says so for as long as it lasts", async () => {
+test("with ALLOW_WEAK_DURABILITY a server starts, and shows a warning as long as it runs", async () => {
   const redis = await testRedis({ settings: { appendfsync: "everysec" } });
   const server = await testServer({
     DATA_DIR: testFolder(),
@@ -52,7 +52,7 @@ test("a server that is told to accept weak durability starts, and says so for as
   expect(warnings.join()).toContain("appendfsync is everysec");
 });
 
-/** Each with the value that sets it right. An append finds it out, or, when nobody writes, the question that renews the lease. */
+/** Each setting with its correct value. An append detects the change, or without writes the renewal of the lease. */
 const AT_RUN_TIME = [
   { setting: "appendfsync", weak: "no", right: "always", isBusy: true },
   { setting: "appendfsync", weak: "everysec", right: "always", isBusy: false },
@@ -61,7 +61,7 @@ const AT_RUN_TIME = [
   { setting: "maxmemory-policy", weak: "allkeys-lru", right: "noeviction", isBusy: false },
 ];
 
-test("a Redis that is weakened at run time gets no more writes until it is set right", async () => {
+test("a Redis whose settings become unsafe at run time gets no writes until they are corrected", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
   const admin = operator(server);
@@ -93,8 +93,8 @@ test("a Redis that is weakened at run time gets no more writes until it is set r
   await checkBooks(server.url, load);
 });
 
-/** Redis keeps what is written meanwhile in a file that counts only when the rewrite is done. */
-test("a Redis whose AOF was off is written to again only when what it holds is on its disk", async () => {
+/** During the rewrite Redis appends to a file that counts only once the rewrite is complete. */
+test("a Redis whose AOF was off is written to again only once its data is on its disk", async () => {
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS: "1" });
   const admin = operator(server);

@@ -1,4 +1,4 @@
-/** A server that may not start must not end the one that serves: it finds that out before it claims any stream. */
+/** A server that must refuse to start must not end the running one: it detects the reason before it claims any stream. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -24,19 +24,19 @@ import {
 
 const SHARDS = "3";
 const ACCOUNTS = 12;
-/** Of the last shard: the others have found nothing wrong when it refuses. */
+/** The fault is on the last shard, so all others have found no fault when it refuses. */
 const LAST_WITNESS = "witness-g1s2.json";
 const LAST_STREAM = streamKey(1, 2);
 const RIGHTS =
   "+ping +info +config|get +client|setname +xadd +xrange +xrevrange +xinfo|stream +xtrim +rpush +lrange +lindex +unlink";
 const MORTAL_GATEWAYS = join(import.meta.dirname, "../support/mortal-gateways.ts");
 
-/** A server that serves, on a log that it has not begun itself. */
+/** A server that serves, on a log that another one has created. */
 type Production = Readonly<{
   redis: RedisServer;
   server: ServerProcess;
   client: Client;
-  /** A DATA_DIR that is right for its log, and not in use. */
+  /** A DATA_DIR that fits its log, and is not in use. */
   data: string;
   end: () => Promise<void>;
 }>;
@@ -73,14 +73,14 @@ async function epochsOf({ server }: Production): Promise<readonly number[]> {
   return (await shardsOf(operator(server))).map(({ epoch }) => epoch);
 }
 
-/** Starts a server beside it, which must refuse with this line, and must not do any harm. */
+/** Starts a second server, which must refuse with this line and must not disturb the first. */
 async function expectAlone(production: Production, settings: Settings, says: RegExp): Promise<void> {
   const { redis, server, client } = production;
   const before = await epochsOf(production);
   const { code, lines } = await refusedStart({ WAL_URL: redis.url, ...settings });
   expect(lines.join("\n")).toMatch(says);
   expect({ code, lines: lines.length }).toEqual({ code: 1, lines: 1 });
-  // Each shard appends: whoever has lost its log learns it from that.
+  // Let each shard append: a shard that was fenced would notice.
   for (let i = 0; i < ACCOUNTS; i++) await open(client, `later-${performance.now()}-${i}`);
   expect(server.errorLines).toEqual([]);
   expect(await epochsOf(production)).toEqual(before);
@@ -91,8 +91,8 @@ async function open(client: Client, id: string): Promise<void> {
   expect(status, text).toBe(201);
 }
 
-/** The folder of a server that has ended, with a log of its own. */
-async function foldersOfAnother(): Promise<string> {
+/** The folder of a stopped server, with its own log. */
+async function stoppedServerFolder(): Promise<string> {
   const dataDir = testFolder();
   const redis = await testRedis();
   const server = await testServer({ DATA_DIR: dataDir, WAL_URL: redis.url, SHARDS: "1" });
@@ -108,13 +108,13 @@ function urlOf(redis: RedisServer, user: string): string {
 
 type Wrong = (production: Production) => Promise<Settings> | Settings;
 
-/** Those that a shard finds. */
+/** Faults that a shard detects. */
 const IN_PROCESSES: ReadonlySet<string> = new Set([
   "the DATA_DIR of another server",
   "a witness that cannot be read",
   "a batch of one stream that is gone, in its middle",
 ]);
-/** What each is started with, and the line with which it must refuse. Later ones leave the log damaged. */
+/** The settings of each start, and the line with which it must refuse. Later cases leave the log damaged. */
 const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
   ["a key that is too short", /OPERATOR_KEY/, () => ({ DATA_DIR: testFolder(), OPERATOR_KEY: "short" })],
   ["no address of a log", /WAL_URL/, () => ({ DATA_DIR: testFolder(), WAL_URL: "mysql://here" })],
@@ -152,7 +152,11 @@ const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
       return { DATA_DIR: testFolder(), GATEWAYS: "2", ...dying };
     },
   ],
-  ["the DATA_DIR of another server", /has lost data/, async () => ({ DATA_DIR: await foldersOfAnother() })],
+  [
+    "the DATA_DIR of another server",
+    /has lost data/,
+    async () => ({ DATA_DIR: await stoppedServerFolder() }),
+  ],
   [
     "a witness that cannot be read",
     /witness-g1s2\.json is damaged/,
@@ -227,7 +231,7 @@ const FINDINGS: readonly (readonly [string, RegExp, Wrong])[] = [
   ],
 ];
 
-describe("a server that may not start ends alone:", () => {
+describe("a server that must refuse to start does not affect the running one:", () => {
   let production: Production | undefined;
 
   beforeAll(async () => {
@@ -248,14 +252,14 @@ describe("a server that may not start ends alone:", () => {
   });
 });
 
-test("of servers that claim one log at the same moment one serves", async () => {
+test("of servers that claim one log at the same moment exactly one serves", async () => {
   const redis = await testRedis();
   const settings = () => ({ DATA_DIR: testFolder(), WAL_URL: redis.url, SHARDS });
   const first = await testServer(settings());
   const started = await Promise.all([1, 2].map(() => testServer(settings()).catch(() => undefined)));
   expect((await first.exited).code).toBe(1);
   const running = () => started.filter((each) => each?.running === true);
-  // Whoever has lost a log learns of it when it renews its lease, and may say that it serves before.
+  // A server that has lost a log notices at the next renewal of its lease, and may print that it serves before that.
   await until("one of them ends", () => running().length < 2);
   const [survivor] = running();
   expect((await readiness(operator(survivor as ServerProcess))).status).toBe(200);

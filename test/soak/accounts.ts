@@ -1,4 +1,4 @@
-/** Who there is in a soak, and what they begin with. All accounts are one partner's. */
+/** The accounts of a soak and their opening balances. All belong to one partner. */
 import type { Ask, Posting } from "./diary.ts";
 
 export const PARTNER = "acme";
@@ -8,7 +8,7 @@ export const SALES = "@sales";
 
 const OWNERS = 100;
 export const FUNDS = 1_000;
-/** More than all accounts have together. */
+/** More than the sum of all balances. */
 export const OVERSPENT = 1_000_000_000;
 
 /** Two accounts for each owner, so that some transfers stay on one shard. */
@@ -17,14 +17,14 @@ export const OWN: readonly string[] = Array.from({ length: OWNERS }, (_, no) => 
   `owner-${no}/b`,
 ]).flat();
 
-/** These pay each other and nobody else, so that together they always have the same. */
+/** These transfer only to each other, so their sum is constant. */
 export const VAULTS: readonly string[] = Array.from({ length: 8 }, (_, no) => `vault-${no}`);
 export const VAULT_FUNDS = 100;
 
-/** Their limits change all the time. */
+/** Accounts whose limits change continuously. */
 export const LIMITED: readonly string[] = Array.from({ length: 8 }, (_, no) => `limited-${no}`);
 
-/** An account, then its money; under keys that are the same in every run. */
+/** Opens and funds an account, under keys that are the same in every run. */
 export function* beginning(): Generator<readonly [open: Ask, fund: Ask]> {
   for (const [ids, amount] of [
     [OWN, FUNDS],
@@ -51,7 +51,7 @@ export function opening(key: string, id: string, exists = false): Ask {
   };
 }
 
-/** The memo says under which key it was asked for, so that it can be found without knowing any answer. */
+/** The memo contains the key, so that a transfer can be found without any answer. */
 export function transfer(
   key: string,
   postings: readonly Posting[],

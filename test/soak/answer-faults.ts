@@ -1,8 +1,8 @@
-/** Where answers to one key contradict each other, or what was promised: these need no look at the books. */
+/** Answers to one key that contradict each other or the API's guarantees, found without the books. */
 import { type Answer, isDecision, outcomeText } from "../stress/operation.ts";
 import type { Ask, Heard } from "./diary.ts";
 
-/** @param heard in order; at least one of it decides. */
+/** @param heard the answers in order; at least one of them is final. */
 export function answerFaults(ask: Ask, heard: readonly Heard[]): readonly string[] {
   const { key, may, mustFail, kind } = ask;
   const name = `Key ${key} (${kind})`;
@@ -19,7 +19,7 @@ export function answerFaults(ask: Ask, heard: readonly Heard[]): readonly string
     if (answer.is === "accepted" && mustFail)
       found.push(`${name} asked for what cannot be, and was accepted as ${answer.id}.`);
   }
-  // A batch does not say which of its items are repeats.
+  // A batch answer does not say which of its items are replays.
   if (kind === "item") return found;
   const firsts = decisions
     .filter(({ answer }) => !isReplay(answer))

@@ -1,4 +1,4 @@
-/** The server's API for the checker: it asks until it is answered, since the archive may be behind for a while. */
+/** The checker's client of the API. It retries, since the archive may be behind for a while. */
 import { type Address, Connection, type Reply } from "../stress/connection.ts";
 
 const PAUSE_MS = 50;
@@ -13,7 +13,7 @@ export class Api {
     this.#address = address;
   }
 
-  /** @throws Error for any status but 2xx, and when nothing else than 503 comes for long. */
+  /** @throws Error for any status but 2xx, or if only 503 comes for long. */
   async get<T>(path: string): Promise<T> {
     return this.ask<T>("GET", path);
   }
@@ -33,7 +33,7 @@ export class Api {
     }
   }
 
-  /** `undefined` when the connection broke. */
+  /** @returns `undefined` if the connection broke. */
   async tryOnce(method: string, path: string, body?: object): Promise<Reply | undefined> {
     const connection = this.#idle.pop() ?? new Connection(this.#address);
     try {
@@ -45,7 +45,7 @@ export class Api {
     }
   }
 
-  /** All pages of a list, one after the other. */
+  /** All items of a list, page by page. */
   async *pages<T>(path: string): AsyncGenerator<readonly T[]> {
     const sign = path.includes("?") ? "&" : "?";
     let cursor: string | null = null;
@@ -59,7 +59,7 @@ export class Api {
     } while (cursor !== null);
   }
 
-  /** Works through all of them, several at once. */
+  /** Processes all items, several at once. */
   async each<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
     const rest = items[Symbol.iterator]();
     const lane = async () => {

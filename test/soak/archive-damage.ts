@@ -1,4 +1,4 @@
-/** A batch in the archive of a server that does not run is damaged, and restored from a copy made before. */
+/** Damages a batch in the archive of a stopped server, and restores it from an earlier copy. */
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -20,7 +20,7 @@ export class ArchiveDamage {
     this.#settings = ["--data-dir", dataDir, "--wal-url", walUrl, "--json"];
   }
 
-  /** Keeps a copy, and flips one bit of one batch. @returns its position; `undefined` where nothing is archived yet */
+  /** Keeps a copy, and flips one bit of one batch. @returns its position, or `undefined` if nothing is archived yet */
   damage(random: Random): string | undefined {
     rmSync(this.#copy, { recursive: true, force: true });
     cpSync(this.#folder, this.#copy, { recursive: true });
@@ -45,7 +45,7 @@ export class ArchiveDamage {
     }
   }
 
-  /** @returns what stays damaged. */
+  /** @returns the batches that stay damaged. */
   async repair(): Promise<readonly string[]> {
     const args = ["archive", "repair", "--from", this.#copy, ...this.#settings];
     const env = { PATH: process.env["PATH"] };

@@ -1,6 +1,6 @@
 /**
- * The proof, at rest and over the HTTP API: what clients were told is in the books, once and whole, and nothing else is.
- * What nobody knows yet is looked for first, and asked for again under its key after that.
+ * The audit, at rest and over the HTTP API: the books contain everything that clients were told, exactly once and
+ * whole, and nothing else. Operations without an answer are first looked up, then retried under their key.
  */
 import { isDecision, outcomeText } from "../stress/operation.ts";
 import { BANK, SALES } from "./accounts.ts";
@@ -10,10 +10,10 @@ import type { Caller } from "./caller.ts";
 import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
 import type { Body, Diary, DiaryReader, Entry } from "./diary.ts";
 
-/** Above the time-outs of what is left to expire, and what shards need to deliver what they owe. */
+/** Above all timeouts of transfers that are left to expire, and the time that shards need to deliver messages. */
 const REST_MS_MAX = 30_000;
 const LOOK_MS = 100;
-/** One half of a transfer may have been logged so long before its caller gave up, and the other half after that. */
+/** One half of a transfer may have been logged this long before its caller gave up, and the other half after that. */
 const GAVE_UP_MS_MAX = 60_000;
 
 type Reconciliation = Readonly<{
@@ -39,11 +39,11 @@ type ListedEntry = Readonly<{ seq: number; transfer_id: string; amount: number; 
 
 export type AuditOptions = Readonly<{
   api: Api;
-  /** Whoever asks again. */
+  /** The client that retries. */
   callers: readonly Caller[];
   books: Books;
   diaries: readonly DiaryReader[];
-  /** What the checker asks itself, and is told; one of `diaries` reads it. */
+  /** The checker's own requests and answers; one of `diaries` reads it. */
   diary: Diary;
 }>;
 
@@ -57,9 +57,9 @@ export class Audit {
   }
 
   /**
-   * @param keys so many are asked for again, besides all whose outcome was once unknown.
-   * @param isWhole whether every transfer and every entry is compared, too.
-   * @returns what is wrong, in sentences.
+   * @param keys the number of keys to retry, besides all whose outcome was once unknown.
+   * @param isWhole whether to compare every transfer and every entry, too.
+   * @returns faults, as sentences.
    */
   async run(keys: number, isWhole: boolean): Promise<readonly string[]> {
     const { books } = this.#options;
@@ -81,7 +81,7 @@ export class Audit {
     return [...shortened(books.faults.splice(0)), ...this.#faults];
   }
 
-  /** Nobody asks for anything any more; what one shard owes another may still be on its way after a restart. */
+  /** Waits until nothing is in transit: after a restart shards may still deliver messages. */
   async #delivered(): Promise<void> {
     const endMs = performance.now() + REST_MS_MAX;
     while (performance.now() < endMs) {
@@ -96,7 +96,7 @@ export class Audit {
     for (const reader of this.#options.diaries) await this.#options.books.take(reader.more());
   }
 
-  /** Those whose client gave up: they are there wholly or not at all, and their key says which. */
+  /** Operations whose client gave up: they are there wholly or not at all, and are found by their key. */
   async #settle(): Promise<void> {
     const { api, callers, books, diary } = this.#options;
     const idle = [...callers];
@@ -124,7 +124,7 @@ export class Audit {
       this.#faults.push(`Key ${ask.key} is said to have been done as ${answer.id}, and was in no list.`);
   }
 
-  /** Both sides of each posting list it, or none does. */
+  /** A transfer is listed by both accounts of each posting, or by none. */
   async #lookFor(key: string, body: Body | null, atMs: number): Promise<readonly string[]> {
     const from = new Date(atMs - GAVE_UP_MS_MAX).toISOString();
     const { postings = [] } = body ?? {};
@@ -155,7 +155,7 @@ export class Audit {
     const { api, books } = this.#options;
     const expected = books.expected();
     let views = await this.accounts();
-    // What was left to expire may still have to.
+    // Transfers that were left to expire may not have expired yet.
     const endMs = performance.now() + REST_MS_MAX;
     while (performance.now() < endMs && views.some(({ id, held }) => held !== expected.get(id)?.held)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -175,7 +175,7 @@ export class Audit {
     for (const name of [BANK, SALES]) await this.#compareSystem(name, expected.get(name));
   }
 
-  /** All that the server has. */
+  /** All accounts of the server. */
   async accounts(): Promise<readonly AccountView[]> {
     const all: AccountView[] = [];
     for await (const page of this.#options.api.pages<AccountView>("/v1/accounts")) all.push(...page);
@@ -221,7 +221,7 @@ export class Audit {
     this.#faults.push(...shortened(found));
   }
 
-  /** All transfers, and the statements of all accounts, into the tables of what was found. */
+  /** Loads all transfers and all statements into the tables of what the server has. */
   async #readAll(): Promise<void> {
     const { api, books } = this.#options;
     books.run("DELETE FROM found_transfer");

@@ -1,7 +1,7 @@
 /**
- * What the books must come to by what clients were told: a ledger of its own, as small as can be, that adds up accepted
- * answers. It is a database on disk, since a soak has millions of entries; what the server says goes into tables beside
- * it, and `comparison.ts` compares.
+ * The expected books according to the clients' answers: a minimal ledger that adds up accepted answers. It is a
+ * database on disk, since a soak has millions of entries. The server's data is loaded into further tables, and
+ * `comparison.ts` compares them.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { isDecision } from "../stress/operation.ts";
@@ -22,23 +22,23 @@ const SCHEMA = `
   CREATE TABLE found_transfer (id TEXT, memo TEXT, postings TEXT, status TEXT, posted INTEGER, reverts TEXT, reverted_by TEXT);
   CREATE TABLE found_entry (account TEXT, seq INTEGER, transfer TEXT, amount INTEGER, balance INTEGER);`;
 
-/** What one account must have. */
+/** The expected state of one account. */
 export type Expected = { posted: number; held: number; entries: number; limits: readonly object[] };
 export type AskedAgain = Readonly<{ ask: Ask; outcome: string; digest: string }>;
 type Row = Readonly<{ postings: string; posted: number; status: string }>;
 
 export class Books {
   readonly database: DatabaseSync;
-  /** Nobody knows yet what became of these. */
+  /** Operations whose outcome is still unknown. */
   readonly unknown = new Map<string, Entry>();
   readonly faults: string[] = [];
-  /** By account, system accounts too; `held` is filled in by `expected`. */
+  /** By account, system accounts included; `expected` fills in `held`. */
   readonly #accounts = new Map<string, Expected>();
   readonly #statements = new Map<string, StatementSync>();
   #canary: Canary | undefined;
   accepted = 0;
   refused = 0;
-  /** Of which nobody knew at first what became of them. */
+  /** Operations whose outcome was unknown at first. */
   settled = 0;
 
   constructor(file: string, canary?: Canary) {
@@ -47,19 +47,19 @@ export class Books {
     this.#canary = canary;
   }
 
-  /** Adds what has been written since. */
+  /** Reads new entries of the diaries. */
   async take(entries: AsyncIterable<Entry>): Promise<void> {
     this.database.exec("BEGIN");
     for await (const entry of entries) this.#take(this.#falsified(entry));
     this.database.exec("COMMIT");
   }
 
-  /** At rest, when all time-outs have passed: what is pending until then has expired. */
+  /** At rest, after all timeouts: whatever is still pending has expired. */
   expire(): void {
     this.database.exec("UPDATE transfer SET status = 'expired' WHERE status = 'pending' AND ends = 1");
   }
 
-  /** What each account must have now. */
+  /** The expected state of each account now. */
   expected(): ReadonlyMap<string, Expected> {
     for (const account of this.#accounts.values()) account.held = 0;
     const open = this.database
@@ -76,7 +76,7 @@ export class Books {
     return this.#accounts;
   }
 
-  /** So many keys, evenly from all that have an outcome, and all whose outcome was once unknown. */
+  /** A uniform sample of the decided keys, and all whose outcome was once unknown. */
   *toAskAgain(count: number): Generator<AskedAgain> {
     const { last = 0 } = this.#get("SELECT max(rowid) AS last FROM asked") as { last?: number };
     const step = Math.max(1, Math.floor(last / count));
@@ -194,7 +194,7 @@ export class Books {
     );
   }
 
-  /** Of one posting a part may be posted; several go together. */
+  /** A transfer of one posting may be posted in parts; several postings are posted together. */
   #post(id: string, part: number | undefined, isFinal: boolean): void {
     const row = this.#rowOf(id);
     const postings = this.#postingsOf(id);
@@ -238,7 +238,7 @@ export class Books {
     return account;
   }
 
-  /** The checker's own memory, one acknowledged transfer of which is dropped or changed: one that nobody reverts. */
+  /** Falsifies the checker's own memory: drops or changes one acknowledged transfer that is never reverted. */
   #falsified(entry: Entry): Entry {
     const { ask, heard = [] } = entry;
     const [posting, ...others] = ask?.body?.postings ?? [];
@@ -268,8 +268,8 @@ export class Books {
 }
 
 /**
- * What a pending transfer holds: on each account the deepest dip of any prefix of its legs. Only one of a single posting
- * is posted in parts.
+ * The holds of a pending transfer: on each account the lowest point that any prefix of its legs reaches. Only a
+ * transfer of one posting is posted in parts.
  */
 function dipsOf(postings: readonly Posting[]): ReadonlyMap<string, number> {
   const nets = new Map<string, number>();

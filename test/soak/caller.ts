@@ -1,24 +1,24 @@
-/** One caller of the API: it asks, and asks again under the same key until it knows what became of it. */
+/** One caller of the API: it retries under the same key until it knows the outcome. */
 import { hash } from "node:crypto";
 import { type Address, Connection, type Reply } from "../stress/connection.ts";
 import { type Answer, answerOfCode, isDecision } from "../stress/operation.ts";
 import type { Ask, Body, Heard, Told } from "./diary.ts";
 
-/** Whom nobody answers need not knock a thousand times a second. */
+/** Avoids a busy loop while no server answers. */
 const PAUSE_MS = 25;
-/** Longer than any fault lasts, and than the server needs to come back from it. */
+/** Longer than any fault and the recovery from it. */
 const SETTLE_MS_MAX = 120_000;
 
 export type Said = Readonly<{ answer: Answer; digest: string; told: readonly Told[] }>;
 
-/** All that was heard of one thing that was asked for. */
+/** All answers to one operation. */
 export type Hearing = { readonly heard: Heard[]; told: readonly Told[] };
 
 type BalanceBody = Readonly<{ posted: number; seq: number }>;
 type ReplyBody = Readonly<{
   id: string;
   code: string;
-  /** Of an account. */
+  /** The balance of an account, as an answer showed it. */
   posted?: number;
   seq?: number;
   balances?: Readonly<Record<string, BalanceBody>>;
@@ -26,9 +26,9 @@ type ReplyBody = Readonly<{
 
 export class Caller {
   readonly #first: Connection;
-  /** For what is asked twice at the same time. */
+  /** A second connection, for requests that are sent twice at the same time. */
   readonly #second: Connection;
-  /** Sent so far; a batch is one. */
+  /** Requests sent so far; a batch is one. */
   requests = 0;
 
   constructor(address: Address) {
@@ -37,10 +37,10 @@ export class Caller {
   }
 
   /**
-   * Asks until it is decided.
+   * Retries until there is a final outcome.
    *
-   * @param letsGo told of an outcome that is not known: true leaves it at that.
-   * @param twice over two connections at once.
+   * @param letsGo called for an unknown outcome: true stops the retries.
+   * @param twice sends it over two connections at once.
    */
   async settle(ask: Ask, letsGo: () => boolean, twice = false): Promise<Hearing> {
     const hearing: Hearing = { heard: [], told: [] };
@@ -61,7 +61,7 @@ export class Caller {
     }
   }
 
-  /** All of them together; those that are not decided are asked for again, together. */
+  /** Sends all of them in one batch; undecided ones are retried together. */
   async settleItems(asks: readonly Ask[]): Promise<readonly Hearing[]> {
     const endMs = performance.now() + SETTLE_MS_MAX;
     const hearings = asks.map((): Hearing => ({ heard: [], told: [] }));
@@ -78,12 +78,12 @@ export class Caller {
     }
   }
 
-  /** Asks once; whatever comes of it. */
+  /** Sends it once, without a retry. */
   once(ask: Ask): Promise<Said> {
     return this.#send(this.#first, ask);
   }
 
-  /** `undefined` where there is no answer now. */
+  /** @returns `undefined` if there is no answer. */
   async read(path: string): Promise<Reply | undefined> {
     this.requests += 1;
     try {
@@ -127,7 +127,7 @@ export class Caller {
   }
 }
 
-/** One posting is written without a list. */
+/** The short form of a single posting. */
 function wireBodyOf(body: Body): object {
   const { postings, ...rest } = body;
   const [only, ...others] = postings ?? [];
@@ -157,7 +157,7 @@ function saidOf({ status, replayed, body }: Reply): Said {
   return { answer, digest: isDecision(answer) ? digestOf(body) : "", told: [] };
 }
 
-/** A batch does not say which of its items are repeats. */
+/** A batch answer does not say which of its items are replays. */
 function saidOfItem(result: Readonly<{ status: number; id: string; code: string }> | undefined): Said {
   if (result === undefined)
     return { answer: { is: "unknown", why: "fewer results than items" }, digest: "", told: [] };
@@ -166,14 +166,14 @@ function saidOfItem(result: Readonly<{ status: number; id: string; code: string 
   return { answer, digest: isDecision(answer) ? digestOf(JSON.stringify(result)) : "", told: [] };
 }
 
-/** Where nobody listens nothing was heard; else nobody knows. */
+/** Connection refused: certainly not done. Otherwise unknown. */
 function brokenOff(error: unknown): Said {
   const why = error instanceof Error ? error.message : String(error);
   const is = why.includes("ECONNREFUSED") ? "not_done" : "unknown";
   return { answer: { is, why }, digest: "", told: [] };
 }
 
-/** What an answer says of accounts. */
+/** The balances in an answer. */
 function toldOf({ id, posted, seq, balances = {} }: ReplyBody): readonly Told[] {
   if (posted !== undefined && seq !== undefined) return [[id, seq, posted]];
   return Object.entries(balances).map(([account, balance]) => [account, balance.seq, balance.posted]);

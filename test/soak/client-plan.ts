@@ -1,4 +1,4 @@
-/** What the soak and its client processes say to each other. */
+/** The messages between the soak and its client processes. */
 import type { Address } from "../stress/connection.ts";
 import type { Counts } from "./notebook.ts";
 
@@ -17,10 +17,10 @@ export type ClientCounts = Counts & { requests: number };
 export type ToClient =
   | Readonly<{ type: "begin"; plan: ClientPlan }>
   | Readonly<{ type: "go" }>
-  /** Nothing new; what was begun is brought to its end. */
+  /** Start nothing new; finish what was begun. */
   | Readonly<{ type: "rest" }>;
 
 export type FromClient =
   | Readonly<{ type: "counts"; counts: ClientCounts }>
-  /** All that was heard is in the diary. */
+  /** Everything is in the diary. */
   | Readonly<{ type: "resting" }>;

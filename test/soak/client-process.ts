@@ -1,4 +1,4 @@
-/** A client process: as many customers as it has lanes, each of which does its next thing when it has its answer. */
+/** A client process: one customer per lane, each of which acts again when it has its answer. */
 import { setTimeout } from "node:timers/promises";
 import { Random } from "../support/random.ts";
 import { beginning, LIMITED } from "./accounts.ts";
@@ -10,7 +10,7 @@ import { Notebook } from "./notebook.ts";
 
 const LANES = 24;
 const COUNTS_MS = 500;
-/** Who was held up does not make up for all of it at once. */
+/** A customer that was delayed does not catch up all at once. */
 const BEHIND_MS_MAX = 1_000;
 
 class Clients {
@@ -31,13 +31,13 @@ class Clients {
     this.#callers = Array.from({ length: LANES }, () => new Caller(address));
     this.#customers = this.#callers.map((caller, lane) => {
       const common = { caller, random: new Random(seedOf(lane)), notebook: this.#notebook };
-      // One after the other, so that the last change is the last one that was asked for.
+      // One after the other, so that the last change is the last requested one.
       return new Customer({ ...common, limits: lane === 0 ? limits : [] });
     });
     setInterval(() => this.#tellCounts(), COUNTS_MS);
   }
 
-  /** Opens the accounts, and brings in the money. */
+  /** Opens and funds the accounts. */
   async begin(): Promise<void> {
     const { process, processes } = this.#plan;
     const asks = [...beginning()].filter((_, no) => no % processes === process);
@@ -109,5 +109,5 @@ process.on("message", (message: ToClient) => {
       return;
   }
 });
-// Whoever started it is gone, or has all that it wanted.
+// The parent has ended, or wants nothing more.
 process.on("disconnect", () => process.exit(0));

@@ -1,4 +1,4 @@
-/** The client processes, as the soak sees them. */
+/** Starts and controls the client processes. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Spawned, start } from "../bench/child-processes.ts";
@@ -6,7 +6,7 @@ import type { Address } from "../stress/connection.ts";
 import type { ClientCounts, ClientPlan, FromClient, ToClient } from "./client-plan.ts";
 
 const PROGRAM = fileURLToPath(new URL("client-process.ts", import.meta.url));
-/** Above what a client waits for one answer. */
+/** Above the time that a client waits for one answer. */
 const REST_MS_MAX = 180_000;
 
 class ClientProcess {
@@ -53,7 +53,7 @@ class ClientProcess {
 export type ClientsOptions = Readonly<{
   address: Address;
   processes: number;
-  /** Requests a second of all of them together. */
+  /** Requests per second of all processes together. */
   rate: number;
   seed: number;
   folder: string;
@@ -73,7 +73,7 @@ export class ClientProcesses {
     return this.#all.map(({ diaryFile }) => diaryFile);
   }
 
-  /** Of all together. */
+  /** Counts of all processes together. */
   get counts(): ClientCounts {
     const sum = { requests: 0, accepted: 0, refused: 0, unknown: 0, reads: 0 };
     for (const { counts } of this.#all)
@@ -85,7 +85,10 @@ export class ClientProcesses {
     for (const each of this.#all) each.go();
   }
 
-  /** Resolves when all that was begun has come to its end, as the opening of the accounts does. @throws Error when one has died */
+  /**
+   * Resolves when everything that was begun is finished, including the opening of the accounts. @throws Error if a
+   * process has died
+   */
   async rest(): Promise<void> {
     for (const each of this.#all) each.tell({ type: "rest" });
     await Promise.all(this.#all.map((each) => each.rested()));

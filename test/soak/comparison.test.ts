@@ -1,4 +1,4 @@
-/** Canaries: each falsifies one thing in books that are right, and the checker must say so. */
+/** Canaries: each falsifies one thing in correct books, and the checker must report it. */
 import { expect, onTestFinished, test } from "vitest";
 import { action, opening, transfer } from "./accounts.ts";
 import { answerFaults } from "./answer-faults.ts";
@@ -65,7 +65,7 @@ const VIEWS: readonly AccountView[] = [
   { ...common, id: "bob", posted: 5, held: 0, available: 5, seq: 3 },
 ];
 
-test("in books that are right there is no fault", async () => {
+test("correct books have no fault", async () => {
   const books = await honestBooks();
   expect(books.faults).toEqual([]);
   expect(accountFaults(VIEWS, books.expected())).toEqual([]);
@@ -140,7 +140,7 @@ test.each([
   expect(statementFaults(books).join("\n")).toMatch(new RegExp(sentence));
 });
 
-test("what has no answer is remembered until it has one, and what is over then has expired", async () => {
+test("an unanswered operation is remembered until it is resolved; a hold past its expiry has expired", async () => {
   const books = await honestBooks();
   const ask = transfer("k7", move("alice", "bob", 10), [], { pending: true, timeout_s: 1 });
   async function* entries(heard: Heard) {
@@ -155,7 +155,7 @@ test("what has no answer is remembered until it has one, and what is over then h
   expect(books.expected().get("alice")?.held).toBe(15);
 });
 
-test("what is pending holds the deepest dip of each account, and nothing where what comes in is enough", async () => {
+test("a pending transfer holds the lowest point that its legs reach on each account, or nothing if credits cover it", async () => {
   const books = await honestBooks();
   const chain = [...move("alice", "bob", 10), ...move("bob", "@bank", 10), ...move("alice", "bob", 7)];
   async function* entries() {
@@ -194,7 +194,7 @@ test.each<[what: string, heard: readonly Heard[], sentence: string]>([
   ]);
 });
 
-test("what cannot be, and was accepted, is reported", () => {
+test("an impossible operation that was accepted is reported", () => {
   const ask = { ...transfer("k", move("alice", "bob", 1), []), mustFail: true };
   expect(answerFaults(ask, [accepted("t1")])).toEqual([
     "Key k (transfer) asked for what cannot be, and was accepted as t1.",
@@ -207,14 +207,14 @@ function samplesOf(entries: (no: number) => number): readonly Sample[] {
   });
 }
 
-test("a log that grows is reported, one that goes up and down is not", () => {
+test("a log that keeps growing is reported, one that is trimmed is not", () => {
   expect(growthFaults(samplesOf((no) => 100 + (no % 10) * 50))).toEqual([]);
   expect(growthFaults(samplesOf((no) => 100 + no * 10))).toEqual([
     "entries in the log: 425 at first, 965 in the end.",
   ]);
 });
 
-test("positions are compared by epoch, then by number", () => {
+test("positions are compared by epoch, then by seq", () => {
   expect(isAtOrAfter("0:3-17", "0:3-17")).toBe(true);
   expect(isAtOrAfter("0:3-17", "0:3-9")).toBe(true);
   expect(isAtOrAfter("0:4-1", "0:3-17")).toBe(true);

@@ -1,9 +1,9 @@
-/** Where what clients were told and what the server says do not agree, each in a sentence. */
+/** Compares what clients were told with what the server has; each difference is a sentence. */
 import type { Books, Expected } from "./books.ts";
 
-/** Of one kind are told at most so many in full; one fault may show in a million entries. */
+/** Differences of one kind that are reported in full; one fault may cause a million of them. */
 const SENTENCES_MAX = 20;
-/** And counted at most so many. */
+/** Differences of one kind that are counted. */
 const ROWS_MAX = 10_000;
 
 export type AccountView = Readonly<{
@@ -17,7 +17,7 @@ export type AccountView = Readonly<{
   limits: readonly object[];
 }>;
 
-/** @param views all that the server has. */
+/** @param views all accounts of the server. */
 export function accountFaults(
   views: readonly AccountView[],
   expected: ReadonlyMap<string, Expected>,
@@ -98,7 +98,7 @@ const QUERIES: readonly Query[] = [
   },
 ];
 
-/** All transfers and all entries, those that were told against those that were found. */
+/** Compares all transfers and all entries: expected ones against those of the server. */
 export function statementFaults({ database }: Books): readonly string[] {
   database.exec("CREATE INDEX IF NOT EXISTS found_transfer_id ON found_transfer (id)");
   database.exec("CREATE INDEX IF NOT EXISTS found_entry_seq ON found_entry (account, seq)");

@@ -1,6 +1,6 @@
 /**
- * One of those who use the server: it does one thing after the other, of every kind that there is, and waits for the
- * outcome of each. What it holds it posts, voids, or leaves to expire; what it has moved it may take back.
+ * A simulated customer: it sends commands of every kind, one after the other, and waits for each outcome. It posts,
+ * voids, or leaves to expire what it has held, and may revert what it has moved.
  */
 import { isDecision, outcomeText } from "../stress/operation.ts";
 import type { Random } from "../support/random.ts";
@@ -27,7 +27,7 @@ const BATCH_ITEMS = 20;
 const REVERTIBLE_MAX = 20;
 const TIMEOUT_S_MAX = 3;
 
-/** What it does, and how often. */
+/** The kinds of commands, with their weights. */
 const SHARES = {
   move: 30,
   system: 6,
@@ -54,7 +54,7 @@ export type CustomerOptions = Readonly<{
   caller: Caller;
   random: Random;
   notebook: Notebook;
-  /** Nobody else changes the limits of these. */
+  /** Accounts whose limits only this customer changes. */
   limits: readonly string[];
 }>;
 
@@ -107,7 +107,7 @@ export class Customer {
     }
   }
 
-  /** @returns the id when it was accepted, `undefined` when it was refused or nobody knows. */
+  /** @returns the id if accepted, `undefined` if rejected or unknown. */
   async ask(ask: Ask, letsGo: () => boolean = () => false): Promise<string | undefined> {
     const hearing = await this.#caller.settle(ask, letsGo, this.#random.chance(0.03));
     return this.#note(ask, hearing);
@@ -120,7 +120,7 @@ export class Customer {
   }
 
   async #move(postings: readonly Posting[]): Promise<void> {
-    // Some never find out what became of it: that is for the checker.
+    // Some never retry: the audit must find the outcome.
     const id = await this.ask(this.#asked(postings), () => this.#random.chance(0.3));
     if (id === undefined) return;
     this.#revertible.push(id);
@@ -172,7 +172,7 @@ export class Customer {
     const late = timeout_s === undefined ? [] : LATE;
     if (random.chance(0.35)) {
       const voided = await this.ask(this.#action("void", id, late));
-      // What is over is over, however it ended.
+      // It is settled, in whatever way.
       if (voided !== undefined && random.chance(0.2)) await this.#inVain("post", id, "transfer_not_pending");
       return;
     }
@@ -231,7 +231,7 @@ export class Customer {
     });
   }
 
-  /** Something of long ago, whatever has happened since. */
+  /** Retries an old operation, whatever has happened since. */
   async #again(): Promise<void> {
     const known = this.#notebook.oneKnown(this.#random);
     if (known === undefined) return;

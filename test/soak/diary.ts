@@ -1,6 +1,6 @@
 /**
- * What a client, or the checker itself, has asked for and was told: a file of one JSON object a line that is only ever
- * added to. The verdict rests on it and on what the server says, and on nothing that the server keeps.
+ * The requests and answers of a client, or of the checker itself: an append-only file of JSON lines. The audit
+ * compares it with what the server shows, and relies on nothing that the server stores.
  */
 import { appendFileSync, createReadStream, statSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -8,7 +8,7 @@ import type { Answer } from "../stress/operation.ts";
 
 export type Posting = Readonly<{ debit_account: string; credit_account: string; amount: number }>;
 
-/** The bodies that clients send; of an item of a batch, the item. */
+/** The bodies that clients send; for an item of a batch, the item. */
 export type Body = Readonly<{
   postings?: readonly Posting[];
   pending?: boolean;
@@ -21,44 +21,44 @@ export type Body = Readonly<{
   limits?: readonly object[];
 }>;
 
-/** Something that somebody wants under a key of its own. */
+/** An operation with its own key. */
 export type Ask = Readonly<{
   key: string;
   kind: "transfer" | "item" | "post" | "void" | "revert" | "account" | "patch";
   method: "POST" | "PATCH";
   path: string;
   body: Body | null;
-  /** Of what is done to a transfer: that one's id. */
+  /** For commands on a transfer: its id. */
   about: string | null;
-  /** Codes with which it may be refused. */
+  /** Codes with which it may be rejected. */
   may: readonly string[];
-  /** To accept it would be a fault. */
+  /** Accepting it would be a fault. */
   mustFail: boolean;
 }>;
 
-/** One answer, or several in a row that said the same. */
+/** One answer, or several equal ones in a row. */
 export type Heard = Readonly<{
   answer: Answer;
-  /** Of the whole text of an answer that decides: who asks again must be told the same, word for word. */
+  /** A hash of the whole text of a final answer: a retry must get the same text. */
   digest: string;
   times: number;
 }>;
 
-/** An account was said to have so much after its entry `seq`. */
+/** An answer showed this balance of the account after its entry `seq`. */
 export type Told = readonly [account: string, seq: number, posted: number];
 
 export type Entry = Readonly<{
   /** ms since 1970. */
   atMs: number;
-  /** Absent where it was only a read. */
+  /** Absent for reads. */
   ask?: Ask;
   heard?: readonly Heard[];
   told: readonly Told[];
-  /** What should not have been said, in a sentence. */
+  /** A sentence about an answer that was wrong. */
   fault?: string;
 }>;
 
-/** Fewer would cost a system call for each entry. */
+/** Buffered entries; fewer would cost a system call for each. */
 const LINES_HELD_MAX = 500;
 
 export class Diary {
@@ -81,7 +81,7 @@ export class Diary {
   }
 }
 
-/** Reads on where it ended last. Nobody may be writing. */
+/** Continues where it stopped last. The file must be complete. */
 export class DiaryReader {
   readonly #file: string;
   #offset = 0;

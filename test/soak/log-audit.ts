@@ -1,4 +1,4 @@
-/** What `daybook` says of the log from beside the server: that it is whole, and what it comes to. */
+/** Checks with `daybook` that the log is intact, and that it replays to the server's balances. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ type Replayed = Readonly<{ totals: Readonly<Record<string, Readonly<{ sum: strin
 
 export type LogAuditOptions = Readonly<{ folder: string; walUrl: string; dataDir: string }>;
 
-/** @param views all accounts as the server shows them, at rest. @returns what is wrong, in sentences. */
+/** @param views all accounts as the server shows them, at rest. @returns faults, as sentences. */
 export async function logFaults(
   { folder, walUrl, dataDir }: LogAuditOptions,
   views: readonly AccountView[],

@@ -1,4 +1,4 @@
-/** Where the log under soak is kept, and how large it is. */
+/** The store of the log under soak, and its size. */
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,21 +10,21 @@ const MEASURE_MS_MAX = 2_000;
 export type LogSize = Readonly<{
   /** Of all shards. */
   entries: number;
-  /** All that the store takes: Redis's memory, or files. */
+  /** Total size of the store: Redis's memory, or files. */
   bytes: number;
-  /** Of these, what the snapshots take: it grows with the keys of the last 24 hours, whatever is trimmed. */
+  /** Part of that for snapshots: it grows with the keys of the last 24 hours, whatever is trimmed. */
   snapshotBytes: number;
 }>;
 
 export interface LogStore {
   readonly url: string;
-  /** Absent where the log has no process of its own. */
+  /** Absent if the log has no process of its own. */
   readonly pid: number | undefined;
-  /** On the same folder as ever. */
+  /** Restarts it on the same folder. */
   start(): Promise<void>;
   kill(): Promise<void>;
   stop(): Promise<void>;
-  /** `undefined` when it cannot be told now. */
+  /** @returns `undefined` if it cannot be measured now. */
   size(): Promise<LogSize | undefined>;
 }
 

@@ -1,4 +1,4 @@
-/** What happens to the server and its log while they work: at random moments, one thing after the other. */
+/** Injects faults into the server and its log: one after the other, at random moments. */
 import type { Random } from "../support/random.ts";
 import { ArchiveDamage } from "./archive-damage.ts";
 import type { LogStore } from "./log-store.ts";
@@ -21,12 +21,12 @@ const HARMS = [
 export type Harm = (typeof HARMS)[number];
 
 const HALT_MS = { min: 1_000, max: 4_000 } as const;
-/** Some are over before the server takes the shard for hung, after 3 s; of the others it must start a new one. */
+/** Some pauses end before the server considers the shard hung, after 3 s; for the others it must restart it. */
 const SHARD_HALT_MS = { min: 1_000, max: 9_000 } as const;
 const AWAY_MS_MAX = 1_500;
-/** A harm that is to meet a snapshot comes so soon after one has been asked for. */
+/** A fault that should hit a snapshot comes this soon after one was requested. */
 const AMID_MS_MAX = 400;
-/** By so much the wall clock jumps, ahead or back, and so long it stays there. */
+/** The size of a clock jump, in either direction, and its duration. */
 const JUMP_MS = { min: 2 * 60_000, max: 30 * 24 * 60 * 60_000 } as const;
 const JUMPED_MS_MAX = 4_000;
 /** How long a server serves with a damaged archive. */
@@ -40,12 +40,12 @@ export type NemesisOptions = Readonly<{
   watch: Watch;
   random: Random;
   harms: readonly Harm[];
-  /** Between two harms. */
+  /** Pause between two faults. */
   pauseMs: Readonly<{ min: number; max: number }>;
   say: (text: string) => void;
 }>;
 
-/** All that can happen to a log of this kind, and to shards that run so. */
+/** All faults that apply to this kind of log and of isolation. */
 export function harmsOf({ log, isolation }: Pick<Options, "log" | "isolation">): readonly Harm[] {
   return HARMS.filter((harm) => {
     if (harm === "halt_shard") return isolation === "processes";
@@ -55,14 +55,14 @@ export function harmsOf({ log, isolation }: Pick<Options, "log" | "isolation">):
 
 export class Nemesis {
   readonly #options: NemesisOptions;
-  /** Each round has every harm once, in an order of its own. */
+  /** Each round has every fault once, in random order. */
   #round: Harm[] = [];
   readonly counts = new Map<Harm, number>();
-  /** Of these, those that came right after a snapshot had been asked for. */
+  /** Faults right after a snapshot was requested. */
   amidSnapshots = 0;
-  /** From the harm until the server was ready again. */
+  /** Time from the fault until the server was ready again. */
   readyMsMax = 0;
-  /** Starts of a shard that began with a snapshot, and the most records that one had to replay on top. */
+  /** Starts of a shard from a snapshot, and the most records that one had to replay after it. */
   startsFromSnapshots = 0;
   replayedMax = 0;
   readonly faults: string[] = [];
@@ -71,7 +71,7 @@ export class Nemesis {
     this.#options = options;
   }
 
-  /** Goes on until then; at the end the server is ready. @throws Error when it does not come back */
+  /** Continues until then; at the end the server is ready. @throws Error if it does not recover */
   async rage(untilMs: number): Promise<void> {
     const { random, pauseMs, server } = this.#options;
     for (;;) {
@@ -149,7 +149,7 @@ export class Nemesis {
     for (const shard of await server.shards()) this.#checkRecovery(shard, known);
   }
 
-  /** A process is killed; a thread cannot be, and is told to start anew. */
+  /** Kills a shard's process; a thread cannot be killed and is restarted by the operator. */
   async #killShard(known: ReadonlyMap<number, string>): Promise<void> {
     const { server, random } = this.#options;
     const { shard, pid, epoch } = random.oneOf(await server.shards());
@@ -177,11 +177,11 @@ export class Nemesis {
     try {
       process.kill(pid, "SIGCONT");
     } catch {
-      // The server has ended it meanwhile.
+      // The server has killed it in the meantime.
     }
   }
 
-  /** Mostly it is set right again; else it stays wrong until it jumps once more. */
+  /** Usually the clock is corrected; otherwise it stays wrong until the next jump. */
   async #jumpClock(): Promise<void> {
     const { server, random } = this.#options;
     const byMs = JUMP_MS.min + Math.floor((JUMP_MS.max - JUMP_MS.min) * random.fraction() ** 3);
@@ -204,7 +204,7 @@ export class Nemesis {
     await this.#startServer(known);
   }
 
-  /** Whoever starts takes the newest snapshot that anybody has seen, or a newer one. */
+  /** A start must use the newest snapshot that was seen, or a newer one. */
   #checkRecovery({ shard, recovery }: ShardView, known: ReadonlyMap<number, string>): void {
     const newest = known.get(shard);
     const taken = recovery.snapshot_position;

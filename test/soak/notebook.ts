@@ -1,17 +1,17 @@
-/** What the customers of one process remember together: the diary, and a little of it at hand. */
+/** The shared memory of the customers of one process: the diary, and a sample of it. */
 import { type Answer, isDecision } from "../stress/operation.ts";
 import type { Random } from "../support/random.ts";
 import type { Hearing } from "./caller.ts";
 import type { Ask, Diary, Told } from "./diary.ts";
 
-/** Of all that was ever decided so much is at hand to be asked for again. */
+/** Sample size of all decided operations, for retries. */
 const KNOWN_MAX = 1_000;
 /** Accounts are for ever. */
 const ACCOUNTS_MAX = 500;
 
 export type Known = Readonly<{ ask: Ask; answer: Answer; digest: string }>;
 
-/** What was decided, what nobody knew at first, and reads. */
+/** Decided operations, operations that were unknown at first, and reads. */
 export type Counts = { accepted: number; refused: number; unknown: number; reads: number };
 
 export class Notebook {
@@ -36,7 +36,7 @@ export class Notebook {
     return `${this.#name}-${this.#keys}`;
   }
 
-  /** `undefined` when there are enough. */
+  /** @returns `undefined` if there are enough. */
   newAccount(): string | undefined {
     if (this.#accounts >= ACCOUNTS_MAX) return undefined;
     this.#accounts += 1;
@@ -64,7 +64,7 @@ export class Notebook {
     this.#diary.write({ atMs: Date.now(), told: [], fault });
   }
 
-  /** The newest entry of an account that anybody here has heard of. */
+  /** The newest entry of an account that a customer here has seen. */
   seqOf(account: string): number {
     return this.#seqs.get(account) ?? 0;
   }
@@ -81,7 +81,7 @@ export class Notebook {
     for (const [account, seq] of told) if (seq > this.seqOf(account)) this.#seqs.set(account, seq);
   }
 
-  /** Each with the same chance, however many there are. */
+  /** A uniform random sample of fixed size. */
   #keep(known: Known): void {
     this.#decided += 1;
     if (this.#known.length < KNOWN_MAX) this.#known.push(known);

@@ -4,7 +4,7 @@ import { ISOLATIONS, type Isolation } from "../stress/subject.ts";
 const LOGS = ["redis", "sqlite"] as const;
 export type LogKind = (typeof LOGS)[number];
 
-/** What is falsified in the checker's own memory, to see that it would notice. */
+/** What is falsified in the checker's own memory, to prove that it would notice. */
 const CANARIES = ["entry", "amount"] as const;
 export type Canary = (typeof CANARIES)[number];
 
@@ -14,17 +14,17 @@ export type Options = Readonly<{
   shards: number;
   isolation: Isolation;
   log: LogKind;
-  /** Client processes, and requests a second of all of them together. */
+  /** Client processes, and requests per second of all of them together. */
   clients: number;
   rate: number;
-  /** Records after which a shard's snapshot is due: few, so that one is being written most of the time. */
+  /** Records between two snapshots of a shard: few, so that a snapshot is in progress most of the time. */
   snapshotRecords: number;
-  /** Between two looks at the books. */
+  /** Time between two audits. */
   auditMinutes: number;
   canary: Canary | undefined;
 }>;
 
-/** @throws TypeError for a flag or a value that is not known, RangeError for a number that makes no sense. */
+/** @throws TypeError for an unknown flag or value, RangeError for a number out of range. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -1,6 +1,6 @@
 /**
- * One soak, from an empty log to a verdict: clients work and a nemesis rages, with an audit at rest every few minutes;
- * at the end one of everything.
+ * One soak, from an empty log to a verdict: clients work while faults are injected, with an audit at rest every few
+ * minutes and a full audit at the end.
  */
 import { join } from "node:path";
 import type { Address } from "../stress/connection.ts";
@@ -22,19 +22,19 @@ import { growthFaults, type Sample, Watch } from "./watch.ts";
 
 const FIGURES_MS = 30_000;
 const CALLERS = 16;
-/** Asked for again in an audit on the way, and in the last one. */
+/** Keys to retry in an intermediate audit, and in the last one. */
 const KEYS = { meanwhile: 2_000, last: 50_000 } as const;
 const PAUSE_MS = { min: 5_000, max: 20_000 } as const;
 
 export type SoakOptions = Options &
   Readonly<{
-    /** Everything of it is in here. */
+    /** The folder of all its files. */
     folder: string;
     startRedis: () => Promise<PrivateRedis>;
-    /** By default all that can happen to such a log, every 5 to 20 s. */
+    /** By default all faults that apply, every 5 to 20 s. */
     harms?: readonly Harm[];
     pauseMs?: Readonly<{ min: number; max: number }>;
-    /** Told how it goes, a line at a time. */
+    /** Called with progress, line by line. */
     say: (line: string) => void;
   }>;
 
@@ -155,7 +155,7 @@ class SoakRun {
     );
   }
 
-  /** Each once: what is wrong in one audit is so in the next, too. */
+  /** Removes duplicates: a fault of one audit appears in the next ones, too. */
   #report(faults: readonly string[]): void {
     const news = faults.filter((fault) => !this.#violations.includes(fault));
     for (const fault of news) this.#say(`VIOLATION ${fault}`);

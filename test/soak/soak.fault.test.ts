@@ -1,14 +1,14 @@
-/** A few seconds of `npm run soak`, and the proof that its verdict means something. */
+/** A few seconds of `npm run soak`, and canaries that prove its verdict. */
 import { expect, onTestFinished, test } from "vitest";
 import { RedisServer } from "../support/redis.ts";
 import { testFolder } from "../support/server.ts";
 import { readOptions } from "./options.ts";
 import { runSoak } from "./soak-run.ts";
 
-/** The soak itself takes a third of it, where nobody else needs the machine. */
+/** The soak itself takes a third of this on an idle machine. */
 const TIMEOUT_MS = 120_000;
 
-/** @returns a Redis that is started again with all that it had. */
+/** @returns a Redis that is restarted with its data. */
 function restartable() {
   let redis: RedisServer | undefined;
   onTestFinished(() => redis?.destroy());

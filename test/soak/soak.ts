@@ -1,14 +1,13 @@
 /**
- * `npm run soak`: the real server on a real log for as long as it takes, while its processes and its Redis are killed,
- * halted and ended again and again, its clock jumps and its archive is damaged; a checker outside proves that all that was
- * ever acknowledged is there, once.
- * Ends with 1 on any violation, and then keeps its folder.
+ * `npm run soak`: a real server on a real log, while its processes and its Redis are killed, stopped and resumed at
+ * random, its clock jumps and its archive is damaged. An independent checker proves that every acknowledged command is
+ * there, exactly once. Exits with 1 on any violation, and then keeps its folder.
  *
  *     npm run soak -- --minutes 20 --isolation processes
  *     npm run soak -- --log sqlite --seed 7
- *     npm run soak -- --minutes 1 --canary entry      the checker forgets one transfer: this must end with 1
+ *     npm run soak -- --minutes 1 --canary entry      the checker forgets one transfer: must exit with 1
  *
- * How it goes is told on stderr; at the end one line of JSON is on stdout.
+ * Progress goes to stderr; the last line on stdout is JSON.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** The server under soak: `src/main.ts` as a process that dies and is started again, always at the same address. */
+/** The server under soak: `src/main.ts` as a process that is killed and restarted, always at the same address. */
 import { once } from "node:events";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -17,7 +17,7 @@ const READY_MS_MAX = 120_000;
 const LOOK_MS = 20;
 const EXIT_MS_MAX = 30_000;
 const LAST_WORDS_LENGTH = 3_000;
-/** Below those that a system gives to connections: one of these could be taken while the server is down. */
+/** Below the ephemeral ports: another connection could take one of those while the server is down. */
 const PORTS = { first: 20_000, count: 10_000 } as const;
 
 export type ServerOptions = Readonly<{
@@ -44,9 +44,9 @@ export class SoakedServer {
   readonly #clockFile: string;
   readonly operator: Api;
   #running: Spawned | undefined;
-  /** Nobody has asked it to end, and it has. */
+  /** Whether it has exited without being asked to. */
   fault: string | undefined;
-  /** Shards that had given up and were told to start. */
+  /** Failed shards that were restarted by the operator. */
   revived = 0;
 
   private constructor(options: ServerOptions, port: number) {
@@ -71,7 +71,7 @@ export class SoakedServer {
     return this.#running?.pid ?? -1;
   }
 
-  /** @throws Error when it ends instead of becoming ready, or does neither. */
+  /** @throws Error if it exits instead of becoming ready, or does neither. */
   async start(): Promise<void> {
     const { folder, walUrl, isolation, shards, snapshotRecords } = this.#options;
     const output = openSync(this.#logFile, "a");
@@ -100,7 +100,7 @@ export class SoakedServer {
     await this.becomesReady();
   }
 
-  /** The wall clock of the server's machine is so far from the real one from now on. */
+  /** Shifts the wall clock of the server by this from now on. */
   shiftClock(shiftMs: number): void {
     writeFileSync(this.#clockFile, String(shiftMs));
   }
@@ -109,7 +109,7 @@ export class SoakedServer {
     return join(this.#options.folder, "data");
   }
 
-  /** A shard that has given up is told to start, once an epoch. @throws Error when it does not become ready */
+  /** Restarts a failed shard, once an epoch. @throws Error if it does not become ready */
   async becomesReady(): Promise<void> {
     const endMs = performance.now() + READY_MS_MAX;
     const told = new Set<string>();
@@ -131,7 +131,7 @@ export class SoakedServer {
     return (await this.operator.tryOnce("GET", "/readyz"))?.status === 200;
   }
 
-  /** `undefined` when nobody answers. */
+  /** @returns `undefined` if there is no answer. */
   async tryShards(): Promise<readonly ShardView[] | undefined> {
     const reply = await this.operator.tryOnce("GET", "/v1/admin/shards");
     return reply?.status === 200 ? (JSON.parse(reply.body) as { data: ShardView[] }).data : undefined;
@@ -141,7 +141,7 @@ export class SoakedServer {
     return (await this.operator.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
   }
 
-  /** @returns its key */
+  /** @returns the partner's key */
   async makePartner(id: string): Promise<string> {
     const made = await this.operator.ask<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
     return made.api_key;
@@ -188,7 +188,7 @@ async function freePort(): Promise<number> {
       await once(server, "close");
       return port;
     } catch {
-      // Somebody has it.
+      // The port is in use.
     }
   }
 }

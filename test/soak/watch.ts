@@ -1,14 +1,14 @@
-/** Looks at the server and its log from outside all the time: sizes, and which snapshots there are. */
+/** Samples the sizes of the server and its log, and which snapshots there are. */
 import { processTree, residentBytes } from "../stress/process-tree.ts";
 import type { LogSize, LogStore } from "./log-store.ts";
 import type { SoakedServer } from "./soaked-server.ts";
 
 const LOOK_MS = 1_000;
 const SIZE_EVERY = 5;
-/** The first share of the time in which nothing is full yet. */
+/** The warm-up, as a share of the time: caches are not full yet. */
 const WARM_UP_SHARE = 0.2;
 const GROWTH_MAX = 1.5;
-/** Fewer than so many figures say nothing about growth. */
+/** Fewer samples than this say nothing about growth. */
 const SAMPLES_MIN = 45;
 
 export type Sample = LogSize & Readonly<{ residentBytes: number }>;
@@ -36,12 +36,12 @@ export class Watch {
     this.#timer = undefined;
   }
 
-  /** By shard, the newest snapshot that the server has named. */
+  /** By shard, the newest snapshot that the server has reported. */
   newestSnapshots(): ReadonlyMap<number, string> {
     return new Map(this.#newest);
   }
 
-  /** At least so many were taken: two within a second count once. */
+  /** A lower bound: two snapshots within a second count once. */
   get snapshots(): number {
     return this.#snapshots;
   }
@@ -63,7 +63,7 @@ export class Watch {
   }
 }
 
-/** `0:3-17` is at or after `0:3-9`. */
+/** Whether position `0:3-17` is at or after `0:3-9`. */
 export function isAtOrAfter(a: string, b: string): boolean {
   const [epochA = 0, seqA = 0] = numbersOf(a);
   const [epochB = 0, seqB = 0] = numbersOf(b);
@@ -77,7 +77,10 @@ function numbersOf(position: string): readonly number[] {
     .map(Number);
 }
 
-/** What has grown, though it should not: the last third of the time against the first one after the warm-up. */
+/**
+ * Sizes that have grown although they should not: the last third of the time against the first third after the
+ * warm-up.
+ */
 export function growthFaults(samples: readonly Sample[]): readonly string[] {
   if (samples.length < SAMPLES_MIN) return [];
   const warm = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));

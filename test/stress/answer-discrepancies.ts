@@ -1,7 +1,7 @@
-/** Where answers contradict each other, or what was promised: these need no look at the books. */
+/** Answers that contradict each other or the API's guarantees, found without the books. */
 import { isDecision, type Operation, outcomeText } from "./operation.ts";
 
-/** The only reason that the load gives a ledger to say no. */
+/** The only rejection that the load can cause. */
 const REFUSAL = "insufficient_funds";
 
 export function answerDiscrepancies(operations: readonly Operation[]): string[] {
@@ -35,14 +35,14 @@ function unanswered({ key, sendings }: Operation): string {
   return `Key ${key} has no answer after ${sendings.length} requests; the last said ${said}.`;
 }
 
-/** A key that was told it had been done before must have been sent before, and not be told "not done" alone. */
+/** A replayed answer needs an earlier request with the same key that was not certainly refused. */
 function replayDiscrepancies({ key, sendings }: Operation): string[] {
   const decisions = sendings.filter(({ answer }) => isDecision(answer));
   const original = decisions.filter(({ answer }) => isDecision(answer) && !answer.replayed);
   if (original.length > 1)
     return [`Key ${key} had ${original.length} answers that do not say that they are repeats.`];
   if (decisions.length === 0 || original.length === 1) return [];
-  // All answers are repeats: then the first answer was lost on its way.
+  // All answers are replays: the first answer was lost.
   const mayHaveBeenDone = sendings.some(({ answer }) => answer.is === "unknown");
   return mayHaveBeenDone
     ? []

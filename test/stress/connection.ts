@@ -1,7 +1,7 @@
 /**
- * One kept connection that asks one thing at a time. `node:http` takes more processor time for a request than the
- * server under test does; on few cores it would measure itself. It knows just what this server says: a status,
- * headers with `Content-Length`, a body.
+ * One keep-alive connection with one request at a time. `node:http` would use more processor time per request than the
+ * server under test, and on few cores would measure itself. This parser supports exactly this server's answers: a
+ * status, headers with `Content-Length`, a body.
  */
 import { createConnection, type Socket } from "node:net";
 
@@ -32,7 +32,7 @@ export class Connection {
     return this.send("POST", path, body, key);
   }
 
-  /** Rejects when the connection breaks or nothing comes: then nobody knows what became of it. */
+  /** Rejects if the connection breaks or nothing comes: then the outcome is unknown. */
   send(method: string, path: string, body?: string, key?: string): Promise<Reply> {
     const { host, port, token } = this.#address;
     const keyed = key === undefined ? "" : `Idempotency-Key: ${key}\r\n`;
@@ -109,7 +109,7 @@ export class Connection {
   }
 }
 
-/** A header's value, `undefined` without it. `head` is in lower case and ends with a line break. */
+/** A header's value, or `undefined`. `head` is in lower case and ends with a line break. */
 function fieldOf(head: string, name: string): string | undefined {
   const start = head.indexOf(`\r\n${name}: `);
   if (start < 0) return undefined;

@@ -1,12 +1,12 @@
 /**
- * What a load process remembers, as a file of one JSON array a line: it asked and was answered far too often to
- * send all of that through a channel while the clock runs.
+ * The memory of a load process, as a file of JSON arrays: there are too many requests and answers to send them over a
+ * channel during the measurement.
  */
 import { appendFileSync, createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Answer, Operation, Sending } from "./operation.ts";
 
-/** Fewer would cost a system call for each operation, more would halt the load for longer. */
+/** Fewer would cost a system call per operation, more would pause the load for longer. */
 const LINES_HELD_MAX = 500;
 
 type SendingRow = [askedMs: number, answeredMs: number, is: Answer["is"], text: string, replayed: 0 | 1];
@@ -28,7 +28,7 @@ export class Diary {
     this.#file = file;
   }
 
-  /** An operation that is over. */
+  /** A finished operation. */
   write({ key, debit, credit, amount, overspends, inBatch, sendings }: Operation): void {
     const row: Row = [
       key,
@@ -95,7 +95,7 @@ function answerOf(is: Answer["is"], text: string, replayed: boolean): Answer {
   }
 }
 
-/** To a hundredth of a millisecond: nothing here is measured more finely. */
+/** Rounded to a hundredth of a millisecond, the precision of this measurement. */
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
 }

@@ -1,11 +1,11 @@
-/** Canaries: a checker that cannot fail is a defect. Each falsifies one thing in books that are right. */
+/** Canaries: each falsifies one thing in correct books, and the checker must report it. */
 import { expect, test } from "vitest";
 import { discrepanciesOf } from "./discrepancies.ts";
 import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
 import { honestBooks } from "./honest-books.ts";
 import type { Answer } from "./operation.ts";
 
-test("in books that are right there is no discrepancy", () => {
+test("correct books have no discrepancy", () => {
   expect(discrepanciesOf(honestBooks())).toEqual([]);
 });
 
@@ -155,7 +155,7 @@ function withAccount(
   };
 }
 
-/** Alice's last one. */
+/** Alice's last entry. */
 function withEntry(change: Partial<Entry>): Falsify {
   return (books) => {
     const entries = books.statements.get("alice") ?? [];

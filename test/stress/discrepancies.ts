@@ -1,19 +1,19 @@
 /**
- * Where what was answered and what the server knows do not agree, each in a sentence. The model of a ledger in here
- * is its own, and as small as can be: the accepted transfers, added up.
+ * Compares the answers with what the server has; each difference is a sentence. It has its own minimal model of a
+ * ledger: the sum of the accepted transfers.
  */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { answerDiscrepancies } from "./answer-discrepancies.ts";
 import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
 import { decisionOf, type Operation } from "./operation.ts";
 
-/** Of one kind; one fault may show in every account. */
+/** Reports of one kind; one fault may show in every account. */
 const SENTENCES_MAX = 5;
 
 type Accepted = Readonly<{ id: string; operation: Operation }>;
 type Expected = { posted: number; movements: Map<string, number> };
 
-/** Empty when all is well. */
+/** @returns an empty list if the books are correct. */
 export function discrepanciesOf(evidence: Evidence): readonly string[] {
   const accepted = acceptedOf(evidence.operations);
   const expected = expectedAccounts(evidence, accepted);
@@ -59,7 +59,7 @@ function expectedAccounts(
   return expected;
 }
 
-/** Each accepted transfer is listed once, as it was asked for; nothing else is listed. */
+/** Each accepted transfer is listed once, as requested; no other transfer is listed. */
 function listDiscrepancies({ transfers, operations }: Evidence, accepted: readonly Accepted[]): string[] {
   const found: string[] = [];
   const byKey = new Map(operations.map((operation) => [operation.key, operation]));
@@ -153,7 +153,10 @@ function reconciliationDiscrepancies(
   return found;
 }
 
-/** Oldest first: contiguous, each continuing the one before, never below zero, and exactly the movements. */
+/**
+ * Entries, oldest first: contiguous, each continuing the one before, never below zero, and exactly the accepted
+ * movements.
+ */
 function statementDiscrepancies(
   id: string,
   entries: readonly Entry[],
@@ -177,14 +180,14 @@ function statementDiscrepancies(
   return found;
 }
 
-/** What went out of the system accounts is what all others have together. */
+/** The outflow of the system accounts equals the sum of all other balances. */
 function totalDiscrepancies({ accounts, systemAccounts, trialBalance, asset }: Evidence): string[] {
   const found: string[] = [];
   const sum = trialBalance.assets[asset];
   if (!trialBalance.balanced || sum === undefined || sum.sum + sum.in_transit !== 0) {
     found.push(`The books do not balance: ${JSON.stringify(trialBalance.assets)}.`);
   }
-  // Nothing is under way any more.
+  // Nothing is in transit any more.
   if (sum !== undefined && sum.in_transit !== 0)
     found.push(`At rest ${sum.in_transit} are still in transit.`);
   const held = [...accounts.values()].reduce((total, { posted }) => total + posted, 0);

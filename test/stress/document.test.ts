@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { documentText, withFigures } from "./document.ts";
 
-test("new figures take the place of the old ones in the document, and its prose stays", () => {
+test("new measurements replace the old ones in the document, and its prose stays", () => {
   const once = withFigures(documentText(), "| new figures |");
   expect(once).toContain("| new figures |");
   expect(withFigures(once, "| newer ones |")).toBe(once.replace("| new figures |", "| newer ones |"));

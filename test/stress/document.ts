@@ -14,7 +14,7 @@ export function documentText(): string {
   return readFileSync(FILE, "utf8");
 }
 
-/** @throws Error when the document has no place for them */
+/** @throws Error if the document has no place for them */
 export function withFigures(text: string, figures: string): string {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);

@@ -1,4 +1,4 @@
-/** Everything that a judgement on the books rests on: what was asked and answered, and what the server says afterwards. */
+/** The data for the verdict: all requests and answers, and what the server shows afterwards. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import type { ApiClient } from "../bench/api-client.ts";
 import type { Operation } from "./operation.ts";
@@ -28,15 +28,15 @@ export type Evidence = Readonly<{
   asset: string;
   operations: readonly Operation[];
   accounts: ReadonlyMap<string, AccountView>;
-  /** Posted, by name. */
+  /** Posted balances by account. */
   systemAccounts: ReadonlyMap<string, number>;
   reconciliations: ReadonlyMap<string, Reconciliation>;
-  /** Of a sample of accounts: all entries, oldest first. */
+  /** All entries of a sample of accounts, oldest first. */
   statements: ReadonlyMap<string, readonly Entry[]>;
-  /** All that there are. */
+  /** All transfers of the partner. */
   transfers: readonly ListedTransfer[];
   trialBalance: TrialBalance;
-  /** Balances that were known before anything had begun. */
+  /** Final balances that are known in advance. */
   finals: ReadonlyMap<string, number>;
 }>;
 
@@ -46,16 +46,16 @@ export type Question = Readonly<{
   asset: string;
   operations: readonly Operation[];
   accounts: readonly string[];
-  /** Of these the entries are read one by one. */
+  /** Accounts whose entries are read. */
   sample: readonly string[];
   finals: ReadonlyMap<string, number>;
 }>;
 
-/** Asks the server over HTTP, as its partner would. */
+/** Reads them over HTTP, as the partner. */
 export async function gatherEvidence(question: Question): Promise<Evidence> {
   const { api, token, asset, operations, accounts, sample, finals } = question;
   const get = <T>(path: string) => api.expect<T>(token, "GET", path);
-  // Lists wait for the archive; here that may take longer than one request is given.
+  // Lists wait for the archive; here that may take longer than the timeout of one request.
   await api.catchUpMs(token);
   const systemNames = new Set(
     operations.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => isSystemAccount(id)),
@@ -107,7 +107,7 @@ async function eachOf<T>(
   return found;
 }
 
-/** All pages of a list. */
+/** All items of a list, page by page. */
 async function pages<T>(get: <P>(path: string) => Promise<P>, path: string): Promise<readonly T[]> {
   const all: T[] = [];
   let cursor: string | null = null;

@@ -21,13 +21,13 @@ function asked(
   };
 }
 
-test("a request is lost by the other shards when it concerns them alone and meets the outage without its proper answer", () => {
+test("a request counts as lost by other shards if it concerns only them and fails during the outage", () => {
   const operations = [
     asked("here/a", "here/b", [120, 130, away], [140, 150, yes]),
     asked("@bank", "here/b", [90, 130, yes]),
-    // Not during the outage.
+    // Outside of the outage.
     asked("here/a", "here/c", [10, 20, away]),
-    // These concern the shard that is away.
+    // These need the shard that is down.
     asked("here/a", "victim/a", [120, 130, away]),
     asked("victim/a", "@sales", [120, 130, away]),
   ];
@@ -41,7 +41,7 @@ test("a request is lost by the other shards when it concerns them alone and meet
   });
 });
 
-test("speed counts what was decided within the window, and times what began and ended in it", () => {
+test("throughput counts operations decided within the window, latency those that began and ended in it", () => {
   const operations = [
     asked("a", "b", [0, 1_100, yes]),
     asked("a", "c", [1_200, 1_204, yes], [1_300, 1_301, yes]),

@@ -1,4 +1,4 @@
-/** What a trial says about speed, worked out from what every single request remembers of itself. */
+/** Computes throughput, latency and losses of a trial from its operations. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { decisionOf, isDecision, type Operation } from "./operation.ts";
 import type { Outage } from "./outage.ts";
@@ -15,7 +15,7 @@ export type Speed = Readonly<{
   maxMs: number;
 }>;
 
-/** Transfers are those decided within the window, batch items too; latencies are those of single ones. */
+/** Counts transfers decided within the window, including batch items; latencies are those of single transfers. */
 export function speedOf(operations: readonly Operation[], { fromMs, toMs }: Window): Speed {
   let transfers = 0;
   const latencies: number[] = [];
@@ -43,11 +43,11 @@ export function speedOf(operations: readonly Operation[], { fromMs, toMs }: Wind
 export type Counts = Readonly<{
   accepted: number;
   refused: number;
-  /** Between accounts of two shards. */
+  /** Transfers across shards. */
   crossing: number;
-  /** Answers that said that the key was known. */
+  /** Replayed answers. */
   replayed: number;
-  /** Requests that had to be sent again for want of an answer. */
+  /** Requests that were retried because they got no answer. */
   resent: number;
 }>;
 
@@ -67,11 +67,11 @@ export function countsOf(operations: readonly Operation[], shardOf: (account: st
 }
 
 export type Bystanders = Readonly<{
-  /** Answers during the outage to requests that concern accounts of other shards alone. */
+  /** Answers during the outage to requests that concern only accounts of other shards. */
   served: number;
-  /** Such requests that got anything but their proper answer. */
+  /** Such requests that failed. */
   lost: number;
-  /** What they got, for the report. */
+  /** Their errors, for the report. */
   losses: readonly string[];
 }>;
 

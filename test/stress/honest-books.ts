@@ -1,4 +1,4 @@
-/** Books in which everything is right, small enough to be read: what a checker must find nothing wrong with. */
+/** Small, correct books, in which a checker must find no fault. */
 import type { Evidence } from "./evidence.ts";
 import type { Answer, Operation } from "./operation.ts";
 
@@ -19,7 +19,7 @@ const accepted = (id: string, replayed = false): Answer => ({ is: "accepted", id
 const refused: Answer = { is: "rejected", code: "insufficient_funds", replayed: false };
 const unknown: Answer = { is: "unknown", why: "outcome_unknown" };
 
-/** alice gets 100 and gives bob 30, asked twice; she then asks for more than there is. */
+/** alice gets 100 and gives bob 30, sent twice; then she tries to send more than she has. */
 export function honestBooks(): Evidence {
   const operations = [
     operation("k1", BANK, "alice", 100, accepted("tr_1")),

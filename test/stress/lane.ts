@@ -1,18 +1,18 @@
-/** One caller: it asks, and asks again under the same key until it knows what became of it. */
+/** One caller: it retries under the same key until it knows the outcome. */
 import { type Address, Connection, type Reply } from "./connection.ts";
 import { type Answer, answerOfCode, isDecision, nowMs, type Operation, type Wish } from "./operation.ts";
 
-/** Whom nobody answers need not knock a thousand times a second. */
+/** Avoids a busy loop while no server answers. */
 const PAUSE_MS = 20;
-/** Longer than any shard may take to come back. */
+/** Longer than any shard may take to restart. */
 const SETTLE_MS_MAX = 30_000;
 
-/** A share of all requests is sent twice under one key: at the same time, or once the answer is there. */
+/** Share of requests that are sent twice under one key: concurrently, or after the answer. */
 export type Repeat = "never" | "meanwhile" | "afterwards";
 
 export class Lane {
   readonly #first: Connection;
-  /** For what is asked twice at the same time. */
+  /** A second connection, for requests that are sent twice at the same time. */
   readonly #second: Connection;
 
   constructor(address: Address) {
@@ -20,7 +20,7 @@ export class Lane {
     this.#second = new Connection(address);
   }
 
-  /** Resolves when all that was sent has its answer, or has waited for it long enough. */
+  /** Resolves when every request has its answer, or has timed out. */
   async perform(operations: readonly Operation[], repeat: Repeat): Promise<void> {
     const meanwhile = repeat === "meanwhile" ? this.#settle(this.#second, operations) : undefined;
     await this.#settle(this.#first, operations);
@@ -44,7 +44,7 @@ export class Lane {
   }
 }
 
-/** Sends these together, notes the answers, and returns those that have to be sent again. */
+/** Sends these together, records the answers, and returns those to retry. */
 async function send(connection: Connection, operations: readonly Operation[]): Promise<readonly Operation[]> {
   const askedMs = nowMs();
   const answers = await answersTo(connection, operations);
@@ -75,7 +75,7 @@ async function answersTo(
   }
 }
 
-/** The memo says under which key it was asked for, so that the log can be read without knowing any answer. */
+/** The memo contains the key, so that the log can be checked without any answer. */
 function bodyOf({ key, debit, credit, amount }: Wish): object {
   return { debit_account: debit, credit_account: credit, amount, memo: key };
 }
@@ -85,7 +85,7 @@ function answerOf({ status, replayed, body }: Reply): Answer {
   return status === 201 ? { is: "accepted", id, replayed } : answerOfCode(code, replayed);
 }
 
-/** A batch does not say which of its items were repeats. */
+/** A batch answer does not say which of its items were replays. */
 function answersOf({ body }: Reply): readonly Answer[] {
   const { results } = JSON.parse(body) as {
     results: readonly { status: number; id: string; code: string }[];

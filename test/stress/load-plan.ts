@@ -1,4 +1,4 @@
-/** What the main process and its load processes say to each other. */
+/** The messages between the main process and its load processes. */
 import type { Address } from "./connection.ts";
 import type { PresetName } from "./preset.ts";
 
@@ -17,14 +17,14 @@ export type LoadPlan = Readonly<{
 
 export type ToLoad =
   | Readonly<{ type: "fund"; plan: LoadPlan }>
-  /** Half of the lanes keep away from the victim: they must not notice what happens to it. */
+  /** Half of the lanes avoid the shard that is killed: they must not notice its outage. */
   | Readonly<{ type: "load" }>
-  /** The victim is back: every lane asks for anything. */
+  /** The killed shard is back: all lanes use all accounts. */
   | Readonly<{ type: "spread" }>
   | Readonly<{ type: "end" }>;
 
 export type FromLoad =
   | Readonly<{ type: "funded" }>
-  /** So far: operations that have their answer, and those among them that the victim decided. */
+  /** Answered operations so far, and those among them that the shard to be killed decided. */
   | Readonly<{ type: "progress"; answered: number; atVictim: number }>
   | Readonly<{ type: "ended" }>;

@@ -1,4 +1,4 @@
-/** A load process: as many callers as it has lanes, each of which asks for its next thing when it has its answer. */
+/** A load process: one caller per lane, each of which sends its next request when it has its answer. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { Diary } from "./diary.ts";
 import { Lane } from "./lane.ts";
@@ -16,7 +16,7 @@ class Load {
   #keys = 0;
   #answered = 0;
   #atVictim = 0;
-  /** Until the killed shard is back, half of the lanes keep away from it. */
+  /** Until the killed shard is back, half of the lanes avoid it. */
   #spread: boolean;
   #ending = false;
 
@@ -115,5 +115,5 @@ process.on("message", (message: ToLoad) => {
       return;
   }
 });
-// Whoever started it is gone, or has all that it wanted.
+// The parent has ended, or wants nothing more.
 process.on("disconnect", () => process.exit(0));

@@ -1,4 +1,4 @@
-/** The load processes as the main process sees them. */
+/** Starts and controls the load processes. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Spawned, start } from "../bench/child-processes.ts";
@@ -29,7 +29,7 @@ class LoadProcess {
       this.#funded.reject(error);
       this.#ended.reject(error);
     });
-    // Whoever waits hears of it; nobody waits for both at once.
+    // A waiting caller gets the error; only one waits at a time.
     this.#funded.promise.catch(() => undefined);
     this.#ended.promise.catch(() => undefined);
     this.tell({ type: "fund", plan: { ...plan, process: no, diaryFile: this.diaryFile } });
@@ -75,7 +75,7 @@ export class LoadProcesses {
     this.#all = all;
   }
 
-  /** Resolves when all the money is in the accounts. */
+  /** Resolves when all accounts are funded. */
   static async start(options: LoadOptions): Promise<LoadProcesses> {
     const all = Array.from({ length: options.processes }, (_, no) => new LoadProcess(options, no));
     const deadline = setTimeout(() => {
@@ -90,22 +90,22 @@ export class LoadProcesses {
     for (const each of this.#all) each.tell(message);
   }
 
-  /** Operations that have their answer. */
+  /** Answered operations. */
   get answered(): number {
     return this.#all.reduce((sum, { answered }) => sum + answered, 0);
   }
 
-  /** Those among them that the victim decided. */
+  /** Those among them that the shard to be killed decided. */
   get atVictim(): number {
     return this.#all.reduce((sum, { atVictim }) => sum + atVictim, 0);
   }
 
-  /** All of them have come to their end. */
+  /** Resolves when all processes have finished. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Resolves when everything that was asked has its answer, or has waited for it long enough. */
+  /** Resolves when every request has its answer, or has timed out. */
   async ended(): Promise<void> {
     await Promise.all(this.#all.map(({ ended }) => ended));
     this.#isOver = true;

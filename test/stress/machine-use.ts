@@ -1,19 +1,19 @@
-/** Processor time and memory of the server, its shards and its Redis while a load runs. */
+/** Processor time and memory of the server, its shards and its Redis during a load. */
 import { cpuTimesOfTree, processTree, proportionalBytes, residentBytes } from "./process-tree.ts";
 
 const SAMPLE_MS = 200;
 const MEGABYTE = 2 ** 20;
 
 export type MachineUse = Readonly<{
-  /** Processors kept busy, all together. */
+  /** Number of busy processors, in total. */
   cores: number;
   /** µs of processor time for each transfer, by role; `total` is their sum. */
   cpuUs: Readonly<Record<string, number>>;
-  /** Server and children before the load, shared pages counted once. */
+  /** PSS of server and children before the load, in MB. */
   idlePssMb: number;
-  /** The highest sum of what server and children had resident. */
+  /** Peak of the summed RSS of server and children. */
   rssPeakMb: number;
-  /** After the load, with shared pages counted once. */
+  /** PSS after the load. */
   pssMb: number;
 }>;
 
@@ -33,17 +33,17 @@ export class MachineMeter {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Nothing has happened yet but that accounts were opened and funded. */
+  /** Measures the idle state: accounts are open and funded. */
   idle(): void {
     this.#idlePss = proportionalBytes(processTree(this.#server));
   }
 
-  /** Processor time counts from here. */
+  /** Starts counting processor time. */
   begin(): void {
     this.#begun = this.#read();
   }
 
-  /** And to here. */
+  /** Stops counting. */
   end(): void {
     this.#ended = this.#read();
     this.#sample();

@@ -1,4 +1,4 @@
-/** What the figures were taken on. */
+/** Describes the machine of the measurement. */
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { redisVersion } from "../bench/load.ts";
 
@@ -10,7 +10,7 @@ export type Machine = Readonly<{
   node: string;
   redis: string;
   fsync_p50_us: number;
-  /** Of the minute before the run: above 0, something else was at work too. */
+  /** Load average of the minute before the run: above 0, something else was running. */
   load_average: number;
 }>;
 

@@ -1,6 +1,6 @@
 /**
- * The ordinary load: anybody pays anybody, a few accounts are in every tenth payment, some ask for more than there
- * is, some ask twice, some ask for twenty things at once.
+ * The standard load: random payments; a few hot accounts in every tenth payment; some with insufficient funds, some
+ * sent twice, some in batches of twenty.
  */
 
 import { Random } from "../support/random.ts";
@@ -12,11 +12,11 @@ const ACCOUNTS = 400;
 const HOT_ACCOUNTS = 8;
 const FUNDS = 1_000;
 const AMOUNT_MAX = 40;
-/** More than all accounts have together. */
+/** More than the sum of all balances. */
 const OVERSPENT = ACCOUNTS * FUNDS * 1_000;
 const BATCH_ITEMS = 20;
 
-/** Shares of what is sent. */
+/** Shares of the requests. */
 const SHARE = { hot: 0.1, overspent: 0.05, issued: 0.02, spent: 0.02, batch: 0.02, repeated: 0.1 } as const;
 
 const accounts = Array.from({ length: ACCOUNTS }, (_, no) => `customer-${no}/points`);

@@ -1,11 +1,11 @@
-/** A transfer that somebody asked for under a key of its own, and all that was ever said about it. */
+/** A transfer that was requested under its own key, with all answers. */
 
 export type Wish = Readonly<{
   key: string;
   debit: string;
   credit: string;
   amount: number;
-  /** More than all the money there is: accepting it would be a fault. */
+  /** More than all the money: accepting it would be a fault. */
   overspends: boolean;
 }>;
 
@@ -14,10 +14,10 @@ export type Answer =
   | Readonly<{ is: "rejected"; code: string; replayed: boolean }>
   /** The connection broke, or 503 `outcome_unknown`: the same key gets the one outcome. */
   | Readonly<{ is: "unknown"; why: string }>
-  /** 503 `log_unavailable` or `overloaded`: certainly not done, now or later. */
+  /** 503 `log_unavailable` or `overloaded`: certainly not done. */
   | Readonly<{ is: "not_done"; why: string }>;
 
-/** One request, or its part in a batch. Times are ms since 1970 on the clock that all processes of a machine share. */
+/** One request, or its part in a batch. Times are ms since 1970, on the clock of the machine. */
 export type Sending = Readonly<{ askedMs: number; answeredMs: number; answer: Answer }>;
 
 export type Operation = Wish &
@@ -34,12 +34,12 @@ export function isDecision(answer: Answer): answer is Extract<Answer, { replayed
   return answer.is === "accepted" || answer.is === "rejected";
 }
 
-/** The first answer that settled it; `undefined` when there never was one. */
+/** The first final answer; `undefined` if there was none. */
 export function decisionOf(operation: Operation): Sending | undefined {
   return operation.sendings.find(({ answer }) => isDecision(answer));
 }
 
-/** What its key stands for in the answer, to be compared with other answers to the same key. */
+/** The part of the answer that must be equal in all answers to the same key. */
 export function outcomeText(answer: Answer): string {
   switch (answer.is) {
     case "accepted":
@@ -59,7 +59,7 @@ export function nowMs(): number {
 const NOT_DONE: ReadonlySet<string> = new Set(["log_unavailable", "overloaded"]);
 const OUTCOME_UNKNOWN = "outcome_unknown";
 
-/** What an answer other than 201 means to the one who asked. */
+/** The meaning of an answer other than 201. */
 export function answerOfCode(code: string, replayed: boolean): Answer {
   if (code === OUTCOME_UNKNOWN) return { is: "unknown", why: code };
   if (NOT_DONE.has(code)) return { is: "not_done", why: code };

@@ -5,7 +5,7 @@ import { ISOLATIONS, type Isolation } from "./subject.ts";
 export type Options = Readonly<{
   modes: readonly Isolation[];
   shards: readonly number[];
-  /** How long the measured part of each trial takes. */
+  /** Duration of the measured part of each trial. */
   seconds: number;
   seed: number;
   preset: PresetName;
@@ -15,7 +15,7 @@ export type Options = Readonly<{
   doc: boolean;
 }>;
 
-/** @throws TypeError for a flag or a value that is not known, RangeError for a number that makes no sense. */
+/** @throws TypeError for an unknown flag or value, RangeError for a number out of range. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -1,26 +1,26 @@
-/** What is asked of a server under stress. A preset says which accounts there are and who sends what to whom. */
+/** The interface of a preset: which accounts there are, and which transfers are sent. */
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import type { Repeat } from "./lane.ts";
 import { MIX } from "./mix.ts";
 import { SELLERS } from "./sellers.ts";
 
-/** All accounts are this partner's. */
+/** The partner of all accounts. */
 export const PARTNER = "acme";
 
 export type Movement = Readonly<{ debit: string; credit: string; amount: number; overspends: boolean }>;
 
-/** What a lane sends next: one transfer, or several in a batch. */
+/** The next request of a lane: one transfer, or a batch. */
 export type Intent = Readonly<{ movements: readonly Movement[]; inBatch: boolean; repeat: Repeat }>;
 
 export interface Source {
   /**
-   * @param elsewhere only what concerns no account of the shard that will be killed.
-   * @returns `undefined` when all has been asked for.
+   * @param elsewhere only transfers without an account of the shard that will be killed.
+   * @returns `undefined` when there is nothing left to send.
    */
   next(elsewhere: boolean): Intent | undefined;
 }
 
-/** How accounts lie on the shards, which one will be killed, and which of the load processes asks. */
+/** The distribution of accounts over the shards, the shard to be killed, and the index of this load process. */
 export type Part = Readonly<{
   process: number;
   processes: number;
@@ -32,16 +32,16 @@ export type Part = Readonly<{
 export type Preset = Readonly<{
   asset: string;
   accounts: readonly string[];
-  /** Brings in all the money there is, before anything else. */
+  /** Funds all accounts, before anything else. */
   funding: readonly Movement[];
-  /** Of this account's shard: it is killed. */
+  /** The shard of this account is killed. */
   victimAccount: string;
-  /** Commands of the load that this shard has had before it is killed. */
+  /** The shard is killed after it has decided this many commands of the load. */
   commandsBeforeKill: (seconds: number) => number;
   source: (part: Part) => Source;
-  /** Whether the source goes on until it is told to stop. */
+  /** Whether the source continues until it is stopped. */
   endless: boolean;
-  /** Balances that are known before anything has begun. */
+  /** Final balances that are known in advance. */
   finals: ReadonlyMap<string, number>;
 }>;
 

@@ -1,8 +1,8 @@
-/** What a process and its children take of the machine, from /proc. Empty where there is no /proc. */
+/** Processor time and memory of a process and its children, from /proc. Empty without /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 import { type CpuTimes, parseStat, readCpuTimes } from "../bench/cpu-time.ts";
 
-/** The process itself, then its children and theirs. */
+/** The process itself, then its descendants. */
 export function processTree(root: number): readonly number[] {
   const parents = new Map(numbersIn("/proc").flatMap((pid) => parentOf(pid)));
   const tree = [root];
@@ -12,7 +12,7 @@ export function processTree(root: number): readonly number[] {
   return tree;
 }
 
-/** µs so far by role. A shard that is a process counts whole, with its own collector and compiler. */
+/** µs so far by role. A shard process counts as a whole, with its own collector and compiler. */
 export function cpuTimesOfTree(server: number, redis: number): CpuTimes {
   const times = new Map(readCpuTimes(server, redis));
   for (const pid of processTree(server).slice(1)) {
@@ -22,12 +22,12 @@ export function cpuTimesOfTree(server: number, redis: number): CpuTimes {
   return times;
 }
 
-/** Resident, in bytes: pages that several processes share count for each of them. */
+/** RSS in bytes: shared pages count for each process. */
 export function residentBytes(pids: readonly number[]): number {
   return sumOf(pids, "status", /^VmRSS:\s+(\d+) kB/m);
 }
 
-/** Proportional, in bytes: a page that n processes share counts 1/n for each. Costs the kernel a walk of all pages. */
+/** PSS in bytes: a page that n processes share counts 1/n for each. The kernel has to walk all pages. */
 export function proportionalBytes(pids: readonly number[]): number {
   return sumOf(pids, "smaps_rollup", /^Pss:\s+(\d+) kB/m);
 }
@@ -49,7 +49,7 @@ function cpuUs(pid: number): number {
   return stat === "" ? 0 : parseStat(stat).us;
 }
 
-/** Empty when the process is gone. */
+/** Empty if the process has ended. */
 function textOf(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");

@@ -1,4 +1,4 @@
-/** How far it is: one line that draws itself anew on a terminal, plain lines elsewhere. Always on stderr. */
+/** Progress on stderr: one line that is redrawn on a terminal, plain lines elsewhere. */
 import type { Phase } from "./trial.ts";
 
 const DRAW_MS = 250;
@@ -42,7 +42,7 @@ export class Progress {
     else process.stderr.write(`${this.#seconds()} s  ${this.#name}: ${SAYING[phase]}\n`);
   }
 
-  /** A line that stays. */
+  /** Prints a permanent line. */
   say(text: string): void {
     process.stderr.write(process.stderr.isTTY ? `${CLEAR_LINE}${text}\n` : `${text}\n`);
   }

@@ -1,4 +1,4 @@
-/** The trials as figures with names and units, as a table for people and as one document for programs. */
+/** The results of the trials, as a table and as a JSON document. */
 import type { Trial } from "./trial.ts";
 
 export type Row = Readonly<{
@@ -9,7 +9,7 @@ export type Row = Readonly<{
   p99_ms: number;
   p999_ms: number;
   max_ms: number;
-  /** Absent where there is no /proc. */
+  /** Absent without /proc. */
   cores?: number;
   cpu_us?: Readonly<Record<string, number>>;
   idle_pss_mb?: number;
@@ -18,7 +18,7 @@ export type Row = Readonly<{
   start_ms: number;
   recovery_ms: number;
   replayed: number;
-  /** By the shards that were not killed, while one was down. `null`: nothing was asked of them. */
+  /** Answers of the other shards while one was down. `null`: they got no requests. */
   lost_by_others: number | null;
   served_by_others: number | null;
   accepted: number;
@@ -26,7 +26,7 @@ export type Row = Readonly<{
   crossing: number;
   replays: number;
   resent: number;
-  /** Balances at the end that were known beforehand. */
+  /** Final balances that were known in advance. */
   finals: Readonly<Record<string, number>>;
 }>;
 
@@ -34,7 +34,7 @@ export function rowOf(trial: Trial): Row {
   const { isolation, shards, speed, use, counts, bystanders, startMs, recoveryMs, replayed, evidence } =
     trial;
   const finals = [...evidence.finals.keys()].map((id) => [id, evidence.accounts.get(id)?.posted ?? 0]);
-  // Where nothing was asked of the others, that nothing was lost says nothing.
+  // Without requests to the other shards, zero losses mean nothing.
   const wereAsked = bystanders.served + bystanders.lost > 0;
   return {
     isolation,
@@ -69,7 +69,7 @@ function machineFigures({ use: { cores, cpuUs, idlePssMb, rssPeakMb, pssMb } }: 
   };
 }
 
-/** Three significant digits: what is beyond differs from run to run. */
+/** Three significant digits: further ones differ from run to run. */
 function short(value: number): number {
   return Number(value.toPrecision(3));
 }
@@ -103,7 +103,7 @@ export function tableOf(rows: readonly Row[]): string {
 
 const ROLES = ["main", "shards", "archive", "runtime", "redis"] as const;
 
-/** Where the processor time of a transfer goes. */
+/** The table of processor time per transfer by role. */
 export function cpuTableOf(rows: readonly Row[]): string {
   return markdownTable(
     ["CPU µs/transfer", "shards", "gateway", "shards' own", "archive", "collector and compiler", "Redis"],
@@ -115,7 +115,7 @@ export function cpuTableOf(rows: readonly Row[]): string {
   );
 }
 
-/** A line for each trial whose end was known beforehand; empty when none was. */
+/** A line for each trial with a known final balance; empty if there is none. */
 export function finalsOf(rows: readonly Row[]): string {
   return rows
     .filter(({ finals }) => Object.keys(finals).length > 0)
@@ -128,7 +128,7 @@ export function finalsOf(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** Processes by the side of threads, for each number of shards that both were tried with. */
+/** Processes compared with threads, for each number of shards that both ran with. */
 export function comparisonOf(rows: readonly Row[]): string {
   const pairs = rows
     .filter(({ isolation }) => isolation === "threads")

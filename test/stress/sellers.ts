@@ -1,7 +1,7 @@
 /**
- * Prepaid credit: two sellers, ten credit increases, a thousand sales from several processes at once. One seller
- * has enough for all of its sales, the other for two hundred of them. However they race, whatever breaks, the
- * final credits are known beforehand.
+ * Prepaid credit: two sellers, ten credit increases, a thousand sales from several processes. One seller has enough
+ * for all of its sales, the other for two hundred of them. The final credits are known in advance, whatever the order
+ * and whatever fails.
  */
 
 import { Random } from "../support/random.ts";
@@ -18,7 +18,7 @@ const REPEATED = 0.2;
 
 const phones = Array.from({ length: PHONES }, (_, no) => `phone-${no}`);
 
-/** Every second sale charges a phone, whose account is where its number says; the others are the house's income. */
+/** Every second sale credits the account of a phone; the others credit the system account of the income. */
 const sales: readonly Movement[] = Object.entries(SALES).flatMap(([debit, count]) =>
   Array.from({ length: count }, (_, no) => {
     const credit = no % 2 === 0 ? "@sales" : (phones[no % PHONES] as string);
@@ -49,7 +49,7 @@ export const SELLERS: Preset = {
 
 class Sales implements Source {
   readonly #random: Random;
-  /** What concerns the shard that will be killed, and what does not. */
+  /** Transfers that need the shard to be killed, and those that do not. */
   readonly #there: Movement[] = [];
   readonly #elsewhere: Movement[] = [];
 

@@ -1,4 +1,4 @@
-/** A few seconds of `npm run stress` in each isolation mode, and the proof that its verdict means something. */
+/** A few seconds of `npm run stress` in each isolation mode, and canaries that prove its verdict. */
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { RedisServer } from "../support/redis.ts";
@@ -32,7 +32,7 @@ function shortTrial(isolation: Isolation, preset: PresetName) {
 test.each(ISOLATIONS)("a shard is killed under load, and the books are right (%s)", async (isolation) => {
   const { discrepancies, counts, bystanders, evidence } = await shortTrial(isolation, "mix");
   expect(discrepancies).toEqual([]);
-  // All that the load was to do has happened.
+  // The whole load was sent.
   const { accepted, refused, crossing, replayed, resent } = counts;
   for (const count of [accepted, refused, crossing, replayed, resent, bystanders.served])
     expect(count).toBeGreaterThan(0);
@@ -41,7 +41,7 @@ test.each(ISOLATIONS)("a shard is killed under load, and the books are right (%s
   expect(discrepanciesOf(withFalseAnswer(evidence)), "canary: one answer").not.toEqual([]);
 });
 
-test.each(ISOLATIONS)("sellers race for their credit, and it ends exact (%s)", async (isolation) => {
+test.each(ISOLATIONS)("sellers with concurrent sales spend exactly their credit (%s)", async (isolation) => {
   const { discrepancies, counts, evidence } = await shortTrial(isolation, "sellers");
   expect(discrepancies).toEqual([]);
   expect(counts).toMatchObject({ accepted: 10 + 60 + 200, refused: 740 });
@@ -49,14 +49,14 @@ test.each(ISOLATIONS)("sellers race for their credit, and it ends exact (%s)", a
   expect(evidence.accounts.get("seller-2/credit")?.posted).toBe(0);
 });
 
-/** One point more in one account: that account is wrong, and so is the sum of all. */
+/** Adds one point to one account: its balance and the sum of all must be reported. */
 function withFalseBalance(evidence: Evidence): Evidence {
   const [id, view] = [...evidence.accounts][0] ?? [];
   if (id === undefined || view === undefined) throw new Error("no accounts");
   return { ...evidence, accounts: new Map(evidence.accounts).set(id, { ...view, posted: view.posted + 1 }) };
 }
 
-/** Somebody was told no where it was done. */
+/** Marks a completed transfer as rejected. */
 function withFalseAnswer(evidence: Evidence): Evidence {
   const no: Answer = { is: "rejected", code: "insufficient_funds", replayed: false };
   const operations = evidence.operations.map((operation, place) => {

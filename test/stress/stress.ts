@@ -1,11 +1,11 @@
 /**
- * `npm run stress`: the real server under load in both isolation modes, a shard killed in the middle, the books
- * checked from outside. Ends with 1 when anything was not as it must be.
+ * `npm run stress`: a real server under load in both isolation modes; a shard is killed under load, and the books are
+ * checked over HTTP. Exits with 1 on any fault.
  *
  *     npm run stress -- --modes processes --shards 2 --seconds 5
  *     npm run stress -- --preset sellers      two sellers, 1000 sales, exact credits at the end
- *     npm run stress -- --json                one document on stdout
- *     npm run stress -- --doc                 figures into docs/threads-vs-processes.md
+ *     npm run stress -- --json                one JSON document on stdout
+ *     npm run stress -- --doc                 writes the measurements into docs/threads-vs-processes.md
  */
 import { join } from "node:path";
 import { makeDataFolder, measureFsyncUs } from "../bench/disk.ts";
@@ -17,18 +17,18 @@ import { Progress } from "./progress.ts";
 import { comparisonOf, cpuTableOf, finalsOf, type Row, rowOf, tableOf } from "./report.ts";
 import { runTrial } from "./trial.ts";
 
-/** The start is over in a second, and differs from time to time. */
+/** A start takes a second, and varies. */
 const STARTS = 3;
 
 const DYING_MS = 100;
 
 const options = readOptions(process.argv.slice(2));
 const { modes, shards, seconds, seed, preset, loadProcesses } = options;
-// Before the folder is removed at exit: what has just been killed needs a moment to be gone, and may still write there.
+// Before the folder is removed at exit: killed processes need a moment to end, and may still write there.
 process.on("exit", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DYING_MS));
 const root = makeDataFolder();
 const machine = thisMachine(measureFsyncUs(root));
-// What will be compared is measured one right after the other: machines are not the same an hour later.
+// Configurations that are compared run one right after the other.
 const trials = shards.flatMap((count) => modes.map((isolation) => ({ isolation, shards: count })));
 const progress = new Progress(trials.length);
 const rows: Row[] = [];

@@ -1,4 +1,4 @@
-/** The server under stress: `src/main.ts` as a process, with a log and a data folder of its own. */
+/** The server under stress: `src/main.ts` as a process, with its own log and data folder. */
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ApiClient } from "../bench/api-client.ts";
@@ -15,7 +15,7 @@ const LAST_WORDS_LENGTH = 4_000;
 
 export type SubjectOptions = Readonly<{
   dataDir: string;
-  /** Its sockets and its compiled code are in here. */
+  /** The folder of its sockets and compiled code. */
   tmpDir: string;
   walUrl: string;
   isolation: Isolation;
@@ -35,7 +35,7 @@ export class Subject {
   readonly #server: Spawned;
   readonly #api: ApiClient;
   readonly #url: URL;
-  /** From the start of the process to its first 200 on /readyz. */
+  /** Time from the start of the process to its first 200 on /readyz. */
   readonly startMs: number;
   #lastWords = "";
 
@@ -81,7 +81,7 @@ export class Subject {
     return this.#server.pid;
   }
 
-  /** What it wrote last, for whoever has to find out why. */
+  /** Its last output, for error messages. */
   get lastWords(): string {
     return this.#lastWords;
   }
@@ -108,7 +108,7 @@ export class Subject {
     return data;
   }
 
-  /** @returns its key */
+  /** @returns the partner's key */
   async makePartner(id: string): Promise<string> {
     const made = await this.#api.expect<{ api_key: string }>(OPERATOR_KEY, "POST", "/v1/partners", {
       id,

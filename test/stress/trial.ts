@@ -1,10 +1,10 @@
 /**
  * One isolation mode with one number of shards, from an empty log to a verdict:
  *
- *     start → accounts, money → load → a shard is killed → it is back → the measured part → the last answer → the books
+ *     start → accounts, money → load → kill a shard → it is back → the measured part → the last answer → the books
  *
- * The kill comes first because only then both modes can have it at the same point: a thread cannot be killed from
- * outside, it crashes at its n-th command.
+ * The kill comes first so that both modes have it at the same point: a thread cannot be killed from outside, it
+ * crashes at its n-th command.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -35,12 +35,12 @@ export type TrialOptions = Readonly<{
   seconds: number;
   seed: number;
   loadProcesses: number;
-  /** Where its log and its data are; it is removed at the end. */
+  /** The folder of its log and data; removed at the end. */
   folder: string;
   startRedis: (folder: string) => Promise<PrivateRedis>;
-  /** How often the server is started to see how long that takes. */
+  /** How often the server is started to measure the time of a start. */
   starts: number;
-  /** Told what it is doing. */
+  /** Called with progress. */
   onPhase: (phase: Phase, answered: () => number) => void;
 }>;
 
@@ -63,17 +63,17 @@ export type Trial = Readonly<{
   evidence: Evidence;
 }>;
 
-/** Connections of each load process, one half of which keeps away from the shard that is killed. */
+/** Connections of each load process; one half avoids the shard that is killed. */
 const LANES = 32;
 const KILL_MS_MAX = 120_000;
 const WARM_UP_SHARE = 0.3;
-/** Beyond the load: the kill, the last answers, and reading the books of each second of load. */
+/** Time beyond the load: the kill, the last answers, and reading the books, per second of load. */
 const JUDGED_MS_MAX = KILL_MS_MAX + 120_000;
 const SECONDS_PER_SECOND = 5;
 const KEYS_ASKED_AGAIN = 100;
 const STATEMENTS = 12;
 
-/** @throws Error when it could not be carried through: then there is nothing to judge. */
+/** @throws Error if the trial could not be completed, so that there is no verdict. */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   mkdirSync(options.folder, { recursive: true });
   const redis = await options.startRedis(join(options.folder, "redis"));
@@ -124,7 +124,7 @@ class TrialRun {
     }
   }
 
-  /** A server that hangs must not hang whoever judges it. */
+  /** A hung server must not hang the trial. */
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const ms = this.#options.seconds * SECONDS_PER_SECOND * 1000 + JUDGED_MS_MAX;
@@ -142,7 +142,7 @@ class TrialRun {
     this.#options.onPhase(phase, answered);
   }
 
-  /** Several times, each with a log of its own: whoever takes over another's waits for that one's lease. */
+  /** Several starts, each with its own log: a takeover would have to wait for a lease. */
   async #start(): Promise<Subject> {
     const { isolation, shards, folder, starts, startRedis } = this.#options;
     const common = { isolation, shards, tmpDir: folder };
@@ -165,7 +165,7 @@ class TrialRun {
     return subject;
   }
 
-  /** After as many commands of the load as the shard's process would be killed after. */
+  /** The number of commands after which the shard's thread crashes: the same as for the kill of a process. */
   #crash(): string {
     const { accounts, funding, commandsBeforeKill } = this.#preset;
     const setUp = [...accounts, ...funding.map(({ credit }) => credit)];
@@ -289,7 +289,7 @@ class TrialRun {
     return downMs;
   }
 
-  /** A sample of keys, once more: each must have the outcome that it had. */
+  /** Retries a sample of keys: each must return its first outcome. */
   async #askAgain(subject: Subject, token: string, operations: readonly Operation[]): Promise<void> {
     const lane = new Lane(subject.address(token));
     const singles = operations.filter(({ inBatch }) => !inBatch);

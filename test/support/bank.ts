@@ -1,6 +1,6 @@
 /**
- * Jepsen's bank: clients that move money between a few accounts in every way there is, and remember what they were told;
- * readers that look at all accounts at once, and at each alone, while the others go on.
+ * Jepsen's bank test: clients move money between a few accounts by every kind of command, and remember the answers.
+ * Readers read all accounts at one moment, and each account alone, at the same time.
  */
 import { expect } from "vitest";
 import { type AccountBody, type Posting, type Said, tell, verdictOf } from "./compound-books.ts";
@@ -13,11 +13,11 @@ export const TOTAL = 100;
 const AMOUNT_MAX = 5;
 const WRITERS = 8;
 const READERS_OF_CUTS = 2;
-/** Of pending transfers, those that are left to end by themselves. */
+/** Share of pending transfers that are left to expire. */
 const FORGOTTEN = 0.15;
-/** Of transfers that were done, those that are taken back. */
+/** Share of posted transfers that are reverted. */
 const TAKEN_BACK = 0.2;
-/** Requests whose answer is known and that are sent once more all the same. */
+/** Share of answered requests that are sent again. */
 const SENT_AGAIN = 0.1;
 const PAUSE_MS = 20;
 
@@ -29,7 +29,7 @@ export type CutBody = Readonly<{
   in_transit: Readonly<Record<string, number>>;
 }>;
 
-/** What cannot be, in one view of all accounts: a sentence each. */
+/** Impossible states in one consistent read of all accounts, one sentence each. */
 export function faultsOfCut({ data, missing, in_transit }: CutBody, total: number): readonly string[] {
   const faults = data.flatMap(faultsOfAccount);
   if (data.length !== ACCOUNTS || missing.length > 0)
@@ -41,7 +41,7 @@ export function faultsOfCut({ data, missing, in_transit }: CutBody, total: numbe
   return faults;
 }
 
-/** The same of one account, whatever the others have. */
+/** The same for a read of one account. */
 export function faultsOfAccount({ id, posted, held, available }: AccountBody): string[] {
   const faults: string[] = [];
   if (posted < 0 || held < 0 || available < 0) faults.push(`${id} is below zero: ${posted}, ${held} held`);
@@ -54,17 +54,20 @@ export class Bank {
   readonly #books: PartnerBooks;
   readonly #random: Random;
   readonly accounts: readonly string[];
-  /** Postings before and after those between the accounts; they give a transfer, and its revert, another home. */
+  /**
+   * Postings before and after those between the accounts. They give a transfer, and its revert, a different home
+   * shard.
+   */
   readonly #around: readonly Posting[];
-  /** By account, what it must have by what was told. */
+  /** Expected balances by account, according to the answers. */
   readonly #posted: Map<string, number>;
   readonly #faults: string[] = [];
   #requests = 0;
   #isStopping = false;
   #running: Promise<unknown> = Promise.resolve();
-  /** What has happened, in order: a cut that was answered, a transfer that was done. */
+  /** Answered cuts and completed transfers, in order. */
   readonly events: ("cut" | "transfer")[] = [];
-  /** Of what kind, and how often. */
+  /** Counts by kind. */
   readonly tally = new Map<string, number>();
 
   private constructor(
@@ -81,12 +84,12 @@ export class Bank {
     this.#random = new Random(seed);
   }
 
-  /** @param hasOtherHome whether the home of every transfer is a shard that has none of the accounts. */
+  /** @param hasOtherHome whether the home of every transfer is a shard without any of the accounts. */
   static async open(url: string, shards: number, seed: number, hasOtherHome: boolean): Promise<Bank> {
     const books = await PartnerBooks.open(url, shards, "bank");
     const posted = new Map<string, number>();
     for (let no = 0; no < ACCOUNTS; no++) {
-      // Not evenly: some begin with almost nothing.
+      // Not evenly: some accounts start with almost nothing.
       const amount = no === 0 ? TOTAL - (ACCOUNTS - 1) * 10 : 10;
       posted.set(await books.funded(no % (hasOtherHome ? shards - 1 : shards), amount), amount);
     }
@@ -114,14 +117,14 @@ export class Bank {
     this.#running = Promise.all(lanes);
   }
 
-  /** Resolves when all have the answer to what they have begun. */
+  /** Resolves when every client has the answer to its last request. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#running;
     expect(this.#faults).toEqual([]);
   }
 
-  /** So many of either have happened, or nothing more will. */
+  /** Resolves when so many of each have happened, or when nothing more will happen. */
   has(cuts: number, transfers: number): boolean {
     return this.#faults.length > 0 || (this.count("cut") >= cuts && this.count("transfer") >= transfers);
   }
@@ -130,7 +133,7 @@ export class Bank {
     return this.events.filter((each) => each === event).length;
   }
 
-  /** All that was told is in the books, and nothing else. Nothing is pending any more. */
+  /** Checks that the books contain exactly what was answered, and that nothing is pending. */
   async check(): Promise<void> {
     const cut = await this.client.get<CutBody>(this.#pathOfCut);
     expect(faultsOfCut(cut, TOTAL)).toEqual([]);
@@ -147,7 +150,7 @@ export class Bank {
     }
   }
 
-  /** What is still held, by pending transfers whose time is not over. */
+  /** The amount held by pending transfers that have not expired. */
   async held(): Promise<number> {
     const { data } = await this.client.get<CutBody>(this.#pathOfCut);
     return data.reduce((sum, { held }) => sum + held, 0);
@@ -157,7 +160,7 @@ export class Bank {
     return `/v1/accounts?ids=${this.accounts.join(",")}&consistent=true`;
   }
 
-  /** A fault ends it: what comes after says nothing new. */
+  /** The first fault stops the bank: later ones say nothing new. */
   async #repeat(work: () => Promise<void>): Promise<void> {
     while (!this.#isStopping && this.#faults.length === 0) {
       try {
@@ -182,7 +185,7 @@ export class Bank {
     this.#faults.push(...faultsOfAccount(account));
   }
 
-  /** Undefined when it cannot be answered now. */
+  /** @returns `undefined` if it cannot be answered now. */
   async #get<T>(path: string): Promise<T | undefined> {
     const { status, text } = await this.client.send("GET", path);
     if (status === 200) return JSON.parse(text) as T;
@@ -255,7 +258,7 @@ export class Bank {
     this.events.push("transfer");
   }
 
-  /** Asks until there is an answer, always with the same key; now and then once more. */
+  /** Retries with the same key until there is an answer, and sometimes once more. */
   async #ask(path: string, body?: object): Promise<Said> {
     const key = `r${this.#requests++}`;
     let said = await this.#tryOnce(path, body, key);
@@ -272,7 +275,7 @@ export class Bank {
     return said;
   }
 
-  /** Undefined when the connection broke. */
+  /** @returns `undefined` if the connection broke. */
   async #tryOnce(path: string, body: object | undefined, key: string): Promise<Said | undefined> {
     try {
       return await tell(this.client, path, body, key);
@@ -305,7 +308,7 @@ function isRefused({ code, text }: Said, only: string): boolean {
   return code !== undefined;
 }
 
-/** Whom nobody answers need not knock a thousand times a second. */
+/** Avoids a busy loop while no server answers. */
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

@@ -1,4 +1,4 @@
-/** Both ends of a channel, of either kind, for tests that must not tell them apart. */
+/** Both ends of a channel, of each kind, for tests that must pass with all of them. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { socketPair } from "../../src/workers/channels/socket-channel.ts";
 
 export type ChannelPair = () => readonly [ChannelEnd, ChannelEnd];
 
-/** By name; to be called once at the top of a test file. */
+/** Channel pairs by name. Call it once at the top of a test file. */
 export function channelPairs(): readonly (readonly [name: string, pair: ChannelPair])[] {
   const folder = mkdtempSync(join(tmpdir(), "daybook-channels-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,15 +1,15 @@
-/** A partner's accounts for transfers of one shape, and what must have moved on them. */
+/** The accounts of a partner for transfers of one shape, and their expected balances. */
 import { expect } from "vitest";
 import { PartnerBooks } from "./partner-books.ts";
 import type { Client } from "./server.ts";
 
-/** On which shards the accounts of each posting lie, and how much it moves. */
+/** For each posting the shards of its accounts and its amount. */
 export type Placement = Readonly<{
   where: string;
   postings: readonly Readonly<{ debitShard: number; creditShard: number; amount: number }>[];
 }>;
 
-/** All of them need two shards, and move 10. */
+/** All shapes need two shards, and move 10. */
 export const PLACEMENTS: readonly Placement[] = [
   { where: "on one shard", postings: [{ debitShard: 0, creditShard: 0, amount: 10 }] },
   { where: "from shard to shard", postings: [{ debitShard: 0, creditShard: 1, amount: 10 }] },
@@ -37,7 +37,7 @@ export type TransferBody = Readonly<{
   reverted_by?: string;
 }>;
 
-/** One answer: a transfer, or a code. */
+/** An answer: a transfer, or an error code. */
 export type Said = Readonly<{
   status: number;
   code?: string;
@@ -66,7 +66,7 @@ export async function tell(client: Client, path: string, body?: unknown, key?: s
   return { status, ...(code !== undefined && { code }), transfer, isRepeat, text };
 }
 
-/** `200`, or `409 transfer_not_pending`. */
+/** Status and code, such as `200` or `409 transfer_not_pending`. */
 export function verdictOf({ status, code }: Pick<Said, "status" | "code">): string {
   return code === undefined ? `${status}` : `${status} ${code}`;
 }
@@ -86,7 +86,7 @@ export async function allPages<T>(client: Client, path: string): Promise<readonl
 export class CompoundBooks {
   readonly client: Client;
   readonly postings: readonly Posting[];
-  /** What each account must have in the end, and the entries that say how it came to that. */
+  /** The expected final balance and entries of each account. */
   readonly #posted = new Map<string, number>();
   readonly #entries = new Map<string, string[]>();
 
@@ -95,7 +95,7 @@ export class CompoundBooks {
     this.postings = postings;
   }
 
-  /** Each debit account has enough for `times` such transfers. */
+  /** Funds each debit account for `times` such transfers. */
   static async open(
     url: string,
     shards: number,
@@ -118,7 +118,7 @@ export class CompoundBooks {
     return opened;
   }
 
-  /** A pending transfer of all postings. */
+  /** Makes a pending transfer of all postings. */
   async begin(more: Readonly<Record<string, unknown>> = {}): Promise<TransferBody> {
     const body = { postings: this.postings, pending: true, ...more };
     const { status, transfer, text } = await tell(this.client, "/v1/transfers", body);
@@ -141,7 +141,7 @@ export class CompoundBooks {
     return this.client.get<TransferBody>(`/v1/transfers/${id}`);
   }
 
-  /** Its postings are in the books; of a part, with that amount. */
+  /** Expects its postings in the books; of a partial post, with that amount. */
   hasMoved(id: string, part?: number): void {
     for (const { debit_account, credit_account, amount } of this.postings) {
       this.#note(debit_account, id, -(part ?? amount));
@@ -149,7 +149,7 @@ export class CompoundBooks {
     }
   }
 
-  /** The same, the other way round. */
+  /** Expects the reverse postings in the books. */
   hasGoneBack(id: string): void {
     for (const { debit_account, credit_account, amount } of this.postings) {
       this.#note(debit_account, id, amount);
@@ -157,7 +157,10 @@ export class CompoundBooks {
     }
   }
 
-  /** Every account has what it must have, by exactly the entries that there must be; nothing is held or on its way. */
+  /**
+   * Checks that every account has its expected balance and exactly its expected entries, with nothing held or in
+   * transit.
+   */
   async check(): Promise<void> {
     for (const [id, posted] of this.#posted) {
       const path = `/v1/accounts/${id}`;
@@ -185,7 +188,7 @@ export class CompoundBooks {
   }
 }
 
-/** The partner's balances come to nothing, and none of it is between shards. */
+/** Checks that the partner's balances sum to zero, with nothing in transit. */
 export async function expectBalanced(client: Client): Promise<void> {
   const { balanced, assets } = await client.get<{
     balanced: boolean;

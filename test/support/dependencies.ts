@@ -1,10 +1,10 @@
-/** What is wrong with the packages that the lock file names: their licences, and what the registry knows against them. */
+/** Checks the packages of the lock file: their licences, and known vulnerabilities. */
 
 export type LockFile = Readonly<{
   packages: Readonly<Record<string, Readonly<{ version?: string; license?: string }>>>;
 }>;
 
-/** SPDX names. None asks for more than to be named along, but MPL-2.0, which does for changes to its own files. */
+/** SPDX names. All of them only require attribution, except MPL-2.0, which also covers changes to its own files. */
 const ALLOWED = new Set(
   ["MIT", "ISC", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Zlib", "MPL-2.0"].concat([
     "BlueOak-1.0.0",
@@ -14,7 +14,7 @@ const ALLOWED = new Set(
   ]),
 );
 
-/** A line for each package of the lock file whose licence is not allowed, or not said. */
+/** One line for each package of the lock file whose licence is missing or not allowed. */
 export function licenceFaults({ packages }: LockFile): readonly string[] {
   return Object.entries(packages)
     .filter(([path, { license }]) => path !== "" && !isAllowed(license ?? ""))
@@ -23,7 +23,10 @@ export function licenceFaults({ packages }: LockFile): readonly string[] {
     );
 }
 
-/** Of a choice one must be allowed, of a sum all. What is put together of both is not understood, and so not allowed. */
+/**
+ * Of alternatives (OR) one must be allowed, of combinations (AND) all. Mixed expressions are not parsed, so not
+ * allowed.
+ */
 function isAllowed(expression: string): boolean {
   const plain = expression.replace(/^\(([^()]*)\)$/, "$1");
   if (plain.includes(" OR ")) return plain.split(" OR ").some((licence) => ALLOWED.has(licence));
@@ -37,8 +40,8 @@ function leftOut(why: string): Audit {
 }
 
 /**
- * @param report what `npm audit --json` has written.
- * @returns a line for each package that something is known against; `leftOut` says why nothing is known at all.
+ * @param report the output of `npm audit --json`.
+ * @returns a line for each package with a known vulnerability; `leftOut` says why nothing could be checked.
  */
 export function auditOf(report: string): Audit {
   let said: Readonly<{ message?: string; vulnerabilities?: Readonly<Record<string, { severity: string }>> }>;

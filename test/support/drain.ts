@@ -1,4 +1,4 @@
-/** A signal under load: the server must end in good order. */
+/** Checks a graceful shutdown: a signal under load. */
 import { expect } from "vitest";
 import { checkBooks } from "../fault/books.ts";
 import { Load } from "./load.ts";
@@ -7,9 +7,10 @@ import { makePartner, operator, type ServerProcess, testServer, within } from ".
 const CALLERS = 16;
 
 /**
- * What was done was answered, and what was answered is in the log: another server on the same settings shows it.
+ * Checks that every executed command was answered, and that every answered one is in the log: another server with the
+ * same settings shows it.
  *
- * @param server serves; `signal` tells it to end.
+ * @param server is serving; `signal` tells it to stop.
  */
 export async function drainUnderLoad(server: ServerProcess, signal: () => void): Promise<void> {
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
@@ -20,8 +21,8 @@ export async function drainUnderLoad(server: ServerProcess, signal: () => void):
   const { code, lines } = await within(10_000, "the server has ended", server.exited);
   await load.stop();
   expect({ code, lines }).toEqual({ code: 0, lines: [] });
-  // Each caller finds its idle connection closed at most once, and then at most one that the system had taken for a server
-  // that takes none any more; nothing of what was sent on them had been begun, as is seen below.
+  // Each caller finds its idle connection closed at most once, and then at most one connection that the system had
+  // accepted for a server that accepts none any more. No request on them was executed, as is checked below.
   expect(load.broken).toBeLessThanOrEqual(2 * CALLERS);
   const again = await testServer(server.settings);
   expect(await load.settle(again.url), "done, but not answered").toBe(0);

@@ -1,11 +1,11 @@
-/** A request to what answers on Node's own objects, without a socket: web requests in, web responses out. */
+/** Sends requests to a handler of Node's own objects without a socket: web requests in, web responses out. */
 import { IncomingMessage, type ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Writable } from "node:stream";
 
-/** A request whose head Node has read. */
+/** A request whose head Node has parsed. */
 class Request extends IncomingMessage {
-  /** Where the rest of its body comes from. */
+  /** The source of the rest of its body. */
   readonly #rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #isAnswered = false;
 
@@ -29,7 +29,7 @@ class Request extends IncomingMessage {
     }
   }
 
-  /** Who has its answer sends nothing more. */
+  /** A client that has its answer sends nothing more. */
   stop(): void {
     this.#isAnswered = true;
   }
@@ -48,7 +48,7 @@ class Request extends IncomingMessage {
   }
 }
 
-/** Keeps what is written. */
+/** Collects what is written. */
 class Recorder extends Writable {
   readonly req: IncomingMessage;
   readonly #pieces: Buffer[] = [];
@@ -81,11 +81,11 @@ export type Sent = Readonly<{
   method: string;
   target: string;
   headers: Headers;
-  /** All of it has been read, unless it is a stream: that comes as it is asked for. */
+  /** The complete response. A stream is read by the caller. */
   body: Uint8Array | ReadableStream<Uint8Array>;
 }>;
 
-/** Sends a request at once, and resolves with its answer. */
+/** Sends a request and resolves with its response. */
 export function exchange(
   handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
   { method, target, headers, body }: Sent,

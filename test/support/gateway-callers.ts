@@ -1,17 +1,17 @@
-/** Callers that each reach another one of several gateways on one port. */
+/** Callers that each reach a different gateway on the same port. */
 import { expect, onTestFinished } from "vitest";
 import { Client } from "./server.ts";
 
 /** The chance that a hundred connections miss one of three gateways is below 10^-17. */
 const CONNECTIONS_MAX = 100;
 
-/** Whoever answers: request ids of one gateway begin alike. */
+/** Identifies the gateway that answers: its request ids share a prefix. */
 async function gatewayOf(client: Client): Promise<string> {
   const { headers } = await client.send("GET", "/healthz");
   return String(headers["request-id"]).split("-")[0] ?? "";
 }
 
-/** A caller at each gateway, over one connection that stands. */
+/** One caller per gateway, each over one keep-alive connection. */
 export async function callerPerGateway(
   url: string,
   key: string,

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a server (`node --import`), its threads and processes: the shard that opens the account `LEAK`, or replays
- * that, keeps more and more from then on, as a bug might, until its heap is full. Nothing else is slower for it.
+ * Preloaded into a server (`node --import`), its threads and processes. The shard that opens the account `LEAK`, or
+ * replays that, leaks memory from then on, as a bug might, until its heap is full. Nothing else slows down.
  */
 import { threadName } from "node:worker_threads";
 

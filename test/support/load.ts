@@ -1,4 +1,4 @@
-/** Load with a memory: callers that move money and remember what they were told. */
+/** Load that remembers: callers move money and remember every answer. */
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { Random } from "./random.ts";
@@ -8,15 +8,15 @@ export const ASSET = "PTS/0";
 const OVERSPENT = 60;
 const CHECKERS = 24;
 const PAUSE_MS = 20;
-/** A slow disk may make a server refuse for a while, and clients try again. */
+/** A slow disk may make a server refuse for a while; clients then retry. */
 const SETTLE_MS_MAX = 15_000;
 
 type Verdict =
-  /** Under way. */
+  /** Requests in flight. */
   | Readonly<{ is: "open" }>
   /** The connection broke, or 503 `outcome_unknown`. */
   | Readonly<{ is: "unknown" }>
-  /** 503 `log_unavailable` or `overloaded`, or nobody listened: certainly not done, now or later. */
+  /** 503 `log_unavailable` or `overloaded`, or connection refused: certainly not done. */
   | Readonly<{ is: "not_done" }>
   | Readonly<{ is: "accepted"; id: string }>
   | Readonly<{ is: "rejected"; code: string }>;
@@ -28,9 +28,9 @@ export type Operation = {
   readonly amount: number;
   readonly inBatch: boolean;
   verdict: Verdict;
-  /** The first whole answer to it alone: repeats must say the same, word for word. */
+  /** The first complete answer to a single request: repeats must be equal to it, byte for byte. */
   told?: string;
-  /** Somebody asked and never heard: then its first answer may be a repeat. */
+  /** A request for it was never answered, so the first answer may be a replay. */
   unheard?: true;
 };
 
@@ -42,9 +42,9 @@ export type LoadOptions = Readonly<{
   ownerPrefix?: string;
   seed?: number;
   batchItems?: number;
-  /** Of the requests; that an item of a batch is a repeat does not show. */
+  /** Counts requests; replayed items of a batch are not visible. */
   batchShare?: number;
-  /** Transfers between people go from one to another of so many shards; by default each stays with its owner. */
+  /** Transfers between people cross this many shards; by default each stays with its owner. */
   acrossShards?: number;
 }>;
 
@@ -60,11 +60,11 @@ export class Load {
   #client: Client | undefined;
   #stopping = false;
   #running: Promise<unknown> = Promise.resolve();
-  /** Answers of the server in an order that a test may wait for. */
+  /** Server answers, in an order that a test may wait for. */
   acknowledged = 0;
   /** Requests whose connection broke before their answer. */
   broken = 0;
-  /** The last answer that was neither yes nor no, for the message of a failed check. */
+  /** The last answer that was neither success nor rejection, for error messages. */
   lastRefusal = "";
 
   constructor({
@@ -93,7 +93,7 @@ export class Load {
     return this.operations.filter(({ verdict }) => verdict.is === is).length;
   }
 
-  /** Opens its accounts, two for each owner; `isWanted` leaves owners out. */
+  /** Opens the accounts, two for each owner; `isWanted` skips owners. */
   async open(url: string, isWanted: (owner: string) => boolean = () => true): Promise<void> {
     this.owners = this.owners.filter(isWanted);
     const client = new Client(url, this.partnerKey);
@@ -104,7 +104,7 @@ export class Load {
     client.close();
   }
 
-  /** Callers that each send their next request as soon as they have an answer. They go on until `stop`. */
+  /** Starts callers that each send their next request when they have an answer, until `stop`. */
   begin(url: string, callers = 16, owners: readonly string[] = this.owners): void {
     const client = new Client(url, this.partnerKey, callers);
     this.#client = client;
@@ -112,20 +112,23 @@ export class Load {
     this.#running = Promise.all(Array.from({ length: callers }, () => this.#call(client, owners)));
   }
 
-  /** Resolves when all callers have their answer, or know that they get none. */
+  /** Resolves when every caller has its answer, or knows that there will be none. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#running;
     this.#client?.close();
   }
 
-  /** Resolves when so many more have been answered. */
+  /** Resolves when this many more requests have been answered. */
   async moreAcknowledged(count: number, msMax = 20_000): Promise<void> {
     const goal = this.acknowledged + count;
     await until(`${count} more answers`, () => this.acknowledged >= goal, msMax);
   }
 
-  /** Resolves with the number of answers when no more come: what was sent before a later request has arrived by then. */
+  /**
+   * Resolves with the number of answers once no more arrive: whatever was sent before a later request has arrived by
+   * then.
+   */
   async silence(client: Client): Promise<number> {
     let acknowledged = -1;
     await until("nobody is answered any more", async () => {
@@ -142,7 +145,7 @@ export class Load {
       if (this.#random.chance(this.#batchShare)) await this.#sendBatch(client, owners);
       else await this.sendOne(client, this.#newOperation(owners, false));
       const last = this.operations.at(-1)?.verdict.is;
-      // Whom nobody answers need not knock a thousand times a second.
+      // Avoids a busy loop while no server answers.
       if (last === "not_done" || last === "unknown")
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
@@ -171,7 +174,7 @@ export class Load {
     return this.#random.oneOf(owners.filter((other) => shardOfOwner(other, this.#acrossShards) !== here));
   }
 
-  /** One request for this operation, with its key. The answer is missing when the connection broke. */
+  /** Sends one request for this operation, with its key. Without an answer if the connection broke. */
   async sendOne(client: Client, operation: Operation): Promise<Answer | undefined> {
     let answer: Answer;
     try {
@@ -226,7 +229,7 @@ export class Load {
 
   #verdictOfFailure(error: unknown): Verdict {
     const refused = error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
-    // Where nobody listens any more nobody will: servers come back on another port.
+    // Connection refused is final: a restarted server listens on another port.
     if (refused) this.#stopping = true;
     else this.broken += 1;
     this.lastRefusal = String(error);
@@ -234,8 +237,10 @@ export class Load {
   }
 
   /**
-   * Sends again what has no outcome, with the same key: it gets the one outcome there is. What was certainly not
-   * done must turn out to be new. Returns how many of the unknown ones had been done.
+   * Sends every operation without an outcome again, with the same key. One that was certainly not done must turn out
+   * to be new.
+   *
+   * @returns how many of the unknown ones had been done.
    */
   async settle(url: string): Promise<number> {
     const client = new Client(url, this.partnerKey);
@@ -276,12 +281,12 @@ export async function inParallel<T>(items: readonly T[], work: (item: T) => Prom
   );
 }
 
-/** The shard of an owner of the only partner that loads have. */
+/** The shard of an owner. All loads use one partner. */
 export function shardOfOwner(owner: string, shards: number): number {
   return shardOfVnode(vnodeOf("acme", owner), shards);
 }
 
-/** Whoever asks again is told what the first one was told; and the first one is not told that he had asked before. */
+/** Checks that a retry gets the first answer, and that only the first answer is not marked as a replay. */
 function checkAnswer(operation: Operation, answer: Answer): void {
   const { key, told, unheard } = operation;
   if (told === undefined && unheard === undefined)
@@ -298,7 +303,7 @@ export function isReplayed(answer: Answer | undefined): boolean {
   return answer?.headers["idempotency-replayed"] === "true";
 }
 
-/** The memo says under which key it was asked for, so that the log can be read without knowing any answer. */
+/** The memo contains the key, so that the log can be checked without any answer. */
 function bodyOf({ key, debit, credit, amount }: Operation): object {
   return { debit_account: debit, credit_account: credit, amount, memo: key };
 }

@@ -1,6 +1,6 @@
 /**
- * Fails where `npm ci` would refuse the lock file on another machine: a package whose optional platform packages are
- * not all in the registry leaves holes in it that `npm install` does not mention (npm/cli#9846).
+ * Fails if `npm ci` would refuse the lock file on another machine: if not all optional platform packages of a package
+ * are in the registry, the lock file lacks them, and `npm install` does not report that (npm/cli#9846).
  */
 import { spawnSync } from "node:child_process";
 

@@ -1,7 +1,6 @@
 /**
- * Preloaded into a server (`node --import`), and so into each of its threads. In the folder `MORTAL_GATEWAYS` a file
- * `kill-gateway-n` makes the thread of gateway n throw; `hang-gateway-n`, or `hang-archive`, makes the thread loop for
- * ever.
+ * Preloaded into a server (`node --import`) and its threads. A file `kill-gateway-n` in the folder `MORTAL_GATEWAYS`
+ * makes the thread of gateway n throw; `hang-gateway-n` or `hang-archive` makes the thread loop forever.
  */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 import { BodyWriter, CommandWriter } from "../../src/actors/records/codec.ts";
 import type { LogRecord } from "../../src/actors/records/command.ts";
 
-/** A batch body of these records, as a shard would write it. */
+/** The body of a batch with these records, as a shard writes it. */
 export function packRecords(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
   const commands = new CommandWriter();
   const body = new BodyWriter();

@@ -1,4 +1,4 @@
-/** A partner whose accounts lie on chosen shards, and who remembers which transfers were accepted. */
+/** A partner whose accounts are on chosen shards, and who remembers which transfers were accepted. */
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ApiClient } from "../bench/api-client.ts";
@@ -10,7 +10,7 @@ import { type Answer, Client, makePartner, OPERATOR_KEY } from "./server.ts";
 
 export type Told = Readonly<{
   status: number;
-  /** Of a refusal. */
+  /** The rejection code. */
   code?: string;
   detail?: string;
   id: string;
@@ -28,7 +28,7 @@ export class PartnerBooks {
   readonly client: Client;
   readonly #url: string;
   readonly #shards: number;
-  /** In the asset of all loads, without those that may go below zero. */
+  /** All balances in the asset of all loads, except of system accounts. */
   readonly #accounts: string[] = [];
   readonly #accepted: Operation[] = [];
   #ids = 0;
@@ -49,7 +49,7 @@ export class PartnerBooks {
     return new PartnerBooks(url, shards, name, key);
   }
 
-  /** An id, not used yet, on this shard. */
+  /** An unused id on this shard. */
   idOn(shard: number): string {
     for (;;) {
       const id = `x${this.#ids++}`;
@@ -66,7 +66,7 @@ export class PartnerBooks {
     return id;
   }
 
-  /** The same with money in it. */
+  /** Opens a funded account on this shard. */
   async funded(shard: number, amount: number, options?: Readonly<Record<string, unknown>>): Promise<string> {
     const id = await this.account(shard, options);
     expect((await this.move("@issuance", id, amount)).status).toBe(201);
@@ -74,7 +74,7 @@ export class PartnerBooks {
   }
 
   async move(debit: string, credit: string, amount: number, key?: string): Promise<Told> {
-    // Repeats must have the same body; anything else can be told apart by its memo.
+    // Retries must have the same body; different transfers differ in their memo.
     const memo = key ?? `m${this.#memos++}`;
     const body = { debit_account: debit, credit_account: credit, amount, memo };
     const headers: Record<string, string> = key === undefined ? {} : { "Idempotency-Key": key };
@@ -102,7 +102,10 @@ export class PartnerBooks {
     return (await this.client.get<{ posted: number }>(`/v1/accounts/${id}`)).posted;
   }
 
-  /** What was accepted is in the statements of both accounts and in the list, once and whole, and nothing else is. */
+  /**
+   * Checks that the accepted transfers are in both accounts' statements and in the list, exactly once and complete,
+   * and no others.
+   */
   async check(): Promise<void> {
     const api = new ApiClient(this.#url);
     const evidence = await gatherEvidence({
@@ -129,7 +132,7 @@ export function isRepeat({ headers }: Answer): boolean {
   return headers["idempotency-replayed"] === "true";
 }
 
-/** How often each thing was said. */
+/** How often each text occurs. */
 export function tally(answers: readonly Readonly<{ status: number; code?: string }>[]) {
   const counts: Record<string, number> = {};
   for (const { status, code } of answers) {

@@ -1,4 +1,4 @@
-/** Commands as a person pastes them into a shell; zsh, where it is installed, is pickier than sh. */
+/** Runs commands as a person pastes them into a shell. zsh, if installed, is stricter than sh. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -6,19 +6,18 @@ import { join } from "node:path";
 import { findProgram } from "./redis-setup.ts";
 import { testFolder } from "./server.ts";
 
-/** Those that are there, by name: the command line of each. An interactive zsh takes `#` for an argument. */
+/** The installed shells with their command lines. An interactive zsh passes `#` as an argument. */
 export const SHELLS: readonly (readonly [string, readonly string[]])[] = [
   ["sh", ["sh", "-s"]],
   ...(findProgram("zsh") === undefined ? [] : [["zsh", ["zsh", "-f", "-i"]] as const]),
 ];
 
-/** What one `curl` printed: its status, and the body behind the headers that it may have shown. */
+/** The output of one `curl`: its status, and the body after any headers. */
 export type Printed = Readonly<{ status: number; text: string; headers: string }>;
 
 /**
- * What each `curl` among the lines printed.
- *
- * @throws Error when the shell itself has something to complain about.
+ * @returns the output of each `curl` in the lines.
+ * @throws Error if the shell itself reports an error.
  */
 export async function paste(
   [program = "", ...args]: readonly string[],

@@ -1,19 +1,19 @@
-/** A proxy between ioredis and Redis that loses answers, as networks do, is slow, or lets nothing through. */
+/** A proxy between ioredis and Redis that loses replies, delays, or drops everything, as networks do. */
 import { once } from "node:events";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { RedisServer } from "./redis.ts";
 
 export type Trap =
-  /** Redis has answered the append; the connection ends before the client sees it. */
+  /** Redis has executed the append; the connection breaks before the client sees the reply. */
   | "cut_before_reply"
-  /** The same, but the client sees the first half of the answer. */
+  /** The same, but the client sees the first half of the reply. */
   | "cut_mid_reply"
-  /** Redis has answered the append; from then on the client hears nothing more on this connection. */
+  /** Redis has executed the append; from then on the client receives nothing on this connection. */
   | "swallow_replies"
-  /** The append never reaches Redis, and the client hears nothing. */
+  /** The append never reaches Redis, and the client receives nothing. */
   | "swallow_requests";
 
-/** What does not get through while the network is broken; it is late then, not lost, as TCP has it. */
+/** Directions that are blocked while the network is broken. The bytes arrive late, they are not lost, as with TCP. */
 export type Hole = "requests" | "replies" | "both";
 
 export class RedisProxy {
@@ -27,7 +27,7 @@ export class RedisProxy {
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #delayMs = 0;
   #hole: Hole | undefined;
-  /** Sent by clients so far. */
+  /** Bytes sent by clients so far. */
   bytes = 0;
 
   private constructor(server: RedisServer) {
@@ -44,24 +44,24 @@ export class RedisProxy {
     return proxy;
   }
 
-  /** Springs at the next XADD, on its connection alone. Resolves when it has. */
+  /** Triggers at the next XADD, on its connection only. Resolves when it has. */
   trapNextAppend(kind: Trap): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#trap = { kind, sprung: resolve };
     return promise;
   }
 
-  /** From now on no more than this goes from all clients to Redis. */
+  /** Limits the bytes per second from all clients to Redis. */
   throttle(bytesPerSecond: number): void {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** From now on everything takes so much longer, there and back. */
+  /** Delays everything by this time, in both directions. */
   delay(ms: number): void {
     this.#delayMs = ms;
   }
 
-  /** From now on nothing gets through, on connections that stand or are made; they stay open. */
+  /** Blocks all data on present and new connections, which stay open. */
   blackhole(hole: Hole): void {
     this.#hole = hole;
     for (const socket of this.#halted()) socket.pause();
@@ -89,7 +89,7 @@ export class RedisProxy {
     else setTimeout(() => to.write(chunk), this.#delayMs);
   }
 
-  /** A throttled client is not read from while what it has sent takes its time. */
+  /** Pauses reading from a throttled client for as long as its bytes take. */
   #forward(chunk: Buffer, client: Socket, upstream: Socket): void {
     this.bytes += chunk.length;
     if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) {
@@ -136,7 +136,7 @@ export class RedisProxy {
         if (caught.kind === "cut_before_reply") client.destroy();
       }
     });
-    // Only now: listening to data sets a socket going.
+    // Attach the handler only now, since it starts the socket.
     for (const socket of this.#halted()) socket.pause();
   }
 }

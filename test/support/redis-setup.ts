@@ -1,6 +1,6 @@
 /**
- * Finds a Redis for the tests, once per run. A missing Redis is never a reason to skip: it is installed
- * where that needs no question, and otherwise the run stops with the one command to type.
+ * Finds a Redis for the tests, once per run. A missing Redis is never a reason to skip tests: it is installed if that
+ * needs no question, otherwise the run stops with the command to type.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -11,18 +11,18 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The path of redis-server or valkey-server. */
     redisServer: string;
-    /** REDIS_URL, or empty: a server for the tests that need no more than one that runs. */
+    /** REDIS_URL, or empty: a running server for tests that need no private one. */
     redisUrl: string;
   }
 }
 
-/** By package manager, the package that a program comes in. */
+/** The package of a program, by package manager. */
 type Packages = Readonly<{ "apt-get": string; apk: string; dnf: string }>;
 
 const REDIS: Packages = { "apt-get": "redis-server", apk: "redis", dnf: "valkey" };
 const STRACE: Packages = { "apt-get": "strace", apk: "strace", dnf: "strace" };
 
-/** The commands that install a package, none of which asks a question. */
+/** Commands that install a package without a question. */
 const INSTALLERS = {
   "apt-get": (name: string) => [
     ["apt-get", "update"],
@@ -63,8 +63,8 @@ function install(wanted: string, packages: Packages, find: () => string | undefi
   }
   console.log(`No ${wanted} found, installing it: ${typed}`);
   for (const [program = "", ...args] of commands) {
-    // RUNLEVEL=1 keeps Debian from starting its service. Ours would not meet it anyway: they listen on
-    // sockets of their own, on no port, in folders of their own.
+    // RUNLEVEL=1 keeps Debian from starting its service. It would not disturb the tests: their servers listen on sockets
+    // in their own folders, on no port.
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
     const { status, stderr } = spawnSync(program, args, { env, encoding: "utf8" });
     if (status !== 0) {

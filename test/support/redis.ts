@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { inject } from "vitest";
 import { makeScratchFolder } from "./scratch-folder.ts";
 
-/** As deploy/redis/redis.conf has them. */
+/** The settings of deploy/redis/redis.conf. */
 const PRODUCTION: Readonly<Record<string, string>> = {
   appendonly: "yes",
   appendfsync: "always",
@@ -20,7 +20,7 @@ const PRODUCTION: Readonly<Record<string, string>> = {
 
 const READY = "eady to accept connections";
 
-/** A Redis that was left behind by a crashed test would run for ever. */
+/** A Redis that a crashed test left behind must not run forever. */
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
@@ -28,16 +28,16 @@ process.on("exit", () => {
 
 export type RedisServerOptions = Readonly<{
   settings?: Readonly<Record<string, string>>;
-  /** A redis.conf to begin with; `settings` go on top, the production settings are left out. */
+  /** A redis.conf to start with; then only `settings` are added, not the production settings. */
   configFile?: string;
-  /** A command that becomes the Redis that it gets as its arguments. */
+  /** A command that executes the Redis command line in its arguments. */
   launcher?: readonly string[];
 }>;
 
 export class RedisServer {
   readonly dir: string;
   readonly socket: string;
-  /** As `WAL_URL` wants it. */
+  /** As a `WAL_URL`. */
   readonly url: string;
   readonly #options: RedisServerOptions;
   #child: ChildProcess | undefined;
@@ -61,7 +61,7 @@ export class RedisServer {
     return this.#child.pid;
   }
 
-  /** A plain connection for looking at and tampering with the data. */
+  /** A plain connection for reading and manipulating the data. */
   client(options: Readonly<{ username?: string; password?: string }> = {}): Redis {
     const client = new Redis({
       path: this.socket,
@@ -74,7 +74,10 @@ export class RedisServer {
     return client;
   }
 
-  /** Starts it again on the same folder; resolves when it takes commands. Rejects with its last words if it does not. */
+  /**
+   * Starts it again on the same folder. Resolves when it accepts commands, rejects with its last output if it does not
+   * start.
+   */
   async restart(settings: Readonly<Record<string, string>> = {}, until = READY): Promise<void> {
     await this.stop();
     const { configFile, launcher = [] } = this.#options;
@@ -111,7 +114,7 @@ export class RedisServer {
     throw new Error(`redis-server did not start:\n${said.slice(-10).join("\n")}`);
   }
 
-  /** As a crash of the process: nothing is flushed. */
+  /** Kills the process, so nothing is flushed. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
   }
@@ -120,7 +123,7 @@ export class RedisServer {
     await this.#end("SIGTERM");
   }
 
-  /** Halts the process, so that it takes bytes but never answers; `resume` lets it go on. */
+  /** Stops the process (SIGSTOP), so that it accepts bytes but never replies; `resume` continues it. */
   pause(): void {
     process.kill(this.pid, "SIGSTOP");
   }
@@ -129,7 +132,7 @@ export class RedisServer {
     process.kill(this.pid, "SIGCONT");
   }
 
-  /** The file that Redis appends to at present: the last incremental AOF of its manifest. */
+  /** The file that Redis currently appends to: the last incremental AOF of its manifest. */
   aofFile(): string {
     const folder = this.#aofFolder;
     const manifest = readdirSync(folder).find((name) => name.endsWith(".manifest"));
@@ -140,12 +143,12 @@ export class RedisServer {
     return join(folder, last);
   }
 
-  /** A copy of all that it has on its disk, as a backup takes one. It must be stopped. */
+  /** Copies all its files, like a backup. It must be stopped. */
   copyTo(folder: string): void {
     cpSync(this.#aofFolder, folder, { recursive: true });
   }
 
-  /** A backup in the place of all that it has on its disk; without one its disk is empty. It must be stopped. */
+  /** Replaces all its files by a backup, or by nothing. It must be stopped. */
   replaceBy(folder?: string): void {
     rmSync(this.#aofFolder, { recursive: true, force: true });
     if (folder !== undefined) cpSync(folder, this.#aofFolder, { recursive: true });

@@ -1,12 +1,12 @@
-/** Refusals by a server: each one is whole, logged, and told again to whoever sends its key again. */
+/** Checks that a server's rejections have no effect, are logged, and are repeated for the same key. */
 import { expect } from "vitest";
 import { isRepeat, PartnerBooks } from "./partner-books.ts";
 import { type Answer, type Client, operator, type ServerProcess, shardsOf, until } from "./server.ts";
 
-/** `subject`: what the detail names; `null` where there is nothing to name. */
+/** `subject`: what the detail names; `null` if it names nothing. */
 export type Refusal = Readonly<{ code: string; status: number; subject: string | null }>;
 
-/** What an account on either side of a transfer can be, beside open, with 100 on the debit side. */
+/** States of an account on either side of a transfer, with 100 on the debit side. */
 export type Trait =
   | "missing"
   | "closed"
@@ -44,7 +44,7 @@ export class Refusals {
     return this.books.client;
   }
 
-  /** Must be refused so, logged, and told again by its key. */
+  /** Expects this rejection, logged and repeated for its key. */
   async refuses(method: string, path: string, body: unknown, refusal: Refusal): Promise<void> {
     const key = `key-${this.#keys++}`;
     const request = { method, path, body };
@@ -56,7 +56,7 @@ export class Refusals {
     await this.#isToldAgain({ ...request, key, answer });
   }
 
-  /** Must be refused so, each time anew: nobody is known whose key it could be. */
+  /** Expects this rejection, decided again each time, since no scope of the key is known. */
   async refusesUnkept(method: string, path: string, body: unknown, refusal: Refusal): Promise<void> {
     const key = `key-${this.#keys++}`;
     for (let times = 0; times < 2; times++) {
@@ -66,7 +66,7 @@ export class Refusals {
     }
   }
 
-  /** Must be refused so, and is not logged. */
+  /** Expects this rejection, not logged. */
   async refusesUnlogged(
     { method, path, body }: Request,
     refusal: Refusal,
@@ -78,7 +78,7 @@ export class Refusals {
     expect(isRepeat(answer)).toBe(false);
   }
 
-  /** Of a batch the first item must be done, and the second one be refused so, also when it is sent again. */
+  /** Expects the first item of a batch to succeed and the second to be rejected, also when the batch is sent again. */
   async refusesItem(good: object, item: object, { code, status }: Refusal): Promise<void> {
     const headers = { "Idempotency-Key": `key-${this.#keys++}` };
     const body = { transfers: [good, item] };
@@ -93,7 +93,7 @@ export class Refusals {
     expect(again.text).toBe(first.text);
   }
 
-  /** Starts every shard anew, and sends all that was refused once more. */
+  /** Restarts every shard, and sends all rejected requests again. */
   async surviveRestart(): Promise<void> {
     const admin = operator(this.#server);
     const before = await shardsOf(admin);
@@ -117,14 +117,14 @@ export class Refusals {
     expect(isRepeat(again), `${key} is a repeat`).toBe(true);
   }
 
-  /** A POST, PATCH or GET that must succeed. */
+  /** Sends a request that must succeed. */
   async must<T>(method: string, path: string, body?: unknown): Promise<T> {
     const { status, text } = await this.#client.send(method, path, body);
     expect(status, `${method} ${path}: ${text}`).toBeLessThan(300);
     return JSON.parse(text) as T;
   }
 
-  /** An account that is like this. */
+  /** Creates an account in this state. */
   async account(shard: number, side: Side, ...traits: readonly Trait[]): Promise<string> {
     const { books } = this;
     const is = (trait: Trait) => traits.includes(trait);
@@ -144,7 +144,7 @@ export class Refusals {
   }
 
   async #fill(id: string, side: Side, is: (trait: Trait) => boolean): Promise<void> {
-    // A system account has as much room as any other, on each vnode.
+    // A system account has the range of an ordinary account, in each vnode.
     const ends = `@end-of-${id}`;
     if (is("at the end of the range")) {
       const [debit, credit] = side === "debit" ? [id, ends] : [ends, id];

@@ -5,7 +5,7 @@ import { RedisServer } from "./redis.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 import { ServerProcess } from "./server.ts";
 
-/** A server with a Redis and a folder of its own, for all tests of the `describe` that calls this. */
+/** Starts a server with its own Redis and folder, for all tests of the calling `describe`. */
 export function serverOnRedis(isolation: Isolation, shards: number): { readonly server: ServerProcess } {
   let dataDir: string;
   let redis: RedisServer;

@@ -1,4 +1,4 @@
-/** Real server processes for tests: `src/main.ts` as a child, in folders of its own, on a port of its own. */
+/** Runs real servers for tests: `src/main.ts` as a child process, with its own folders and port. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
@@ -11,19 +11,19 @@ import { makeScratchFolder } from "./scratch-folder.ts";
 
 export const OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef";
 export const MAIN = join(import.meta.dirname, "../../src/main.ts");
-/** What one process has compiled, the next one need not: half of a start is that. */
+/** A shared compile cache: without it half of a start is compilation. */
 export const COMPILED_BEFORE = { NODE_COMPILE_CACHE: join(tmpdir(), "daybook-tests-compiled") } as const;
-/** A machine that is busy with something else may need as long. */
+/** A busy machine may need this long. */
 const START_MS_MAX = 60_000;
 
-/** A server that was left behind by a failed test would run for ever. */
+/** A server that a failed test left behind must not run forever. */
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
 
 export type Settings = Readonly<Record<string, string>>;
-/** `code` is null when a signal ended it. */
+/** `code` is null if a signal ended it. */
 export type Exit = Readonly<{ code: number | null; signal: string | null; lines: readonly string[] }>;
 
 /** A folder that is removed at the end of the test. */
@@ -33,14 +33,14 @@ export function testFolder(): string {
   return dir;
 }
 
-/** A Redis that ends with the test. */
+/** A Redis that is stopped at the end of the test. */
 export async function testRedis(options?: RedisServerOptions): Promise<RedisServer> {
   const redis = await RedisServer.start(options);
   onTestFinished(() => redis.destroy());
   return redis;
 }
 
-/** A server that serves, and ends with the test. */
+/** A serving server that is stopped at the end of the test. */
 export async function testServer(settings: Settings): Promise<ServerProcess> {
   const server = ServerProcess.launch(settings);
   onTestFinished(async () => void (await server.kill()));
@@ -72,7 +72,7 @@ export class ServerProcess {
       },
       cwd: join(import.meta.dirname, "../.."),
       stdio: ["ignore", "pipe", "pipe"],
-      // Ctrl-C on the tests must reach the servers, so only what needs a group has one.
+      // Ctrl-C on the tests must reach the servers, so only launches that need a process group get one.
       detached: program !== process.execPath,
     });
     this.#child = child;
@@ -89,7 +89,7 @@ export class ServerProcess {
     });
   }
 
-  /** Starts a process and does not wait for anything. */
+  /** Starts a process without waiting for it. */
   static launch(
     settings: Settings,
     command: readonly [string, ...string[]] = [process.execPath, MAIN],
@@ -118,7 +118,7 @@ export class ServerProcess {
     return this.#stderr.split("\n").filter((line) => line !== "");
   }
 
-  /** Resolves when the banner is out. */
+  /** Resolves when the banner is printed. */
   async serving(msMax = START_MS_MAX): Promise<void> {
     await until("the server serves", () => !this.running || /serves on http\S+,/.test(this.#stdout), msMax);
     const url = /serves on (http[^\s,]+)/.exec(this.#stdout)?.[1];
@@ -126,7 +126,7 @@ export class ServerProcess {
     this.#url = url;
   }
 
-  /** Nobody takes what it writes to stdout any more. */
+  /** Closes the reading end of its stdout. */
   stopReading(): void {
     this.#child.stdout?.pause();
   }
@@ -135,34 +135,34 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
-  /** Ends what it has started as well; for a command that was launched in a group of its own. */
+  /** Also kills its children; for a command that was launched in its own process group. */
   killGroup(): void {
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
-      // All are gone.
+      // All have ended.
     }
   }
 
   async kill(): Promise<Exit> {
     this.signal("SIGKILL");
-    // A halted process dies only once it may run.
+    // A stopped process dies only once it continues.
     this.signal("SIGCONT");
     return this.exited;
   }
 }
 
-/** Tries until it is so; rejects after `msMax`. What `isSo` throws counts as "not yet". */
+/** Polls until the condition holds; rejects after `msMax`. An exception counts as "not yet". */
 export async function until(
   what: string,
-  isSo: () => boolean | Promise<boolean>,
+  condition: () => boolean | Promise<boolean>,
   msMax = 15_000,
 ): Promise<void> {
   const endMs = performance.now() + msMax;
   let last: unknown;
   while (performance.now() < endMs) {
     try {
-      if (await isSo()) return;
+      if (await condition()) return;
     } catch (error) {
       last = error;
     }
@@ -171,7 +171,7 @@ export async function until(
   throw new Error(`not within ${msMax} ms: ${what}`, { cause: last });
 }
 
-/** Rejects when `promise` takes longer. */
+/** Rejects if the promise takes longer. */
 export async function within<T>(msMax: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -180,7 +180,7 @@ export async function within<T>(msMax: number, what: string, promise: Promise<T>
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Waits for a server that must not start, and ends it if it does. */
+/** Waits for a server whose start must fail, and kills it if it does not. */
 export async function refusedStart(settings: Settings, msMax = START_MS_MAX): Promise<Exit> {
   const server = ServerProcess.launch(settings);
   try {
@@ -196,7 +196,7 @@ export type Answer = Readonly<{
   headers: Readonly<Record<string, string | string[] | undefined>>;
 }>;
 
-/** One caller's connections to a server, kept alive between requests. */
+/** Keep-alive connections of one caller. */
 export class Client {
   readonly #agent: Agent;
   readonly #url: string;
@@ -208,7 +208,7 @@ export class Client {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Rejects when the connection breaks: then nobody knows what became of it. */
+  /** Rejects if the connection breaks: then the outcome is unknown. */
   send(
     method: string,
     path: string,
@@ -281,7 +281,7 @@ export async function shardsOf(client: Client): Promise<readonly ShardView[]> {
   return (await client.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
 }
 
-/** A POST for which a slow machine may make the server say "not now"; then it is certainly not done. */
+/** A POST that is retried while a slow machine makes the server answer 503 (certainly not done). */
 export async function sendUntilDone(client: Client, path: string, body: unknown): Promise<Answer> {
   let answer = await client.send("POST", path, body);
   await until(`${path} takes it`, async () => {
@@ -292,7 +292,7 @@ export async function sendUntilDone(client: Client, path: string, body: unknown)
   return answer;
 }
 
-/** Makes a partner and returns its key. */
+/** Creates a partner and returns its key. */
 export async function makePartner(client: Client, id = "acme"): Promise<string> {
   const { status, text } = await sendUntilDone(client, "/v1/partners", { id, name: id });
   if (status !== 201) throw new Error(`the partner was not made: ${status} ${text}`);

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a server under test (`NODE_OPTIONS=--import`), its threads and processes: shifts `Date.now` by as many
- * milliseconds as stand in the file that SHIFTED_CLOCK names. The time since boot stays what it is.
+ * Preloaded into a server under test (`NODE_OPTIONS=--import`), its threads and processes. Shifts `Date.now` by the
+ * number of milliseconds in the file that SHIFTED_CLOCK names. The time since boot is not shifted.
  */
 import { readFileSync } from "node:fs";
 

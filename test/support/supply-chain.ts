@@ -1,4 +1,4 @@
-/** Fails where a licence is not allowed, or npm knows something against a package; without a registry it says so. */
+/** Fails if a licence is not allowed or a package has a known vulnerability. Reports if there is no registry to ask. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { auditOf, type LockFile, licenceFaults } from "./dependencies.ts";

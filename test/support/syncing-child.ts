@@ -1,4 +1,4 @@
-/** Makes each thing durable once, between two marks on its stdout: its system calls are looked at from outside. */
+/** Makes each kind of data durable once, between two marks on stdout. The test traces its system calls. */
 import { mkdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Archive } from "../../src/archive/store.ts";

@@ -53,7 +53,7 @@ export class SqliteStream implements LogStream {
     this.name = file;
   }
 
-  /** See docs/adr/0016-servers-that-may-not-start-and-parts-that-hang.md. */
+  /** See docs/adr/0016-checks-before-a-claim-and-watchdogs.md. */
   async settle(): Promise<void> {
     const open = this.#existing();
     if (open !== undefined && !this.#run(() => checkpointAndTruncate(open.database)))

@@ -37,7 +37,7 @@ describe("a wrong setting is named, with its value and what it must be", () => {
     ["SNAPSHOT_MINUTES", "0", 'SNAPSHOT_MINUTES: must be a number above 0, not "0"'],
     ["ISOLATION", "fibers", 'ISOLATION: must be one of threads, processes, not "fibers"'],
     ["ALLOW_WEAK_DURABILITY", "yes", 'ALLOW_WEAK_DURABILITY: must be one of true, false, not "yes"'],
-    ["WALLET_ASSET", "dollars", 'WALLET_ASSET: must be CODE/scale, as USD/2, not "dollars"'],
+    ["WALLET_ASSET", "dollars", 'WALLET_ASSET: must be CODE/scale, such as USD/2, not "dollars"'],
     ["OPERATOR_KEY", "short", "OPERATOR_KEY: must have at least 32 characters"],
   ])("%s=%s", async (name, value, says) => {
     expect(await refusal({ [name]: value })).toBe(`daybook: bad configuration: ${says}`);
