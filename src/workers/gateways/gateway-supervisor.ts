@@ -9,7 +9,7 @@ import type { KeyUse } from "../../gateway/directory.ts";
 import type { Operations } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
-import type { Correspondent } from "../carriers/correspondents.ts";
+import type { ShardClient } from "../carriers/correspondents.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,
@@ -63,7 +63,7 @@ export type GatewayStatus = Readonly<{
 interface Supervised {
   readonly gateway: number;
   running: RunningGateway | undefined;
-  party: Correspondent["party"];
+  party: ShardClient["party"];
   serves: boolean;
   watchdog: Watchdog;
   isSilent: boolean;
@@ -150,7 +150,7 @@ export class GatewaySupervisor {
       .map(({ gateway, watchdog }) => `gateway ${gateway} is hung: ${describeSilence(watchdog.silentMs)}`);
   }
 
-  tell(standing: ServerHealth): void {
+  broadcastHealth(standing: ServerHealth): void {
     for (const { running } of this.#gateways) running?.post({ kind: "standing", standing });
   }
 

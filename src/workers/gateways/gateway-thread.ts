@@ -43,7 +43,7 @@ function run(main: MessagePort, init: GatewayInit): void {
         gateway.setSilent(message.shard, message.isSilent);
         return;
       case "standing":
-        operations.learn(message.standing);
+        operations.update(message.standing);
         return;
       case "uses":
         gateway.directory.noteUses(message.uses);

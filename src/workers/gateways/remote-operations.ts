@@ -12,7 +12,7 @@ export class RemoteOperations implements Operations {
     this.#standing = standing;
   }
 
-  learn(standing: ServerHealth): void {
+  update(standing: ServerHealth): void {
     this.#standing = standing;
   }
 

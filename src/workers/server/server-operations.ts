@@ -66,7 +66,7 @@ export class ServerOperations implements Operations {
 
   /** Tells the other gateways how things stand. To be called whenever a shard's status has changed. */
   publish(): void {
-    this.#parts?.gateways.tell(this.standing());
+    this.#parts?.gateways.broadcastHealth(this.standing());
   }
 
   standing(): ServerHealth {

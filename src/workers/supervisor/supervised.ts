@@ -13,7 +13,7 @@ export function timeout(ms: number): { promise: Promise<void>; cancel: () => voi
 }
 
 /** Ends that never count towards giving up: what they lie with comes right by itself, or is put right. Nothing else will. */
-export const PASSING: ReadonlySet<ShardExit["reason"]> = new Set([
+export const TRANSIENT: ReadonlySet<ShardExit["reason"]> = new Set([
   "append_lost",
   // A disk or a memory that is full.
   "append_refused",
@@ -56,8 +56,8 @@ export interface Supervised {
   full: string | null;
   /** Of the start before, until it serves. */
   recovery: Recovery;
-  figures: ShardStats | undefined;
-  figuresWaiting: ((figures: ShardStats | undefined) => void)[];
+  stats: ShardStats | undefined;
+  statsWaiting: ((figures: ShardStats | undefined) => void)[];
   /** Under which it has claimed its log last; 0 before. */
   epoch: number;
   /** Its present run waits for the word to claim. */
@@ -86,8 +86,8 @@ export function newShard(shard: number, watchdog: Watchdog): Supervised {
     warnings: [],
     full: null,
     recovery: NO_RECOVERY,
-    figures: undefined,
-    figuresWaiting: [],
+    stats: undefined,
+    statsWaiting: [],
     epoch: 0,
     isInspected: false,
     hasServed: false,

@@ -7,7 +7,7 @@
  */
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";
-import { type Correspondent, Correspondents } from "../carriers/correspondents.ts";
+import { ChannelBroker, type ShardClient } from "../carriers/correspondents.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,
@@ -21,12 +21,12 @@ import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { ShardStats } from "../shard/stats.ts";
 import {
   newShard,
-  PASSING,
   RETRIED_AT_START,
   reasonOf,
   type ShardState,
   type Supervised,
   stateOf,
+  TRANSIENT,
   timeout,
 } from "./supervised.ts";
 
@@ -59,7 +59,7 @@ export type SupervisorOptions = Readonly<{
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
-  readonly #correspondents: Correspondents;
+  readonly #correspondents: ChannelBroker;
   readonly #inspected = Promise.withResolvers<void>();
   #allInspected = false;
   #timer: NodeJS.Timeout | undefined;
@@ -74,7 +74,7 @@ export class Supervisor {
     this.#shards = Array.from({ length: options.init.shards }, (_, shard) =>
       newShard(shard, this.#newWatchdog()),
     );
-    this.#correspondents = new Correspondents(options.carrier, this.#shards);
+    this.#correspondents = new ChannelBroker(options.carrier, this.#shards);
   }
 
   get isolation(): Isolation {
@@ -82,13 +82,13 @@ export class Supervisor {
   }
 
   /** Gives somebody channels to all shards that run, and to each that starts from now on. */
-  connect(correspondent: Correspondent): void {
-    this.#correspondents.connect(correspondent);
+  connect(correspondent: ShardClient): void {
+    this.#correspondents.addClient(correspondent);
   }
 
   /** It is gone: shards that start from now on are not told of it, and no shard waits for it any more. */
-  disconnect(party: Correspondent["party"]): void {
-    this.#correspondents.disconnect(party);
+  disconnect(party: ShardClient["party"]): void {
+    this.#correspondents.removeClient(party);
   }
 
   /**
@@ -149,7 +149,7 @@ export class Supervisor {
 
   /** By how much the log time of some shard is ahead of the wall clock, as it said last; at least 0. */
   get clockAheadMs(): number {
-    return Math.max(0, ...this.#shards.map(({ figures }) => figures?.clockAheadMs ?? 0));
+    return Math.max(0, ...this.#shards.map(({ stats }) => stats?.clockAheadMs ?? 0));
   }
 
   /** Lets every shard answer and log what it has in hand. */
@@ -242,7 +242,7 @@ export class Supervisor {
     );
     supervised.running = running;
     void running.exited.then((exit) => this.#ended(supervised, exit));
-    this.#correspondents.introduce(supervised);
+    this.#correspondents.connectShard(supervised);
   }
 
   #receive(supervised: Supervised, message: FromShard): void {
@@ -287,11 +287,11 @@ export class Supervisor {
         supervised.full = message.reason;
         return;
       case "channel_missed":
-        if (!this.#stopping) this.#correspondents.renew(supervised, message.party);
+        if (!this.#stopping) this.#correspondents.reconnect(supervised, message.party);
         return;
       case "figures":
-        supervised.figures = message.figures;
-        for (const resolve of supervised.figuresWaiting.splice(0)) resolve(message.figures);
+        supervised.stats = message.figures;
+        for (const resolve of supervised.statsWaiting.splice(0)) resolve(message.figures);
         return;
     }
   }
@@ -321,7 +321,7 @@ export class Supervisor {
   #setSilent(supervised: Supervised, isSilent: boolean): void {
     supervised.isSilent = isSilent;
     supervised.hangs += isSilent ? 1 : 0;
-    this.#correspondents.tellSilent(supervised.shard, isSilent);
+    this.#correspondents.reportSilence(supervised.shard, isSilent);
     this.#report(supervised, isSilent ? reasonOf(supervised) : "it answers again", isSilent);
   }
 
@@ -351,7 +351,7 @@ export class Supervisor {
     const servedMs = performance.now() - supervised.watchdog.silentMs - supervised.readyAtMs;
     if (servedMs > STEADY_MS) supervised.attempts = 0;
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
-    if (!asked && !PASSING.has(reason)) supervised.crashes += 1;
+    if (!asked && !TRANSIENT.has(reason)) supervised.crashes += 1;
     supervised.attempts = asked ? 0 : supervised.attempts + 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
       this.#giveUp(supervised, { reason, message });
@@ -385,11 +385,11 @@ export class Supervisor {
 
   #askFigures(supervised: Supervised): Promise<ShardStats | undefined> {
     const { running } = supervised;
-    if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.figures);
+    if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.stats);
     running.post({ type: "figures" });
     const { promise, resolve } = Promise.withResolvers<ShardStats | undefined>();
-    supervised.figuresWaiting.push(resolve);
-    const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
+    supervised.statsWaiting.push(resolve);
+    const deadline = setTimeout(() => resolve(supervised.stats), FIGURES_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));
   }
 }

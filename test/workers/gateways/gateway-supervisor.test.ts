@@ -3,7 +3,7 @@ import { MessageChannel } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import type { KeyUse } from "../../../src/gateway/directory.ts";
 import type { Operations } from "../../../src/gateway/ports.ts";
-import type { Correspondent } from "../../../src/workers/carriers/correspondents.ts";
+import type { ShardClient } from "../../../src/workers/carriers/correspondents.ts";
 import type {
   FromGatewayThread,
   GatewayInit,
@@ -54,7 +54,7 @@ class FakeThread {
 function supervise(gateways: number) {
   const threads: FakeThread[] = [];
   const started = new EventEmitter();
-  const connected: Correspondent["party"][] = [];
+  const connected: ShardClient["party"][] = [];
   const logged: object[] = [];
   const log = (fields: object) => void logged.push(fields);
   const supervisor = new GatewaySupervisor({

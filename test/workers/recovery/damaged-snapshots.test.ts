@@ -125,16 +125,16 @@ function damaged(damage: Damage, slot: number = NEWER): MemorySnapshotStore {
 test("the snapshots under test have several blocks, and a start takes the newer one", async () => {
   for (const slot of [OLDER, NEWER]) expect(two.snapshots.slots[slot]?.length).toBeGreaterThanOrEqual(5);
   expect(two.snapshots.slots[2]).toEqual([]);
-  const { figures, warnings, lines, whole } = await start(two.snapshots);
-  expect(figures.snapshotPosition).toBe(formatLogId(two.newer));
-  expect([warnings, figures.replayed]).toEqual([[], 10]);
+  const { recovery, warnings, lines, whole } = await start(two.snapshots);
+  expect(recovery.snapshotPosition).toBe(formatLogId(two.newer));
+  expect([warnings, recovery.replayed]).toEqual([[], 10]);
   expect(lines).toEqual(whole);
 });
 
 async function isPassedOver(snapshots: MemorySnapshotStore, reason: RegExp): Promise<void> {
-  const { figures, warnings, lines, whole } = await start(snapshots);
-  expect(figures.snapshotPosition).toBe(formatLogId(two.older));
-  expect(figures.replayed).toBe(20);
+  const { recovery, warnings, lines, whole } = await start(snapshots);
+  expect(recovery.snapshotPosition).toBe(formatLogId(two.older));
+  expect(recovery.replayed).toBe(20);
   expect(warnings).toEqual([expect.stringMatching(reason)]);
   expect(warnings[0]).not.toContain("\n");
   expect(lines).toEqual(whole);
@@ -170,8 +170,8 @@ test("without any good snapshot all of a whole log is replayed", async () => {
   for (const [, damage] of DAMAGES) {
     const both = damaged(damage);
     both.slots[OLDER] = [flip(both.slots[OLDER]?.[0], 40)];
-    const { figures, warnings, lines, whole } = await start(both);
-    expect(figures.snapshotPosition).toBeNull();
+    const { recovery, warnings, lines, whole } = await start(both);
+    expect(recovery.snapshotPosition).toBeNull();
     expect(warnings.length).toBe(2);
     expect(lines).toEqual(whole);
   }
@@ -240,6 +240,6 @@ test("a next snapshot is made from the one that is good, and the bad one is take
   expect(report.older).toMatchObject(two.older);
   expect(report.replayed).toBe(20);
   // Else the log would be trimmed on the account of one that is bad.
-  const { figures, warnings } = await start(snapshots);
-  expect([figures.snapshotPosition, warnings]).toEqual([formatLogId(until), []]);
+  const { recovery, warnings } = await start(snapshots);
+  expect([recovery.snapshotPosition, warnings]).toEqual([formatLogId(until), []]);
 });

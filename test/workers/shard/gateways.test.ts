@@ -19,7 +19,7 @@ function attach(gateways: Gateways, gateway: number): Told {
 
 /** Confirms all that this gateway was told. */
 function confirm(gateways: Gateways, gateway: number, { messages }: Told): void {
-  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.learned(gateway, no);
+  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.confirmed(gateway, no);
 }
 
 function started() {
@@ -50,7 +50,7 @@ test("a gateway that is gone is not waited for, and what it had asked reaches no
     known = true;
   });
   confirm(gateways, 0, one);
-  gateways.gone(1);
+  gateways.remove(1);
   expect(known).toBe(true);
   const next = attach(gateways, 2);
   gateways.send(1, REPLIES);
