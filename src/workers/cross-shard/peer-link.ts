@@ -290,6 +290,6 @@ export class PeerLink implements Session {
 function lostEnd(loser: number, witness: number): LogError {
   return new LogError(
     "log_lost_data",
-    `the log of shard ${loser} has lost its end: shard ${witness} holds more of what they sent each other than it does. Restore it from a copy; starting without it would make or lose money`,
+    `the log of shard ${loser} has lost its end: shard ${witness} holds messages between the two that it does not hold. Restore that log from a copy; serving without these messages would create or lose money`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Large bodies of batches are read on a thread of its own: taking one apart needs some milliseconds for each 256 KiB, and
- * whatever else comes to the gateway would wait as long.
+ * Parses large batch bodies on a separate thread. Parsing takes some milliseconds for each 256 KiB, which would delay all
+ * other requests of the gateway.
  */
 import { Worker } from "node:worker_threads";
 import { OperatingError } from "../../errors/operating-error.ts";
@@ -8,9 +8,9 @@ import type { LargeBatch } from "../../http/core/transfers/batch.ts";
 import type { BatchAsked } from "../../http/core/transfers/batch-items.ts";
 import { type FieldError, Problem, type ProblemCode } from "../../http/problem.ts";
 
-/** A batch of the largest size takes some tenths of a second. */
+/** The largest batch takes some tenths of a second. */
 const READ_MS_MAX = 10_000;
-/** The values of a batch take less than half of it. */
+/** The parsed values of the largest batch take less than half of this. */
 const HEAP_MB = 512;
 
 export type ReadRequest = Readonly<{ no: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
@@ -35,10 +35,10 @@ export class BatchReader {
   #newest = 0;
 
   /**
-   * @param body whose memory is taken.
-   * @param shards that the transfers are packed for.
-   * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded` where it takes too long, or too much
-   * memory.
+   * @param body its memory is transferred to the thread.
+   * @param shards the number of shards, for which the transfers are packed.
+   * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded`: it takes too long or too much
+   *   memory.
    */
   read(body: Buffer, asked: BatchAsked, shards: number): Promise<LargeBatch> {
     const worker = (this.#worker ??= this.#start());
@@ -80,7 +80,7 @@ export class BatchReader {
     }
   }
 
-  /** Nothing of what waits was done. The next body gets a new thread. */
+  /** Refuses all waiting batches, of which nothing was executed. The next body starts a new thread. */
   #end(worker: Worker, why: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;

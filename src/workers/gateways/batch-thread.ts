@@ -1,4 +1,4 @@
-/** What the thread runs that reads large batches. */
+/** The program of the thread that parses large batches. */
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { CommandWriter } from "../../actors/records/codec.ts";
 import { assert } from "../../errors/assert.ts";
@@ -8,7 +8,7 @@ import { Problem } from "../../http/problem.ts";
 import { giveWay } from "../carriers/give-way.ts";
 import type { ReadReply, ReadRequest } from "./batch-reader.ts";
 
-/** Whoever sends much at once waits for the others, and not they for him. */
+/** Low priority: a large batch must not slow down other requests. */
 const NICENESS = 10;
 
 giveWay(NICENESS);

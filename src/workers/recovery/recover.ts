@@ -69,7 +69,9 @@ type Parts = Readonly<{
  */
 export async function readAhead(parts: Parts): Promise<() => Promise<Recovered>> {
   const reading = await restoreFrom(parts);
-  await replayFrom(parts, reading, (visit) => parts.journal.readAhead(visit, reading.restored.snapshot?.head));
+  await replayFrom(parts, reading, (visit) =>
+    parts.journal.readAhead(visit, reading.restored.snapshot?.head),
+  );
   return () => recover(parts, reading);
 }
 

@@ -257,7 +257,7 @@ export type ToShard =
   | Readonly<{ type: "trim"; below: LogId }>
   /** The main thread's newest judgement of the wall clock. */
   | Readonly<{ type: "clock"; judged: JudgedClock }>
-  | Readonly<{ type: "figures" }>;
+  | Readonly<{ type: "stats" }>;
 
 /** To the supervisor. */
 export type FromShard =
@@ -275,7 +275,7 @@ export type FromShard =
   | Readonly<{ type: "full"; reason: string | null }>
   /** The channel to this party broke and was not replaced in time. */
   | Readonly<{ type: "channel_missed"; party: Party }>
-  | Readonly<{ type: "figures"; figures: ShardStats }>;
+  | Readonly<{ type: "stats"; stats: ShardStats }>;
 
 /**
  * Why a shard ended. Plain data, because errors lose their class and code on the way to another thread. `exhausted`: the

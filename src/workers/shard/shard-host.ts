@@ -174,8 +174,8 @@ export class ShardHost {
       case "clock":
         this.#clock.judge(message.judged);
         return;
-      case "figures":
-        this.#options.post({ type: "figures", figures: this.figures() });
+      case "stats":
+        this.#options.post({ type: "stats", stats: this.figures() });
         return;
     }
   }

@@ -59,10 +59,10 @@ class Carried {
   }
 
   async figures() {
-    this.running.post({ type: "figures" });
-    await until("it tells its figures", () => this.said.some(({ type }) => type === "figures"));
-    const told = this.said.findLast((message) => message.type === "figures");
-    return told?.figures;
+    this.running.post({ type: "stats" });
+    await until("it tells its figures", () => this.said.some(({ type }) => type === "stats"));
+    const told = this.said.findLast((message) => message.type === "stats");
+    return told?.stats;
   }
 
   /** Opens an account. */
@@ -97,7 +97,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     expect(figures?.heapBytes).toBeGreaterThan(1_000_000);
     carried.running.post({ type: "stop" });
     expect(await carried.exited).toEqual({ reason: "stopped", message: "stopped" });
-    expect(carried.said.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "figures"]);
+    expect(carried.said.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "stats"]);
     await until("the other end of its channel notices", () => !carried.link.serves);
     // Nobody is there any more to hear it.
     carried.running.post({ type: "stop" });

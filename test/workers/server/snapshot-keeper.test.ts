@@ -35,7 +35,7 @@ class Harness {
     this.#shards = Array.from({ length: shards }, (_, shard) => ({
       shard,
       recovery: NO_RECOVERY,
-      figures: undefined,
+      stats: undefined,
     }));
     this.keeper = new SnapshotKeeper({
       shards: async () => this.#shards,
@@ -55,12 +55,12 @@ class Harness {
   /** A shard has come so far, and has started from a snapshot of so many records. */
   reaches(shard: number, durable: string, records: number, snapshotRecords = 0): void {
     const recovery = { ...NO_RECOVERY, snapshotRecords };
-    const figures = { records, durable: parseLogId(durable) } as ShardStats;
-    this.#shards[shard] = { shard, recovery, figures };
+    const stats = { records, durable: parseLogId(durable) } as ShardStats;
+    this.#shards[shard] = { shard, recovery, stats };
   }
 
   isAway(shard: number): void {
-    this.#shards[shard] = { shard, recovery: NO_RECOVERY, figures: undefined };
+    this.#shards[shard] = { shard, recovery: NO_RECOVERY, stats: undefined };
   }
 
   /** What was taken, and what was trimmed, in one check. */
@@ -77,7 +77,7 @@ class Harness {
     if (failure !== undefined) throw failure;
     const older = this.#newest.get(shard);
     this.#newest.set(shard, until);
-    const records = this.#shards[shard]?.figures?.records ?? 0;
+    const records = this.#shards[shard]?.stats?.records ?? 0;
     const place = { generation: 1, shard, shards: this.#shards.length };
     const head = { id: until, hash: new Uint8Array(32), timeMs: 0, records, ...place };
     const snapshot = { slot: 0, head, chunks: 3, bytes: 1000 };
@@ -185,7 +185,9 @@ test("what turned out to be bad is said", async () => {
   harness.passedOver = ["the snapshot at 1-1: crc mismatch"];
   harness.reaches(0, "1-2", 100);
   await harness.check();
-  expect(harness.warnings).toEqual([expect.stringMatching(/a snapshot was bad.*1-1: crc mismatch/)]);
+  expect(harness.warnings).toEqual([
+    expect.stringMatching(/a damaged snapshot was replaced.*1-1: crc mismatch/),
+  ]);
 });
 
 test("one is taken at a time, of one shard after the other", async () => {

@@ -9,7 +9,7 @@ import { Supervisor } from "../../../src/workers/supervisor/supervisor.ts";
 
 const CORRUPT: ShardExit = { reason: "log_corrupt", message: "bad entry 1-1" };
 const NO_END = {} as ChannelEnd;
-const FIGURES = { type: "figures", figures: {} } as FromShard;
+const STATS = { type: "stats", stats: {} } as FromShard;
 
 /** A shard that the test plays. It claims and begins when it may, unless it is told to be slow. */
 class FakeShard {
@@ -29,7 +29,7 @@ class FakeShard {
   hear(message: ToShard): void {
     this.told.push(message);
     if (this.hangs) return;
-    if (message.type === "figures") this.say(FIGURES);
+    if (message.type === "stats") this.say(STATS);
     if (message.type === "claim") this.say({ type: "claimed", epoch: 1 });
     if (message.type === "proceed") this.say({ type: "ready", recovery: NO_RECOVERY });
   }
@@ -188,7 +188,7 @@ test("a shard that answers before it is ended goes on", async () => {
   shard.hangs = true;
   await pass(6_000);
   expect(supervisor.unready()).toHaveLength(1);
-  shard.say(FIGURES);
+  shard.say(STATS);
   expect(supervisor.unready()).toEqual([]);
   expect(reported.at(-1)).toBe("0 ready: it answers again");
   shard.hangs = false;
