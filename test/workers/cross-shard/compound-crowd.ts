@@ -1,10 +1,10 @@
-/** Several clients at once, while shards crash and the clock goes on: nobody knows in which order things happen. */
+/** Concurrent clients, while shards crash and the clock runs: the order of commands is not determined. */
 import type { Step } from "../../actors/ledger/histories.ts";
 import { type CompoundHistory, CompoundRun, type RunOptions } from "./compound-history.ts";
 
 const CLIENTS = 6;
 
-/** @param isBeginning how many steps come first, one after the other, so that there are accounts. */
+/** @param beginning number of first steps, which run one after the other and create the accounts. */
 export async function runCrowd(
   steps: readonly Step[],
   beginning: number,

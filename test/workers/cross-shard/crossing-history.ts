@@ -13,15 +13,15 @@ export type Asked = { command: Command; outcomes: Outcome[] };
 
 export type History = Readonly<{
   asked: readonly Asked[];
-  /** What each shard's log holds, in order. */
+  /** The records of each shard's log, in order. */
   logs: readonly (readonly LogRecord[])[];
-  /** As read over the gateway at the end. */
+  /** Balances read through the gateway at the end. */
   balances: ReadonlyMap<string, number>;
   trial: Awaited<ReturnType<MemoryCluster["gateway"]["trialBalance"]>>;
   crashes: number;
 }>;
 
-/** mulberry32: small, and the same everywhere. */
+/** mulberry32: a small generator with the same results on all machines. */
 export function randomOf(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -32,7 +32,7 @@ export function randomOf(seed: number): (below: number) => number {
   };
 }
 
-/** Ids of accounts on a shard. */
+/** Account ids on a shard. */
 export function idsOn(shard: number, shards: number, count: number): string[] {
   const ids: string[] = [];
   for (let i = 0; ids.length < count; i++) {

@@ -68,7 +68,7 @@ async function runRound(seed: number): Promise<Round> {
   const reverts = await Promise.all(
     Array.from({ length: REVERTS }, async (_, i) => {
       const id = random.oneOf(made);
-      // Some come again with their key.
+      // Some are retried with their key.
       const key = `${id} ${i % 4}`;
       for (let turns = random.below(60); turns > 0; turns--) await turn();
       const outcome = await shards.insist(key, () =>
@@ -105,7 +105,7 @@ function compoundOf(random: Random): CompoundTransfer {
   };
 }
 
-/** All of the log; or up to a record, then an image of that, then the rest. */
+/** Replays the whole log; or up to a record, then from a snapshot of that, then the rest. */
 function stateOf(log: readonly ArchivedRecord[], shard: number, claimsMax: number, imageAfter?: number) {
   const open = () => new Ledger(shard, SHARDS, undefined, { claimsMax });
   let ledger = open();

@@ -14,7 +14,7 @@ import { within } from "../../support/server.ts";
 
 const COUNTS = [{ group: "books", status: 200, counts: [2, 1], sumMs: 5 }];
 
-/** A thread that the test plays. */
+/** A simulated thread. */
 class FakeThread {
   readonly gateway: number;
   readonly posted: ToGatewayThread[] = [];
@@ -84,7 +84,7 @@ function supervise(gateways: number) {
   return { supervisor, threads, connected, logged, next };
 }
 
-test("a gateway that dies is another party when it comes back; what it had counted stays", async () => {
+test("a restarted gateway is a new party; the request counts of its predecessor are kept", async () => {
   const { supervisor, threads, connected, logged, next } = supervise(2);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();
@@ -107,7 +107,7 @@ test("a gateway that dies is another party when it comes back; what it had count
   expect(await supervisor.requestCounts()).toMatchObject([{ counts: [6, 3], sumMs: 15 }]);
 });
 
-test("a gateway that cannot begin keeps the server from starting, and says why", async () => {
+test("if a gateway cannot start, the server does not start, and reports the reason", async () => {
   const { supervisor, threads } = supervise(2);
   const ready = supervisor.start();
   threads[0]?.serve();
@@ -115,7 +115,7 @@ test("a gateway that cannot begin keeps the server from starting, and says why",
   await expect(ready).rejects.toThrow("gateway 2 cannot begin: no such port");
 });
 
-test("what a gateway asks is answered to it alone, and what it learns of keys is told to the others", async () => {
+test("a gateway alone gets the answer to its request, and its key uses are passed to the others", async () => {
   const { supervisor, threads } = supervise(2);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();
@@ -128,7 +128,7 @@ test("what a gateway asks is answered to it alone, and what it learns of keys is
   expect(two.posted.slice(1)).toEqual([{ kind: "uses", uses: [{ keyId: "k", atMs: 3 }] }]);
 });
 
-test("draining waits for all gateways, for those that die no longer, and starts none anew", async () => {
+test("draining waits for all gateways but those that die, and restarts none", async () => {
   const { supervisor, threads } = supervise(3);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();

@@ -1,4 +1,4 @@
-/** A former owner of a shard that goes on writing a snapshot spoils none of the present owner's. */
+/** A former owner of a shard that is still writing a snapshot damages no snapshot of the present owner. */
 import { beforeAll, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ids = batchIds(store.entries);
 });
 
-/** The same slots over another connection, which stands still before its write number `pauseAt` until `proceed`. */
+/** The same slots over another connection, which pauses before its write number `pauseAt` until `proceed`. */
 class PausedStore extends MemorySnapshotStore {
   readonly #shared: MemorySnapshotStore;
   readonly #pauseAt: number;
@@ -90,7 +90,7 @@ test.each(Array.from({ length: 9 }, (_, i) => i))(
   },
 );
 
-test("snapshots from before slots had epochs are found, and give way to newer ones", async () => {
+test("snapshots from before slots had epochs are found, and are replaced by newer ones", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   for (const cut of [10, 20]) await take(snapshots, cut, 0);
   expect(await take(snapshots, 30, PRESENT)).toMatchObject({ replayed: 10, older: ids[20] });

@@ -22,7 +22,7 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** A server whose clock, and that of its Redis, can be set. */
+/** A server with a settable clock, and a settable clock of its Redis. */
 function machine() {
   const at = { uptimeMs: HOUR, shiftMs: 0, redisShiftMs: 0, aheadMs: 0 };
   const told: JudgedClock[] = [];
@@ -38,7 +38,7 @@ function machine() {
     },
   };
   watch.start({ supervisor, onChange: () => {} });
-  /** A minute passes, and whoever is asked answers. */
+  /** Lets a minute pass, with the second clock answering. */
   const pass = async (): Promise<void> => {
     for (let looks = 0; looks < 3; looks++) {
       at.uptimeMs += 20_000;
@@ -52,7 +52,7 @@ function machine() {
 test("a jump is accepted when the clock of another machine, which has not jumped, agrees", async () => {
   const { at, told, clock, watch, pass } = machine();
   at.shiftMs = -HOUR;
-  // It was wrong from the beginning; now it is set right.
+  // It was wrong from the beginning and is corrected now.
   await pass();
   clock.accept();
   await pass();
@@ -77,7 +77,7 @@ test.each([
   expect(told.at(-1)?.baselineMs ?? BEGIN_MS).toBe(before?.baselineMs ?? BEGIN_MS);
 });
 
-test("an operator accepts what the clock shows now, and nothing that it shows later", async () => {
+test("an operator's acceptance covers the present time of the clock, and no later jump", async () => {
   const { at, clock, watch, clocks, told } = machine();
   at.shiftMs = 25 * HOUR;
   acceptClock(dataDir, clocks.wallMs() - HOUR);

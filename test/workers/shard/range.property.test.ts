@@ -20,7 +20,7 @@ const COMMANDS_PER_CLIENT = 10;
 const DECIDED_MAX = 2 ** 52;
 const AMOUNTS = [1, 2 ** 30 + 1, 2 ** 50, 2 ** 51, 2 ** 52 - 1, 2 ** 52, Number.MAX_SAFE_INTEGER];
 
-/** Two accounts of one owner on each shard: with the system account they share a slice. */
+/** Two accounts of one owner on each shard; their system account has one slice for both. */
 const ACCOUNTS = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 1)).flatMap(([owner]) => [
   `${owner}/p`,
   `${owner}/q`,
@@ -83,7 +83,7 @@ async function goOn(shards: DyingShards, random: Random, client: number): Promis
   }
 }
 
-/** One to three; their sum is a safe integer, as a gateway makes sure. */
+/** One to three postings, whose sum is a safe integer, as a gateway ensures. */
 function postingsFrom(random: Random): readonly Posting[] {
   let left = Number.MAX_SAFE_INTEGER;
   return Array.from({ length: 1 + random.below(3) }, () => {
@@ -106,7 +106,7 @@ function idOf(outcome: Outcome): string | undefined {
   return outcome.ok && "id" in outcome ? outcome.id : undefined;
 }
 
-/** Posted, held and available as a record has left them. */
+/** Posted, held and available after a record. */
 function balancesIn({ outcome }: LogRecord): number[] {
   if (!outcome.ok) return [];
   if ("moves" in outcome) return outcome.moves.flatMap(({ posted, held }) => [posted, held, posted - held]);
@@ -116,7 +116,7 @@ function balancesIn({ outcome }: LogRecord): number[] {
 
 const seeds = Array.from({ length: ROUNDS }, (_, i) => FIRST_SEED + i);
 
-describe("near the ends of the range", () => {
+describe("near the limits of the range", () => {
   test("no decision takes a balance beyond ±2^52, and the books balance", async () => {
     let largest = 0;
     for (const seed of seeds) {
@@ -131,7 +131,7 @@ describe("near the ends of the range", () => {
     expect(largest).toBe(DECIDED_MAX);
   }, 300_000);
 
-  test("shards that crash come back to balanced books of safe integers", async () => {
+  test("after crashes the books balance and all balances are safe integers", async () => {
     for (const seed of seeds) {
       const { problems } = await run(seed, true);
       expect(problems, `SEED=${seed} ROUNDS=1`).toEqual([]);

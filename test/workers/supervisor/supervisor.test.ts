@@ -1,4 +1,4 @@
-/** The supervisor beside a carrier whose shards do as they are told. */
+/** The supervisor with a carrier of simulated shards. */
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Carrier } from "../../../src/workers/carriers/carrier.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
@@ -11,14 +11,14 @@ const CORRUPT: ShardExit = { reason: "log_corrupt", message: "bad entry 1-1" };
 const NO_END = {} as ChannelEnd;
 const STATS = { type: "stats", stats: {} } as FromShard;
 
-/** A shard that the test plays. It claims and begins when it may, unless it is told to be slow. */
+/** A simulated shard. It claims and starts when it may, unless it is set to be slow. */
 class FakeShard {
   readonly shard: number;
   readonly told: ToShard[] = [];
   readonly exited = Promise.withResolvers<ShardExit>();
   readonly say: (message: FromShard) => void;
   hangs = false;
-  /** A call of the system that does not return. */
+  /** Simulates a system call that does not return. */
   survives = false;
 
   constructor(shard: number, say: (message: FromShard) => void) {
@@ -88,14 +88,14 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
   return { supervisor, started, statuses, reported };
 }
 
-/** Timers and the monotonic clock are the test's. */
+/** Fake timers and monotonic clock. */
 function ownTime(): (ms: number) => Promise<unknown> {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
   return (ms) => vi.advanceTimersByTimeAsync(ms);
 }
 
-test("a failed shard that is told twice to start, while its log does not answer yet, is started once", async () => {
+test("a failed shard that is restarted twice while its log does not answer is started once", async () => {
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
   started[0]?.exited.resolve(CORRUPT);
@@ -104,7 +104,7 @@ test("a failed shard that is told twice to start, while its log does not answer 
   expect(supervisor.restart(0)).toBe(true);
   expect(supervisor.restart(0)).toBe(true);
   await expect.poll(() => started.length).toBe(2);
-  // Whatever the second word has begun has had its turn by the time that the third one is heard.
+  // When the third request is handled, everything that the second one started is done.
   expect(supervisor.restart(0)).toBe(true);
   await expect.poll(() => started[1]?.was("stop")).toBe(true);
   expect(started.length).toBe(2);
@@ -141,7 +141,7 @@ test.each(["fenced", "log_lost_data", "archive_behind"] as const)(
   },
 );
 
-test("when one shard refuses, no other has claimed", async () => {
+test("if one shard refuses to start, no other has claimed its log", async () => {
   const { supervisor, started } = supervise(2, { isSlow: true });
   const ready = supervisor.start();
   const refused = expect(ready).rejects.toThrow("bad entry");
@@ -152,7 +152,7 @@ test("when one shard refuses, no other has claimed", async () => {
   expect(started.some((each) => each.was("claim"))).toBe(false);
 });
 
-test("a shard that hangs is unready after 3 s, ended after 10 s, and started anew", async () => {
+test("a hung shard is not ready after 3 s, is killed after 10 s, and is restarted", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(2);
   await supervisor.start();
@@ -180,7 +180,7 @@ test("a shard that hangs is unready after 3 s, ended after 10 s, and started ane
   expect(supervisor.unready()).toEqual([]);
 });
 
-test("a shard that answers before it is ended goes on", async () => {
+test("a silent shard that answers before it is killed continues", async () => {
   const pass = ownTime();
   const { supervisor, started, reported } = supervise(1);
   await supervisor.start();
@@ -196,7 +196,7 @@ test("a shard that answers before it is ended goes on", async () => {
   expect(started.length).toBe(1);
 });
 
-test("a restart ends a shard that hangs at once, and one that falls silent over it soon", async () => {
+test("a requested restart kills a hung shard immediately, and one that then falls silent soon", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1);
   await supervisor.start();
@@ -214,7 +214,7 @@ test("a restart ends a shard that hangs at once, and one that falls silent over 
   expect(supervisor.unready()).toEqual([]);
 });
 
-test("a shard that hangs again and again stays down", async () => {
+test("a shard that hangs repeatedly stays down", async () => {
   const pass = ownTime();
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
@@ -226,7 +226,7 @@ test("a shard that hangs again and again stays down", async () => {
   expect(started.length).toBe(6);
 });
 
-test("a shard that cannot be ended is not started a second time beside itself", async () => {
+test("a shard that cannot be killed is not started a second time", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1);
   await supervisor.start();
@@ -236,7 +236,7 @@ test("a shard that cannot be ended is not started a second time beside itself", 
   expect(supervisor.unready()).toHaveLength(1);
 });
 
-test("a shard that ends for want of file descriptors is tried until there are some, however often", async () => {
+test("a shard that ends for lack of file descriptors is restarted until there are some", async () => {
   const pass = ownTime();
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
@@ -249,7 +249,7 @@ test("a shard that ends for want of file descriptors is tried until there are so
   expect(statuses.at(-1)).toBe("ready");
 });
 
-test("a shard that finds no file descriptor when the server starts does not keep it from starting later", async () => {
+test("a lack of file descriptors at its start does not end the server: the shard is retried", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1, { isSlow: true });
   const start = supervisor.start();
