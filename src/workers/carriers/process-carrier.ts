@@ -15,7 +15,7 @@ export type FromShardProcess =
   | FromShard
   /** The process has received its start parameters. */
   | Readonly<{ type: "begun" }>
-  /** The last message. */
+  /** The final message of the process. */
   | Readonly<{ type: "ended"; exit: ShardExit }>;
 
 export type ProcessCarrierOptions = Readonly<{

@@ -13,10 +13,10 @@ const READ_MS_MAX = 10_000;
 /** The parsed values of the largest batch take less than half of this. */
 const HEAP_MB = 512;
 
-export type ReadRequest = Readonly<{ no: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
+export type ReadRequest = Readonly<{ requestId: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
 
 export type ReadReply = Readonly<
-  { no: number } & (
+  { requestId: number } & (
     | { read: LargeBatch }
     | { problem: Readonly<{ code: ProblemCode; detail: string; errors: readonly FieldError[] | undefined }> }
     | { failed: string }
@@ -42,11 +42,11 @@ export class BatchReader {
    */
   read(body: Buffer, asked: BatchAsked, shards: number): Promise<LargeBatch> {
     const worker = (this.#worker ??= this.#start());
-    const no = ++this.#newest;
+    const requestId = ++this.#newest;
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#end(worker, "it took too long"), READ_MS_MAX);
-      this.#waiting.set(no, { resolve, reject, deadline });
-      const request: ReadRequest = { no, body, asked, shards };
+      this.#waiting.set(requestId, { resolve, reject, deadline });
+      const request: ReadRequest = { requestId, body, asked, shards };
       worker.postMessage(request, [body.buffer as ArrayBuffer]);
     });
   }
@@ -68,9 +68,9 @@ export class BatchReader {
   }
 
   #settle(reply: ReadReply): void {
-    const waiting = this.#waiting.get(reply.no);
+    const waiting = this.#waiting.get(reply.requestId);
     if (waiting === undefined) return;
-    this.#waiting.delete(reply.no);
+    this.#waiting.delete(reply.requestId);
     clearTimeout(waiting.deadline);
     if ("read" in reply) waiting.resolve(reply.read);
     else if ("failed" in reply) waiting.reject(new Error(reply.failed));

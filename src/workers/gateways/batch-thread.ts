@@ -21,14 +21,14 @@ function run(port: MessagePort): void {
   });
 }
 
-async function replyTo({ no, body, asked, shards }: ReadRequest): Promise<ReadReply> {
+async function replyTo({ requestId, body, asked, shards }: ReadRequest): Promise<ReadReply> {
   try {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     const { count, refused, transfers } = await readBatch(bytes, asked);
     const writers = Array.from({ length: shards }, () => new CommandWriter());
-    return { no, read: { count, refused, transfers: packTransfers(transfers, writers) } };
+    return { requestId, read: { count, refused, transfers: packTransfers(transfers, writers) } };
   } catch (failure) {
-    if (!(failure instanceof Problem)) return { no, failed: String(failure) };
-    return { no, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
+    if (!(failure instanceof Problem)) return { requestId, failed: String(failure) };
+    return { requestId, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
   }
 }

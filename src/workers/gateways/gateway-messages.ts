@@ -59,9 +59,9 @@ export type ToGatewayThread =
   | Readonly<{ kind: "standing"; standing: ServerHealth }>
   /** Keys were used at other gateways. */
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
-  | Readonly<{ kind: "answer"; no: number; answer: unknown }>
+  | Readonly<{ kind: "answer"; requestId: number; answer: unknown }>
   /** Asks for the request counts. */
-  | Readonly<{ kind: "count"; no: number }>
+  | Readonly<{ kind: "count"; requestId: number }>
   /** Accept no more connections; reply "drained" when all requests are answered, or cut off after `msMax`. */
   | Readonly<{ kind: "drain"; msMax: number }>;
 
@@ -73,6 +73,6 @@ export type FromGatewayThread =
   /** It cannot start: the port cannot be bound. */
   | Readonly<{ kind: "failed"; message: string }>
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
-  | Readonly<{ kind: "ask"; no: number; question: MainQuestion }>
-  | Readonly<{ kind: "counts"; no: number; counts: RequestCounts }>
+  | Readonly<{ kind: "ask"; requestId: number; question: MainQuestion }>
+  | Readonly<{ kind: "counts"; requestId: number; counts: RequestCounts }>
   | Readonly<{ kind: "drained" }>;

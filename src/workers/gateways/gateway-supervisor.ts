@@ -108,7 +108,7 @@ export class GatewaySupervisor {
         failure: undefined,
         counted: [],
         countedBefore: [],
-        counts: new Rpc((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
+        counts: new Rpc((requestId) => supervised.running?.post({ kind: "count", requestId }), COUNT_MS_MAX),
         started: Promise.withResolvers(),
         ready: Promise.withResolvers(),
         drained: Promise.withResolvers(),
@@ -258,10 +258,10 @@ export class GatewaySupervisor {
         this.tellUses(directory.noteUses(message.uses), running);
         return;
       case "ask":
-        void this.#answer(running, message.no, message.question);
+        void this.#answer(running, message.requestId, message.question);
         return;
       case "counts":
-        supervised.counts.answered(message.no, message.counts);
+        supervised.counts.answered(message.requestId, message.counts);
         return;
       case "drained":
         supervised.drained.resolve();
@@ -270,10 +270,10 @@ export class GatewaySupervisor {
   }
 
   /** If the operation fails no answer is sent: the gateway's own deadline expires. */
-  async #answer(running: RunningGateway, no: number, question: MainQuestion): Promise<void> {
+  async #answer(running: RunningGateway, requestId: number, question: MainQuestion): Promise<void> {
     const { operations, log } = this.#options;
     try {
-      running.post({ kind: "answer", no, answer: await answerQuestion(operations, question) });
+      running.post({ kind: "answer", requestId, answer: await answerQuestion(operations, question) });
     } catch (error) {
       log.error({ err: error }, "a request of a gateway to the main thread failed");
     }

@@ -16,7 +16,7 @@ function run(main: MessagePort, init: GatewayInit): void {
   const send = (message: FromGatewayThread) => main.postMessage(message, []);
   const archive = new ArchiveQueryClient(init.archive);
   const logs = createLog(init.log, init.lines);
-  const rpc = new Rpc<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
+  const rpc = new Rpc<MainQuestion>((requestId, question) => send({ kind: "ask", requestId, question }));
   const operations = new RemoteOperations(rpc, init.standing);
   const gateway = new HttpGateway({
     operations,
@@ -49,10 +49,10 @@ function run(main: MessagePort, init: GatewayInit): void {
         gateway.directory.noteUses(message.uses);
         return;
       case "answer":
-        rpc.answered(message.no, message.answer);
+        rpc.answered(message.requestId, message.answer);
         return;
       case "count":
-        send({ kind: "counts", no: message.no, counts: gateway.requestCounts() });
+        send({ kind: "counts", requestId: message.requestId, counts: gateway.requestCounts() });
         return;
       case "drain":
         void drain(message.msMax);

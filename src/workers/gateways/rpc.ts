@@ -8,12 +8,12 @@ const OPEN_MAX = 10_000;
 type Waiting = Readonly<{ resolve: (answer: unknown) => void; timer: NodeJS.Timeout }>;
 
 export class Rpc<Question> {
-  readonly #send: (seq: number, question: Question) => void;
+  readonly #send: (requestId: number, question: Question) => void;
   readonly #msMax: number;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
 
-  constructor(send: (seq: number, question: Question) => void, msMax: number = ANSWER_MS_MAX) {
+  constructor(send: (requestId: number, question: Question) => void, msMax: number = ANSWER_MS_MAX) {
     this.#send = send;
     this.#msMax = msMax;
   }
@@ -25,21 +25,21 @@ export class Rpc<Question> {
       reject(new OperatingError("overloaded", "too many requests wait for the server's main thread"));
       return promise;
     }
-    const seq = this.#next++;
+    const requestId = this.#next++;
     const timer = setTimeout(() => {
-      this.#waiting.delete(seq);
+      this.#waiting.delete(requestId);
       reject(new OperatingError("outcome_unknown", `no answer within ${this.#msMax} ms`));
     }, this.#msMax);
-    this.#waiting.set(seq, { resolve, timer });
-    this.#send(seq, question);
+    this.#waiting.set(requestId, { resolve, timer });
+    this.#send(requestId, question);
     return promise;
   }
 
   /** Takes an answer. One that comes after its deadline is dropped. */
-  answered(seq: number, answer: unknown): void {
-    const waiting = this.#waiting.get(seq);
+  answered(requestId: number, answer: unknown): void {
+    const waiting = this.#waiting.get(requestId);
     if (waiting === undefined) return;
-    this.#waiting.delete(seq);
+    this.#waiting.delete(requestId);
     clearTimeout(waiting.timer);
     waiting.resolve(answer);
   }

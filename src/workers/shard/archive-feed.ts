@@ -13,7 +13,7 @@ import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 
 /** Bytes of batches kept for the archive. It usually fetches a batch within milliseconds. */
 const TAIL_BYTES_MAX = 32 * 1024 * 1024;
-/** Between two attempts to read a log that does not answer. */
+/** Pause between two attempts to read a log that does not answer. */
 const RETRY_MS = 100;
 
 export class ArchiveFeed {
@@ -40,7 +40,7 @@ export class ArchiveFeed {
     this.#open = open;
   }
 
-  /** Where the log ends when the shard begins to serve. */
+  /** Sets the end of the log when the shard begins to serve. */
   begin(last: LogId | undefined): void {
     this.#tailAfter = last;
     this.#newest = last;
@@ -68,7 +68,7 @@ export class ArchiveFeed {
     this.#channel = channel;
   }
 
-  /** A batch that has just become durable. */
+  /** Takes a batch that has become durable. */
   offer(batch: Batch): void {
     this.#newest = batch.id;
     this.#tail.push(batch);

@@ -30,7 +30,7 @@ class FakeThread {
     return {
       post: (message: ToGatewayThread) => {
         this.posted.push(message);
-        if (message.kind === "count") this.say({ kind: "counts", no: message.no, counts: COUNTS });
+        if (message.kind === "count") this.say({ kind: "counts", requestId: message.requestId, counts: COUNTS });
       },
       exited: this.#exited.promise,
       end: () => this.die("ended"),
@@ -121,10 +121,10 @@ test("a gateway alone gets the answer to its request, and its key uses are passe
   for (const thread of threads) thread.serve();
   await ready;
   const [one, two] = threads as [FakeThread, FakeThread];
-  one.say({ kind: "ask", no: 5, question: { restart: 0 } });
+  one.say({ kind: "ask", requestId: 5, question: { restart: 0 } });
   one.say({ kind: "uses", uses: [{ keyId: "k", atMs: 3 }] });
   await Promise.resolve();
-  expect(one.posted.slice(1)).toEqual([{ kind: "answer", no: 5, answer: true }]);
+  expect(one.posted.slice(1)).toEqual([{ kind: "answer", requestId: 5, answer: true }]);
   expect(two.posted.slice(1)).toEqual([{ kind: "uses", uses: [{ keyId: "k", atMs: 3 }] }]);
 });
 
