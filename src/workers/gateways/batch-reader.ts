@@ -13,7 +13,12 @@ const READ_MS_MAX = 10_000;
 /** The parsed values of the largest batch take less than half of this. */
 const HEAP_MB = 512;
 
-export type ReadRequest = Readonly<{ requestId: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
+export type ReadRequest = Readonly<{
+  requestId: number;
+  body: Uint8Array;
+  asked: BatchAsked;
+  shards: number;
+}>;
 
 export type ReadReply = Readonly<
   { requestId: number } & (

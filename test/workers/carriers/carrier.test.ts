@@ -37,13 +37,13 @@ function initOf(dataDir: string, shard = 0): ShardInit {
 /** A shard, its messages, and a gateway's link to it. */
 class Carried {
   readonly link: ShardLink;
-  readonly said: FromShard[] = [];
+  readonly messages: FromShard[] = [];
   readonly running: RunningShard;
 
   constructor(carrier: Carrier, init: ShardInit) {
     this.link = new ShardLink({ shard: init.shard, onFacts: () => {}, onAllFacts: () => {} });
     this.running = carrier.start(init, (message) => {
-      this.said.push(message);
+      this.messages.push(message);
       if (message.type === "inspected") this.running.post({ type: "claim" });
       if (message.type === "claimed") this.running.post({ type: "proceed" });
     });
@@ -54,15 +54,15 @@ class Carried {
 
   async serves(): Promise<this> {
     await within(20_000, "the shard serves", Promise.race([this.link.welcomed, this.running.exited]));
-    expect(this.link.serves, JSON.stringify(this.said)).toBe(true);
+    expect(this.link.serves, JSON.stringify(this.messages)).toBe(true);
     return this;
   }
 
   async figures() {
     this.running.post({ type: "stats" });
-    await until("it tells its figures", () => this.said.some(({ type }) => type === "stats"));
-    const told = this.said.findLast((message) => message.type === "stats");
-    return told?.stats;
+    await until("it reports its stats", () => this.messages.some(({ type }) => type === "stats"));
+    const reported = this.messages.findLast((message) => message.type === "stats");
+    return reported?.stats;
   }
 
   /** Opens an account. */
@@ -97,7 +97,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     expect(figures?.heapBytes).toBeGreaterThan(1_000_000);
     carried.running.post({ type: "stop" });
     expect(await carried.exited).toEqual({ reason: "stopped", message: "stopped" });
-    expect(carried.said.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "stats"]);
+    expect(carried.messages.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "stats"]);
     await until("the other end of its channel notices", () => !carried.link.serves);
     // The shard has ended; the message must do no harm.
     carried.running.post({ type: "stop" });
@@ -136,7 +136,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
       message: expect.stringContaining("failpoint before_decide"),
     });
     const next = await new Carried(carrier, init).serves();
-    expect(next.said).toContainEqual({ type: "claimed", epoch: 2 });
+    expect(next.messages).toContainEqual({ type: "claimed", epoch: 2 });
   });
 
   test("a shard whose log another instance has claimed ends as fenced", async () => {

@@ -46,7 +46,7 @@ test.each([
     "limit_exceeded",
   ],
 ] as const)(
-  "a %s on another shard holds against many transfers of several postings at once",
+  "a %s on another shard holds against many concurrent transfers of several postings",
   async (_, rule, code) => {
     const { gateway } = await startCluster();
     await mustPost(gateway, { ...account(CREDIT), ...rule });

@@ -33,17 +33,17 @@ const SENDING = SHAPES.filter((shape) => shape !== "refused");
 
 const KINDS: readonly Kind[] = [
   {
-    name: "the coordinator dies while it asks",
+    name: "the coordinator crashes while it sends prepare requests",
     victims: [COORDINATOR],
     places: [{ points: ["before_ask_legs"], shapes: SHAPES, late: ["pending, then posted"] }],
   },
   {
-    name: "the coordinator dies after some have said yes",
+    name: "the coordinator crashes after some shards have prepared",
     victims: [COORDINATOR],
     places: [{ points: ["after_ask_legs"], shapes: SHAPES, late: ["pending, then posted"] }],
   },
   {
-    name: "the coordinator dies around its record",
+    name: "the coordinator crashes around its record",
     victims: [COORDINATOR],
     places: [
       {
@@ -55,7 +55,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "the coordinator dies after its record, while the others are told",
+    name: "the coordinator crashes after its record, while it sends messages to the others",
     victims: [COORDINATOR],
     places: [
       {
@@ -67,7 +67,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "a participant dies while it reserves",
+    name: "a participant crashes while it reserves",
     victims: PARTICIPANTS,
     places: [
       { points: ["before_reserve", "after_reserve"], shapes: SHAPES, late: [] },
@@ -75,7 +75,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "a participant dies while it takes its part, or gives back",
+    name: "a participant crashes while it applies its portion or releases its reservation",
     victims: PARTICIPANTS,
     places: [
       {

@@ -12,7 +12,7 @@ import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
 import type { Random } from "../../support/random.ts";
 import { account, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { idsOn } from "./crossing-history.ts";
-import { type Asked, DyingShards, type Figures } from "./dying-shards.ts";
+import { type Asked, CrashingShards, type Figures } from "./dying-shards.ts";
 
 export const SHAPES = [
   "posted",
@@ -60,7 +60,7 @@ export type Round = Readonly<{
   balances: Readonly<Record<string, number>>;
   views: readonly AccountView[];
   figures: readonly Figures[];
-  trial: Awaited<ReturnType<DyingShards["gateway"]["trialBalance"]>>;
+  trial: Awaited<ReturnType<CrashingShards["gateway"]["trialBalance"]>>;
 }>;
 
 /** Every shard has a debit, and a credit unless the transfer is `thin`. The first shard is the home, also of reverts. */
@@ -92,13 +92,15 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     random,
     failpoints.map(({ shard }) => shard),
   );
-  const shards = await DyingShards.start(random);
+  const shards = await CrashingShards.start(random);
   const { gateway } = shards;
   await openAccounts(shards, shape === "reverted" ? 2 : 1);
   const isPending = shape.startsWith("pending");
   const timeoutMs = shape === "pending until it expires" ? TIMEOUT_MS : null;
   const create = () =>
-    shards.insist("create", () => gateway.submit(compound("create", postings, isPending, timeoutMs)));
+    shards.submitUntilAnswered("create", () =>
+      gateway.submit(compound("create", postings, isPending, timeoutMs)),
+    );
   const isPreparation = isLate || shape === "reverted";
   if (isPreparation) await create();
   await shards.arm(failpoints);
@@ -152,7 +154,7 @@ function expectedOf(shape: Shape, postings: readonly Posting[]): Readonly<Record
 }
 
 /** Limits each debit account to this multiple of the transfer's debit. */
-async function openAccounts(shards: DyingShards, times: number): Promise<void> {
+async function openAccounts(shards: CrashingShards, times: number): Promise<void> {
   const { gateway } = shards;
   for (const [shard, id] of DEBITS.entries()) {
     const maxAmount = times * (shard === FEE_SHARD ? AMOUNT + FEE : AMOUNT);
@@ -181,7 +183,7 @@ function compound(
 }
 
 /** The follow-up command to the transfer. */
-async function finished(shards: DyingShards, shape: Shape, id: string): Promise<void> {
+async function finished(shards: CrashingShards, shape: Shape, id: string): Promise<void> {
   const { gateway } = shards;
   switch (shape) {
     case "posted":
@@ -189,22 +191,22 @@ async function finished(shards: DyingShards, shape: Shape, id: string): Promise<
       return;
     case "pending, then posted": {
       const command = { op: "post_transfer", id, amount: null, final: false, settled: null } as const;
-      await shards.insist("post", () => gateway.submit({ ...asked("post"), ...command }));
+      await shards.submitUntilAnswered("post", () => gateway.submit({ ...asked("post"), ...command }));
       return;
     }
     case "pending until it expires":
       shards.pass(TIMEOUT_MS);
-      await shards.insist("void", () =>
+      await shards.submitUntilAnswered("void", () =>
         gateway.submit({ ...asked("void"), op: "void_transfer", id, settled: null }),
       );
       return;
     case "pending, then voided":
-      await shards.insist("void", () =>
+      await shards.submitUntilAnswered("void", () =>
         gateway.submit({ ...asked("void"), op: "void_transfer", id, settled: null }),
       );
       return;
     case "reverted":
-      await shards.insist("revert", () => gateway.revert({ ...asked("revert"), id }));
+      await shards.submitUntilAnswered("revert", () => gateway.revert({ ...asked("revert"), id }));
   }
 }
 
@@ -215,7 +217,7 @@ async function finished(shards: DyingShards, shape: Shape, id: string): Promise<
  * @returns the expected results.
  */
 async function probed(
-  shards: DyingShards,
+  shards: CrashingShards,
   shape: Shape,
   postings: readonly Posting[],
   id: string,
@@ -224,29 +226,29 @@ async function probed(
   const expected: Record<string, string> = { back: "accepted" };
   let moved = id;
   if (!isMoved(shape)) {
-    const again = await shards.insist("again", () =>
+    const again = await shards.submitUntilAnswered("again", () =>
       gateway.submit(compound("again", allowed(postings), false, null)),
     );
     expected["again"] = "accepted";
     moved = again.ok ? (again as TransferChanged).id : "";
   }
-  await shards.insist("back", () => gateway.revert({ ...asked("back"), id: moved }));
+  await shards.submitUntilAnswered("back", () => gateway.revert({ ...asked("back"), id: moved }));
   for (const [no, reverted] of (shape === "reverted" ? [id, moved] : [moved]).entries()) {
     const key = `twice-${no}`;
     expected[key] = "already_reverted";
-    await shards.insist(key, () => gateway.revert({ ...asked(key), id: reverted }));
+    await shards.submitUntilAnswered(key, () => gateway.revert({ ...asked(key), id: reverted }));
   }
   for (const debit of new Set(allowed(postings).map((posting) => posting.debit))) {
     const key = `over-the-limit-${debit}`;
     expected[key] = "limit_exceeded";
-    await shards.insist(key, () => gateway.submit(transfer(debit, "@fees", 1, key)));
+    await shards.submitUntilAnswered(key, () => gateway.submit(transfer(debit, "@fees", 1, key)));
   }
   // A ceiling can be set only while no credit is pinned.
   for (const account of ACCOUNTS) {
     const key = `ceiling-${account}`;
     expected[key] = "accepted";
     const command = { ...asked(key), op: "update_account", id: account, ceiling: FUNDS } as const;
-    await shards.insist(key, () => gateway.submit(command));
+    await shards.submitUntilAnswered(key, () => gateway.submit(command));
   }
   return expected;
 }

@@ -44,7 +44,7 @@ export class CompoundRun {
   async ask(key: string, step: Step): Promise<Decided & Readonly<{ command: Command }>> {
     const command = keyed(commandOf(step, this.#made), key);
     this.faulty.disturb();
-    const answer = await this.faulty.insist(command);
+    const answer = await this.faulty.submitUntilAnswered(command);
     const { outcome } = answer;
     this.#answers.set(key, { command, outcome });
     if (outcome.ok && "id" in outcome && !this.#made.all.includes(outcome.id)) {
@@ -59,7 +59,7 @@ export class CompoundRun {
   async rest(): Promise<void> {
     const { faulty, problems } = this;
     for (const [key, { command, outcome }] of this.#answers) {
-      const again = await faulty.insist(command);
+      const again = await faulty.submitUntilAnswered(command);
       if (toldOf(again.outcome) !== toldOf(outcome)) problems.push(`I11: ${key} is answered otherwise`);
     }
     for (const partner of PARTNERS) await faulty.atRest(partner);
@@ -107,7 +107,7 @@ export class CompoundRun {
           key: `ceiling ${partner} ${id}`,
           fingerprint: 1,
         } as const;
-        const { outcome } = await this.faulty.insist({ ...asked, id, ceiling });
+        const { outcome } = await this.faulty.submitUntilAnswered({ ...asked, id, ceiling });
         if (!outcome.ok) this.problems.push(`the ceiling of ${id}: ${outcome.code}`);
       }
     }

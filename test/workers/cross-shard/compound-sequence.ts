@@ -16,8 +16,8 @@ export async function runSequence(
   const run = new CompoundRun(seed, shards, options);
   await run.faulty.begin();
   const sequence = new Sequence(run);
-  await run.faulty.unless(sequence.take(steps));
-  await run.faulty.unless(run.rest());
+  await run.faulty.unlessFailed(sequence.take(steps));
+  await run.faulty.unlessFailed(run.rest());
   await run.faulty.end();
   return run.result();
 }

@@ -55,7 +55,7 @@ export async function runHistory(seed: number, shards: number): Promise<History>
   }
 
   const asked: Asked[] = [];
-  const insist = async (command: Command) => (await faulty.insist(command)).outcome;
+  const insist = async (command: Command) => (await faulty.submitUntilAnswered(command)).outcome;
   const client = async (number: number): Promise<void> => {
     for (let i = 0; i < COMMANDS_PER_CLIENT; i++) {
       faulty.disturb();
@@ -65,10 +65,10 @@ export async function runHistory(seed: number, shards: number): Promise<History>
       asked.push({ command, outcomes });
     }
   };
-  await faulty.unless(Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number))));
+  await faulty.unlessFailed(Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number))));
 
-  for (const entry of asked) entry.outcomes.push(await faulty.unless(insist(entry.command)));
-  await faulty.unless(faulty.atRest("acme"));
+  for (const entry of asked) entry.outcomes.push(await faulty.unlessFailed(insist(entry.command)));
+  await faulty.unlessFailed(faulty.atRest("acme"));
   const views = await gateway.accounts("acme", ids);
   const trial = await gateway.trialBalance("acme");
   await faulty.end();

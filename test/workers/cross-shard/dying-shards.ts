@@ -20,7 +20,7 @@ export type Figures = Readonly<{ accounts: number; keys: number; pending: number
 
 type Submit = (gateway: Gateway) => Promise<Awaited<ReturnType<Gateway["submit"]>>>;
 
-export class DyingShards {
+export class CrashingShards {
   readonly stores = Array.from({ length: SHARDS }, (_, shard) => new MemoryStore(`s${shard}`));
   readonly asked: Asked[] = [];
   /** Failpoints at which a shard has crashed. */
@@ -37,8 +37,8 @@ export class DyingShards {
     this.#cluster = new MemoryCluster(this.stores, { now: () => this.#nowMs++, ...options });
   }
 
-  static async start(random: Random, options: ClusterOptions = {}): Promise<DyingShards> {
-    const shards = new DyingShards(random, options);
+  static async start(random: Random, options: ClusterOptions = {}): Promise<CrashingShards> {
+    const shards = new CrashingShards(random, options);
     await Promise.all(shards.stores.map((_, shard) => shards.#cluster.launch(shard)));
     return shards;
   }
@@ -66,7 +66,7 @@ export class DyingShards {
   }
 
   /** Retries until there is a reply, and records it. */
-  async insist(key: string, submit: Submit): Promise<Outcome> {
+  async submitUntilAnswered(key: string, submit: Submit): Promise<Outcome> {
     const outcome = await this.#answerOf(submit);
     const before = this.asked.find((each) => each.key === key);
     if (before === undefined) this.asked.push({ key, outcomes: [outcome] });

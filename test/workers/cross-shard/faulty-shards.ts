@@ -51,11 +51,11 @@ export class FaultyShards {
   async begin(): Promise<void> {
     this.#lives = Promise.all(this.stores.map((_, shard) => this.#keepRunning(shard)));
     this.#lives.catch(() => {});
-    await this.unless(Promise.all(this.cluster.links.map((link) => link.welcomed)));
+    await this.unlessFailed(Promise.all(this.cluster.links.map((link) => link.welcomed)));
   }
 
   /** Ends waits for a shard that cannot start. */
-  unless<T>(work: Promise<T>): Promise<T> {
+  unlessFailed<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#lives.then((): never => never())]);
   }
 
@@ -70,7 +70,7 @@ export class FaultyShards {
   }
 
   /** Retries with the same key until there is a definite reply. */
-  async insist(command: Command): Promise<Decided> {
+  async submitUntilAnswered(command: Command): Promise<Decided> {
     const { gateway } = this;
     const answer = await this.again<Answer>(() =>
       command.op === "revert_transfer" ? gateway.revert(command) : gateway.submit(command),

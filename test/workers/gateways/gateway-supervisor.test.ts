@@ -30,7 +30,8 @@ class FakeThread {
     return {
       post: (message: ToGatewayThread) => {
         this.posted.push(message);
-        if (message.kind === "count") this.say({ kind: "counts", requestId: message.requestId, counts: COUNTS });
+        if (message.kind === "count")
+          this.say({ kind: "counts", requestId: message.requestId, counts: COUNTS });
       },
       exited: this.#exited.promise,
       end: () => this.die("ended"),

@@ -55,7 +55,7 @@ describe.each([2, 3])("over %i shards", (shards) => {
         runCrowd(steps, BEGINNING, seed, shards, kept.options),
     ],
   ])(
-    "I9: %s, shards start from snapshots on logs that were trimmed, and nothing is told from it",
+    "I9: %s, shards start from snapshots on trimmed logs, and no reply differs because of that",
     async (_, run) => {
       const total = { taken: 0, restored: 0, trimmed: 0 };
       for (const seed of seeds) {

@@ -69,7 +69,7 @@ const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
   ["its end is missing", (chunks) => chunks.slice(0, -1), /it was not written to its end/],
   ["all but its head is missing", (chunks) => chunks.slice(0, 1), /it was not written to its end/],
   [
-    "two blocks have changed places",
+    "two blocks are swapped",
     (chunks) => chunks.with(1, chunks[2] as Uint8Array).with(2, chunks[1] as Uint8Array),
     /chunk 2 stands where chunk 1 belongs/,
   ],
@@ -79,22 +79,22 @@ const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
     /chunk 1 stands where chunk 2 belongs/,
   ],
   [
-    "a block is of the snapshot before",
+    "a block is of the previous snapshot",
     (chunks, { snapshots }) => chunks.with(2, snapshots.slots[OLDER]?.[2] as Uint8Array),
     /chunk 2 is of the snapshot 1-/,
   ],
   [
-    "its end is of the snapshot before",
+    "its end is of the previous snapshot",
     (chunks, { snapshots }) => [...chunks.slice(0, -1), snapshots.slots[OLDER]?.at(-1) as Uint8Array],
     /it was not written to its end/,
   ],
   [
-    "something that is no chunk stands behind it",
+    "bytes that are no chunk follow it",
     (chunks) => [...chunks, Buffer.from("something else")],
     /no part of a snapshot/,
   ],
   [
-    "a block of the log stands behind it",
+    "a block of the log follows it",
     (chunks, { store }) => [...chunks, store.entries[5]?.bytes as Uint8Array],
     /no part of a snapshot/,
   ],

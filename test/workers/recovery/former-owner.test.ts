@@ -66,7 +66,7 @@ async function kept(snapshots: MemorySnapshotStore): Promise<readonly string[]> 
 
 // It clears its slot, writes a head, blocks and an end, and clears the slot of the third-newest.
 test.each(Array.from({ length: 9 }, (_, i) => i))(
-  "paused before its write %i: the present owner's snapshots are whole, and what it trimmed by is there",
+  "paused before its write %i: the present owner's snapshots are undamaged, also the one that allowed its last trim",
   async (pauseAt) => {
     const snapshots = new MemorySnapshotStore("snapshots");
     for (const cut of [10, 20]) await take(snapshots, cut, FORMER);

@@ -65,7 +65,7 @@ test("a partial snapshot is no obstacle, and the next snapshot uses its slot", a
 });
 
 test.each(["the first chunk", "a block", "the end"])(
-  "a store that refuses %s leaves those that were kept, and half of one nowhere",
+  "with a store that refuses %s, the kept snapshots stay, and no partial one is left",
   async (which) => {
     const snapshots = new MemorySnapshotStore("snapshots");
     for (const cut of [20, 40]) await take(snapshots, ids[cut]);
@@ -87,7 +87,7 @@ type Writer = typeof image.imageOf;
 
 test.each<[string, (imageOf: Writer) => Writer]>([
   [
-    "leaves out what was sent to other shards",
+    "leaves out the messages to other shards",
     (imageOf) => (state) => imageOf(new Proxy<typeof state>(state, { get: withoutExchanges })),
   ],
   [
@@ -98,13 +98,13 @@ test.each<[string, (imageOf: Writer) => Writer]>([
       },
   ],
   [
-    "says everything twice",
+    "writes everything twice",
     (imageOf) =>
       function* (state) {
         yield* [...imageOf(state), ...imageOf(state)];
       },
   ],
-])("a writer of images that always %s makes no snapshot that is kept", async (_, spoil) => {
+])("a snapshot by a writer that %s is not kept", async (_, spoil) => {
   const snapshots = new MemorySnapshotStore("snapshots");
   const last = ids.at(-1);
   for (const cut of [20, 40]) await take(snapshots, ids[cut]);

@@ -111,7 +111,7 @@ test("small jumps before many restarts of the server do not add up", () => {
 });
 
 test.each(["second", undefined])(
-  "after a start of the machine (%s) a day ahead of the log is followed",
+  "after a reboot (%s) a clock a day ahead of the log is followed",
   (bootId) => {
     const machine = new Machine();
     const witnessed = [witnessedOf(machine.serverClock(), machine)];

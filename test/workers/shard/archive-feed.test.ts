@@ -152,7 +152,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     [null, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive holds nothing of it"],
     [3, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive ends at 1-3"],
   ])(
-    "what another server has trimmed is missing from the archive for good (%s)",
+    "batches that another server has trimmed are permanently missing from the archive (%s)",
     async (afterSeq, reason) => {
       const last = afterSeq === null ? undefined : { epoch: 1, seq: afterSeq };
       const trimmed = new TrimmedError("log", { epoch: 1, seq: 7 }, last);

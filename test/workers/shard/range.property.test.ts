@@ -9,7 +9,7 @@ import type { CompoundTransfer, Posting } from "../../../src/actors/records/comp
 import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
 import { idsOn } from "../cross-shard/crossing-history.ts";
-import { DyingShards } from "../cross-shard/dying-shards.ts";
+import { CrashingShards } from "../cross-shard/dying-shards.ts";
 import { account, mustPost, recordsOf, transfer } from "./memory-shards.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 12);
@@ -30,7 +30,7 @@ type Round = Readonly<{ balances: readonly number[]; problems: readonly string[]
 
 async function run(seed: number, crashes: boolean): Promise<Round> {
   const random = new Random(seed);
-  const shards = await DyingShards.start(random);
+  const shards = await CrashingShards.start(random);
   for (const id of ACCOUNTS) await mustPost(shards.gateway, account(id, null));
   if (crashes) await shards.arm(failpointsFor(random));
   await Promise.all(Array.from({ length: CLIENTS }, (_, client) => goOn(shards, random, client)));
@@ -54,7 +54,7 @@ function failpointsFor(random: Random): readonly Failpoint[] {
   });
 }
 
-async function goOn(shards: DyingShards, random: Random, client: number): Promise<void> {
+async function goOn(shards: CrashingShards, random: Random, client: number): Promise<void> {
   const { gateway } = shards;
   for (let no = 0; no < COMMANDS_PER_CLIENT; no++) {
     const key = `${client}-${no}`;
@@ -62,24 +62,27 @@ async function goOn(shards: DyingShards, random: Random, client: number): Promis
     const postings = postingsFrom(random);
     const [first] = postings as [Posting, ...Posting[]];
     if (random.chance(0.4)) {
-      await shards.insist(key, () => gateway.submit(transfer(first.debit, first.credit, first.amount, key)));
+      await shards.submitUntilAnswered(key, () =>
+        gateway.submit(transfer(first.debit, first.credit, first.amount, key)),
+      );
       continue;
     }
     const command = compound(key, postings, random.chance(0.4));
-    const done = await shards.insist(key, () => gateway.submit(command));
+    const done = await shards.submitUntilAnswered(key, () => gateway.submit(command));
     const id = idOf(done);
     if (id === undefined) continue;
     const next = { ...asked, key: `${key}-next` };
     if (!command.pending) {
-      if (random.chance(0.5)) await shards.insist(next.key, () => gateway.revert({ ...next, id }));
+      if (random.chance(0.5))
+        await shards.submitUntilAnswered(next.key, () => gateway.revert({ ...next, id }));
       continue;
     }
     if (random.chance(0.6)) {
       const post = { ...next, op: "post_transfer", id, amount: null, final: false, settled: null } as const;
-      if ((await shards.insist(next.key, () => gateway.submit(post))).ok) continue;
+      if ((await shards.submitUntilAnswered(next.key, () => gateway.submit(post))).ok) continue;
     }
     const undo = { ...asked, key: `${key}-void`, op: "void_transfer", id, settled: null } as const;
-    await shards.insist(undo.key, () => gateway.submit(undo));
+    await shards.submitUntilAnswered(undo.key, () => gateway.submit(undo));
   }
 }
 

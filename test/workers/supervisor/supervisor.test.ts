@@ -14,7 +14,7 @@ const STATS = { type: "stats", stats: {} } as FromShard;
 /** A simulated shard. It claims and starts when it may, unless it is set to be slow. */
 class FakeShard {
   readonly shard: number;
-  readonly told: ToShard[] = [];
+  readonly received: ToShard[] = [];
   readonly exited = Promise.withResolvers<ShardExit>();
   readonly say: (message: FromShard) => void;
   hangs = false;
@@ -27,7 +27,7 @@ class FakeShard {
   }
 
   hear(message: ToShard): void {
-    this.told.push(message);
+    this.received.push(message);
     if (this.hangs) return;
     if (message.type === "stats") this.say(STATS);
     if (message.type === "claim") this.say({ type: "claimed", epoch: 1 });
@@ -35,7 +35,7 @@ class FakeShard {
   }
 
   was(type: ToShard["type"]): boolean {
-    return this.told.some((message) => message.type === type);
+    return this.received.some((message) => message.type === type);
   }
 
   end(message: string): void {
@@ -156,11 +156,11 @@ test("a hung shard is not ready after 3 s, is killed after 10 s, and is restarte
   const pass = ownTime();
   const { supervisor, started } = supervise(2);
   await supervisor.start();
-  const told: boolean[] = [];
+  const silences: boolean[] = [];
   supervisor.connect({
     party: { kind: "gateway", number: 0 },
     attach: () => {},
-    silent: (shard, isSilent) => void told.push(shard === 1 && isSilent),
+    silent: (shard, isSilent) => void silences.push(shard === 1 && isSilent),
   });
   const shard = started[1] as FakeShard;
   await pass(60_000);
@@ -170,7 +170,7 @@ test("a hung shard is not ready after 3 s, is killed after 10 s, and is restarte
   expect(supervisor.unready()).toEqual([
     expect.stringMatching(/^shard 1 is hung: it has not answered for \d s$/),
   ]);
-  expect(told).toEqual([true]);
+  expect(silences).toEqual([true]);
   expect((await supervisor.shards()).map(({ status, hangs }) => [status, hangs])).toEqual([
     ["ready", 0],
     ["hung", 1],

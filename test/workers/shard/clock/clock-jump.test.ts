@@ -44,7 +44,7 @@ function uuid7(ms: number): string {
 }
 
 test.each([25 * HOUR, 365 * DAY, -25 * HOUR])(
-  "a clock that is %i ms off for one record: a retry gets its outcome, and fresh UUIDv7 keys are taken",
+  "with a clock that is %i ms off for one record, a retry gets its outcome, and fresh UUIDv7 keys are accepted",
   async (jumpMs) => {
     const machine = new Machine();
     const { gateway } = await start(machine);
