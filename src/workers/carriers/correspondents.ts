@@ -1,4 +1,6 @@
-/** Connects gateways, archive and shards: each gets a new channel to a shard when that starts or a channel has broken. */
+/**
+ * Connects gateways, archive and shards: each gets a new channel to a shard when that starts or a channel has broken.
+ */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Party } from "../shard/messages.ts";
 import type { Supervised } from "../supervisor/supervised.ts";

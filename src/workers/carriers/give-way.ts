@@ -3,8 +3,8 @@ import { setPriority } from "node:os";
 import { basename } from "node:path";
 
 /**
- * Lowers the priority of this thread below the threads that callers wait for. Only on Linux, where each thread has its own
- * priority.
+ * Lowers the priority of this thread below the threads that callers wait for. Only on Linux, where each thread has
+ * its own priority.
  *
  * @param niceness 10: a tenth of the core time of a competing thread; 5: a third.
  */

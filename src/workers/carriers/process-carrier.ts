@@ -1,6 +1,6 @@
 /**
- * Runs each shard in its own process: a shard that runs out of memory or is killed affects no other. Control messages use
- * the child's IPC channel, data uses local sockets (docs/adr/0007).
+ * Runs each shard in its own process: a shard that runs out of memory or is killed affects no other. Control messages
+ * use the child's IPC channel, data uses local sockets (docs/adr/0007).
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,6 @@
 /**
- * The program of a shard's process. It runs one shard, takes control messages from its parent, and exits with its parent.
+ * The program of a shard's process. It runs one shard, takes control messages from its parent, and exits with its
+ * parent.
  */
 import { removeSocketFolder } from "../channels/socket-folder.ts";
 import { crashOf, type ShardExit } from "../shard/messages.ts";

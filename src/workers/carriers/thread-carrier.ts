@@ -1,6 +1,6 @@
 /**
- * Runs shards on worker threads. Piscina keeps one thread for each shard; a thread runs a single task that ends with its
- * shard. A thread whose task throws is replaced, and the supervisor restarts the shard on the new thread.
+ * Runs shards on worker threads. Piscina keeps one thread for each shard; a thread runs a single task that ends with
+ * its shard. A thread whose task throws is replaced, and the supervisor restarts the shard on the new thread.
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";

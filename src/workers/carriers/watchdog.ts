@@ -1,9 +1,9 @@
 /**
- * Distinguishes a part of the server that hangs from one that is busy. The part is asked once a second; any message of it
- * counts as an answer.
+ * Distinguishes a part of the server that hangs from one that is busy. The part is asked once a second; any message
+ * of it counts as an answer.
  *
- * The clock of the watchdog stops while its own thread or the machine is paused, because after such a pause answers may
- * have arrived that were not read yet.
+ * The clock of the watchdog stops while its own thread or the machine is paused, because after such a pause answers
+ * may have arrived that were not read yet.
  */
 
 /** How often a part is asked. */

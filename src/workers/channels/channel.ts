@@ -1,6 +1,6 @@
 /**
- * A bidirectional byte-message stream between two parts of the server that share no memory. Messages arrive in order until
- * either side closes it or ends. It is a message port between threads, and a local socket between processes.
+ * A bidirectional byte-message stream between two parts of the server that share no memory. Messages arrive in order
+ * until either side closes it or ends. It is a message port between threads, and a local socket between processes.
  */
 export interface Channel {
   /** Transfers the bytes: the sender must not use their buffer afterwards. Does nothing on a closed channel. */

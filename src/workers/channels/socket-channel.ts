@@ -1,6 +1,7 @@
 /**
- * A channel between processes: a local socket in a folder that only this user can enter. A frame is its length (4 bytes,
- * little endian) and the bytes. One side listens for exactly one connection, the other retries until it can connect.
+ * A channel between processes: a local socket in a folder that only this user can enter. A frame is its length (4
+ * bytes, little endian) and the bytes. One side listens for exactly one connection, the other retries until it can
+ * connect.
  */
 import { connect, createServer, type Socket } from "node:net";
 import type { Channel, ChannelHandlers } from "./channel.ts";

@@ -1,6 +1,7 @@
 /**
- * Compound transfers: several postings, pending transfers, captures, voids and reverts. If all legs are on this shard, the
- * transfer is decided immediately. Otherwise this shard is its home and runs a two-phase protocol with the others:
+ * Compound transfers: several postings, pending transfers, captures, voids and reverts. If all legs are on this
+ * shard, the transfer is decided immediately. Otherwise this shard is its home and runs a two-phase protocol with the
+ * others:
  *
  *     home shard                                    each other shard with legs
  *     prepare request with its legs           →     pin credits; log a reservation for debits; or object
@@ -11,8 +12,9 @@
  * If the transfer is rejected or abandoned, `release` and `unpin` replace the messages. A pending transfer keeps its
  * reservations until it is captured, voided or expires.
  *
- * A pin (room for a credit) may be lost in a crash: the restarted shard takes no new transfer that could use the room until
- * all committed messages have arrived. A debit must be covered even after a crash, so its reservation is logged.
+ * A pin (room for a credit) may be lost in a crash: the restarted shard takes no new transfer that could use the room
+ * until all committed messages have arrived. A debit must be covered even after a crash, so its reservation is
+ * logged.
  */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import {
@@ -46,7 +48,9 @@ import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { type PackedCommand, type PendingReply, packedAlone, type TimedPlace } from "./pending-reply.ts";
 
-/** Waiting reverts of one transfer. Bounded, because all of them are decided in one turn when the first has finished. */
+/**
+ * Waiting reverts of one transfer. Bounded, because all of them are decided in one turn when the first has finished.
+ */
 const WAITING_MAX = 64;
 
 /** Lets one revert of a transfer run at a time. */
@@ -97,7 +101,9 @@ export type CompoundCoordinatorOptions = Readonly<{
   waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "prepareClient">;
-  /** Whether a message that was committed before this shard started may still need the room that these legs need here. */
+  /**
+   * Whether a message that was committed before this shard started may still need the room that these legs need here.
+   */
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   addPending: (pending: PendingReply) => void;
   removePending: (pending: PendingReply) => void;
@@ -211,7 +217,7 @@ export class CompoundCoordinator {
     return isDry ? "" : this.#options.newTransferId(command.vnode);
   }
 
-  /** Sends the prepare requests. @returns false, with nothing sent, if a shard cannot be reached */
+  /** Sends the prepare requests, or queues a revert behind another. @returns false if a shard cannot be reached */
   #prepare(run: CompoundRun, planned: Plan): boolean {
     const { self, linkTo, addPending } = this.#options;
     const others = [...planned.legs].filter(([shard]) => shard !== self);

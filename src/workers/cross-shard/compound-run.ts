@@ -1,6 +1,6 @@
 /**
- * One compound transfer that involves other shards, from the prepare requests until its messages are durable everywhere or
- * everything that was prepared is released.
+ * One compound transfer that involves other shards, from the prepare requests until its messages are durable
+ * everywhere or everything that was prepared is released.
  */
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import type { LegsCommand, Plan } from "../../actors/ledger/transfers/compound.ts";

@@ -1,7 +1,8 @@
 /**
- * Pins: reservations for credits that another shard may commit. A pinned account stays open, and the room for the credit
- * is kept. A pin is released by its credit, by an unpin message, or when the other shard has reconnected and resent all its
- * committed messages. Pins are kept in memory only and never expire. On slices of system accounts debits are pinned too.
+ * Pins: reservations for credits that another shard may commit. A pinned account stays open, and the room for the
+ * credit is kept. A pin is released by its credit, by an unpin message, or when the other shard has reconnected and
+ * resent all its committed messages. Pins are kept in memory only and never expire. On slices of system accounts
+ * debits are pinned too.
  */
 import type { Account, Slice } from "../../actors/ledger/account.ts";
 import { assert } from "../../errors/assert.ts";

@@ -1,7 +1,7 @@
 /**
  * The receiving side of the protocol in `peer-link.ts`: pins accounts for credits that another shard wants to commit,
- * applies and logs its committed messages, and acknowledges them when they are durable. Compound transfers are prepared in
- * `prepare-handler.ts`; their committed messages arrive here.
+ * applies and logs its committed messages, and acknowledges them when they are durable. Compound transfers are
+ * prepared in `prepare-handler.ts`; their committed messages arrive here.
  */
 import { type Account, refusalOfCredit } from "../../actors/ledger/account.ts";
 import type { Exchange, Message } from "../../actors/ledger/exchange.ts";
@@ -142,7 +142,9 @@ export class CreditSide {
     });
   }
 
-  /** When all messages committed before the greeting are here, no message can need a pin of an older session any more. */
+  /**
+   * When all messages committed before the greeting are here, no message can need a pin of an older session any more.
+   */
   #checkCaughtUp(): void {
     if (this.#options.exchange.received < this.#sentAtGreeting) return;
     this.#isCaughtUp = true;

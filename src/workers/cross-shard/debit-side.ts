@@ -1,6 +1,6 @@
 /**
- * The sending side of the protocol in `peer-link.ts`: asks another shard to pin the credit account, decides with its answer,
- * sends committed messages when they are durable, and completes replies when messages are acknowledged.
+ * The sending side of the protocol in `peer-link.ts`: asks another shard to pin the credit account, decides with its
+ * answer, sends committed messages when they are durable, and completes replies when messages are acknowledged.
  */
 import type { Exchange, Message } from "../../actors/ledger/exchange.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";

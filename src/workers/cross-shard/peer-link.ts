@@ -8,12 +8,12 @@
  *     reply to the callers                   ←     batch durable: acknowledge
  *     log `delivered`; forget the message
  *
- * The pin keeps the account open and room for the credit, so a committed credit never fails. An undecided transfer that loses
- * its shard or its channel is refused; a committed one is sent until it is acknowledged.
+ * The pin keeps the account open and room for the credit, so a committed credit never fails. An undecided transfer
+ * that loses its shard or its channel is refused; a committed one is sent until it is acknowledged.
  *
- * A channel is a session. A restarted shard gets a new channel. Both sides then greet each other with the numbers of the
- * messages that they have sent and received, and send the missing ones again. Within a session no message is lost or comes
- * twice. Compound transfers use the same link: see `compound-coordinator.ts`.
+ * A channel is a session. A restarted shard gets a new channel. Both sides then greet each other with the numbers of
+ * the messages that they have sent and received, and send the missing ones again. Within a session no message is lost
+ * or comes twice. Compound transfers use the same link: see `compound-coordinator.ts`.
  */
 import type { Exchange } from "../../actors/ledger/exchange.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
@@ -164,8 +164,8 @@ export class PeerLink implements Session {
   #sendGreeting(): void {
     const { commit } = this.#options;
     const { number } = this;
-    // A greeting acknowledges received messages, so it waits until their batches are durable. No more can arrive before both
-    // sides have greeted.
+    // A greeting acknowledges received messages, so it waits until their batches are durable. No more can arrive
+    // before both sides have greeted.
     commit.whenDurable(commit.newestSeq, () => {
       if (this.number !== number) return;
       const { sent, received } = this.#exchange;

@@ -1,6 +1,6 @@
 /**
- * Messages between two shards: each is a packed array of parts, handled in order. A channel is a session. It begins with a
- * greeting from each side; parts of an earlier session are ignored.
+ * Messages between two shards: each is a packed array of parts, handled in order. A channel is a session. It begins
+ * with a greeting from each side; parts of an earlier session are ignored.
  */
 import type { Objection } from "../../actors/ledger/precedence.ts";
 import type { CreditRefusal } from "../../actors/records/command.ts";
@@ -41,8 +41,8 @@ export type PinAnswer = readonly [
 ];
 
 /**
- * Asks whether all these legs can be moved. If so, accounts that are credited are pinned, and accounts that are debited get
- * a logged reservation under `id`. With `isDry` nothing is pinned or reserved.
+ * Asks whether all these legs can be moved. If so, accounts that are credited are pinned, and accounts that are
+ * debited get a logged reservation under `id`. With `isDry` nothing is pinned or reserved.
  */
 export type PrepareRequest = Readonly<{
   pin: number;
@@ -78,11 +78,14 @@ export type Part =
   | readonly [kind: typeof PART.answer, answers: readonly PinAnswer[]]
   /** The pin is not needed any more. */
   | readonly [kind: typeof PART.unpin, pin: number]
-  /** Packed messages in order, logged at `timeMs` or earlier, and the pin of each; 0: none, or unknown after a restart. */
+  /**
+   * Packed messages in order, logged at `timeMs` or earlier, and the pin of each; 0: none, or unknown after a
+   * restart.
+   */
   | readonly [kind: typeof PART.messages, timeMs: number, packed: Uint8Array, pins: readonly number[]]
   /**
-   * Messages `first` to `upTo` are durable in batch `epoch-seq`. `accounts`: `posted, held, seq` after the message for each
-   * of its accounts, system accounts excluded.
+   * Messages `first` to `upTo` are durable in batch `epoch-seq`. `accounts`: `posted, held, seq` after the message
+   * for each of its accounts, system accounts excluded.
    */
   | readonly [
       kind: typeof PART.acknowledge,

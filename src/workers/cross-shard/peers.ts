@@ -61,8 +61,9 @@ export class NoticeBroadcast extends PendingReply<ActAlone> {
 }
 
 /**
- * A movement larger than this in a batch that is not durable yet makes pin answers wait for that batch. Smaller ones may be
- * lost after an account was pinned because of the room that they had made: two batches of them sum to less than 2^46.
+ * A movement larger than this in a batch that is not durable yet makes pin answers wait for that batch. Smaller ones
+ * may be lost after an account was pinned because of the room that they had made: two batches of them sum to less
+ * than 2^46.
  */
 const LARGE_AMOUNT = 2 ** 30;
 
@@ -158,8 +159,8 @@ export class Peers {
   }
 
   /**
-   * Whether every message has arrived that other shards had committed before this shard started. Stays true. Until then a
-   * committed credit of unknown size may still come for any account.
+   * Whether every message has arrived that other shards had committed before this shard started. Stays true. Until
+   * then a committed credit of unknown size may still come for any account.
    */
   get isCaughtUp(): boolean {
     this.#isCaughtUp ||= [...this.#links.values()].every((link) => link.credit.isCaughtUp);
@@ -167,8 +168,8 @@ export class Peers {
   }
 
   /**
-   * Whether a transfer of one posting must be refused for now: a message that was committed before this shard started, and
-   * has not arrived yet, may need the same room below a limit.
+   * Whether a transfer of one posting must be refused for now: a message that was committed before this shard
+   * started, and has not arrived yet, may need the same room below a limit.
    */
   mustWaitForTransfer({ partner, debit, credit, amount, vnode }: Transfer): boolean {
     if (this.isCaughtUp) return false;

@@ -1,6 +1,6 @@
 /**
- * The requesting side of compound transfers whose home is this shard: asks another shard to prepare their legs there, and
- * releases what was prepared for a transfer that is not committed. `compound-coordinator.ts` shows the protocol.
+ * The requesting side of compound transfers whose home is this shard: asks another shard to prepare their legs there,
+ * and releases what was prepared for a transfer that is not committed. `compound-coordinator.ts` shows the protocol.
  */
 import type { LegReport } from "../../actors/ledger/transfers/legs.ts";
 import { assert } from "../../errors/assert.ts";
@@ -77,7 +77,8 @@ export class PrepareClient {
   /**
    * The run will not be committed: releases what was prepared for this part.
    *
-   * @param onReleased called when its reservation is durably released, or immediately if there is none or no connection.
+   * @param onReleased called when its reservation is durably released, or immediately if there is none or no
+   *   connection.
    */
   release(part: RunPart, onReleased: () => void): void {
     const { session, failpoints } = this.#options;

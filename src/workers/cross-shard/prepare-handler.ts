@@ -1,6 +1,7 @@
 /**
- * The preparing side of compound transfers whose home is another shard: examines their legs on this shard, pins credits and
- * reserves debits, and releases both when the transfer is not committed. `compound-coordinator.ts` shows the protocol.
+ * The preparing side of compound transfers whose home is another shard: examines their legs on this shard, pins
+ * credits and reserves debits, and releases both when the transfer is not committed. `compound-coordinator.ts` shows
+ * the protocol.
  */
 import type { Account, Balance } from "../../actors/ledger/account.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";

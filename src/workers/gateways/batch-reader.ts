@@ -1,6 +1,6 @@
 /**
- * Parses large batch bodies on a separate thread. Parsing takes some milliseconds for each 256 KiB, which would delay all
- * other requests of the gateway.
+ * Parses large batch bodies on a separate thread. Parsing takes some milliseconds for each 256 KiB, which would delay
+ * all other requests of the gateway.
  */
 import { Worker } from "node:worker_threads";
 import { OperatingError } from "../../errors/operating-error.ts";

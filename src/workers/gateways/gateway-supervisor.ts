@@ -1,9 +1,9 @@
 /**
- * Runs gateways 1 … n, each on its own thread (gateway 0 is on the main thread), and restarts one that dies or hangs while
- * the others serve.
+ * Runs gateways 1 … n, each on its own thread (gateway 0 is on the main thread), and restarts one that dies or hangs
+ * while the others serve.
  *
- * A restarted gateway gets a new party number, because its request ids start at 0 again: a reply to its predecessor can then
- * never be taken for a reply to one of its own requests.
+ * A restarted gateway gets a new party number, because its request ids start at 0 again: a reply to its predecessor
+ * can then never be taken for a reply to one of its own requests.
  */
 import type { KeyUse } from "../../gateway/directory.ts";
 import type { Operations } from "../../gateway/ports.ts";

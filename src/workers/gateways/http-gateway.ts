@@ -1,6 +1,6 @@
 /**
- * A gateway: the HTTP app with its socket, the directory of partners and keys, and the links to the shards. The same on the
- * main thread and on other threads.
+ * A gateway: the HTTP app with its socket, the directory of partners and keys, and the links to the shards. The same
+ * on the main thread and on other threads.
  */
 import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segments/acts.ts";
 import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
@@ -88,7 +88,10 @@ export class HttpGateway {
     });
   }
 
-  /** Binds the port. Closes it again if `close` was called before. @throws Error (as a rejection) the port cannot be bound */
+  /**
+   * Binds the port. Closes it again if `close` was called before. @throws Error (as a rejection) the port cannot be
+   * bound
+   */
   async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
     const server = await startServer(this.#app, {
       ...options,

@@ -1,4 +1,7 @@
-/** The server's operations on a gateway's thread: health is broadcast by the main thread, everything else is requested. */
+/**
+ * The server's operations on a gateway's thread: health is broadcast by the main thread, everything else is
+ * requested.
+ */
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { MainQuestion, ServerHealth } from "./gateway-messages.ts";
 import type { Rpc } from "./rpc.ts";

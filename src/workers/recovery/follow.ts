@@ -14,15 +14,17 @@ import {
 /** Reads are short, because they share the store with the owner's appends. */
 const READ_BYTES = 1 << 20;
 
-/** How far to read, inclusive: up to this batch, which must exist; up to this log time; or, without both, to the end. */
+/**
+ * How far to read, inclusive: up to this batch, which must exist; up to this log time; or, without both, to the end.
+ */
 export type ReadLimit = Readonly<{ id?: LogId; timeMs?: number }>;
 
 /**
- * Calls `visit` with the batches after `from` (undefined: from the beginning), in order. Each is checked against the hash
- * chain.
+ * Calls `visit` with the batches after `from` (undefined: from the beginning), in order. Each is checked against the
+ * hash chain.
  *
- * @throws LogError `log_corrupt`: an entry is bad. `log_lost_data`: the log ends before `until.id`. TrimmedError: the next
- *   entry was trimmed, perhaps during this read.
+ * @throws LogError `log_corrupt`: an entry is bad. `log_lost_data`: the log ends before `until.id`. TrimmedError: the
+ *   next entry was trimmed, perhaps during this read.
  */
 export async function followLog(
   stream: LogStream,

@@ -151,8 +151,8 @@ async function replayFrom(
 }
 
 /**
- * Ensures that this shard still owns the log. Entries of a newer owner look like damage, and the state that was read without
- * them is stale: a replaced owner must neither report the one nor serve the other.
+ * Ensures that this shard still owns the log. Entries of a newer owner look like damage, and the state that was read
+ * without them is stale: a replaced owner must neither report the one nor serve the other.
  *
  * @throws LogError `fenced`: another owner has claimed the log.
  */

@@ -9,8 +9,8 @@ import type { Batch } from "../../wal/wal.ts";
 export const KEYS_SWEPT_PER_BATCH = 10_000;
 
 /**
- * Applies all records of a batch. The CRC is right, so a record that cannot be applied was written by another version or
- * another program: it would fail at every start, and records after it must not be served.
+ * Applies all records of a batch. The CRC is right, so a record that cannot be applied was written by another version
+ * or another program: it would fail at every start, and records after it must not be served.
  *
  * @param log name of the log, for the message.
  * @throws LogError `log_corrupt`: names the batch and the record.

@@ -35,8 +35,8 @@ export type Wanted = Readonly<{
 }>;
 
 /**
- * Fills an empty ledger from the newest good snapshot. Each snapshot is checked completely before it is loaded; a bad one is
- * skipped in favour of the one before it.
+ * Fills an empty ledger from the newest good snapshot. Each snapshot is checked completely before it is loaded; a bad
+ * one is skipped in favour of the one before it.
  */
 export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted: Wanted): Promise<Restored> {
   const slots = await inspectSlots(store);

@@ -1,6 +1,6 @@
 /**
- * Takes a snapshot without the running shard: it loads the previous snapshot and replays the log since then. So the shard
- * never pauses, and each snapshot proves that the log can be replayed.
+ * Takes a snapshot without the running shard: it loads the previous snapshot and replays the log since then. So the
+ * shard never pauses, and each snapshot proves that the log can be replayed.
  */
 import { createHash } from "node:crypto";
 import { imageOf } from "../../actors/ledger/image.ts";
@@ -54,8 +54,8 @@ export type SnapshotReport = Readonly<{
 
 /**
  * @param progress called frequently while the work advances.
- * @throws LogError the log is bad or does not answer. SnapshotError: the verification of the written snapshot failed; it
- *   was removed.
+ * @throws LogError the log is bad or does not answer. SnapshotError: the verification of the written snapshot failed;
+ *   it was removed.
  */
 export async function takeSnapshot(
   task: SnapshotTask,
@@ -165,8 +165,8 @@ async function write(
 }
 
 /**
- * Loads the snapshot as a start would. The loaded state must have the digest of the written state, and its image the digest
- * of the stored bytes.
+ * Loads the snapshot as a start would. The loaded state must have the digest of the written state, and its image the
+ * digest of the stored bytes.
  */
 async function verify(
   store: SnapshotStore,

@@ -127,8 +127,8 @@ export class ClockWatch {
   }
 
   /**
-   * A second clock confirms the wall clock only if it has not jumped itself. One that jumped at the same moment is the same
-   * physical clock, for example of another container on this machine.
+   * A second clock confirms the wall clock only if it has not jumped itself. One that jumped at the same moment is
+   * the same physical clock, for example of another container on this machine.
    */
   #askSecond(): void {
     const { clock, second, uptimeMs } = this.#options;

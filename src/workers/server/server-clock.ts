@@ -1,6 +1,6 @@
 /**
- * Judges the wall clock for all shards of a server. Pure: the clocks and the witnesses of DATA_DIR are passed in. The reasons
- * are in docs/adr/0014-the-log-clock.md.
+ * Judges the wall clock for all shards of a server. Pure: the clocks and the witnesses of DATA_DIR are passed in. The
+ * reasons are in docs/adr/0014-the-log-clock.md.
  */
 import type { WitnessedClock } from "../../wal/witness.ts";
 import { type Clocks, JUMP_MS, type JudgedClock } from "../shard/clock/log-clock.ts";
@@ -52,7 +52,8 @@ export class ServerClock {
     );
     const last = newestOf(witnessed, (each) => each.timeMs);
     if (sameBoot !== undefined) {
-      // Keep the baseline across restarts of the server: otherwise a jump below a minute at each of many restarts adds up.
+      // Keep the baseline across restarts of the server: otherwise a jump below a minute at each of many restarts
+      // adds up.
       this.#baselineMs = sameBoot.baselineMs;
     } else if (last !== undefined && clocks.wallMs() - last.timeMs > jumpMsMax) {
       this.#baselineMs = last.timeMs - uptimeMs;

@@ -1,6 +1,6 @@
 /**
- * Decides when snapshots are taken and how far logs are trimmed: never beyond the older of the two kept snapshots, nor beyond
- * what the archive has stored.
+ * Decides when snapshots are taken and how far logs are trimmed: never beyond the older of the two kept snapshots,
+ * nor beyond what the archive has stored.
  */
 import type { Log } from "../../http/log/request-log.ts";
 import { compareLogIds, formatLogId, type LogId } from "../../wal/wal.ts";

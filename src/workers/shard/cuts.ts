@@ -3,9 +3,9 @@
  *
  * - A shard that has accounts of the cut handles no messages of other shards between its halt and its capture. So no
  *   account is captured with the effect of a transfer that was committed after some shard's capture.
- * - Any shard may be the home of a transfer between the accounts, and only the home knows the amounts in transit. So all
- *   shards are captured, and each keeps the messages that it has sent from its halt to its capture. A shard without
- *   accounts of the cut goes on handling messages (ADR 15).
+ * - Any shard may be the home of a transfer between the accounts, and only the home knows the amounts in transit. So
+ *   all shards are captured, and each keeps the messages that it has sent from its halt to its capture. A shard
+ *   without accounts of the cut goes on handling messages (ADR 15).
  */
 import type { Account } from "../../actors/ledger/account.ts";
 import { viewOf } from "../../actors/ledger/account.ts";
@@ -15,8 +15,9 @@ import type { QueryResults } from "./messages.ts";
 /** A cut that takes longer expires; the gateway begins a new one. */
 const CUT_MS_MAX = 1_000;
 /**
- * A new cut joins a halt that is at most this old. Otherwise it waits until messages were handled, so that back-to-back cuts
- * cannot starve them. But a cut never waits for a younger one, which may wait for it on another shard (deadlock).
+ * A new cut joins a halt that is at most this old. Otherwise it waits until messages were handled, so that
+ * back-to-back cuts cannot starve them. But a cut never waits for a younger one, which may wait for it on another
+ * shard (deadlock).
  */
 const JOIN_MS_MAX = 20;
 /** Active and waiting cuts together. */
@@ -79,8 +80,9 @@ export class Cuts {
   }
 
   /**
-   * Returns the accounts on this shard and the amounts in transit: messages from here, between accounts of the cut, that
-   * have not arrived. Credits minus debits, because of a transfer whose home is a third shard either may arrive first.
+   * Returns the accounts on this shard and the amounts in transit: messages from here, between accounts of the cut,
+   * that have not arrived. Credits minus debits, because of a transfer whose home is a third shard either may arrive
+   * first.
    *
    * @param received for each shard with accounts, the newest message of this shard that it had received.
    */

@@ -1,6 +1,7 @@
 /**
- * Executes one command. Four things can happen: a known idempotency key points to the first record; the command is decided,
- * applied and added to the open batch; it waits for another shard or for expiries (`PendingReply`); it is retried later.
+ * Executes one command. Four things can happen: a known idempotency key points to the first record; the command is
+ * decided, applied and added to the open batch; it waits for another shard or for expiries (`PendingReply`); it is
+ * retried later.
  */
 import { isPlain, type PlainCommand } from "../../actors/ledger/command-home.ts";
 import type { Ledger, Place } from "../../actors/ledger/ledger.ts";
@@ -33,7 +34,9 @@ import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
 
 /** Expiries (pending transfers and scheduled commands) processed in one call when no request waits for them. */
 const EXPIRED_AT_ONCE_MAX = 256;
-/** Expiries that a command or a read processes itself on each of its subjects. With more it waits: see `ExpiryWaits`. */
+/**
+ * Expiries that a command or a read processes itself on each of its subjects. With more it waits: see `ExpiryWaits`.
+ */
 const EXPIRED_BY_REQUEST_MAX = 64;
 
 const ACCOUNT_COMMANDS: ReadonlySet<Command["op"]> = new Set([
@@ -81,7 +84,10 @@ export class Executor {
     this.#peers = peers;
   }
 
-  /** @param source holds the packed command from `start` to `end`. */
+  /**
+   * @param source holds the packed command from `start` to `end`.
+   * @returns the result; a `PendingReply` if that has to wait; `RETRY_LATER`: execute it again later.
+   */
   execute(
     command: Command,
     source: Uint8Array,
@@ -254,8 +260,8 @@ export class Executor {
   }
 
   /**
-   * Processes a bounded number of due expiries, so that a million at one moment hold up no request. Also called when a batch
-   * is new, before requests fill it: otherwise a busy shard would never process any.
+   * Processes a bounded number of due expiries, so that a million at one moment hold up no request. Also called when
+   * a batch is new, before requests fill it: otherwise a busy shard would never process any.
    */
   expirePortion(): void {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
@@ -282,8 +288,8 @@ export class Executor {
   }
 
   /**
-   * Separates the past up to `atMs` from the future: expiries due on the account by then are logged first, and every later
-   * record has a later time.
+   * Separates the past up to `atMs` from the future: expiries due on the account by then are logged first, and every
+   * later record has a later time.
    *
    * @returns as `expireDue`.
    */
@@ -348,8 +354,8 @@ export class Executor {
   }
 
   /**
-   * Whether the command would close an account or lower its ceiling while another shard may have committed a credit to it:
-   * such a credit cannot be refused any more.
+   * Whether the command would close an account or lower its ceiling while another shard may have committed a credit
+   * to it: such a credit cannot be refused any more.
    */
   #mustWait(command: PlainCommand, peers: Peers): boolean {
     const closes = command.op === "set_account_status" && command.action === "close";

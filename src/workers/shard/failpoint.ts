@@ -1,6 +1,7 @@
 /**
- * Points where a test can make a shard crash. The setting `FAILPOINTS` arms them: `shard:point@n` crashes the shard when it
- * passes the point for the n-th time since the server's start. `shard:point@n!` makes it hang in an endless loop instead.
+ * Points where a test can make a shard crash. The setting `FAILPOINTS` arms them: `shard:point@n` crashes the shard
+ * when it passes the point for the n-th time since the server's start. `shard:point@n!` makes it hang in an endless
+ * loop instead.
  */
 export const POINTS = [
   "before_decide",

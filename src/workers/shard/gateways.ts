@@ -1,9 +1,9 @@
 /**
- * The shard's channels to the gateways. Facts that every gateway must know, such as a revoked key, are broadcast first; the
- * caller gets its reply when all gateways have confirmed them.
+ * The shard's channels to the gateways. Facts that every gateway must know, such as a revoked key, are broadcast
+ * first; the caller gets its reply when all gateways have confirmed them.
  *
- * A gateway whose channel broke may still be alive, with open connections and channels to other shards. So the shard waits
- * until it has confirmed everything over a new channel, or until the supervisor reports that it has ended.
+ * A gateway whose channel broke may still be alive, with open connections and channels to other shards. So the shard
+ * waits until it has confirmed everything over a new channel, or until the supervisor reports that it has ended.
  */
 import type { Fact } from "../../actors/records/command.ts";
 import { encode } from "../../actors/records/pack.ts";
@@ -35,7 +35,7 @@ export class Gateways {
     if (this.#connections.get(gateway)?.channel === channel) this.#connections.set(gateway, undefined);
   }
 
-  /** The gateway has ended, so it can accept no key any more: waits for its confirmations are over. */
+  /** The gateway has ended, so it accepts no more keys: no broadcast waits for it any longer. */
   remove(gateway: number): void {
     this.#connections.get(gateway)?.channel.close();
     this.#connections.delete(gateway);
@@ -54,8 +54,8 @@ export class Gateways {
   }
 
   /**
-   * Sends a gateway all facts, and from then on the new ones. Broadcasts over an earlier channel may have been lost: they
-   * count as confirmed when the welcome is, since it contains them.
+   * Sends a gateway all facts, and from then on the new ones. Broadcasts over an earlier channel may have been lost:
+   * they count as confirmed when the welcome is, since it contains them.
    */
   welcome(gateway: number, facts: readonly Fact[]): void {
     const connection = this.#connections.get(gateway);

@@ -1,6 +1,7 @@
 /**
- * Group commit, and the gate. Records collect in the open batch while one append is in flight. Everything that depends on a
- * batch (a reply, a message to another shard, the result of a read) leaves only when that batch is durable.
+ * Group commit, and the gate. Records collect in the open batch while one append is in flight. Everything that
+ * depends on a batch (a reply, a message to another shard, the result of a read) leaves only when that batch is
+ * durable.
  */
 import { BodyWriter } from "../../actors/records/codec.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
@@ -17,7 +18,10 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** The largest request: how far a request that has begun may exceed the bounds above. */
 const REQUEST_RECORDS_MAX = 10_000;
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
-/** The largest unit that is decided without a check in between: one record (of a request of 1 MiB), or one message part. */
+/**
+ * The largest unit that is decided without a check in between: one record (of a request of 1 MiB), or one message
+ * part.
+ */
 const LAST_BYTES_MAX = 8 * 1024 * 1024;
 /** `delivered` records: one for each other shard. */
 const PEERS_MAX = 1024;
@@ -143,8 +147,8 @@ export class GroupCommit {
   }
 
   /**
-   * The time of the open batch in ms, never before that of an earlier batch. The clock is read once for each batch, so a
-   * command is logged with the same time at which it was decided.
+   * The time of the open batch in ms, never before that of an earlier batch. The clock is read once for each batch,
+   * so a command is logged with the same time at which it was decided.
    */
   openTime(): number {
     if (!this.#isTimed) {
@@ -155,10 +159,11 @@ export class GroupCommit {
   }
 
   /**
-   * Whether a message that another shard logged at `timeMs` may go into the open batch, whose time must not be earlier. An
-   * empty batch is moved forward to `timeMs`. The time of a batch with records is fixed: the message waits for the next
-   * batch, which is never earlier. Call it between two commands, because it may move the time. A time too far ahead is not
-   * followed: the message is committed and cannot be refused, so it is logged at our own time.
+   * Whether a message that another shard logged at `timeMs` may go into the open batch, whose time must not be
+   * earlier. An empty batch is moved forward to `timeMs`. The time of a batch with records is fixed: the message
+   * waits for the next batch, which is never earlier. Call it between two commands, because it may move the time. A
+   * time too far ahead is not followed: the message is committed and cannot be refused, so it is logged at our own
+   * time.
    */
   reaches(timeMs: number): boolean {
     const reachedMs = this.#options.clock.raise(timeMs);
@@ -187,8 +192,8 @@ export class GroupCommit {
   }
 
   /**
-   * Whether the append of batch `seq` has not begun. Its success will prove that we own the log at this moment. An append in
-   * flight proves nothing: the log may have executed it before the current request arrived.
+   * Whether the append of batch `seq` has not begun. Its success will prove that we own the log at this moment. An
+   * append in flight proves nothing: the log may have executed it before the current request arrived.
    */
   isOpen(seq: number): boolean {
     return this.#body.count > 0 && seq >= this.#open.seq;

@@ -1,10 +1,10 @@
 /**
- * Measures how many bytes a shard's memory may still grow. A runtime that is out of heap kills its thread or process, so
- * the shard refuses growth long before.
+ * Measures how many bytes a shard's memory may still grow. A runtime that is out of heap kills its thread or process,
+ * so the shard refuses growth long before.
  *
- * The heap in use is no good measure, because most of it may be garbage. So the estimate is: the heap after the last full
- * collection, plus the bytes that were counted against quotas since then. Memory that is not counted shows up at the next
- * full collection, which comes at the latest when the heap has grown halfway from that size to its limit.
+ * The heap in use is no good measure, because most of it may be garbage. So the estimate is: the heap after the last
+ * full collection, plus the bytes that were counted against quotas since then. Memory that is not counted shows up at
+ * the next full collection, which comes at the latest when the heap has grown halfway from that size to its limit.
  */
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";

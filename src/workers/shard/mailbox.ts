@@ -92,7 +92,9 @@ export class Mailbox {
     }
   }
 
-  /** Retries requests that waited for incoming cross-shard credits; refuses those that waited too long (`overloaded`). */
+  /**
+   * Retries requests that waited for incoming cross-shard credits; refuses those that waited too long (`overloaded`).
+   */
   tryAgain(): void {
     this.#options.executor.expiryWaits.expire();
     const retries = this.#retries;
@@ -151,8 +153,9 @@ export class Mailbox {
   }
 
   /**
-   * A command about partners or keys is answered only after every gateway has confirmed its facts. This includes retries
-   * and refusals: a key that "does not exist" may just have been revoked here while another gateway still accepts it.
+   * A command about partners or keys is answered only after every gateway has confirmed its facts. This includes
+   * retries and refusals: a key that "does not exist" may just have been revoked here while another gateway still
+   * accepts it.
    */
   #replyDecided(gateway: number, requestId: number, command: Command, decided: Decided): void {
     const reply = [requestId, toReply(command, decided)] as const;
@@ -173,9 +176,9 @@ export class Mailbox {
   }
 
   /**
-   * A reply to a batch that is still open is proved by that batch's append: it succeeds only for the owner of the log. Any
-   * other reply (a refusal, a read) shows our memory, which is stale once another server owns the log, so it needs the
-   * lease. Replies that may leave are sent at the end of this turn, in one message for each gateway.
+   * A reply to a batch that is still open is proved by that batch's append: it succeeds only for the owner of the
+   * log. Any other reply (a refusal, a read) shows our memory, which is stale once another server owns the log, so it
+   * needs the lease. Replies that may leave are sent at the end of this turn, in one message for each gateway.
    */
   #reply(gateway: number, reply: Reply, gate: number): void {
     if (this.#commit.isOpen(gate) || this.#options.lease.isOwned) {

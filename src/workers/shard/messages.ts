@@ -1,7 +1,7 @@
 /**
- * Messages between a gateway and a shard, and between the supervisor and a shard. Data messages are packed and carry many
- * requests or replies, so that a thousand of them cost one hand-over between threads. Control messages are rare and are
- * sent as plain objects.
+ * Messages between a gateway and a shard, and between the supervisor and a shard. Data messages are packed and carry
+ * many requests or replies, so that a thousand of them cost one hand-over between threads. Control messages are rare
+ * and are sent as plain objects.
  */
 import type { LogPlace } from "../../actors/ledger/limits/claims.ts";
 import type { QuotaName, Quotas } from "../../actors/quotas/default-quotas.ts";
@@ -20,9 +20,9 @@ import type { ShardStats } from "./stats.ts";
 export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
 
 /**
- * A gateway's message is an array of requests `[requestId, kind, …]`. The gateway chooses the id; the reply returns it.
- * Commands are packed, because their bytes go into the log unchanged. `learned` has no reply: its id is the number of the
- * facts message that the gateway confirms.
+ * A gateway's message is an array of requests `[requestId, kind, …]`. The gateway chooses the id; the reply returns
+ * it. Commands are packed, because their bytes go into the log unchanged. `learned` has no reply: its id is the
+ * number of the facts message that the gateway confirms.
  */
 export type Request =
   | readonly [requestId: number, kind: typeof REQUEST.command, packed: Uint8Array]
@@ -61,13 +61,14 @@ export type Query =
   /** A query to a programme, answered after the due expiries of its subject. */
   | readonly ["programme", name: string, subject: string | null, ask: readonly JsonValue[]]
   /**
-   * Begins a consistent cut. A shard with accounts of the cut stops handling messages of other shards and returns the newest
-   * message that it has received from each. Every shard keeps the messages that it has sent until it is captured.
+   * Begins a consistent cut. A shard with accounts of the cut stops handling messages of other shards and returns the
+   * newest message that it has received from each. Every shard keeps the messages that it has sent until it is
+   * captured.
    */
   | readonly ["halt", cut: string, hasAccounts: boolean]
   /**
-   * Completes the cut: returns the accounts, and the amounts in transit between them. `received`: for each shard with accounts
-   * the newest message that it had received from this shard.
+   * Completes the cut: returns the accounts, and the amounts in transit between them. `received`: for each shard with
+   * accounts the newest message that it had received from this shard.
    */
   | readonly [
       "capture",
@@ -102,7 +103,9 @@ export interface QueryResults {
   /** False: log time has not reached `atMs` yet. */
   tick: boolean;
   programme: JsonValue;
-  /** For each other shard, the sequence number of the newest message received from it. `null`: too many cuts at once. */
+  /**
+   * For each other shard, the sequence number of the newest message received from it. `null`: too many cuts at once.
+   */
   halt: readonly (readonly [shard: number, received: number])[] | null;
   /** `null`: the cut took too long and has expired. */
   capture: Readonly<{
@@ -129,10 +132,11 @@ export const FIRST = 1;
  * The command was certainly not executed, and nothing was logged:
  * - the key belongs to another request or has expired (`Refusal`);
  * - `overloaded`, `heap_full`, `log_unavailable`: retry later;
- * - `not_open`: the transfer is not pending here; the gateway must look up its final state and send the command again;
+ * - `not_open`: the transfer is not pending here; the gateway must look up its final state and send the command
+ *   again;
  * - `quota_exceeded`, or a time that log time forbids (`TimeFault`);
- * - `ask_archive`: ask the archive whether the command's name is taken, once it holds this shard's log up to `epoch-seq`
- *   (see claims.ts).
+ * - `ask_archive`: ask the archive whether the command's name is taken, once it holds this shard's log up to
+ *   `epoch-seq` (see claims.ts).
  */
 export type Refused =
   | readonly [
@@ -173,8 +177,9 @@ export type Decided = Outcome | Replayed | Refused;
 export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
 
 /**
- * A cross-shard transfer whose parts are all durable: position and time of its own record, positions of the others, and the
- * outcome as a single-shard record would have it. `repeated`: a retry that arrived while the transfer was in progress.
+ * A cross-shard transfer whose parts are all durable: position and time of its own record, positions of the others,
+ * and the outcome as a single-shard record would have it. `repeated`: a retry that arrived while the transfer was in
+ * progress.
  */
 export type Settled = readonly [
   typeof SETTLED,
@@ -188,8 +193,8 @@ export type Settled = readonly [
 export const SETTLED = -3;
 
 /**
- * Sent first in place of a reply that has to wait (for another shard, an expiry or a confirmation). The reply follows under
- * the same id; later replies need not wait for it.
+ * Sent first in place of a reply that has to wait (for another shard, an expiry or a confirmation). The reply follows
+ * under the same id; later replies need not wait for it.
  */
 export const AWAITED = -4;
 
@@ -202,7 +207,10 @@ export type WireItem = string | number | Replayed | Refused;
 /** `Uint8Array`: a packed outcome. */
 export type CommandReply = Uint8Array | Replayed | Refused | Settled;
 
-/** A packed array of `WireItem`. Items that were decided later are `nil` there, and follow in `later` with their index. */
+/**
+ * A packed array of `WireItem`. Items that were decided later are `nil` there, and follow in `later` with their
+ * index.
+ */
 export type TransfersReply =
   | Uint8Array
   | readonly [
@@ -224,8 +232,8 @@ export type ToGateway =
   /** Whether the log answers. */
   | readonly [kind: typeof TO_GATEWAY.available, available: boolean]
   /**
-   * Replies whose batch `epoch-seq` is durable: for commands the batch that holds their record, for reads the newest batch
-   * that they may have seen.
+   * Replies whose batch `epoch-seq` is durable: for commands the batch that holds their record, for reads the newest
+   * batch that they may have seen.
    */
   | readonly [
       kind: typeof TO_GATEWAY.replies,
@@ -278,8 +286,8 @@ export type FromShard =
   | Readonly<{ type: "stats"; stats: ShardStats }>;
 
 /**
- * Why a shard ended. Plain data, because errors lose their class and code on the way to another thread. `exhausted`: the
- * machine ran out of file descriptors, memory or disk space (exhaustion.ts); no fault of the shard.
+ * Why a shard ended. Plain data, because errors lose their class and code on the way to another thread. `exhausted`:
+ * the machine ran out of file descriptors, memory or disk space (exhaustion.ts); no fault of the shard.
  */
 export type ShardExit = Readonly<{
   reason: "stopped" | "crashed" | "exhausted" | LogErrorCode;

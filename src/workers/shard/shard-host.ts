@@ -3,9 +3,9 @@
  *
  *     mailbox → decide → apply → open batch → (one append in flight) → durable → replies leave
  *
- * A command is applied in memory at once, so the next one sees its effect. No reply that depends on it leaves before its
- * batch is durable. Commands that arrive during an append form the next batch: load makes batches larger, not latency
- * longer.
+ * A command is applied in memory at once, so the next one sees its effect. No reply that depends on it leaves before
+ * its batch is durable. Commands that arrive during an append form the next batch: load makes batches larger, not
+ * latency longer.
  *
  * The same code runs in a thread or a process: gateways, the archive and other shards are reached over channels.
  */
@@ -262,8 +262,8 @@ export class ShardHost {
     const before = await this.#journal.claim();
     post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    // All logs are claimed. A former owner may answer reads until its lease expires. Such a read must not show state that
-    // one of our shards has since changed, such as a revoked key. So wait one lease before serving.
+    // All logs are claimed. A former owner may answer reads until its lease expires. Such a read must not show state
+    // that one of our shards has since changed, such as a revoked key. So wait one lease before serving.
     const claimedMs = performance.now();
     const { last, timeMs, records, recovery } = await recoverRest();
     this.#recovery = recovery;

@@ -1,9 +1,9 @@
 /**
  * Starts the shards, and restarts a shard that ends or hangs while the others serve.
  *
- * No stream is claimed before every shard has inspected its own, so a server that cannot start fences no other. The stream
- * of shard 0 is claimed first: of two servers that start together, one gets all streams. No shard serves before all streams
- * are claimed.
+ * No stream is claimed before every shard has inspected its own, so a server that cannot start fences no other. The
+ * stream of shard 0 is claimed first: of two servers that start together, one gets all streams. No shard serves
+ * before all streams are claimed.
  */
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";

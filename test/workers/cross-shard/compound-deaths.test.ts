@@ -1,6 +1,6 @@
 /**
- * Transfers over three shards, of which the coordinator or a participant dies at any step of the protocol: afterwards
- * there is one truth, nothing is half done, and nothing is kept for what came to nothing.
+ * Transfers over three shards whose coordinator or participant crashes at any step of the protocol. Afterwards all
+ * replies agree with the logs, nothing is half done, and no reservation of an abandoned transfer is left.
  */
 import { describe, expect, test } from "vitest";
 import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";

@@ -1,4 +1,7 @@
-/** One round: a transfer over three shards, retried until it is answered, while one or two shards crash at chosen points. */
+/**
+ * One round: a transfer over three shards, retried until it is answered, while one or two shards crash at chosen
+ * points.
+ */
 
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { AccountView } from "../../../src/actors/records/command.ts";
@@ -26,7 +29,10 @@ export type Shape = (typeof SHAPES)[number];
 
 const SHARDS = 3;
 const FUNDS = 100;
-/** More than half of the money and of the room, so that a leftover reservation of an earlier attempt would be in the way. */
+/**
+ * More than half of the money and of the room, so that a leftover reservation of an earlier attempt would be in the
+ * way.
+ */
 const AMOUNT = 60;
 const FEE = 5;
 const FEE_SHARD = 1;
@@ -63,7 +69,9 @@ export type Round = Readonly<{
   trial: Awaited<ReturnType<CrashingShards["gateway"]["trialBalance"]>>;
 }>;
 
-/** Every shard has a debit, and a credit unless the transfer is `thin`. The first shard is the home, also of reverts. */
+/**
+ * Every shard has a debit, and a credit unless the transfer is `thin`. The first shard is the home, also of reverts.
+ */
 function postingsOf(shape: Shape, random: Random, victims: readonly number[]): readonly Posting[] {
   const [d0 = "", d1 = "", d2 = ""] = DEBITS;
   const [r0 = "", r1 = "", r2 = ""] = CREDITS;
@@ -211,8 +219,8 @@ async function finished(shards: CrashingShards, shape: Shape, id: string): Promi
 }
 
 /**
- * What must be possible, and is only where nothing is held, pinned, or counted against limits that should not be; and what
- * must not, since all is counted that should be. The money is back in the end.
+ * Commands that succeed only if nothing is held, pinned or counted against limits by mistake, and commands that must be
+ * rejected because everything else is counted. In the end the money is back.
  *
  * @returns the expected results.
  */

@@ -1,6 +1,6 @@
 /**
- * A history one command after the other, while shards crash: a tiny model of the books says what each must come to. The
- * clock stands still while a command is under way.
+ * A sequential history while shards crash: a small model of the ledger predicts each outcome. The clock stands still
+ * while a command runs.
  */
 
 import { BookModel } from "../../actors/ledger/book-model.ts";

@@ -1,6 +1,6 @@
 /**
- * Random histories of all commands over two shards and over five, which crash at every step and whose appends fail: what
- * each command comes to, and what is in the books in the end, is what it would be on one shard that never fails.
+ * Random histories of all commands over two and five shards that crash at every step and whose appends fail. Each
+ * outcome and the final balances equal those of a single shard that never fails.
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";

@@ -1,7 +1,7 @@
 /**
- * Random histories over two and three shards: transfers in all directions, closings, ceilings, equal keys at once; shards
- * that crash at every step of the protocol, appends that fail or lose their answers. Whatever happens, the logs must hold
- * the same books as the answers.
+ * Random histories over two and three shards: transfers in all directions, closed accounts, ceilings, concurrent
+ * requests with one key; shards that crash at every step of the protocol, appends that fail or lose their answers. In
+ * the end the logs must agree with the replies.
  */
 import { describe, expect, test } from "vitest";
 import type {

@@ -1,4 +1,7 @@
-/** Three shards in memory, of which some crash at chosen points and restart, and callers that retry until they have a reply. */
+/**
+ * Three shards in memory, of which some crash at chosen points and restart, and callers that retry until they have a
+ * reply.
+ */
 import type { Outcome, Recorded } from "../../../src/actors/records/command.ts";
 import type { SentPortion } from "../../../src/actors/records/compound-command.ts";
 import { OperatingError } from "../../../src/errors/operating-error.ts";

@@ -1,6 +1,6 @@
 /**
- * Reverts of the same transfers at once, while shards forget who was reverted, the archive's answers come late, and shards
- * die and replay their logs: no transfer is ever taken back twice.
+ * Concurrent reverts of the same transfers, while shards forget old claims, the archive's answers come late, and shards
+ * crash and replay their logs: no transfer is ever reverted twice.
  */
 import { expect, test } from "vitest";
 import { ImageReader, imageOf } from "../../../src/actors/ledger/image.ts";

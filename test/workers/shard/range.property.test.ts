@@ -1,5 +1,5 @@
 /**
- * I1, I2: money moved near the ends of the range, on accounts and on slices of system accounts, by many at once over three
+ * I1, I2: concurrent transfers near the limits of the range, on accounts and slices of system accounts, over three
  * shards that crash. No decision goes beyond ±2^52; no balance ever leaves ±(2^53−1), which would end its shard.
  */
 import { describe, expect, test } from "vitest";

@@ -59,8 +59,8 @@ function receivedBy({ command }: LogRecord, to: number): readonly string[] {
 }
 
 /**
- * What shards at rest are, and say of themselves, beside what their logs make of them (I3, I9): holds are held for what is
- * pending, and nothing else is kept for anybody.
+ * Compares the state of shards at rest with the state replayed from their logs (I3, I9): every hold belongs to a
+ * pending transfer, and no other reservation is left.
  */
 export function stateProblems(
   logs: ShardLogs,

@@ -1,8 +1,8 @@
 /**
- * The time since the machine booted, suspended time included. `performance.now()` stops while a machine is suspended, so it
- * cannot measure the age of a lease, nor show whether the wall clock has jumped. `os.uptime()` can, but costs 10 µs and has
- * a resolution of 10 ms (Linux), 16 ms (Windows) or 1 s (macOS). So this clock reads the monotonic clock and adds the
- * suspended time.
+ * The time since the machine booted, suspended time included. `performance.now()` stops while a machine is suspended,
+ * so it cannot measure the age of a lease, nor show whether the wall clock has jumped. `os.uptime()` can, but costs
+ * 10 µs and has a resolution of 10 ms (Linux), 16 ms (Windows) or 1 s (macOS). So this clock reads the monotonic
+ * clock and adds the suspended time.
  */
 import { readFileSync } from "node:fs";
 import { uptime } from "node:os";
@@ -49,8 +49,8 @@ export function bootClock(sources: BootClockSources = MACHINE): () => number {
 }
 
 /**
- * The id of this boot of the machine; times since boot are comparable only within one boot. `undefined` where the system
- * has no such id (macOS, Windows): there every start of a server is treated as one after a reboot.
+ * The id of this boot of the machine; times since boot are comparable only within one boot. `undefined` where the
+ * system has no such id (macOS, Windows): there every start of a server is treated as one after a reboot.
  */
 export function readBootId(): string | undefined {
   try {

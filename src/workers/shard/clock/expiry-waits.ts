@@ -1,7 +1,8 @@
 /**
- * Requests that wait until all due expiries of their subject are processed. Each batch takes a bounded number of expiries,
- * so a million holds that expire at one moment delay only requests for their own account. Subjects take turns. The queues
- * are bounded because every entry is a request of a gateway or another shard, and those are bounded.
+ * Requests that wait until all due expiries of their subject are processed. Each batch takes a bounded number of
+ * expiries, so a million holds that expire at one moment delay only requests for their own account. Subjects take
+ * turns. The queues are bounded because every entry is a request of a gateway or another shard, and those are
+ * bounded.
  */
 import { type CrossShardResult, PendingReply } from "../../cross-shard/pending-reply.ts";
 import type { GroupCommit } from "../group-commit.ts";
@@ -70,7 +71,10 @@ export class ExpiryWaits {
     this.#put(subject, [{ ...waiter, untilMs: performance.now() + WAIT_MS_MAX }]);
   }
 
-  /** Processes a portion of expiries for each subject, while the open batch has room, and resumes requests that are ready. */
+  /**
+   * Processes a portion of expiries for each subject, while the open batch has room, and resumes requests that are
+   * ready.
+   */
   work(): void {
     for (let turns = this.#queues.size; turns > 0 && !this.#commit.crowded; turns--) {
       const [queue] = this.#queues.values();

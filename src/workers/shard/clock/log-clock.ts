@@ -1,10 +1,10 @@
 /**
- * The clock of a shard's log. It follows the wall clock unless that jumps: see docs/adr/0014-the-log-clock.md. Pure: the
- * clocks are passed in.
+ * The clock of a shard's log. It follows the wall clock unless that jumps: see docs/adr/0014-the-log-clock.md. Pure:
+ * the clocks are passed in.
  *
- * The main thread (`ServerClock`) gives all shards a *baseline*: wall time minus time since boot. Baseline plus time since
- * boot is the expected wall time. While the wall clock is within a minute of that, log time follows the wall clock;
- * otherwise log time advances with the time since boot.
+ * The main thread (`ServerClock`) gives all shards a *baseline*: wall time minus time since boot. Baseline plus time
+ * since boot is the expected wall time. While the wall clock is within a minute of that, log time follows the wall
+ * clock; otherwise log time advances with the time since boot.
  */
 import type { WitnessedClock } from "../../../wal/witness.ts";
 
@@ -37,7 +37,8 @@ export function unjudgedClock({ wallMs, uptimeMs }: Clocks): JudgedClock {
 /**
  * Between two readings that are `d` ms of boot time apart, with one baseline:
  * - log time never goes back, and advances by at least `d / 2`;
- * - it is never more than a minute ahead of baseline + time since boot, or it was so before and has advanced by `d / 2`.
+ * - it is never more than a minute ahead of baseline + time since boot, or it was so before and has advanced by `d /
+ *   2`.
  */
 export class LogClock {
   readonly #clocks: Clocks;
@@ -86,8 +87,8 @@ export class LogClock {
   }
 
   /**
-   * Raises log time to a time that another shard has logged. A time more than a minute ahead of the expected wall time is
-   * not followed, so a wrong clock does not spread from shard to shard.
+   * Raises log time to a time that another shard has logged. A time more than a minute ahead of the expected wall
+   * time is not followed, so a wrong clock does not spread from shard to shard.
    *
    * @returns the lower bound for log time: `timeMs`, or the present log time if `timeMs` is not followed.
    */
