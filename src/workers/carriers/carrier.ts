@@ -35,10 +35,7 @@ export type ShardInit = Readonly<{
 
 export interface RunningShard {
   post(message: ToShard): void;
-  /**
-   * Kills the shard immediately, even if it hangs; it counts as crashed with this message. Its open requests are
-   * lost.
-   */
+  /** Kills the shard, even if it hangs; it counts as crashed with this message. Its open requests are lost. */
   end(message: string): void;
   /** Resolves when the shard has ended or could not start. Never rejects. */
   readonly exited: Promise<ShardExit>;

@@ -1,6 +1,4 @@
-/**
- * Connects gateways, archive and shards: each gets a new channel to a shard when that starts or a channel has broken.
- */
+/** Connects gateways, archive and shards by new channels when a shard starts or a channel has broken. */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Party } from "../shard/messages.ts";
 import type { Supervised } from "../supervisor/supervised.ts";

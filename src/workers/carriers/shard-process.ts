@@ -1,7 +1,4 @@
-/**
- * The program of a shard's process. It runs one shard, takes control messages from its parent, and exits with its
- * parent.
- */
+/** The program of a shard's process: runs one shard, takes control messages from its parent, exits with its parent. */
 import { removeSocketFolder } from "../channels/socket-folder.ts";
 import { crashOf, type ShardExit } from "../shard/messages.ts";
 import type { ShardInit } from "./carrier.ts";

@@ -48,9 +48,7 @@ import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { type PackedCommand, type PendingReply, packedAlone, type TimedPlace } from "./pending-reply.ts";
 
-/**
- * Waiting reverts of one transfer. Bounded, because all of them are decided in one turn when the first has finished.
- */
+/** Waiting reverts of one transfer. Bounded, because all are decided in one turn when the first has finished. */
 const WAITING_MAX = 64;
 
 /** Lets one revert of a transfer run at a time. */
@@ -101,9 +99,7 @@ export type CompoundCoordinatorOptions = Readonly<{
   waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "prepareClient">;
-  /**
-   * Whether a message that was committed before this shard started may still need the room that these legs need here.
-   */
+  /** Whether a message committed before this shard started may still need the room that these legs need here. */
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   addPending: (pending: PendingReply) => void;
   removePending: (pending: PendingReply) => void;

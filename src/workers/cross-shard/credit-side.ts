@@ -142,9 +142,7 @@ export class CreditSide {
     });
   }
 
-  /**
-   * When all messages committed before the greeting are here, no message can need a pin of an older session any more.
-   */
+  /** When all messages committed before the greeting are here, no message can need a pin of an older session. */
   #checkCaughtUp(): void {
     if (this.#options.exchange.received < this.#sentAtGreeting) return;
     this.#isCaughtUp = true;

@@ -78,10 +78,7 @@ export type Part =
   | readonly [kind: typeof PART.answer, answers: readonly PinAnswer[]]
   /** The pin is not needed any more. */
   | readonly [kind: typeof PART.unpin, pin: number]
-  /**
-   * Packed messages in order, logged at `timeMs` or earlier, and the pin of each; 0: none, or unknown after a
-   * restart.
-   */
+  /** Packed messages in order, logged at `timeMs` or earlier, and the pin of each; 0: none or unknown. */
   | readonly [kind: typeof PART.messages, timeMs: number, packed: Uint8Array, pins: readonly number[]]
   /**
    * Messages `first` to `upTo` are durable in batch `epoch-seq`. `accounts`: `posted, held, seq` after the message

@@ -15,9 +15,7 @@ export type CreditPlace = Readonly<{
   accounts: readonly number[];
 }>;
 
-/**
- * A command whose parts are all durable: its own record's position, and the outcome as a single-shard record has it.
- */
+/** A command whose parts are all durable: its record's position, and the outcome as a single-shard record has it. */
 export type CrossShardResult = Readonly<{
   at: TimedPlace;
   credits: Credits;
@@ -69,9 +67,7 @@ export abstract class PendingReply<C extends Command = Command> {
       caller(i === 0 ? outcome : [REPLAYED, epoch, seq, index], seq);
   }
 
-  /**
-   * A message of the command is durable on shard `peer`. `credit`: where; `undefined` if only a greeting reported it.
-   */
+  /** A message of the command is durable on shard `peer`; `credit` says where, unless only a greeting reported it. */
   abstract settle(peer: number, credit: CreditPlace | undefined): void;
 
   /** Replies when all parts are durable and their results are known. */
@@ -95,10 +91,7 @@ export abstract class PendingReply<C extends Command = Command> {
 
 const NOTHING: PackedCommand = { source: new Uint8Array(0), start: 0, end: 0 };
 
-/**
- * A retry, after a restart of this shard, of a command whose messages to other shards are not all known to be
- * durable.
- */
+/** A retry, after a restart of this shard, of a command that still has undelivered messages to other shards. */
 export class RetriedCommand extends PendingReply {
   readonly #place: RecordPlace;
   #missing: number;

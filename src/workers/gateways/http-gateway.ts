@@ -88,10 +88,7 @@ export class HttpGateway {
     });
   }
 
-  /**
-   * Binds the port. Closes it again if `close` was called before. @throws Error (as a rejection) the port cannot be
-   * bound
-   */
+  /** Binds the port, unless `close` was called before. @throws Error (as a rejection) the port cannot be bound */
   async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
     const server = await startServer(this.#app, {
       ...options,

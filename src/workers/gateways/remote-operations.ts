@@ -1,7 +1,4 @@
-/**
- * The server's operations on a gateway's thread: health is broadcast by the main thread, everything else is
- * requested.
- */
+/** The server's operations on a gateway's thread: the main thread broadcasts health and answers all other requests. */
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { MainQuestion, ServerHealth } from "./gateway-messages.ts";
 import type { Rpc } from "./rpc.ts";

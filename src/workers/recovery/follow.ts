@@ -14,9 +14,7 @@ import {
 /** Reads are short, because they share the store with the owner's appends. */
 const READ_BYTES = 1 << 20;
 
-/**
- * How far to read, inclusive: up to this batch, which must exist; up to this log time; or, without both, to the end.
- */
+/** How far to read, inclusive: up to this batch, which must exist; up to this log time; absent: to the end. */
 export type ReadLimit = Readonly<{ id?: LogId; timeMs?: number }>;
 
 /**

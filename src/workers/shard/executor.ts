@@ -34,9 +34,7 @@ import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
 
 /** Expiries (pending transfers and scheduled commands) processed in one call when no request waits for them. */
 const EXPIRED_AT_ONCE_MAX = 256;
-/**
- * Expiries that a command or a read processes itself on each of its subjects. With more it waits: see `ExpiryWaits`.
- */
+/** Expiries that a request processes itself on each of its subjects. With more it waits: see `ExpiryWaits`. */
 const EXPIRED_BY_REQUEST_MAX = 64;
 
 const ACCOUNT_COMMANDS: ReadonlySet<Command["op"]> = new Set([

@@ -18,10 +18,7 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** The largest request: how far a request that has begun may exceed the bounds above. */
 const REQUEST_RECORDS_MAX = 10_000;
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
-/**
- * The largest unit that is decided without a check in between: one record (of a request of 1 MiB), or one message
- * part.
- */
+/** The largest unit that is decided without a check: one record (of a request of 1 MiB), or one message part. */
 const LAST_BYTES_MAX = 8 * 1024 * 1024;
 /** `delivered` records: one for each other shard. */
 const PEERS_MAX = 1024;

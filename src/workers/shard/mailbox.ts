@@ -92,9 +92,7 @@ export class Mailbox {
     }
   }
 
-  /**
-   * Retries requests that waited for incoming cross-shard credits; refuses those that waited too long (`overloaded`).
-   */
+  /** Retries requests that waited for incoming credits; refuses those that waited too long (`overloaded`). */
   tryAgain(): void {
     this.#options.executor.expiryWaits.expire();
     const retries = this.#retries;

@@ -103,9 +103,7 @@ export interface QueryResults {
   /** False: log time has not reached `atMs` yet. */
   tick: boolean;
   programme: JsonValue;
-  /**
-   * For each other shard, the sequence number of the newest message received from it. `null`: too many cuts at once.
-   */
+  /** For each other shard, the number of the newest message received from it. `null`: too many cuts at once. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
   /** `null`: the cut took too long and has expired. */
   capture: Readonly<{
@@ -207,10 +205,7 @@ export type WireItem = string | number | Replayed | Refused;
 /** `Uint8Array`: a packed outcome. */
 export type CommandReply = Uint8Array | Replayed | Refused | Settled;
 
-/**
- * A packed array of `WireItem`. Items that were decided later are `nil` there, and follow in `later` with their
- * index.
- */
+/** A packed array of `WireItem`. Items decided later are `nil` there, and follow in `later` with their index. */
 export type TransfersReply =
   | Uint8Array
   | readonly [

@@ -1,7 +1,4 @@
-/**
- * One round: a transfer over three shards, retried until it is answered, while one or two shards crash at chosen
- * points.
- */
+/** One round: a transfer over three shards, retried until answered, while one or two shards crash at chosen points. */
 
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { AccountView } from "../../../src/actors/records/command.ts";
@@ -29,10 +26,7 @@ export type Shape = (typeof SHAPES)[number];
 
 const SHARDS = 3;
 const FUNDS = 100;
-/**
- * More than half of the money and of the room, so that a leftover reservation of an earlier attempt would be in the
- * way.
- */
+/** More than half of the money and of the room, so that a leftover reservation would be in the way. */
 const AMOUNT = 60;
 const FEE = 5;
 const FEE_SHARD = 1;
@@ -69,9 +63,7 @@ export type Round = Readonly<{
   trial: Awaited<ReturnType<CrashingShards["gateway"]["trialBalance"]>>;
 }>;
 
-/**
- * Every shard has a debit, and a credit unless the transfer is `thin`. The first shard is the home, also of reverts.
- */
+/** Every shard has a debit, and a credit unless `thin`. The first shard is the home, also of reverts. */
 function postingsOf(shape: Shape, random: Random, victims: readonly number[]): readonly Posting[] {
   const [d0 = "", d1 = "", d2 = ""] = DEBITS;
   const [r0 = "", r1 = "", r2 = ""] = CREDITS;

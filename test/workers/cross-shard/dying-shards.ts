@@ -1,7 +1,4 @@
-/**
- * Three shards in memory, of which some crash at chosen points and restart, and callers that retry until they have a
- * reply.
- */
+/** Three shards in memory that crash at chosen points and restart, and callers that retry until they have a reply. */
 import type { Outcome, Recorded } from "../../../src/actors/records/command.ts";
 import type { SentPortion } from "../../../src/actors/records/compound-command.ts";
 import { OperatingError } from "../../../src/errors/operating-error.ts";

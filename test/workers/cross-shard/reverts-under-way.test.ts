@@ -10,10 +10,7 @@ const [A = "", D = ""] = idsOn(0, 2, 2);
 const [B = "", C = "", OTHER = ""] = idsOn(1, 2, 3);
 const unkeyed = { partner: "acme", key: null, fingerprint: 0 } as const;
 
-/**
- * A transfer between both shards, and reverts of it. B has 14: enough for two reverts, or for one and another
- * expense.
- */
+/** A transfer between both shards, and reverts of it. B has 14: enough for two reverts, or one and another expense. */
 async function begun() {
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
   const cluster = await MemoryCluster.start(stores);

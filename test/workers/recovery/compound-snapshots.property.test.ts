@@ -18,9 +18,7 @@ const MANY = 5;
 const seeds = Array.from({ length: HISTORIES }, (_, i) => FIRST_SEED + i);
 const historyOf = (seed: number): readonly Step[] => fc.sample(history, { seed, numRuns: 1 })[0] ?? [];
 
-/**
- * At random positions: a snapshot, a later one on top of it, and the rest of the log give the state of the whole log.
- */
+/** At random positions, a snapshot, a later one on top of it, and the rest of the log give the whole state. */
 async function checkCuts(kept: KeptShards, random: (below: number) => number): Promise<void> {
   for (const [shard, { history: entries }] of kept.stores.entries()) {
     const place = { shard, shards: kept.stores.length };

@@ -71,10 +71,7 @@ export class ExpiryWaits {
     this.#put(subject, [{ ...waiter, untilMs: performance.now() + WAIT_MS_MAX }]);
   }
 
-  /**
-   * Processes a portion of expiries for each subject, while the open batch has room, and resumes requests that are
-   * ready.
-   */
+  /** Processes a portion of expiries for each subject while the open batch has room; resumes requests that are ready. */
   work(): void {
     for (let turns = this.#queues.size; turns > 0 && !this.#commit.crowded; turns--) {
       const [queue] = this.#queues.values();

@@ -5,10 +5,7 @@ import { JUMP_MS, LogClock, unjudgedClock } from "../../../../src/workers/shard/
 const BEGIN_MS = Date.UTC(2026, 10, 28);
 const DAY = 86_400_000;
 
-/**
- * A machine's clocks, and a log clock that reads them. Honest time is what the wall clock would show if it never
- * jumped.
- */
+/** A machine's clocks, and a log clock that reads them. Honest time is the wall clock without its jumps. */
 class Machine {
   uptimeMs = 1_000;
   jumpedMs = 0;
