@@ -125,11 +125,13 @@ test("for a transfer whose home is a third shard, undelivered amounts count as i
   await expect.poll(async () => (await gateway.account("acme", to))?.posted).toBe(7);
   await ask(1, ["halt", "1", true]);
   await ask(2, ["halt", "1", false]);
-  const heard = [
+  const received = [
     [0, 0],
     [1, 1],
   ] as const;
-  const found = await Promise.all([0, 1, 2].map((shard) => ask(shard, ["capture", "1", [from, to], heard])));
+  const found = await Promise.all(
+    [0, 1, 2].map((shard) => ask(shard, ["capture", "1", [from, to], received])),
+  );
   expect(found.flatMap((part) => part?.accounts ?? [])).toMatchObject([{ posted: 0 }, { posted: 7 }]);
   expect(found.map((part) => part?.inTransit)).toEqual([[], [], [["PTS/0", "-7"]]]);
   expect(await moved).toMatchObject({ outcome: { ok: true } });
