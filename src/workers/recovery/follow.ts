@@ -15,7 +15,7 @@ import {
 const READ_BYTES = 1 << 20;
 
 /** How far to read, inclusive: up to this batch, which must exist; up to this log time; absent: to the end. */
-export type ReadLimit = Readonly<{ id?: LogId; timeMs?: number }>;
+export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
 
 /**
  * Calls `visit` with the batches after `from` (undefined: from the beginning), in order. Each is checked against the
@@ -27,7 +27,7 @@ export type ReadLimit = Readonly<{ id?: LogId; timeMs?: number }>;
 export async function followLog(
   stream: LogStream,
   from: Witness | undefined,
-  until: ReadLimit,
+  until: Until,
   visit: (batch: Batch) => void,
 ): Promise<void> {
   const chain = new Chain(stream.name, from ?? "beginning");
