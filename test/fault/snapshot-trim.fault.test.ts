@@ -117,7 +117,7 @@ test("the newest snapshot is damaged: the start reports it and uses the previous
   expect((await place.damaged(0)).map(({ slot }) => slot)).toEqual([newest.slot]);
   // No automatic snapshots: another one might take the slot of the damaged one.
   const server = await testServer({ ...place.settings, SNAPSHOT_RECORDS: "1000000" });
-  await until("it says so", () => server.stdout.includes("a snapshot is bad, and passed over"));
+  await until("it says so", () => server.stdout.includes("a damaged snapshot was skipped"));
   expect(server.stdout).toMatch(/the snapshot at \d+-\d+: crc mismatch in chunk 1/);
   expect((await snapshotShards(server))[0]?.recovery.snapshot_position).toBe(formatLogId(older.head.id));
   await checkBooks(server.url, load);

@@ -1,6 +1,6 @@
 /**
- * What carries a shard: a thread or a process. The shard host is the same in either, and neither the supervisor nor
- * anybody who talks to a shard can tell them apart.
+ * A carrier runs shards in threads or in processes. The shard host is the same in both, and so is everything that the
+ * supervisor, the gateways and the archive see of a shard.
  */
 import type { Witness } from "../../wal/wal.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
@@ -10,7 +10,7 @@ import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 
 export type Isolation = "threads" | "processes";
 
-/** All that a shard needs to begin. Plain data: it crosses threads and processes. */
+/** Start parameters of a shard. Plain data, because it crosses threads and processes. */
 export type ShardInit = Readonly<{
   shard: number;
   shards: number;
@@ -18,34 +18,34 @@ export type ShardInit = Readonly<{
   instance: string;
   walUrl: string;
   dataDir: string;
-  /** What the archive holds of this shard: the log must still contain it. */
+  /** The newest batch of this shard in the archive: the log must contain it. */
   archived: Witness | undefined;
   mayCreate: boolean;
-  /** The newest epoch under which this server has claimed its log; absent before it has. */
+  /** The newest epoch under which this server has claimed the log; absent before the first claim. */
   claimedEpoch?: number;
-  /** This server has not served this log yet: whoever owned it before may not know that it has been replaced. */
+  /** This server has not served this log yet: a former owner may not know that it was replaced. */
   takesOver?: boolean;
-  /** Seals the secrets that the shard makes. */
+  /** Key that seals the secrets which the shard generates. */
   secretKey: string;
   allowWeakDurability: boolean;
   failpoints: readonly Failpoint[];
-  /** How the wall clock is to be taken; absent: as it is. */
+  /** The main thread's judgement of the wall clock; absent: the clock is trusted as it is. */
   judgedClock?: JudgedClock;
 }>;
 
 export interface RunningShard {
   post(message: ToShard): void;
-  /** Ends it at once, also one that hangs; it has crashed with this message. What it has in hand is lost. */
+  /** Kills the shard, even if it hangs; it counts as crashed with this message. Its open requests are lost. */
   end(message: string): void;
-  /** Resolves when the shard has ended, also when it could not begin. Never rejects. */
+  /** Resolves when the shard has ended or could not start. Never rejects. */
   readonly exited: Promise<ShardExit>;
 }
 
 export interface Carrier {
   readonly isolation: Isolation;
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard;
-  /** A channel between two parties of which one at least is a shard. */
+  /** The ends of a new channel; at least one of them is for a shard. */
   channel(): readonly [ChannelEnd, ChannelEnd];
-  /** Ends what still runs. */
+  /** Ends all shards that still run. */
   close(): Promise<void>;
 }

@@ -1,80 +1,80 @@
-/** Gives everybody who talks to a shard a channel to it, whenever the shard starts, or a channel has broken. */
+/** Connects gateways, archive and shards by new channels when a shard starts or a channel has broken. */
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Party } from "../shard/messages.ts";
 import type { Supervised } from "../supervisor/supervised.ts";
 import type { Carrier } from "./carrier.ts";
 
-/** Somebody outside the shards who talks to each of them, over a channel of its own. */
-export type Correspondent = Readonly<{
+/** A gateway or the archive: it has one channel to each shard. */
+export type ShardClient = Readonly<{
   party: Exclude<Party, { kind: "shard" }>;
-  /** Whenever a shard starts there is a new channel to it. */
+  /** Called with a new channel to the shard, whenever it starts. */
   attach: (shard: number, end: ChannelEnd) => void;
-  /** The shard has stopped answering, or answers again: what is sent to it would only wait. */
+  /** Called when the shard stops answering or answers again: requests to a silent shard would only wait. */
   silent?: (shard: number, isSilent: boolean) => void;
 }>;
 
 type Shard = Pick<Supervised, "shard" | "running">;
 
-export class Correspondents {
+export class ChannelBroker {
   readonly #carrier: Pick<Carrier, "channel">;
   readonly #shards: readonly Shard[];
-  readonly #known: Correspondent[] = [];
+  readonly #clients: ShardClient[] = [];
 
   constructor(carrier: Pick<Carrier, "channel">, shards: readonly Shard[]) {
     this.#carrier = carrier;
     this.#shards = shards;
   }
 
-  connect(correspondent: Correspondent): void {
-    this.#forget(correspondent.party);
-    this.#known.push(correspondent);
-    for (const shard of this.#shards) this.#meet(correspondent, shard);
+  addClient(client: ShardClient): void {
+    this.#remove(client.party);
+    this.#clients.push(client);
+    for (const shard of this.#shards) this.#connectClient(client, shard);
   }
 
-  disconnect(party: Correspondent["party"]): void {
-    this.#forget(party);
+  removeClient(party: ShardClient["party"]): void {
+    this.#remove(party);
     if (party.kind !== "gateway") return;
     for (const { running } of this.#shards) running?.post({ type: "gateway_gone", gateway: party.number });
   }
 
-  /** A shard has started: to all others, and to everybody else. */
-  introduce(shard: Shard): void {
-    for (const correspondent of this.#known) this.#meet(correspondent, shard);
-    for (const other of this.#shards) if (other !== shard) this.#join(shard, other);
+  /** Connects a shard that has started with all clients and all other shards. */
+  connectShard(shard: Shard): void {
+    for (const client of this.#clients) this.#connectClient(client, shard);
+    for (const other of this.#shards) if (other !== shard) this.#connectPeers(shard, other);
   }
 
-  /** The channel between two who live has broken, and stays so unless they get another. */
-  renew(shard: Shard, party: Party): void {
+  /** Replaces a broken channel between a shard and a party that are both alive. */
+  reconnect(shard: Shard, party: Party): void {
     if (party.kind === "shard") {
       const other = this.#shards[party.number];
-      if (other !== undefined) this.#join(shard, other);
+      if (other !== undefined) this.#connectPeers(shard, other);
       return;
     }
-    const correspondent = this.#known.find((known) => isSameParty(known.party, party));
-    if (correspondent !== undefined) this.#meet(correspondent, shard);
+    const client = this.#clients.find((each) => isSameParty(each.party, party));
+    if (client !== undefined) this.#connectClient(client, shard);
   }
 
-  tellSilent(shard: number, isSilent: boolean): void {
-    for (const { silent } of this.#known) silent?.(shard, isSilent);
+  reportSilence(shard: number, isSilent: boolean): void {
+    for (const { silent } of this.#clients) silent?.(shard, isSilent);
   }
 
-  #forget(party: Correspondent["party"]): void {
-    const at = this.#known.findIndex((known) => isSameParty(known.party, party));
-    if (at >= 0) this.#known.splice(at, 1);
+  #remove(party: ShardClient["party"]): void {
+    const at = this.#clients.findIndex((each) => isSameParty(each.party, party));
+    if (at >= 0) this.#clients.splice(at, 1);
   }
 
-  #join(one: Shard, other: Shard): void {
+  #connectPeers(one: Shard, other: Shard): void {
     if (one.running === undefined || other.running === undefined) return;
-    const [here, there] = this.#carrier.channel();
-    one.running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: here });
-    other.running.post({ type: "channel", party: { kind: "shard", number: one.shard }, end: there });
+    const [ownEnd, otherEnd] = this.#carrier.channel();
+    one.running.post({ type: "channel", party: { kind: "shard", number: other.shard }, end: ownEnd });
+    other.running.post({ type: "channel", party: { kind: "shard", number: one.shard }, end: otherEnd });
   }
 
-  #meet(correspondent: Correspondent, { shard, running }: Shard): void {
+  #connectClient(client: ShardClient, { shard, running }: Shard): void {
     if (running === undefined) return;
-    const [here, there] = this.#carrier.channel();
-    running.post({ type: "channel", party: correspondent.party, end: here });
-    correspondent.attach(shard, there);
+    const [ownEnd, otherEnd] = this.#carrier.channel();
+    running.post({ type: "channel", party: client.party, end: ownEnd });
+    client.attach(shard, otherEnd);
   }
 }
 

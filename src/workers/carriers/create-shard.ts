@@ -1,4 +1,4 @@
-/** Puts a shard together, wherever it is carried: its log, its witness, its host. */
+/** Builds a shard from its log, witness files and host; the same for threads and processes. */
 import { randomBytes } from "../../random.ts";
 import { sealerOf } from "../../sealed-secrets.ts";
 import { StreamJournal } from "../../wal/journal.ts";
@@ -14,7 +14,7 @@ import type { ShardInit } from "./carrier.ts";
 
 export type Shard = Readonly<{
   control: (message: ToShard) => void;
-  /** Resolves when the shard has ended and all that it wrote lazily is written. */
+  /** Resolves when the shard has ended and its witness file is written. */
   run: () => Promise<ShardExit>;
 }>;
 

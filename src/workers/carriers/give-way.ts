@@ -3,9 +3,10 @@ import { setPriority } from "node:os";
 import { basename } from "node:path";
 
 /**
- * Lets this thread give way to those that callers wait for. To Linux, a thread has a priority of its own.
+ * Lowers the priority of this thread below the threads that callers wait for. Only on Linux, where each thread has
+ * its own priority.
  *
- * @param niceness with 10 it has a tenth of the time of any other thread that wants the core, with 5 a third.
+ * @param niceness 10: a tenth of the core time of a competing thread; 5: a third.
  */
 export function giveWay(niceness: number): void {
   if (process.platform === "linux")

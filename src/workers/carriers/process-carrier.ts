@@ -1,6 +1,6 @@
 /**
- * Shards in processes of their own: a shard that runs out of memory, or that the system ends, takes nobody with it. The
- * supervisor's rare messages go over the IPC channel of the child, data over local sockets (docs/adr/0007).
+ * Runs each shard in its own process: a shard that runs out of memory or is killed affects no other. Control messages
+ * use the child's IPC channel, data uses local sockets (docs/adr/0007).
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -13,17 +13,17 @@ export type ToShardProcess = ToShard | Readonly<{ type: "begin"; init: ShardInit
 
 export type FromShardProcess =
   | FromShard
-  /** It has been told what to do, and does it from now on. */
+  /** The process has received its start parameters. */
   | Readonly<{ type: "begun" }>
-  /** The last message. */
+  /** The final message of the process. */
   | Readonly<{ type: "ended"; exit: ShardExit }>;
 
 export type ProcessCarrierOptions = Readonly<{
-  /** What a process runs. */
+  /** Path of the program that a process runs. */
   program?: string;
-  /** From the start of a process until it says that it has begun; replaying its log comes later. */
+  /** From the start of a process until its "begun" message; the replay comes later. */
   startMsMax?: number;
-  /** From its last message, or from the moment at which it is left alone, until it is gone. */
+  /** From its "ended" message, or from the close of its IPC channel, until the process has exited. */
   endMsMax?: number;
 }>;
 
@@ -51,7 +51,7 @@ export class ProcessCarrier implements Carrier {
     try {
       child = new ShardChild(this.#options, onMessage);
     } catch (error) {
-      // Some reasons why no process can be started are thrown, others come as an event.
+      // `fork` reports some failures by throwing, others as an event.
       return { post: () => {}, end: () => {}, exited: Promise.resolve(crashOf(error)) };
     }
     this.#children.add(child);
@@ -74,7 +74,7 @@ export class ProcessCarrier implements Carrier {
     this.#sockets.remove();
   }
 
-  /** Nobody may be left behind, not even one that hangs. */
+  /** Leaves no child process behind, not even one that hangs. */
   readonly #atExit = (): void => {
     for (const child of this.#children) child.kill();
     this.#sockets.remove();
@@ -82,13 +82,13 @@ export class ProcessCarrier implements Carrier {
 }
 
 class ShardChild {
-  /** Resolves when the process is gone, and with it all that it held. */
+  /** Resolves when the process has exited. */
   readonly exited: Promise<ShardExit>;
   readonly #child: ChildProcess;
   readonly #options: Required<ProcessCarrierOptions>;
   readonly #onMessage: (message: FromShard) => void;
   #deadline: NodeJS.Timeout | undefined;
-  /** What it said last, or why it was killed. */
+  /** The content of its "ended" message, or why it was killed. */
   #exit: ShardExit | undefined;
 
   constructor(options: Required<ProcessCarrierOptions>, onMessage: (message: FromShard) => void) {
@@ -97,23 +97,23 @@ class ShardChild {
     this.#onMessage = onMessage;
     this.#child = fork(program, {
       execArgv: inheritedFlags(process.execArgv),
-      // Objects that hold bytes.
+      // JSON cannot carry byte arrays.
       serialization: "advanced",
     });
     this.#child.on("message", (message) => this.#receive(message as FromShardProcess));
     this.#killAfter(startMsMax, `its process did not begin within ${startMsMax / 1000} s`);
-    this.exited = this.#gone().then((exit) => {
+    this.exited = this.#whenExited().then((exit) => {
       clearTimeout(this.#deadline);
       return exit;
     });
   }
 
-  /** Nothing happens when the child is gone: that is told by `exited`. */
+  /** Does nothing after the child's exit, which `exited` reports. */
   send(message: ToShardProcess): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  /** SIGKILL ends a process that is halted, too. */
+  /** SIGKILL also ends a stopped process. */
   end(message: string): void {
     this.#exit ??= { reason: "crashed", message };
     this.kill();
@@ -123,7 +123,7 @@ class ShardChild {
     this.#child.kill("SIGKILL");
   }
 
-  /** It ends as soon as its channel is closed. Resolves when it is gone. */
+  /** Closes the IPC channel, on which the child exits. Resolves when it has exited. */
   async leave(): Promise<void> {
     const { endMsMax } = this.#options;
     this.#killAfter(endMsMax, `its process did not end within ${endMsMax / 1000} s`);
@@ -150,25 +150,25 @@ class ShardChild {
     this.#deadline = setTimeout(() => this.end(message), msMax);
   }
 
-  #gone(): Promise<ShardExit> {
+  #whenExited(): Promise<ShardExit> {
     const child = this.#child;
-    const gone = Promise.withResolvers<ShardExit>();
-    // What it said last may come after its end; the end of the channel comes after both.
-    const silent = new Promise((resolve) => child.once("disconnect", resolve));
+    const exited = Promise.withResolvers<ShardExit>();
+    // Its last message may arrive after the "exit" event; "disconnect" comes after both.
+    const disconnected = new Promise((resolve) => child.once("disconnect", resolve));
     child.once("exit", (code, signal) => {
       const how = signal === null ? `with code ${code}` : `by ${signal}`;
       const message = `its process (pid ${child.pid}) was ended ${how}`;
-      void silent.then(() => gone.resolve(this.#exit ?? { reason: "crashed", message }));
+      void disconnected.then(() => exited.resolve(this.#exit ?? { reason: "crashed", message }));
     });
     child.on("error", (error) => {
-      // It could not be started: there will be no end either.
-      if (child.pid === undefined) gone.resolve(crashOf(error));
+      // The process could not be started, so no "exit" event will come.
+      if (child.pid === undefined) exited.resolve(crashOf(error));
     });
-    return gone.promise;
+    return exited.promise;
   }
 }
 
-/** All that this process was started with, but what only one process can have: the port of a debugger. */
+/** The flags of this process, without the debugger's: only one process can have its port. */
 function inheritedFlags(flags: readonly string[]): string[] {
   return flags.filter((flag) => !flag.startsWith("--inspect"));
 }

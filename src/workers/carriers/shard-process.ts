@@ -1,7 +1,4 @@
-/**
- * What a shard's process runs: one shard, from its claim to its end. It obeys the process that started it, and does not
- * outlive it.
- */
+/** The program of a shard's process: runs one shard, takes control messages from its parent, exits with its parent. */
 import { removeSocketFolder } from "../channels/socket-folder.ts";
 import { crashOf, type ShardExit } from "../shard/messages.ts";
 import type { ShardInit } from "./carrier.ts";
@@ -9,11 +6,11 @@ import { createShard, type Shard } from "./create-shard.ts";
 import type { FromShardProcess, ToShardProcess } from "./process-carrier.ts";
 
 let shard: Shard | undefined;
-/** The folder of the sockets, which nobody else removes when the parent was killed. */
+/** The folder of the sockets; the children remove it if the parent was killed. */
 let sockets: string | undefined;
 
 function send(message: FromShardProcess): void {
-  // Nobody hears it when the channel is closed; "disconnect" says so.
+  // The callback swallows the error of a closed channel; "disconnect" handles that.
   process.send?.(message, undefined, undefined, () => {});
 }
 
@@ -25,7 +22,7 @@ function end(exit: ShardExit): void {
 
 function crash(error: unknown): void {
   send({ type: "ended", exit: crashOf(error) });
-  // At once: nothing may happen any more to what a bug has left in memory.
+  // Exit immediately: memory may be inconsistent after a bug.
   process.exit(1);
 }
 
@@ -37,7 +34,7 @@ function begin(init: ShardInit): void {
 }
 
 process.on("uncaughtException", crash);
-// They reach the whole group, but the parent has to drain first: it says when to end.
+// Signals reach the whole process group, but the parent drains first and then tells the shards to stop.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => {

@@ -1,10 +1,10 @@
-/** What a worker thread runs: one shard, from its claim to its end. */
+/** The task of a worker thread: runs one shard. */
 import { type MessagePort, threadId } from "node:worker_threads";
 import type { ShardExit, ToShard } from "../shard/messages.ts";
 import type { ShardInit } from "./carrier.ts";
 import { createShard } from "./create-shard.ts";
 
-/** Resolves when the shard has ended: then the thread is free for the next one. */
+/** Resolves when the shard has ended; the thread is then free for the next one. */
 export async function runShardThread({
   init,
   control,

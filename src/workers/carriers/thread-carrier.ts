@@ -1,6 +1,6 @@
 /**
- * Shards on worker threads. Piscina keeps one thread per shard; each runs a single task that ends only with its
- * shard. A thread whose task throws is replaced by a blank one, on which the supervisor starts the shard anew.
+ * Runs shards on worker threads. Piscina keeps one thread for each shard; a thread runs a single task that ends with
+ * its shard. A thread whose task throws is replaced, and the supervisor restarts the shard on the new thread.
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
@@ -13,7 +13,7 @@ type Task = Readonly<{ init: ShardInit; control: MessagePort; closed: Promise<vo
 export class ThreadCarrier implements Carrier {
   readonly isolation = "threads";
   readonly #pool: Piscina;
-  /** Ends each shard of which nothing has been heard yet: it may still wait for its thread. */
+  /** Callbacks that end shards which have sent no message yet: they may still wait for a thread. */
   readonly #starting = new Set<(exit: ShardExit) => void>();
 
   constructor(shards: number) {
@@ -25,7 +25,7 @@ export class ThreadCarrier implements Carrier {
       // The default would block the thread between tasks; a shard's timers and ports must run on.
       atomics: "disabled",
     });
-    // A thread that could not begin, as for want of file descriptors: whoever waits for it would wait for ever.
+    // A thread could not start, for example for lack of file descriptors. Its task would wait forever.
     this.#pool.on("error", (error: unknown) => {
       for (const end of this.#starting) end(crashOf(error));
     });
@@ -37,12 +37,12 @@ export class ThreadCarrier implements Carrier {
       this.#starting.delete(end);
       onMessage(message);
     });
-    // The port of a thread closes once the thread has ended.
+    // The port closes when the thread has ended.
     const closed = new Promise<void>((resolve) => ours.once("close", resolve));
     const ending = new AbortController();
     const end = (exit: ShardExit) => {
       ending.abort(exit);
-      // Of a task that waits for a thread the port is still here.
+      // If the task still waits for a thread, its port was not transferred and has to be closed here.
       theirs.close();
     };
     this.#starting.add(end);
@@ -65,12 +65,12 @@ export class ThreadCarrier implements Carrier {
 
   async #run({ init, control, closed, signal }: Task): Promise<ShardExit> {
     try {
-      // The pool takes its type from an overload of Node's types that has no list; a list is what it wants.
+      // Piscina's type is taken from the wrong overload of Node's `postMessage`; an array is correct.
       const transferList = [control] as never;
       return await this.#pool.run({ init, control }, { name: "runShardThread", transferList, signal });
     } catch (error) {
       if (signal.aborted) {
-        // The pool does not wait for the thread, which may still be within a call of the system.
+        // The pool does not wait for the thread, which may still be inside a system call.
         await closed;
         return signal.reason as ShardExit;
       }

@@ -1,20 +1,20 @@
 /**
- * Tells a part of the server that hangs from one that is busy. The part is asked once a second; whatever it says counts
- * as an answer.
+ * Distinguishes a part of the server that hangs from one that is busy. The part is asked once a second; any message
+ * of it counts as an answer.
  *
- * Only time in which the asker itself ran is counted: after a pause of its own thread, or of the machine, answers may
- * have arrived that nobody has read yet.
+ * The clock of the watchdog stops while its own thread or the machine is paused, because after such a pause answers
+ * may have arrived that were not read yet.
  */
 
 /** How often a part is asked. */
 export const ASK_EVERY_MS = 1_000;
 
 export type WatchLimits = Readonly<{
-  /** After this time without an answer it counts as silent. */
+  /** After this time without an answer the part counts as silent. */
   silentMs: number;
-  /** After this time it is ended. Longer than any turn that may come right: a commit on a slow disk, a full GC. */
+  /** After this time it is killed. Longer than any legitimate turn: a commit on a slow disk, a full GC. */
   hungMs: number;
-  /** The same before its first answer: a thread or process must be started and its code be loaded. */
+  /** The same before its first answer, since a thread or process has to start and load its code. */
   startMs: number;
 }>;
 
@@ -34,7 +34,7 @@ export class Watchdog {
     this.#lookedMs = nowMs;
   }
 
-  /** For how long there was no answer. */
+  /** Time without an answer, ms. */
   get silentMs(): number {
     return this.#silentMs;
   }
@@ -44,7 +44,7 @@ export class Watchdog {
     this.#hasAnswered = true;
   }
 
-  /** To be called every `ASK_EVERY_MS`. */
+  /** Call it every `ASK_EVERY_MS`. */
   look(nowMs: number): Liveness {
     this.#silentMs += Math.min(nowMs - this.#lookedMs, ASK_EVERY_MS);
     this.#lookedMs = nowMs;
@@ -54,7 +54,7 @@ export class Watchdog {
   }
 }
 
-/** One line, the same for every part. */
+/** One line for logs and `/readyz`. */
 export function describeSilence(silentMs: number): string {
   return `it has not answered for ${Math.round(silentMs / 1_000)} s`;
 }

@@ -1,16 +1,16 @@
 /**
- * A way between two parts of the server that share no memory: bytes go both ways, in order, until either side closes it
- * or ends. Between threads it is a port, between processes a local socket; nobody who uses one can tell them apart.
+ * A bidirectional byte-message stream between two parts of the server that share no memory. Messages arrive in order
+ * until either side closes it or ends. It is a message port between threads, and a local socket between processes.
  */
 export interface Channel {
-  /** Hands the bytes over: the sender must not touch their buffer any more. Nothing happens once it is closed. */
+  /** Transfers the bytes: the sender must not use their buffer afterwards. Does nothing on a closed channel. */
   post(bytes: Uint8Array<ArrayBuffer>): void;
-  /** What was posted before still arrives. */
+  /** Messages posted before still arrive. */
   close(): void;
 }
 
 export type ChannelHandlers = Readonly<{
   receive: (bytes: Uint8Array) => void;
-  /** The other side is gone, or never came. Called once, and not after our own `close`. */
+  /** The other side has closed or ended, or never connected. Called once, and not after our own `close`. */
   closed: () => void;
 }>;

@@ -1,4 +1,4 @@
-/** Ends of channels: they travel by message to the two parties, who open them. */
+/** Channel ends. The supervisor sends them to the two parties, which open them. */
 import { MessagePort } from "node:worker_threads";
 import type { Channel, ChannelHandlers } from "./channel.ts";
 import { openSocket, type SocketEnd } from "./socket-channel.ts";
@@ -8,7 +8,7 @@ export function openPort(port: MessagePort, { receive, closed }: ChannelHandlers
   port.on("message", (bytes: Uint8Array) => {
     if (open) receive(bytes);
   });
-  // Also when the other side's thread has ended.
+  // Also emitted when the other side's thread has ended.
   port.on("close", () => {
     if (!open) return;
     open = false;
@@ -31,7 +31,7 @@ export function openChannel(end: ChannelEnd, handlers: ChannelHandlers): Channel
   return end instanceof MessagePort ? openPort(end, handlers) : openSocket(end, handlers);
 }
 
-/** What of an end must be in a message's list of what to transfer. */
+/** The ports of a channel end, for the transfer list of a message. */
 export function portsOf(end: ChannelEnd): readonly MessagePort[] {
   return end instanceof MessagePort ? [end] : [];
 }

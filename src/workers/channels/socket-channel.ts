@@ -1,7 +1,7 @@
 /**
- * A channel between processes: a socket in a folder that only this user can enter. A frame is its length (4 bytes, little
- * endian) and the bytes. One side listens at the path for exactly one connection, the other connects; whoever comes first
- * waits for the other.
+ * A channel between processes: a local socket in a folder that only this user can enter. A frame is its length (4
+ * bytes, little endian) and the bytes. One side listens for exactly one connection, the other retries until it can
+ * connect.
  */
 import { connect, createServer, type Socket } from "node:net";
 import type { Channel, ChannelHandlers } from "./channel.ts";
@@ -9,9 +9,9 @@ import type { Channel, ChannelHandlers } from "./channel.ts";
 export type SocketEnd = Readonly<{ path: string; listens: boolean }>;
 
 const HEAD_BYTES = 4;
-/** Up to here a copy behind its head costs less than a second buffer in the same write. */
+/** Up to this length, copying the bytes into the head's buffer costs less than a second buffer in the same write. */
 const COPIED_BYTES_MAX = 1024;
-/** A batch of commands, or an answer to the archive, with room to spare: anything longer is not ours. */
+/** More than any batch of commands or answer to the archive; a longer frame is not from this program. */
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 const CONNECT_RETRY_MS = 5;
 const CONNECT_MS_MAX = 10_000;
@@ -32,7 +32,7 @@ class SocketChannel implements Channel {
   readonly #handlers: ChannelHandlers;
   readonly #frames: FrameReader;
   #socket: Socket | undefined;
-  /** Frames that were posted before there was a connection. */
+  /** Frames posted before the connection was made. */
   #early: Uint8Array[] = [];
   #open = true;
   #giveUp: () => void;
@@ -50,7 +50,7 @@ class SocketChannel implements Channel {
     };
   }
 
-  /** Writes at once: whoever posts may be busy for a while afterwards, with an append for instance. */
+  /** Writes immediately instead of in the next turn, because the poster's thread may be busy for a while. */
   post(bytes: Uint8Array<ArrayBuffer>): void {
     if (!this.#open) return;
     const parts = frameOf(bytes);
@@ -59,7 +59,7 @@ class SocketChannel implements Channel {
       this.#early.push(...parts);
       return;
     }
-    // One call of the system for all of them.
+    // One system call for all parts.
     socket.cork();
     for (const part of parts) socket.write(part);
     socket.uncork();
@@ -69,7 +69,7 @@ class SocketChannel implements Channel {
     if (!this.#open) return;
     this.#open = false;
     this.#giveUp();
-    // What was posted still goes out.
+    // Sends what was posted before it closes.
     this.#socket?.end();
   }
 
@@ -134,13 +134,13 @@ function frameOf(bytes: Uint8Array): readonly Uint8Array[] {
   return [head];
 }
 
-/** Cuts a stream into its frames. What comes in one piece is not copied, and nothing twice. */
+/** Splits a stream into frames. A frame that arrives in one piece is not copied; others are copied once. */
 class FrameReader {
   readonly #receive: (bytes: Uint8Array) => void;
-  /** A head that is not whole yet. */
+  /** A partial head. */
   readonly #head = Buffer.alloc(HEAD_BYTES);
   #headBytes = 0;
-  /** A frame that is not whole yet. */
+  /** A partial frame. */
   #frame: Uint8Array | undefined;
   #frameBytes = 0;
 
@@ -148,7 +148,7 @@ class FrameReader {
     this.#receive = receive;
   }
 
-  /** False when the stream is not ours. */
+  /** @returns false if a frame is too long: the stream is not from this program. */
   take(bytes: Buffer): boolean {
     let at = 0;
     while (at < bytes.length) {
@@ -169,7 +169,7 @@ class FrameReader {
     return true;
   }
 
-  /** @returns how many bytes it took. */
+  /** @returns the number of bytes consumed. */
   #fill(frame: Uint8Array, bytes: Uint8Array, at: number): number {
     const end = Math.min(bytes.length, at + frame.length - this.#frameBytes);
     frame.set(bytes.subarray(at, end), this.#frameBytes);
@@ -182,7 +182,7 @@ class FrameReader {
     return end - at;
   }
 
-  /** True when it is whole. */
+  /** @returns whether the head is complete. */
   #fillHead(byte: number): boolean {
     this.#head[this.#headBytes++] = byte;
     if (this.#headBytes < HEAD_BYTES) return false;

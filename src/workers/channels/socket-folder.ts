@@ -1,12 +1,12 @@
-/** Where the sockets between processes are: a folder that only this user can enter, gone when its owner is. */
+/** The folder of the sockets between processes. Only this user can enter it; it is removed when its owner ends. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type SocketEnd, socketPair } from "./socket-channel.ts";
 
-/** The smallest room that a system has for a socket's path (macOS: 104, Linux: 108), without its final zero. */
+/** Longest path of a socket on any system (macOS: 104, Linux: 108 bytes), without the final zero. */
 const PATH_BYTES_MAX = 103;
-/** What stands behind the folder for temporary files: a name, six characters at random, a socket's number. */
+/** The path below the folder for temporary files: a name with six random characters, and the number of a socket. */
 const NAME = "daybook-";
 const REST_BYTES = "/daybook-XXXXXX/9999999999".length;
 
@@ -14,31 +14,31 @@ export class SocketFolder {
   readonly path: string;
   #pairs = 0;
 
-  /** @param root where to make it; when its path is too long for sockets, `/tmp` is taken instead. */
+  /** @param root the parent folder; if its path is too long for sockets, `/tmp` is used instead. */
   constructor(root: string = tmpdir()) {
     const fits = Buffer.byteLength(root) + REST_BYTES <= PATH_BYTES_MAX;
-    // Only its owner may enter (0700).
+    // Created with mode 0700.
     this.path = mkdtempSync(join(fits ? root : "/tmp", NAME));
   }
 
-  /** Ends of a new channel. The second one listens: it belongs to whoever is there already. */
+  /** The ends of a new channel. The second one listens: give it to the party that already runs. */
   pair(): readonly [SocketEnd, SocketEnd] {
     this.#pairs += 1;
     const [listening, connecting] = socketPair(join(this.path, String(this.#pairs)));
     return [connecting, listening];
   }
 
-  /** Channels that are open stay so. */
+  /** Open channels stay open. */
   remove(): void {
     removeSocketFolder(this.path);
   }
 }
 
-/** Also for whoever outlives the owner; several may do so at once. */
+/** Also called by processes that outlive the owner, possibly several at once. */
 export function removeSocketFolder(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {
-    // Another one is removing it.
+    // Another process is removing it.
   }
 }

@@ -1,6 +1,20 @@
 /**
- * Transfers of any shape: decided at once where all their legs are here, else asked of the other shards first. One
- * decision, in the turn of the last answer; its record is the commit.
+ * Compound transfers: several postings, pending transfers, captures, voids and reverts. If all legs are on this
+ * shard, the transfer is decided immediately. Otherwise this shard is its home and runs a two-phase protocol with the
+ * others:
+ *
+ *     home shard                                    each other shard with legs
+ *     prepare request with its legs           →     pin credits; log a reservation for debits; or object
+ *     all answers: decide; record = commit    ←     answer, when the reservation is durable
+ *     batch durable: one message per shard    →     one record: release the reservation, move the legs
+ *     reply when all are acknowledged         ←     batch durable: acknowledge
+ *
+ * If the transfer is rejected or abandoned, `release` and `unpin` replace the messages. A pending transfer keeps its
+ * reservations until it is captured, voided or expires.
+ *
+ * A pin (room for a credit) may be lost in a crash: the restarted shard takes no new transfer that could use the room
+ * until all committed messages have arrived. A debit must be covered even after a crash, so its reservation is
+ * logged.
  */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import {
@@ -25,7 +39,7 @@ import type {
 } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
 import { askArchive } from "../shard/ask-archive.ts";
-import { OVERLOADED, type StillDue, type Waiter } from "../shard/clock/expiry-waits.ts";
+import { type ExpiryBacklog, OVERLOADED, type Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "../shard/messages.ts";
@@ -34,11 +48,12 @@ import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { type PackedCommand, type PendingReply, packedAlone, type TimedPlace } from "./pending-reply.ts";
 
-/** Of one transfer: when the first is done, all others are refused in one turn. */
+/** Waiting reverts of one transfer. Bounded, because all are decided in one turn when the first has finished. */
 const WAITING_MAX = 64;
 
-export class RevertsUnderWay {
-  /** Those that wait, in order, by what is taken back. */
+/** Lets one revert of a transfer run at a time. */
+export class RevertQueue {
+  /** Waiting runs in order, by the id of the transfer that they revert. */
   readonly #waiting = new Map<string, CompoundRun[]>();
 
   isFullFor(command: Command): boolean {
@@ -46,7 +61,7 @@ export class RevertsUnderWay {
     return (this.#waiting.get(command.id)?.length ?? 0) >= WAITING_MAX;
   }
 
-  /** @returns false when it has to wait. Whatever is no revert never does. */
+  /** @returns false if the run has to wait; true for everything but reverts. */
   begin(run: CompoundRun): boolean {
     const { command, isDry } = run;
     if (command.op !== "revert_transfer" || isDry) return true;
@@ -56,7 +71,7 @@ export class RevertsUnderWay {
     return waiting === undefined;
   }
 
-  /** It is decided, or will not be done now. Returns those that waited for it. */
+  /** The run is decided or abandoned. @returns the runs that waited for it */
   end({ command, isDry }: CompoundRun): readonly CompoundRun[] {
     if (command.op !== "revert_transfer" || isDry) return [];
     const waiting = this.#waiting.get(command.id) ?? [];
@@ -65,10 +80,10 @@ export class RevertsUnderWay {
   }
 }
 
-/** While what is to be moved changes again and again before the others have answered, they are asked so often. */
+/** Prepare rounds of one run. A new round starts when the prepared amounts no longer cover the plan. */
 const ROUNDS_MAX = 10;
-/** And the next time for room for so many times as much as there is, if that has grown meanwhile. */
-const AMPLE = 2;
+/** If the amounts grow between rounds, the next round prepares this multiple of them. */
+const HEADROOM_FACTOR = 2;
 
 const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
 
@@ -78,27 +93,27 @@ export type CompoundCoordinatorOptions = Readonly<{
   commit: GroupCommit;
   failpoints: Failpoints;
   newTransferId: (vnode: number) => string;
-  /** Settles first what is due where the command is decided; returns on which subject there is too much for that. */
-  expireFor: (command: Command) => StillDue | undefined;
-  /** Waits until nothing is due there any more. */
-  waitFor: (still: StillDue, waiter: Waiter) => void;
+  /** Processes due expiries of the command's subjects here. @returns a subject with more than may be processed now */
+  expireFor: (command: Command) => ExpiryBacklog | undefined;
+  /** Resumes the waiter when the backlog is processed. */
+  waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
-  linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "legs">;
-  /** Whether what was committed before this shard started may still need the room that these legs need here. */
+  linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "prepareClient">;
+  /** Whether a message committed before this shard started may still need the room that these legs need here. */
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
-  park: (parked: PendingReply) => void;
-  unpark: (parked: PendingReply) => void;
+  addPending: (pending: PendingReply) => void;
+  removePending: (pending: PendingReply) => void;
 }>;
 
 export class CompoundCoordinator {
   readonly #options: CompoundCoordinatorOptions;
-  readonly #reverts = new RevertsUnderWay();
+  readonly #reverts = new RevertQueue();
 
   constructor(options: CompoundCoordinatorOptions) {
     this.#options = options;
   }
 
-  /** @param isDry what would it come to? Nothing is logged. */
+  /** @param isDry a dry run: the outcome is returned, nothing is logged. */
   execute(command: CompoundCommand, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { ledger } = this.#options;
     const uncertain = askArchive(ledger.compound, command);
@@ -109,31 +124,31 @@ export class CompoundCoordinator {
         this.#record(command, packed, { ok: true }, undefined);
         return { ok: true };
       case "void_transfer":
-        return this.#end(command, packed, isDry);
+        return this.#void(command, packed, isDry);
       case "compound_transfer":
       case "post_transfer":
       case "revert_transfer":
-        return this.#move(command, packed, isDry);
+        return this.#start(command, packed, isDry);
       default:
         throw new Error(`a gateway cannot ask for ${command.op}`);
     }
   }
 
-  /** Ends a pending transfer whose time is over. */
+  /** Expires a pending transfer whose time has come. */
   expire({ id, partner }: OpenTransfer): void {
     const { ledger, commit, failpoints } = this.#options;
     failpoints.pass("before_expire");
     const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
     const outcome = decideEnd(ledger.compound, command, commit.openTime());
-    assert(outcome !== NOT_OPEN && outcome.ok, "what expires is open");
+    assert(outcome !== NOT_OPEN && outcome.ok, "an expiring transfer is pending");
     this.#record(command, packedAlone(command), outcome, undefined);
   }
 
-  /** Another shard has spoken of its legs; without reports it could not. */
+  /** Another shard has answered for its legs; `reports` is `undefined` if it could not. */
   readonly answered = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
     const { run } = part;
-    if (run.isOver) {
-      this.#undo([part], () => {});
+    if (run.isClosed) {
+      this.#release([part], () => {});
       return;
     }
     if (reports === undefined) {
@@ -141,10 +156,10 @@ export class CompoundCoordinator {
       return;
     }
     part.reports = reports;
-    if (run.parts.every((each) => each.reports !== undefined)) this.#decideWhenEnded(run);
+    if (run.parts.every((each) => each.reports !== undefined)) this.#decideAfterExpiries(run);
   };
 
-  #end(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
+  #void(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { ledger, commit, linkTo } = this.#options;
     const outcome = decideEnd(ledger.compound, command, commit.openTime());
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
@@ -153,14 +168,14 @@ export class CompoundCoordinator {
       this.#record(command, packed, outcome, undefined);
       return outcome;
     }
-    // It will be done whatever happens, and cannot be answered while a part of it waits for a shard that is away.
+    // Once logged, the void will be completed, but the reply would wait for a shard that cannot be reached.
     if (outcome.sent.some(({ to }) => !linkTo(to).connected)) return UNREACHABLE;
     const run = new CompoundRun(command, packed, false);
     this.#record(command, packed, outcome, run);
     return run;
   }
 
-  #move(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
+  #start(command: LegsCommand, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { self, ledger, commit, mustWaitFor } = this.#options;
     const planned = plan(ledger.compound, command);
     if (planned === NOT_OPEN) return IS_NOT_OPEN;
@@ -168,8 +183,8 @@ export class CompoundCoordinator {
       if (!isDry) this.#record(command, packed, planned, undefined);
       return planned;
     }
-    const here = planned.legs.get(self) ?? [];
-    if (mustWaitFor(command.partner, here, planned.purpose)) return UNREACHABLE;
+    const ownLegs = planned.legs.get(self) ?? [];
+    if (mustWaitFor(command.partner, ownLegs, planned.purpose)) return UNREACHABLE;
     if (this.#reverts.isFullFor(command)) return OVERLOADED;
     const run = new CompoundRun(command, packed, isDry);
     if (!this.#needsOthers(planned)) {
@@ -185,26 +200,26 @@ export class CompoundCoordinator {
       if (!isDry) this.#record(command, packed, outcome, undefined);
       return outcome;
     }
-    return this.#ask(run, planned) ? run : UNREACHABLE;
+    return this.#prepare(run, planned) ? run : UNREACHABLE;
   }
 
   #needsOthers({ legs }: Plan): boolean {
     return [...legs.keys()].some((shard) => shard !== this.#options.self);
   }
 
-  /** The id of the transfer that is posted, or a new one; empty in a dry run. */
+  /** The id of the captured transfer, or a new one; empty in a dry run. */
   #idFor(command: LegsCommand, isDry: boolean): string {
     if (command.op === "post_transfer") return command.id;
     return isDry ? "" : this.#options.newTransferId(command.vnode);
   }
 
-  /** @returns false when a shard cannot be reached now; nobody has been asked then. */
-  #ask(run: CompoundRun, planned: Plan): boolean {
-    const { self, linkTo, park } = this.#options;
+  /** Sends the prepare requests, or queues a revert behind another. @returns false if a shard cannot be reached */
+  #prepare(run: CompoundRun, planned: Plan): boolean {
+    const { self, linkTo, addPending } = this.#options;
     const others = [...planned.legs].filter(([shard]) => shard !== self);
     if (others.some(([peer]) => !linkTo(peer).connected)) return false;
     const command = run.command as LegsCommand;
-    if (!run.isDry) park(run);
+    if (!run.isDry) addPending(run);
     if (!this.#reverts.begin(run)) return true;
     run.plan = planned;
     run.id = this.#idFor(command, run.isDry);
@@ -212,27 +227,28 @@ export class CompoundCoordinator {
     run.parts = others.map(([peer, legs]) => {
       return { run, peer, id: run.id, legs, pin: 0, reports: undefined, isReserved: false };
     });
-    for (const part of run.parts) linkTo(part.peer).legs.ask(part);
+    for (const part of run.parts) linkTo(part.peer).prepareClient.ask(part);
     return true;
   }
 
-  #decideWhenEnded(run: CompoundRun): void {
+  #decideAfterExpiries(run: CompoundRun): void {
     const { expireFor, waitFor } = this.#options;
-    const decide = (): StillDue | undefined => {
-      if (run.isOver) return undefined;
-      // While others were asked, the time of something may have come.
-      const still = expireFor(run.command);
-      if (still === undefined) this.#decide(run);
-      return still;
+    const decide = (): ExpiryBacklog | undefined => {
+      if (run.isClosed) return undefined;
+      // Expiries may have become due while the other shards prepared.
+      const backlog = expireFor(run.command);
+      if (backlog === undefined) this.#decide(run);
+      return backlog;
     };
-    const still = decide();
-    if (still !== undefined) waitFor(still, { resume: decide, giveUp: () => this.#abandon(run, OVERLOADED) });
+    const backlog = decide();
+    if (backlog !== undefined)
+      waitFor(backlog, { resume: decide, giveUp: () => this.#abandon(run, OVERLOADED) });
   }
 
   #decide(run: CompoundRun): void {
-    const { self, ledger, commit, mustWaitFor, unpark } = this.#options;
+    const { self, ledger, commit, mustWaitFor, removePending } = this.#options;
     const command = run.command as LegsCommand;
-    // While the others were asked, what the archive had said may have become too old.
+    // The archive's answer about the command's name may have become too old while the other shards prepared.
     const uncertain = askArchive(ledger.compound, command);
     if (uncertain !== undefined) {
       this.#abandon(run, uncertain);
@@ -243,91 +259,96 @@ export class CompoundCoordinator {
       this.#abandon(run, IS_NOT_OPEN);
       return;
     }
-    // Balances here may have moved since the others were asked.
+    // Balances here may have changed while the other shards prepared.
     if (planned.ok && mustWaitFor(command.partner, planned.legs.get(self) ?? [], planned.purpose)) {
       this.#abandon(run, UNREACHABLE);
       return;
     }
     if (planned.ok && !hasRoomFor(planned, run)) {
-      this.#askAgain(run, planned);
+      this.#prepareAgain(run, planned);
       return;
     }
-    const reports = new Map(run.parts.map(({ peer, reports: said }) => [peer, said ?? []]));
+    const reports = new Map(run.parts.map(({ peer, reports: ofPeer }) => [peer, ofPeer ?? []]));
     const outcome = planned.ok
       ? decideLegs(ledger.compound, command, planned, reports, run.id, commit.openTime())
       : planned;
-    run.isOver = true;
+    run.isClosed = true;
     if (run.isDry) {
       const elsewhere = planned.ok && outcome.ok ? movesElsewhere(ledger.compound, planned, reports) : [];
       const place = { epoch: 0, seq: commit.newestSeq, index: 0 };
-      run.decided(outcome.ok ? wholeOf({ ...outcome, elsewhere }) : outcome, place);
+      run.decided(outcome.ok ? withRemoteMoves({ ...outcome, elsewhere }) : outcome, place);
       return;
     }
-    unpark(run);
+    removePending(run);
     if (outcome.ok) {
       this.#record(command, run.packed, outcome, run);
     } else {
       const place = this.#record(command, run.packed, outcome, undefined);
-      this.#undo(run.parts, () => run.decided(outcome, place));
+      this.#release(run.parts, () => run.decided(outcome, place));
     }
     this.#resumeAfter(run);
   }
 
-  /** Reverts that waited for this one are refused now, or have their turn. */
+  /** Reverts that waited for this one are decided now, or the next one starts. */
   #resumeAfter(run: CompoundRun): void {
-    const { ledger, unpark } = this.#options;
+    const { ledger, removePending } = this.#options;
     for (const waiting of this.#reverts.end(run)) {
       const command = waiting.command as LegsCommand;
       const uncertain = askArchive(ledger.compound, command);
       if (uncertain !== undefined) {
-        unpark(waiting);
-        waiting.giveBack(uncertain);
+        removePending(waiting);
+        waiting.refuse(uncertain);
         continue;
       }
       const planned = plan(ledger.compound, command);
-      unpark(waiting);
-      if (planned === NOT_OPEN || (planned.ok && !this.#ask(waiting, planned))) waiting.giveBack(UNREACHABLE);
+      removePending(waiting);
+      if (planned === NOT_OPEN || (planned.ok && !this.#prepare(waiting, planned)))
+        waiting.refuse(UNREACHABLE);
       else if (!planned.ok)
         waiting.decided(planned, this.#record(command, waiting.packed, planned, undefined));
     }
   }
 
-  /** What is to be moved is not what the others were asked for. */
-  #askAgain(run: CompoundRun, planned: Plan): void {
-    const { ledger, unpark } = this.#options;
+  /** Starts another round, because the prepared amounts do not cover the present plan. */
+  #prepareAgain(run: CompoundRun, planned: Plan): void {
+    const { ledger, removePending } = this.#options;
     if (run.rounds >= ROUNDS_MAX) {
       this.#abandon(run, OVERLOADED);
       return;
     }
-    this.#undo(run.parts, () => {});
-    unpark(run);
-    // Where something comes all the time, what there is now is too little once more when they have answered.
+    this.#release(run.parts, () => {});
+    removePending(run);
+    // A steadily growing balance would outgrow every exact round, so the next round prepares more.
     const isMore = !run.isDry && totalOf(planned.postings) > totalOf(run.plan?.postings ?? []);
-    const ample = isMore ? plan(ledger.compound, run.command as LegsCommand, AMPLE) : planned;
-    const asked = ample !== NOT_OPEN && ample.ok ? ample : planned;
-    if (!this.#needsOthers(asked) || !this.#ask(run, asked)) this.#abandon(run, UNREACHABLE);
+    const larger = isMore ? plan(ledger.compound, run.command as LegsCommand, HEADROOM_FACTOR) : planned;
+    const next = larger !== NOT_OPEN && larger.ok ? larger : planned;
+    if (!this.#needsOthers(next) || !this.#prepare(run, next)) this.#abandon(run, UNREACHABLE);
   }
 
-  /** It will not be done now. */
+  /** Refuses the run without logging anything, and releases what was prepared. */
   #abandon(run: CompoundRun, refused: Refused): void {
-    if (run.isOver) return;
-    run.isOver = true;
-    this.#options.unpark(run);
-    this.#undo(run.parts, () => run.giveBack(refused));
+    if (run.isClosed) return;
+    run.isClosed = true;
+    this.#options.removePending(run);
+    this.#release(run.parts, () => run.refuse(refused));
     this.#resumeAfter(run);
   }
 
-  /** Gives back what other shards keep for these parts, and calls `onUndone` when that is durable. */
-  #undo(parts: readonly RunPart[], onUndone: () => void): void {
+  /** Releases what other shards have prepared for these parts; calls `onDone` when that is durable. */
+  #release(parts: readonly RunPart[], onDone: () => void): void {
     let missing = parts.length;
     const onReleased = () => {
       missing -= 1;
-      if (missing === 0) onUndone();
+      if (missing === 0) onDone();
     };
-    for (const part of parts) this.#options.linkTo(part.peer).legs.release(part, onReleased);
+    for (const part of parts) this.#options.linkTo(part.peer).prepareClient.release(part, onReleased);
   }
 
-  /** @param run waits for the parts on other shards, if there are any. */
+  /**
+   * Logs the outcome, which commits it, and sends its messages.
+   *
+   * @param run the run to complete when its messages are acknowledged, if there are any.
+   */
   #record(
     command: CompoundCommand,
     packed: PackedCommand,
@@ -340,8 +361,8 @@ export class CompoundCoordinator {
     const changed = outcome as TransferChanged;
     const sent = "sent" in outcome ? outcome.sent : [];
     if (run !== undefined && outcome.ok) {
-      for (const part of run.parts) linkTo(part.peer).legs.keep(part);
-      if (sent.length === 0) run.decided(wholeOf(changed), place);
+      for (const part of run.parts) linkTo(part.peer).prepareClient.committed(part);
+      if (sent.length === 0) run.decided(withRemoteMoves(changed), place);
       else run.sent(place, changed);
     }
     for (const { to, no } of sent) {
@@ -353,18 +374,18 @@ export class CompoundCoordinator {
   }
 }
 
-/** What other shards have reserved is told like what happened here. */
-function wholeOf(changed: TransferChanged): TransferChanged {
+/** The outcome as callers see it: moves reserved on other shards listed with the moves here. */
+function withRemoteMoves(changed: TransferChanged): TransferChanged {
   return { ...changed, moves: [...changed.moves, ...changed.elsewhere] };
 }
 
-/** Whether the others have said yes to as much as is to be moved now, or to more. */
-function hasRoomFor({ postings }: Plan, { plan: asked, parts, isDry }: CompoundRun): boolean {
-  if (asked === undefined || postings.length !== asked.postings.length) return false;
+/** Whether the other shards have prepared at least the amounts of the present plan. */
+function hasRoomFor({ postings }: Plan, { plan: prepared, parts, isDry }: CompoundRun): boolean {
+  if (prepared === undefined || postings.length !== prepared.postings.length) return false;
   const mayBeLess =
     !isDry && parts.every(({ reports }) => reports?.every(({ objection }) => objection === null));
   return postings.every(({ amount }, i) => {
-    const room = asked.postings[i]?.amount ?? 0;
+    const room = prepared.postings[i]?.amount ?? 0;
     return amount === room || (mayBeLess && amount < room);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * A transfer of any shape that needs other shards: asked of each, decided when the last has answered, and answered when
- * its parts are durable everywhere, or given back everywhere.
+ * One compound transfer that involves other shards, from the prepare requests until its messages are durable
+ * everywhere or everything that was prepared is released.
  */
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import type { LegsCommand, Plan } from "../../actors/ledger/transfers/compound.ts";
@@ -16,33 +16,33 @@ import { assert } from "../../errors/assert.ts";
 import type { Credits } from "../shard/messages.ts";
 import { type CreditPlace, type PackedCommand, PendingReply, type TimedPlace } from "./pending-reply.ts";
 
-/** What one other shard has to do with a run. */
+/** The share of one other shard in a run. */
 export type RunPart = {
   readonly run: CompoundRun;
   readonly peer: number;
   readonly id: string;
   readonly legs: readonly Leg[];
-  /** The number of the question, which is also that of its pins there. */
+  /** The number of the prepare request, and of its pins there. */
   pin: number;
-  /** Absent while it has not answered. */
+  /** `undefined` until that shard has answered. */
   reports: readonly LegReport[] | undefined;
   isReserved: boolean;
 };
 
 export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
-  /** Nothing is to be logged, nor kept. */
+  /** A dry run: nothing is logged, pinned or reserved. */
   readonly isDry: boolean;
-  /** Of the attempt: the transfer's, if it comes to one. */
+  /** Id of the attempt; also the transfer's id if it is committed. */
   id = "";
-  /** How often the others were asked, since what is to be moved had changed meanwhile. */
+  /** Number of prepare rounds; a new one starts when the amounts have changed before the answers arrived. */
   rounds = 0;
   plan: Plan | undefined;
   parts: readonly RunPart[] = [];
-  /** It is not to be decided any more. */
-  isOver = false;
+  /** The run is decided or abandoned; later answers are released. */
+  isClosed = false;
   #outcome: TransferChanged | undefined;
   #place: TimedPlace | undefined;
-  /** Where the messages have arrived; `null` where that is all that is known. */
+  /** By shard, where its message is durable; `null` if only a greeting reported it. */
   readonly #arrived = new Map<number, CreditPlace | null>();
 
   constructor(command: LegsCommand | VoidTransfer, packed: PackedCommand, isDry: boolean) {
@@ -50,7 +50,7 @@ export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
     this.isDry = isDry;
   }
 
-  /** It is committed, and has sent messages. */
+  /** The run is committed with messages to other shards. */
   sent(place: TimedPlace, outcome: TransferChanged): void {
     this.#place = place;
     this.#outcome = outcome;
@@ -59,29 +59,29 @@ export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
   settle(peer: number, credit: CreditPlace | undefined): void {
     const place = this.#place;
     const outcome = this.#outcome;
-    assert(place !== undefined && outcome !== undefined, "what is settled was sent");
+    assert(place !== undefined && outcome !== undefined, "a settled run was sent");
     this.#arrived.set(peer, credit ?? null);
     const { sent, moves } = outcome;
     if (this.#arrived.size < sent.length) return;
     const credits: Credits[number][] = [];
-    const there: Move[] = [];
+    const remoteMoves: Move[] = [];
     for (const message of sent) {
       const arrived = this.#arrived.get(message.to);
-      // What is given back on other shards stands in their records alone.
+      // A message without legs releases a reservation: its moves are only in the other shard's record.
       if (!arrived || message.legs.length === 0) {
-        this.recall(place, true);
+        this.answerFromLog(place, true);
         return;
       }
       const { shard, epoch, seq } = arrived;
       credits.push([shard, epoch, seq]);
-      there.push(...movesThere(message, arrived));
+      remoteMoves.push(...movesOf(message, arrived));
     }
-    this.crossed(place, credits, { ...outcome, moves: [...moves, ...there] });
+    this.complete(place, credits, { ...outcome, moves: [...moves, ...remoteMoves] });
   }
 }
 
-/** What a message has done there: the accounts come in the order of its legs, system accounts left out. */
-function movesThere({ legs }: SentPortion, { accounts }: CreditPlace): readonly Move[] {
+/** The moves of a message on its shard. `accounts` are in the order of its legs, system accounts left out. */
+function movesOf({ legs }: SentPortion, { accounts }: CreditPlace): readonly Move[] {
   const moved = legs.filter(({ account }) => !isSystemAccount(account));
   return moved.map((leg, i) => {
     const [posted = 0, held = 0, seq = 0] = accounts.slice(3 * i, 3 * i + 3);

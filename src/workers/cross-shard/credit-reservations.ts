@@ -1,7 +1,8 @@
 /**
- * Credits that another shard has announced: their accounts stay open, and the room for them is kept. A pin ends with its
- * credit, by the other shard's word, or when that shard has started anew and resent all that it had committed. It is not
- * in the log, and no time-out ends it. On slices of system accounts debits are pinned too.
+ * Pins: reservations for credits that another shard may commit. A pinned account stays open, and the room for the
+ * credit is kept. A pin is released by its credit, by an unpin message, or when the other shard has reconnected and
+ * resent all its committed messages. Pins are kept in memory only and never expire. On slices of system accounts
+ * debits are pinned too.
  */
 import type { Account, Slice } from "../../actors/ledger/account.ts";
 import { assert } from "../../errors/assert.ts";
@@ -11,45 +12,45 @@ export type CreditReservation =
   | Readonly<{ slice: Slice; credited: number; debited: number }>;
 
 export class CreditReservations {
-  /** By the number that the other shard has given the question; one of several legs may pin several accounts. */
-  #pins = new Map<number, readonly CreditReservation[]>();
-  /** Of channels that are no more. */
-  #old: CreditReservation[] = [];
+  /** By pin, a number chosen by the other shard. A compound transfer may pin several accounts under one number. */
+  #byPin = new Map<number, readonly CreditReservation[]>();
+  /** Reservations made over channels that are closed. */
+  #retired: CreditReservation[] = [];
 
-  add(no: number, pins: readonly CreditReservation[]): void {
-    for (const pin of pins) keepRoom(pin, 1);
-    this.#pins.set(no, pins);
+  add(pin: number, reservations: readonly CreditReservation[]): void {
+    for (const reservation of reservations) addRoom(reservation, 1);
+    this.#byPin.set(pin, reservations);
   }
 
-  release(no: number): void {
-    const pins = this.#pins.get(no);
-    if (pins === undefined) return;
-    this.#pins.delete(no);
-    for (const pin of pins) keepRoom(pin, -1);
+  release(pin: number): void {
+    const reservations = this.#byPin.get(pin);
+    if (reservations === undefined) return;
+    this.#byPin.delete(pin);
+    for (const reservation of reservations) addRoom(reservation, -1);
   }
 
-  /** The channel is gone: what was pinned over it may still be credited, so it stays until `releaseOld`. */
+  /** The channel is closed. Its pins may still be credited, so they stay until `releaseRetired`. */
   retire(): void {
-    for (const pins of this.#pins.values()) this.#old.push(...pins);
-    this.#pins.clear();
+    for (const reservations of this.#byPin.values()) this.#retired.push(...reservations);
+    this.#byPin.clear();
   }
 
-  releaseOld(): void {
-    for (const pin of this.#old) keepRoom(pin, -1);
-    this.#old = [];
+  releaseRetired(): void {
+    for (const reservation of this.#retired) addRoom(reservation, -1);
+    this.#retired = [];
   }
 }
 
 /** @param sign 1 to pin, -1 to unpin. */
-function keepRoom(pin: CreditReservation, sign: 1 | -1): void {
-  if ("account" in pin) {
-    const { account, amount, count } = pin;
+function addRoom(reservation: CreditReservation, sign: 1 | -1): void {
+  if ("account" in reservation) {
+    const { account, amount, count } = reservation;
     account.pinned += sign * amount;
     account.pins += sign * count;
     assert(Number.isSafeInteger(account.pinned), "I2: pinned room is a safe integer");
     return;
   }
-  const { slice, credited, debited } = pin;
+  const { slice, credited, debited } = reservation;
   slice.pinned += sign * credited;
   slice.pinnedDebits += sign * debited;
   const areSafe = Number.isSafeInteger(slice.pinned) && Number.isSafeInteger(slice.pinnedDebits);

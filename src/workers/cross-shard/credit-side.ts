@@ -1,6 +1,7 @@
 /**
- * The way from one other shard, for transfers that are decided there and happen here in part: pin the account of a credit,
- * apply and log what was committed, and say when it is durable. Of transfers with several legs see `prepare-handler.ts`.
+ * The receiving side of the protocol in `peer-link.ts`: pins accounts for credits that another shard wants to commit,
+ * applies and logs its committed messages, and acknowledges them when they are durable. Compound transfers are
+ * prepared in `prepare-handler.ts`; their committed messages arrive here.
  */
 import { type Account, refusalOfCredit } from "../../actors/ledger/account.ts";
 import type { Exchange, Message } from "../../actors/ledger/exchange.ts";
@@ -10,7 +11,7 @@ import { assert } from "../../errors/assert.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import type { CreditReservations } from "./credit-reservations.ts";
-import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
+import { NOT_NOW, PART, PINNED, type PinAnswer, type PinRequest, type Session } from "./peer-messages.ts";
 
 export type CreditSideOptions = Readonly<{
   exchange: Exchange;
@@ -18,22 +19,22 @@ export type CreditSideOptions = Readonly<{
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
-  pins: CreditReservations;
-  /** Applies a message and puts it into the open batch; says how its accounts stand then: posted, held, seq of each. */
-  take: (message: Message, source: Uint8Array, start: number, end: number) => readonly number[];
-  /** Whether a credit that was committed before this shard started, and is still to come, may need the account's room. */
+  reservations: CreditReservations;
+  /** Applies a message and adds it to the open batch. @returns posted, held and seq of each of its accounts */
+  applyMessage: (message: Message, source: Uint8Array, start: number, end: number) => readonly number[];
+  /** Whether a credit committed before this shard started, which has not arrived yet, may need the account's room. */
   mustWait: (account: Account, amount: number) => boolean;
-  /** The batch that a word about this account has to wait for. */
+  /** The batch that a pin answer about this account depends on. */
   gateOf: (account: Account) => number;
 }>;
 
 export class CreditSide {
   readonly #options: CreditSideOptions;
-  /** What the other side had sent when it greeted. */
-  #owed = Number.POSITIVE_INFINITY;
-  #isSettled = false;
-  /** Messages in the open batch, to be acknowledged with it. */
-  #taken:
+  /** The newest message that the other side had sent when it greeted. */
+  #sentAtGreeting = Number.POSITIVE_INFINITY;
+  #isCaughtUp = false;
+  /** Messages in the open batch, which are acknowledged together. */
+  #applied:
     | { readonly batch: number; readonly first: number; upTo: number; readonly accounts: number[] }
     | undefined;
 
@@ -41,34 +42,35 @@ export class CreditSide {
     this.#options = options;
   }
 
-  /** Since this shard started, all has come that the other one had committed before. */
-  get isSettled(): boolean {
-    return this.#isSettled;
+  /** Whether every message has arrived that the other shard had committed before this one started. Stays true. */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
   }
 
-  /** Answers what may be credited, each answer once the batch is durable that it depends on. */
-  pin(asked: readonly Ask[]): void {
+  /** Answers pin requests, each when the batch that its answer depends on is durable. */
+  pin(requests: readonly PinRequest[]): void {
     const { commit, failpoints, session } = this.#options;
     failpoints.pass("before_pin");
-    /** By that batch. */
-    const answers = new Map<number, PinAnswer[]>();
-    for (const ask of asked) {
-      const { answer, gate } = this.#answerOf(ask);
-      const there = answers.get(gate);
-      if (there === undefined) answers.set(gate, [answer]);
-      else there.push(answer);
+    /** By the batch that they depend on. */
+    const answersByGate = new Map<number, PinAnswer[]>();
+    for (const request of requests) {
+      const { answer, gate } = this.#answerOf(request);
+      const answers = answersByGate.get(gate);
+      if (answers === undefined) answersByGate.set(gate, [answer]);
+      else answers.push(answer);
     }
     const { number } = session;
-    for (const [gate, there] of answers) {
+    for (const [gate, answers] of answersByGate) {
       commit.whenDurable(gate, () => {
-        if (session.number === number) session.push([PART.answer, there]);
+        if (session.number === number) session.push([PART.answer, answers]);
       });
     }
     failpoints.pass("after_pin");
   }
 
+  /** @param pins the pin of each message, which its credit releases; 0 where it has none. */
   receive(packed: Uint8Array, pins: readonly number[]): void {
-    const { failpoints, take } = this.#options;
+    const { failpoints, applyMessage } = this.#options;
     failpoints.pass("before_credit");
     let index = 0;
     readCommands(packed, (command, start, end) => {
@@ -76,29 +78,32 @@ export class CreditSide {
         command.op === "credit" || command.op === "portion" || command.op === "notice",
         "shards send each other credits, portions and notices",
       );
-      this.#options.pins.release(pins[index++] ?? 0);
-      this.#acknowledgeWithBatch(command.no, take(command, packed, start, end));
+      this.#options.reservations.release(pins[index++] ?? 0);
+      this.#acknowledgeWithBatch(command.no, applyMessage(command, packed, start, end));
     });
-    this.#checkOwed();
+    this.#checkCaughtUp();
     failpoints.pass("after_credit");
   }
 
-  /** There is no way to the other shard for now. */
-  interrupt(): void {
-    this.#taken = undefined;
-    this.#options.pins.retire();
+  /** The channel to the other shard is closed. */
+  disconnected(): void {
+    this.#applied = undefined;
+    this.#options.reservations.retire();
   }
 
-  /** A session begins, and this is what the other side has sent in all. */
+  /** A session begins. @param sent number of messages that the other side has sent in total */
   greeted(sent: number): void {
-    this.#owed = sent;
-    this.#checkOwed();
+    this.#sentAtGreeting = sent;
+    this.#checkCaughtUp();
   }
 
-  #answerOf([pin, partner, id, amount, programme]: Ask): Readonly<{ answer: PinAnswer; gate: number }> {
-    const { ledger, commit, mustWait, gateOf, pins } = this.#options;
+  #answerOf([pin, partner, id, amount, programme]: PinRequest): Readonly<{
+    answer: PinAnswer;
+    gate: number;
+  }> {
+    const { ledger, commit, mustWait, gateOf, reservations } = this.#options;
     const account = ledger.account(partner, id);
-    // That there is no account depends on nothing: one that is being made would be found.
+    // The answer depends on no batch: accounts are never removed, and one in an open batch would be found.
     if (account === undefined) return { answer: [pin, "account_not_found", ""], gate: 0 };
     const { asset } = account;
     const gate = gateOf(account);
@@ -112,35 +117,35 @@ export class CreditSide {
       commit.openTime(),
     );
     if (refusal !== undefined) return { answer: [pin, refusal, asset], gate };
-    pins.add(pin, [{ account, amount, count: 1 }]);
+    reservations.add(pin, [{ account, amount, count: 1 }]);
     return { answer: [pin, PINNED, asset], gate };
   }
 
-  /** The open batch holds a message: once it is durable, the other shard hears of it. */
-  #acknowledgeWithBatch(no: number, accounts: readonly number[]): void {
+  /** Acknowledges a message of the open batch when that batch is durable. */
+  #acknowledgeWithBatch(messageSeq: number, accounts: readonly number[]): void {
     const { commit, failpoints, session } = this.#options;
-    if (this.#taken?.batch === commit.openSeq) {
-      this.#taken.accounts.push(...accounts);
-      this.#taken.upTo = no;
+    if (this.#applied?.batch === commit.openSeq) {
+      this.#applied.accounts.push(...accounts);
+      this.#applied.upTo = messageSeq;
       return;
     }
-    const taken = { batch: commit.openSeq, first: no, upTo: no, accounts: [...accounts] };
-    this.#taken = taken;
+    const applied = { batch: commit.openSeq, first: messageSeq, upTo: messageSeq, accounts: [...accounts] };
+    this.#applied = applied;
     const { number } = session;
     commit.whenDurable(commit.openSeq, ({ id }) => {
-      // A later session begins with a greeting that says as much.
+      // The greeting of a later session acknowledges it.
       if (session.number !== number) return;
       failpoints.pass("before_acknowledge");
-      session.push([PART.acknowledge, taken.upTo, id.epoch, id.seq, taken.accounts, taken.first]);
+      session.push([PART.acknowledge, applied.upTo, id.epoch, id.seq, applied.accounts, applied.first]);
       session.flush();
       failpoints.pass("after_acknowledge");
     });
   }
 
-  /** Once all that the other side had committed is here, nothing of an older session can come any more. */
-  #checkOwed(): void {
-    if (this.#options.exchange.received < this.#owed) return;
-    this.#isSettled = true;
-    this.#options.pins.releaseOld();
+  /** When all messages committed before the greeting are here, no message can need a pin of an older session. */
+  #checkCaughtUp(): void {
+    if (this.#options.exchange.received < this.#sentAtGreeting) return;
+    this.#isCaughtUp = true;
+    this.#options.reservations.releaseRetired();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A transfer of one posting on its way to another shard: from the question whether the credit account takes it until its
- * credit is durable there.
+ * A transfer of one posting whose credit account is on another shard, from the pin request until the credit is durable
+ * there. `peer-link.ts` shows the protocol.
  */
 import type { Transfer, TransferSent } from "../../actors/records/command.ts";
 import { assert } from "../../errors/assert.ts";
@@ -10,7 +10,7 @@ export class CrossShardTransfer extends PendingReply<Transfer> {
   #outcome: TransferSent | undefined;
   #place: TimedPlace | undefined;
 
-  /** It is committed. */
+  /** The transfer is committed, and its credit will be sent. */
   sent(place: TimedPlace, outcome: TransferSent): void {
     this.#place = place;
     this.#outcome = outcome;
@@ -19,16 +19,16 @@ export class CrossShardTransfer extends PendingReply<Transfer> {
   settle(_peer: number, credit: CreditPlace | undefined): void {
     const place = this.#place;
     const sent = this.#outcome;
-    assert(place !== undefined && sent !== undefined, "what is settled was sent");
+    assert(place !== undefined && sent !== undefined, "a settled transfer was sent");
     if (credit === undefined) {
-      this.recall(place, true);
+      this.answerFromLog(place, true);
       return;
     }
     const { id, debitPosted, debitHeld, debitSeq, effect } = sent;
     const { shard, epoch, seq, accounts } = credit;
     const [creditPosted = 0, creditHeld = 0, creditSeq = 0] = accounts;
     const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
-    const there = { creditPosted, creditHeld, creditSeq, ...(effect !== undefined && { effect }) };
-    this.crossed(place, [[shard, epoch, seq]], { ...debit, ...there });
+    const credited = { creditPosted, creditHeld, creditSeq, ...(effect !== undefined && { effect }) };
+    this.complete(place, [[shard, epoch, seq]], { ...debit, ...credited });
   }
 }

@@ -1,21 +1,21 @@
 /**
- * The way to one other shard, for transfers that are decided here: park and ask, decide, send what is durable, answer
- * what is acknowledged.
+ * The sending side of the protocol in `peer-link.ts`: asks another shard to pin the credit account, decides with its
+ * answer, sends committed messages when they are durable, and completes replies when messages are acknowledged.
  */
 import type { Exchange, Message } from "../../actors/ledger/exchange.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { CommandWriter } from "../../actors/records/codec.ts";
 import type { Rejected, RemoteCredit, TransferSent } from "../../actors/records/command.ts";
 import { assert } from "../../errors/assert.ts";
-import { OVERLOADED, StillDue, type Waiter } from "../shard/clock/expiry-waits.ts";
+import { ExpiryBacklog, OVERLOADED, type Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { REFUSED, type Refused } from "../shard/messages.ts";
 import type { CrossShardTransfer } from "./cross-shard-transfer.ts";
-import { type Ask, NOT_NOW, PART, PINNED, type PinAnswer, type Session } from "./peer-messages.ts";
+import { NOT_NOW, PART, PINNED, type PinAnswer, type PinRequest, type Session } from "./peer-messages.ts";
 import type { CreditPlace, PendingReply } from "./pending-reply.ts";
 
-/** Messages in one part. */
+/** Bounds of one part of messages. */
 const MESSAGES_PER_PART_MAX = 4096;
 const PART_BYTES_MAX = 1024 * 1024;
 
@@ -28,31 +28,34 @@ export type DebitSideOptions = Readonly<{
   commit: GroupCommit;
   failpoints: Failpoints;
   /**
-   * Decides a parked transfer with what was said of its credit account, and puts it into the open batch; or returns what it
-   * has to wait for.
+   * Decides a transfer, given the answer about its credit account, and adds its record to the open batch.
+   *
+   * @returns the outcome, or the expiries that the transfer has to wait for first.
    */
-  decide: (crossing: CrossShardTransfer, remote: RemoteCredit) => TransferSent | Rejected | StillDue;
-  /** Waits until nothing is due there any more. */
-  waitFor: (still: StillDue, waiter: Waiter) => void;
-  /** Gives a parked transfer back undone. */
-  giveBack: (crossing: CrossShardTransfer, refused: Refused) => void;
+  decide: (transfer: CrossShardTransfer, remote: RemoteCredit) => TransferSent | Rejected | ExpiryBacklog;
+  /** Resumes the waiter when the backlog is processed. */
+  waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
+  /** Refuses an undecided transfer; nothing of it is logged. */
+  refuse: (transfer: CrossShardTransfer, refused: Refused) => void;
 }>;
 
 export class DebitSide {
   readonly #options: DebitSideOptions;
   readonly #exchange: Exchange;
   readonly #writer = new CommandWriter();
-  /** What is asked in this turn. */
-  #asks: Ask[] = [];
-  /** Parked transfers by pin, oldest first. */
-  readonly #asked = new Map<number, CrossShardTransfer>();
-  /** Committed ones by the number of their message, oldest first. */
-  readonly #underWay = new Map<number, Readonly<{ parked: PendingReply | undefined; pin: number }>>();
-  /** Messages up to this one: are in durable batches; have left in this session; are durable at the other shard. */
-  #durable = 0;
-  #handedOver = 0;
-  #acknowledged = 0;
-  /** Messages in the open batch, to leave with it. */
+  /** Pin requests of this turn; the array is part of the outbox already. */
+  #requests: PinRequest[] = [];
+  /** Undecided transfers by pin, oldest first. */
+  readonly #undecided = new Map<number, CrossShardTransfer>();
+  /** Messages that are not acknowledged, by sequence number, oldest first. */
+  readonly #undelivered = new Map<number, Readonly<{ pending: PendingReply | undefined; pin: number }>>();
+  /** Messages up to this one are in durable batches. */
+  #durableUpTo = 0;
+  /** Messages up to this one were sent in this session. */
+  #sentUpTo = 0;
+  /** Messages up to this one are durable at the other shard. */
+  #acknowledgedUpTo = 0;
+  /** Messages in the open batch, which are sent together when it is durable. */
   #committed: { readonly batch: number; upTo: number } | undefined;
 
   constructor(options: DebitSideOptions) {
@@ -60,117 +63,117 @@ export class DebitSide {
     this.#exchange = options.exchange;
   }
 
-  /** The log is replayed: all that it holds is durable. */
+  /** Called when the log is replayed. */
   begin(): void {
-    this.#durable = this.#exchange.sent;
-    this.#acknowledged = this.#exchange.forgotten;
+    this.#durableUpTo = this.#exchange.sent;
+    this.#acknowledgedUpTo = this.#exchange.forgotten;
   }
 
-  /** Transfers that wait for the other shard. */
+  /** Number of commands that wait for the other shard. */
   get waiting(): number {
-    return this.#asked.size + this.#underWay.size;
+    return this.#undecided.size + this.#undelivered.size;
   }
 
-  /** Messages up to this one are durable at the other shard, as it has said. */
+  /** Messages up to this one are acknowledged as durable by the other shard. */
   get delivered(): number {
-    return this.#acknowledged;
+    return this.#acknowledgedUpTo;
   }
 
-  /** Parks a transfer until the other shard has said whether its credit account takes it. */
-  ask(crossing: CrossShardTransfer): void {
+  /** Asks the other shard to pin the transfer's credit account. The transfer waits for the answer. */
+  ask(transfer: CrossShardTransfer): void {
     this.#options.failpoints.pass("before_ask");
     const pin = this.#options.session.newPin();
-    this.#asked.set(pin, crossing);
-    const { partner, credit, amount, act } = crossing.command;
-    if (this.#asks.length === 0) this.#options.session.push([PART.ask, this.#asks]);
-    this.#asks.push([pin, partner, credit, amount, act?.programme ?? null]);
+    this.#undecided.set(pin, transfer);
+    const { partner, credit, amount, act } = transfer.command;
+    if (this.#requests.length === 0) this.#options.session.push([PART.ask, this.#requests]);
+    this.#requests.push([pin, partner, credit, amount, act?.programme ?? null]);
   }
 
-  /** What was pushed has left: the next question begins a new part. */
+  /** The outbox was sent: the next request begins a new part. */
   flushed(): void {
-    if (this.#asks.length > 0) this.#asks = [];
+    if (this.#requests.length > 0) this.#requests = [];
   }
 
-  /** The open batch holds message `no`: once it is durable the message leaves, and `parked` hears when it has come. */
-  commit(no: number, parked: PendingReply | undefined, pin: number): void {
-    this.#underWay.set(no, { parked, pin });
-    this.#sendWithBatch(no);
+  /** Sends message `messageSeq` of the open batch when that is durable; settles `pending` when it is acknowledged. */
+  commit(messageSeq: number, pending: PendingReply | undefined, pin: number): void {
+    this.#undelivered.set(messageSeq, { pending, pin });
+    this.#sendWithBatch(messageSeq);
   }
 
   answered(answer: PinAnswer): void {
     const { failpoints, waitFor } = this.#options;
-    if (this.#asked.has(answer[0])) failpoints.pass("after_ask");
-    const still = this.#decide(answer);
-    if (still === undefined) return;
-    waitFor(still, {
+    if (this.#undecided.has(answer[0])) failpoints.pass("after_ask");
+    const backlog = this.#decide(answer);
+    if (backlog === undefined) return;
+    waitFor(backlog, {
       resume: () => this.#decide(answer),
-      giveUp: () => this.#giveBack(answer, OVERLOADED),
+      giveUp: () => this.#refuse(answer, OVERLOADED),
     });
   }
 
-  /** @returns what the transfer has to wait for. */
-  #decide(answer: PinAnswer): StillDue | undefined {
+  /** @returns the expiries that the transfer has to wait for; `undefined` when it is decided or refused. */
+  #decide(answer: PinAnswer): ExpiryBacklog | undefined {
     const [pin, verdict, asset] = answer;
-    const crossing = this.#asked.get(pin);
-    if (crossing === undefined || verdict === NOT_NOW) {
-      this.#giveBack(answer, UNREACHABLE);
+    const transfer = this.#undecided.get(pin);
+    if (transfer === undefined || verdict === NOT_NOW) {
+      this.#refuse(answer, UNREACHABLE);
       return undefined;
     }
     const refusal = verdict === PINNED ? null : verdict;
     const remote = refusal === "account_not_found" ? null : { asset, refusal };
-    const outcome = this.#options.decide(crossing, remote);
-    // Meanwhile it may be given back like all that are asked for.
-    if (outcome instanceof StillDue) return outcome;
-    this.#asked.delete(pin);
-    if (outcome.ok) this.commit(outcome.no, crossing, pin);
+    const outcome = this.#options.decide(transfer, remote);
+    // While it waits it stays undecided, so it can still be refused.
+    if (outcome instanceof ExpiryBacklog) return outcome;
+    this.#undecided.delete(pin);
+    if (outcome.ok) this.commit(outcome.no, transfer, pin);
     else if (verdict === PINNED) this.#options.session.push([PART.unpin, pin]);
     return undefined;
   }
 
-  /** It will not be done, if it was not given back before. */
-  #giveBack([pin, verdict]: PinAnswer, refused: Refused): void {
-    const crossing = this.#asked.get(pin);
-    this.#asked.delete(pin);
+  /** Refuses the transfer, unless it was refused before, and releases its pin. */
+  #refuse([pin, verdict]: PinAnswer, refused: Refused): void {
+    const transfer = this.#undecided.get(pin);
+    this.#undecided.delete(pin);
     if (verdict === PINNED) this.#options.session.push([PART.unpin, pin]);
-    if (crossing !== undefined) this.#options.giveBack(crossing, refused);
+    if (transfer !== undefined) this.#options.refuse(transfer, refused);
   }
 
-  /** Whether message `no` is not known to be durable at the other shard. */
-  isUnderWay(no: number): boolean {
-    return no > this.#acknowledged;
+  /** Whether this message is not known to be durable at the other shard. */
+  isUndelivered(messageSeq: number): boolean {
+    return messageSeq > this.#acknowledgedUpTo;
   }
 
-  /** Who waits for message `no`; absent after a restart, since when nobody has asked. */
-  waitingFor(no: number): PendingReply | undefined {
-    return this.#underWay.get(no)?.parked;
+  /** The reply that waits for this message; `undefined` after a restart, until a retry of the command arrives. */
+  pendingReplyOf(messageSeq: number): PendingReply | undefined {
+    return this.#undelivered.get(messageSeq)?.pending;
   }
 
-  /** Waits for a message that was sent before. */
-  join(no: number, parked: PendingReply): void {
-    const pin = this.#underWay.get(no)?.pin ?? 0;
-    this.#underWay.set(no, { parked, pin });
+  /** Lets a reply wait for a message that was sent before. */
+  attach(messageSeq: number, pending: PendingReply): void {
+    const pin = this.#undelivered.get(messageSeq)?.pin ?? 0;
+    this.#undelivered.set(messageSeq, { pending, pin });
   }
 
-  /** Gives back what was asked before `sinceMs` and has no answer yet. */
+  /** Refuses transfers that were asked for before `sinceMs` and have no answer. */
   expire(sinceMs: number): void {
-    for (const [pin, crossing] of this.#asked) {
-      if (crossing.askedAtMs > sinceMs) return;
-      this.#asked.delete(pin);
-      this.#options.giveBack(crossing, UNREACHABLE);
+    for (const [pin, transfer] of this.#undecided) {
+      if (transfer.askedAtMs > sinceMs) return;
+      this.#undecided.delete(pin);
+      this.#options.refuse(transfer, UNREACHABLE);
     }
   }
 
-  /** There is no way to the other shard: what is not decided will not be done, what is committed will be sent again. */
-  interrupt(): void {
-    this.#asks = [];
-    const asked = [...this.#asked.values()];
-    this.#asked.clear();
-    for (const crossing of asked) this.#options.giveBack(crossing, UNREACHABLE);
+  /** The channel is closed: undecided transfers are refused, committed messages will be sent again. */
+  disconnected(): void {
+    this.#requests = [];
+    const undecided = [...this.#undecided.values()];
+    this.#undecided.clear();
+    for (const transfer of undecided) this.#options.refuse(transfer, UNREACHABLE);
   }
 
-  /** A session begins: what the other shard does not have durably leaves again. */
+  /** A session begins: sends every message again that is not durable at the other shard. */
   resend(): void {
-    this.#handedOver = this.#acknowledged;
+    this.#sentUpTo = this.#acknowledgedUpTo;
     this.#send();
   }
 
@@ -180,69 +183,73 @@ export class DebitSide {
     const { peer, failpoints } = this.#options;
     failpoints.pass("before_settle");
     const { first, upTo, epoch, seq, accounts } = part;
-    assert(first === this.#acknowledged + 1, "within a session every message is acknowledged once, in order");
+    assert(
+      first === this.#acknowledgedUpTo + 1,
+      "within a session every message is acknowledged once, in order",
+    );
     let at = 0;
-    for (let no = first; no <= upTo; no++) {
-      const end = at + 3 * accountsOf(this.#exchange.message(no));
-      this.#settle(no, { shard: peer, epoch, seq, accounts: accounts.slice(at, end) });
+    for (let messageSeq = first; messageSeq <= upTo; messageSeq++) {
+      const end = at + 3 * accountsOf(this.#exchange.message(messageSeq));
+      this.#settle(messageSeq, { shard: peer, epoch, seq, accounts: accounts.slice(at, end) });
       at = end;
     }
-    this.#acknowledged = upTo;
+    this.#acknowledgedUpTo = upTo;
     failpoints.pass("after_settle");
   }
 
-  /** All that the other shard says is that it has these. */
+  /** The greeting of the other shard says that it has these durably; it does not say where, nor with which balances. */
   received(upTo: number): void {
-    for (let no = this.#acknowledged + 1; no <= upTo; no++) this.#settle(no, undefined);
-    this.#acknowledged = Math.max(this.#acknowledged, upTo);
+    for (let messageSeq = this.#acknowledgedUpTo + 1; messageSeq <= upTo; messageSeq++)
+      this.#settle(messageSeq, undefined);
+    this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, upTo);
   }
 
-  #settle(no: number, credit: CreditPlace | undefined): void {
-    const parked = this.#underWay.get(no)?.parked;
-    this.#underWay.delete(no);
-    parked?.settle(this.#options.peer, credit);
+  #settle(messageSeq: number, credit: CreditPlace | undefined): void {
+    const pending = this.#undelivered.get(messageSeq)?.pending;
+    this.#undelivered.delete(messageSeq);
+    pending?.settle(this.#options.peer, credit);
   }
 
-  /** The open batch holds message `no`: once it is durable, the message leaves. */
-  #sendWithBatch(no: number): void {
+  /** Sends a message of the open batch when that batch is durable. */
+  #sendWithBatch(messageSeq: number): void {
     const { commit } = this.#options;
     if (this.#committed?.batch === commit.openSeq) {
-      this.#committed.upTo = no;
+      this.#committed.upTo = messageSeq;
       return;
     }
-    const committed = { batch: commit.openSeq, upTo: no };
+    const committed = { batch: commit.openSeq, upTo: messageSeq };
     this.#committed = committed;
     commit.whenDurable(commit.openSeq, () => {
-      this.#durable = committed.upTo;
+      this.#durableUpTo = committed.upTo;
       this.#send();
     });
   }
 
-  /** Messages of durable batches that have not left yet. */
+  /** Sends the messages of durable batches that were not sent in this session. */
   #send(): void {
     const { session, failpoints } = this.#options;
-    if (!session.connected || this.#durable <= this.#handedOver) return;
+    if (!session.connected || this.#durableUpTo <= this.#sentUpTo) return;
     failpoints.pass("before_send");
-    while (this.#handedOver < this.#durable) {
-      const upTo = Math.min(this.#handedOver + MESSAGES_PER_PART_MAX, this.#durable);
+    while (this.#sentUpTo < this.#durableUpTo) {
+      const upTo = Math.min(this.#sentUpTo + MESSAGES_PER_PART_MAX, this.#durableUpTo);
       const pins: number[] = [];
       let timeMs = 0;
-      let no = this.#handedOver + 1;
-      for (; no <= upTo && this.#writer.bytes < PART_BYTES_MAX; no++) {
-        const message = this.#exchange.message(no);
+      let messageSeq = this.#sentUpTo + 1;
+      for (; messageSeq <= upTo && this.#writer.bytes < PART_BYTES_MAX; messageSeq++) {
+        const message = this.#exchange.message(messageSeq);
         this.#writer.add(message);
-        pins.push(this.#underWay.get(no)?.pin ?? 0);
+        pins.push(this.#undelivered.get(messageSeq)?.pin ?? 0);
         timeMs = message.op === "credit" ? message.createdAtMs : message.sentAtMs;
       }
       session.push([PART.messages, timeMs, this.#writer.take(), pins]);
-      this.#handedOver = no - 1;
+      this.#sentUpTo = messageSeq - 1;
     }
     session.flush();
     failpoints.pass("after_send");
   }
 }
 
-/** How many accounts the acknowledgement of a message speaks of. */
+/** The number of accounts whose balances the acknowledgement of a message reports. */
 function accountsOf(message: Message): number {
   if (message.op === "credit") return 1;
   if (message.op === "notice") return 0;

@@ -1,14 +1,19 @@
 /**
- * One shard's end of the way to another: the protocol of transfers across shards.
+ * One shard's end of the link to another shard, and the protocol of cross-shard transfers of one posting:
  *
- *     debit side                                   credit side
- *     ask: may this account be credited?     →     pin it, or say why not
- *     decide; the record is the commit       ←     answer
- *     durable: send the credit               →     apply, log
- *     answer the callers; forget             ←     durable: acknowledge
+ *     debit's shard                                credit's shard
+ *     pin request: may it be credited?       →     pin the account in memory, or refuse
+ *     decide; this record is the commit      ←     answer
+ *     batch durable: send the credit         →     apply and log it
+ *     reply to the callers                   ←     batch durable: acknowledge
+ *     log `delivered`; forget the message
  *
- * A channel is a session. When one shard starts anew there is another channel, both greet each other with what they have
- * sent and received, and what is missing is sent again; within a session nothing is lost or comes twice.
+ * The pin keeps the account open and room for the credit, so a committed credit never fails. An undecided transfer
+ * that loses its shard or its channel is refused; a committed one is sent until it is acknowledged.
+ *
+ * A channel is a session. A restarted shard gets a new channel. Both sides then greet each other with the numbers of
+ * the messages that they have sent and received, and send the missing ones again. Within a session no message is lost
+ * or comes twice. Compound transfers use the same link: see `compound-coordinator.ts`.
  */
 import type { Exchange } from "../../actors/ledger/exchange.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
@@ -23,45 +28,46 @@ import { PART, type Part, type Session } from "./peer-messages.ts";
 import { PrepareClient, type PrepareClientOptions } from "./prepare-client.ts";
 import { PrepareHandler, type PrepareHandlerOptions } from "./prepare-handler.ts";
 
-/** A parked transfer that got no answer for so long is given back: it is certainly not done. */
+/** A transfer that is not decided within this time is refused; nothing of it was logged. */
 const ASK_MS_MAX = 5_000;
-/** Names of reservations in one part. */
+/** Ids of reservations in one part. */
 const IDS_PER_PART_MAX = 4096;
 
 export type PeerLinkOptions = Omit<
   DebitSideOptions & CreditSideOptions & PrepareClientOptions & PrepareHandlerOptions,
-  "session" | "exchange" | "pins"
+  "session" | "exchange" | "reservations"
 > &
   Readonly<{
     self: number;
     peer: number;
     commit: GroupCommit;
     open: typeof openChannel;
-    /** No messages are taken for now. */
+    /** A cut is being made: messages must wait. */
     isHalted: () => boolean;
     onError: (error: unknown) => void;
-    /** Something has come, or the channel has gone. */
+    /** A message has arrived, or the channel has closed. */
     onChange: () => void;
   }>;
 
 export class PeerLink implements Session {
   readonly debit: DebitSide;
   readonly credit: CreditSide;
-  /** Of transfers whose home is here. */
-  readonly legs: PrepareClient;
-  readonly #legsHere: PrepareHandler;
+  /** For compound transfers whose home is here. */
+  readonly prepareClient: PrepareClient;
+  /** For compound transfers whose home is the other shard. */
+  readonly #prepareHandler: PrepareHandler;
   readonly #options: PeerLinkOptions;
   readonly #exchange: Exchange;
   #channel: Channel | undefined;
   #begun = false;
-  #hasGreeted = false;
-  #isGreeted = false;
-  /** What is to leave at the end of this turn. */
+  #sentGreeting = false;
+  #gotGreeting = false;
+  /** Parts that are sent at the end of this turn. */
   #outbox: Part[] = [];
   #inbox: Part[] = [];
-  /** Of the first part in the inbox so many questions or answers are handled. */
+  /** Number of items of the first part in the inbox that are handled. */
   #handled = 0;
-  /** What the other side has said, before its greeting, that it keeps for transfers of this one. */
+  /** Reservations for transfers of this shard, as listed by the other side before its greeting. */
   #reserved: string[] = [];
   #pins = 0;
   number = 0;
@@ -69,15 +75,20 @@ export class PeerLink implements Session {
   constructor(options: PeerLinkOptions) {
     this.#options = options;
     this.#exchange = options.ledger.exchange(options.peer);
-    const shared = { ...options, exchange: this.#exchange, session: this, pins: new CreditReservations() };
+    const shared = {
+      ...options,
+      exchange: this.#exchange,
+      session: this,
+      reservations: new CreditReservations(),
+    };
     this.debit = new DebitSide(shared);
     this.credit = new CreditSide(shared);
-    this.legs = new PrepareClient(shared);
-    this.#legsHere = new PrepareHandler(shared);
+    this.prepareClient = new PrepareClient(shared);
+    this.#prepareHandler = new PrepareHandler(shared);
   }
 
   get connected(): boolean {
-    return this.#hasGreeted && this.#isGreeted;
+    return this.#sentGreeting && this.#gotGreeting;
   }
 
   newPin(): number {
@@ -85,48 +96,48 @@ export class PeerLink implements Session {
     return this.#pins;
   }
 
-  /** There is a channel, on which both sides have not greeted yet. */
+  /** There is a channel, and the two greetings are not complete. */
   get awaitsGreeting(): boolean {
     return this.#channel !== undefined && !this.connected;
   }
 
-  /** Transfers that wait for the other shard, while there is a way to it. */
+  /** Number of commands that wait for the other shard; 0 while there is no channel. */
   get waiting(): number {
-    return this.#channel === undefined ? 0 : this.debit.waiting + this.legs.waiting;
+    return this.#channel === undefined ? 0 : this.debit.waiting + this.prepareClient.waiting;
   }
 
-  /** The log is replayed: from here on the link speaks. */
+  /** Called when the log is replayed: from now on the link sends and handles messages. */
   begin(): void {
     this.#begun = true;
     this.debit.begin();
-    if (this.#channel !== undefined) this.#greet();
+    if (this.#channel !== undefined) this.#sendGreeting();
     this.resume();
   }
 
-  /** A new way to the other shard; the one before is void. */
+  /** Opens a new channel to the other shard and closes an earlier one. */
   attach(end: ChannelEnd): void {
-    this.#interrupt();
+    this.#disconnect();
     this.#channel = this.#options.open(end, {
       receive: (bytes) => {
         this.#guarded(() => this.#inbox.push(...(decode(bytes) as Part[])));
       },
-      closed: () => this.#guarded(() => this.#interrupt()),
+      closed: () => this.#guarded(() => this.#disconnect()),
     });
-    if (this.#begun) this.#greet();
+    if (this.#begun) this.#sendGreeting();
   }
 
-  /** Gives back what has waited too long for an answer. */
+  /** Refuses transfers that have waited too long for an answer. */
   expire(): void {
     const sinceMs = performance.now() - ASK_MS_MAX;
     this.debit.expire(sinceMs);
-    this.legs.expire(sinceMs);
+    this.prepareClient.expire(sinceMs);
   }
 
-  /** Handles what has arrived, as far as it may go into the open batch. */
+  /** Handles the inbox in order, until a part has to wait for a later batch. */
   resume(): void {
     if (!this.#begun) return;
     let handled = 0;
-    while (handled < this.#inbox.length && this.#take(this.#inbox[handled] as Part)) handled += 1;
+    while (handled < this.#inbox.length && this.#handle(this.#inbox[handled] as Part)) handled += 1;
     if (handled > 0) this.#inbox.splice(0, handled);
   }
 
@@ -140,7 +151,7 @@ export class PeerLink implements Session {
     const parts = this.#outbox;
     this.#outbox = [];
     this.debit.flushed();
-    this.legs.flushed();
+    this.prepareClient.flushed();
     this.#channel?.post(encode(parts));
   }
 
@@ -150,10 +161,11 @@ export class PeerLink implements Session {
     this.#outbox = [];
   }
 
-  #greet(): void {
+  #sendGreeting(): void {
     const { commit } = this.#options;
     const { number } = this;
-    // What is in batches on their way counts once they are durable; nothing more crosses before both have greeted.
+    // A greeting acknowledges received messages, so it waits until their batches are durable. No more can arrive
+    // before both sides have greeted.
     commit.whenDurable(commit.newestSeq, () => {
       if (this.number !== number) return;
       const { sent, received } = this.#exchange;
@@ -161,17 +173,18 @@ export class PeerLink implements Session {
       for (let at = 0; at < ids.length; at += IDS_PER_PART_MAX)
         this.push([PART.reserved, ids.slice(at, at + IDS_PER_PART_MAX)]);
       this.push([PART.greeting, sent, received, this.debit.delivered]);
-      this.#hasGreeted = true;
+      this.#sentGreeting = true;
       if (this.connected) this.debit.resend();
     });
   }
 
-  #compareNotes(sent: number, received: number, delivered: number): void {
-    const mine = this.#exchange;
+  /** Compares the greeting of the other side with our own counts. @throws LogError `log_lost_data` */
+  #reconcile(sent: number, received: number, delivered: number): void {
+    const own = this.#exchange;
     const { self, peer } = this.#options;
-    if (received > mine.sent || delivered > mine.received) throw lostEnd(self, peer);
-    if (mine.received > sent || this.debit.delivered > received) throw lostEnd(peer, self);
-    this.#isGreeted = true;
+    if (received > own.sent || delivered > own.received) throw lostEnd(self, peer);
+    if (own.received > sent || this.debit.delivered > received) throw lostEnd(peer, self);
+    this.#gotGreeting = true;
     this.#releaseUnknown();
     this.debit.received(received);
     this.credit.greeted(sent);
@@ -179,8 +192,8 @@ export class PeerLink implements Session {
   }
 
   /**
-   * Attempts that the other side has reserved for, and that this one knows nothing of, came to nothing when this shard, or
-   * the way to it, ended. What is committed is still to be sent, or a pending transfer.
+   * Releases the other side's reservations of attempts that were lost when this shard or the channel ended. A committed
+   * attempt is known here: as a message that is kept, or as a pending transfer.
    */
   #releaseUnknown(): void {
     const ids = this.#reserved;
@@ -193,34 +206,34 @@ export class PeerLink implements Session {
     for (const id of ids) if (!sent.has(id) && pending.get(id) === undefined) this.push([PART.release, id]);
   }
 
-  #interrupt(): void {
+  #disconnect(): void {
     this.number += 1;
     this.#channel?.close();
     this.#channel = undefined;
-    this.#hasGreeted = false;
-    this.#isGreeted = false;
+    this.#sentGreeting = false;
+    this.#gotGreeting = false;
     this.#outbox = [];
     this.#inbox = [];
     this.#handled = 0;
     this.#reserved = [];
-    this.debit.interrupt();
-    this.legs.interrupt();
-    this.credit.interrupt();
+    this.debit.disconnected();
+    this.prepareClient.disconnected();
+    this.credit.disconnected();
   }
 
-  /** False when it has to wait for the next batch. */
-  #take(part: Part): boolean {
+  /** @returns false if the part has to wait for a later batch. */
+  #handle(part: Part): boolean {
     switch (part[0]) {
       case PART.greeting:
-        this.#compareNotes(part[1], part[2], part[3]);
+        this.#reconcile(part[1], part[2], part[3]);
         return true;
       case PART.ask:
         this.credit.pin(part[1]);
         return true;
       case PART.answer:
-        return this.#takeEach(part[1], (answer) => this.debit.answered(answer));
+        return this.#handleEach(part[1], (answer) => this.debit.answered(answer));
       case PART.unpin:
-        this.#legsHere.unpin(part[1]);
+        this.#prepareHandler.unpin(part[1]);
         return true;
       case PART.messages:
         if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1]))
@@ -233,27 +246,27 @@ export class PeerLink implements Session {
         return true;
       }
       case PART.ask_legs:
-        return this.#takeEach(part[1], this.#legsHere.examine);
+        return this.#handleEach(part[1], this.#prepareHandler.examine);
       case PART.answer_legs:
-        return this.#takeEach(part[1], (answer) => this.legs.answered(answer));
+        return this.#handleEach(part[1], (answer) => this.prepareClient.answered(answer));
       case PART.reserved:
         this.#reserved.push(...part[1]);
         return true;
       case PART.release:
         if (!this.#hasRoom()) return false;
-        this.#legsHere.release(part[1]);
+        this.#prepareHandler.release(part[1]);
         return true;
       case PART.released:
-        this.legs.released(part[1]);
+        this.prepareClient.released(part[1]);
         return true;
     }
   }
 
-  /** Each may add a record, and all of one turn come in one part: those for which there is no room wait. */
-  #takeEach<T>(items: readonly T[], take: (item: T) => void): boolean {
+  /** Handles the items of one part while the open batch has room, because each may add a record. */
+  #handleEach<T>(items: readonly T[], handle: (item: T) => void): boolean {
     while (this.#handled < items.length) {
       if (!this.#hasRoom()) return false;
-      take(items[this.#handled++] as T);
+      handle(items[this.#handled++] as T);
     }
     this.#handled = 0;
     return true;
@@ -273,10 +286,10 @@ export class PeerLink implements Session {
   }
 }
 
-/** What one shard has received and the other has no record of sending can only mean that a log lost its end. */
+/** One shard has received a message that the other has no record of sending: the sender's log has lost its end. */
 function lostEnd(loser: number, witness: number): LogError {
   return new LogError(
     "log_lost_data",
-    `the log of shard ${loser} has lost its end: shard ${witness} holds more of what they sent each other than it does. Restore it from a copy; starting without it would make or lose money`,
+    `the log of shard ${loser} has lost its end: shard ${witness} holds messages between the two that it does not hold. Restore that log from a copy; serving without these messages would create or lose money`,
   );
 }

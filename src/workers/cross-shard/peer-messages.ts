@@ -1,6 +1,6 @@
 /**
- * What travels between two shards: an array of parts, packed, in order. A channel is a session: it begins with a greeting
- * from either side, and nothing of an earlier session counts any more.
+ * Messages between two shards: each is a packed array of parts, handled in order. A channel is a session. It begins
+ * with a greeting from each side; parts of an earlier session are ignored.
  */
 import type { Objection } from "../../actors/ledger/precedence.ts";
 import type { CreditRefusal } from "../../actors/records/command.ts";
@@ -20,8 +20,8 @@ export const PART = {
   released: 10,
 } as const;
 
-/** May this account be credited? Then it is to be pinned; the pin's number is the asker's own. */
-export type Ask = readonly [
+/** Asks to pin an account for a credit. The requesting shard chooses the pin's number. */
+export type PinRequest = readonly [
   pin: number,
   partner: string,
   account: string,
@@ -29,9 +29,9 @@ export type Ask = readonly [
   programme: string | null,
 ];
 
-/** Nothing is against the credit, and the account is pinned. */
+/** The credit is possible, and the account is pinned. */
 export const PINNED = 0;
-/** It cannot be said now. */
+/** The shard cannot answer now; retry later. */
 export const NOT_NOW = 1;
 
 export type PinAnswer = readonly [
@@ -41,22 +41,22 @@ export type PinAnswer = readonly [
 ];
 
 /**
- * May all these legs be moved? Then their accounts are to be pinned, or reserved under `id` where something is taken from
- * them; with `isDry` nothing is kept.
+ * Asks whether all these legs can be moved. If so, accounts that are credited are pinned, and accounts that are
+ * debited get a logged reservation under `id`. With `isDry` nothing is pinned or reserved.
  */
-export type LegsAsk = Readonly<{
+export type PrepareRequest = Readonly<{
   pin: number;
   partner: string;
   id: string;
   purpose: Purpose;
   isDry: boolean;
-  /** That moves them, if one does. */
+  /** The programme whose act moves them, if any. */
   programme: string | null;
   legs: readonly Leg[];
 }>;
 
-/** Of each leg what is said of it: see `LegReport`. `null`: it cannot be said now. */
-export type LegsAnswer = readonly [
+/** One report for each leg: see `LegReport`. `reports` is null: the shard cannot answer now. */
+export type PrepareAnswer = readonly [
   pin: number,
   id: string,
   reports:
@@ -72,17 +72,17 @@ export type LegsAnswer = readonly [
 ];
 
 export type Part =
-  /** Numbers of messages, all durable: sent to the other side, received from it, and acknowledged by it. */
+  /** Newest durable messages, by number: sent to the other side, received from it, and acknowledged by it. */
   | readonly [kind: typeof PART.greeting, sent: number, received: number, delivered: number]
-  | readonly [kind: typeof PART.ask, asked: readonly Ask[]]
+  | readonly [kind: typeof PART.ask, asked: readonly PinRequest[]]
   | readonly [kind: typeof PART.answer, answers: readonly PinAnswer[]]
-  /** The pin is not needed. */
+  /** The pin is not needed any more. */
   | readonly [kind: typeof PART.unpin, pin: number]
-  /** Packed messages in order, logged by `timeMs` at the latest; the pin of each, 0 where it is not known. */
+  /** Packed messages in order, logged at `timeMs` or earlier, and the pin of each; 0: none or unknown. */
   | readonly [kind: typeof PART.messages, timeMs: number, packed: Uint8Array, pins: readonly number[]]
   /**
-   * Messages `first` to `upTo` are durable in batch `epoch-seq`. Of each the accounts after it, those of its legs that are
-   * no system accounts: posted, held, seq.
+   * Messages `first` to `upTo` are durable in batch `epoch-seq`. `accounts`: `posted, held, seq` after the message
+   * for each of its accounts, system accounts excluded.
    */
   | readonly [
       kind: typeof PART.acknowledge,
@@ -92,24 +92,24 @@ export type Part =
       accounts: readonly number[],
       first: number,
     ]
-  | readonly [kind: typeof PART.ask_legs, asked: readonly LegsAsk[]]
-  | readonly [kind: typeof PART.answer_legs, answers: readonly LegsAnswer[]]
-  /** Comes before the greeting: what this side has reserved for transfers of the other. */
+  | readonly [kind: typeof PART.ask_legs, asked: readonly PrepareRequest[]]
+  | readonly [kind: typeof PART.answer_legs, answers: readonly PrepareAnswer[]]
+  /** Sent before the greeting: ids of this side's reservations for transfers of the other side. */
   | readonly [kind: typeof PART.reserved, ids: readonly string[]]
-  /** The attempt is over and will never be committed. */
+  /** The attempt will never be committed: release its reservation. */
   | readonly [kind: typeof PART.release, id: string]
-  /** Nothing is reserved for it any more, durably. */
+  /** The release is durable. */
   | readonly [kind: typeof PART.released, id: string];
 
-/** What both sides of the protocol need of the channel that they share. */
+/** The channel as the two sides of the protocol use it. */
 export interface Session {
-  /** Raised with every new channel: what was meant for an older one must not go out on this one. */
+  /** Increases with every new channel. A delayed send compares it, so that it does not leave on a later channel. */
   readonly number: number;
   /** Both sides have greeted. */
   readonly connected: boolean;
-  /** Names a question, and what is kept because of it, on this channel and all before it. */
+  /** A number for a request and its pins; unique over all sessions of this run. */
   newPin(): number;
-  /** Leaves at the end of this turn, with whatever else there is to say. */
+  /** Sends the part at the end of this turn, together with others. */
   push(part: Part): void;
   flush(): void;
 }

@@ -1,4 +1,7 @@
-/** All that a shard has to do with the others: transfers that cross to them, and what came from them. */
+/**
+ * The other shards, as one shard sees them: one `PeerLink` each, the commands of this shard that wait for them, and the
+ * messages that they send. Start with `peer-link.ts` (one posting) and `compound-coordinator.ts` (any other shape).
+ */
 import type { KeyEntry } from "../../actors/idempotency/key-table.ts";
 import { type Account, type Balance, DECIDED_MAX } from "../../actors/ledger/account.ts";
 import { haveSameKey, scopeOf } from "../../actors/ledger/command-home.ts";
@@ -19,7 +22,7 @@ import type {
 import type { Leg, Purpose } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
 import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
-import type { StillDue, Waiter } from "../shard/clock/expiry-waits.ts";
+import type { ExpiryBacklog, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import { type Credits, REFUSED, type Refused } from "../shard/messages.ts";
@@ -32,14 +35,15 @@ import {
   type PackedCommand,
   PendingReply,
   packedAlone,
-  Rejoined,
+  RetriedCommand,
   type TimedPlace,
 } from "./pending-reply.ts";
 
-export class Announcement extends PendingReply<ActAlone> {
+/** An act whose notices all other shards must receive; it is answered when the last one is durable. */
+export class NoticeBroadcast extends PendingReply<ActAlone> {
   readonly #place: TimedPlace;
   readonly #outcome: ActDone;
-  readonly #heard: Credits[number][] = [];
+  readonly #delivered: Credits[number][] = [];
   #missing: number;
 
   constructor(command: ActAlone, packed: PackedCommand, place: TimedPlace, outcome: ActDone) {
@@ -51,16 +55,17 @@ export class Announcement extends PendingReply<ActAlone> {
 
   settle(_peer: number, credit: CreditPlace | undefined): void {
     this.#missing -= 1;
-    if (credit !== undefined) this.#heard.push([credit.shard, credit.epoch, credit.seq]);
-    if (this.#missing === 0) this.crossed(this.#place, this.#heard, this.#outcome);
+    if (credit !== undefined) this.#delivered.push([credit.shard, credit.epoch, credit.seq]);
+    if (this.#missing === 0) this.complete(this.#place, this.#delivered, this.#outcome);
   }
 }
 
 /**
- * A debit larger than this in a batch that is not durable yet makes answers about room wait for that batch. Smaller ones
- * may be lost after an account was pinned on the strength of them: two batches of them come to less than 2^46.
+ * A movement larger than this in a batch that is not durable yet makes pin answers wait for that batch. Smaller ones
+ * may be lost after an account was pinned because of the room that they had made: two batches of them sum to less
+ * than 2^46.
  */
-const LARGE = 2 ** 30;
+const LARGE_AMOUNT = 2 ** 30;
 
 export type PeersOptions = Readonly<{
   self: number;
@@ -70,20 +75,20 @@ export type PeersOptions = Readonly<{
   failpoints: Failpoints;
   open: typeof openChannel;
   newTransferId: (vnode: number) => string;
-  /** Puts what was decided at the open batch's time into the ledger and into that batch. */
+  /** Applies an outcome decided at the open batch's time, and adds it to that batch. */
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
-  /** Settles first what is due on these accounts; returns on which there is too much for that. */
-  expireDue: (partner: string, accounts: readonly string[]) => StillDue | undefined;
-  /** The same for all that a command's decision depends on here. */
-  expireFor: (command: Command) => StillDue | undefined;
-  /** Waits until nothing is due there any more. */
-  waitFor: (still: StillDue, waiter: Waiter) => void;
-  /** No messages of other shards are taken for now. */
+  /** Processes due expiries of these accounts. @returns the first account with more than may be processed now */
+  expireDue: (partner: string, accounts: readonly string[]) => ExpiryBacklog | undefined;
+  /** As `expireDue`, for every subject on this shard that the command's decision depends on. */
+  expireFor: (command: Command) => ExpiryBacklog | undefined;
+  /** Resumes the waiter when the backlog is processed. */
+  waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
+  /** A cut is being made: messages of other shards must wait. */
   isHalted: () => boolean;
-  /** Of messages to this shard, those up to this number are not needed by any cut. */
+  /** Messages to this shard up to this number are not needed by any cut. */
   forgettable: (peer: number) => number;
   onError: (error: unknown) => void;
-  /** Something has come, or a channel has gone. */
+  /** A message has arrived, or a channel has closed. */
   onChange: () => void;
 }>;
 
@@ -91,38 +96,38 @@ export class Peers {
   readonly #options: PeersOptions;
   /** By the number of the other shard. */
   readonly #links = new Map<number, PeerLink>();
-  readonly runs: CompoundCoordinator;
-  /** Parked transfers by the scope of their key. */
-  readonly #parked = new Map<string, PendingReply>();
-  /** The newest batch in which an account was opened or changed. */
+  readonly compound: CompoundCoordinator;
+  /** Commands that are not decided yet because they wait for another shard, by the scope of their idempotency key. */
+  readonly #pending = new Map<string, PendingReply>();
+  /** The newest batch that opened or changed an account, or made a movement above `LARGE_AMOUNT`. */
   #newestChange = 0;
-  #settled = false;
-  /** Until all is settled, nothing may take a balance further than this from zero (ADR 15). */
-  readonly #unsettledMax: number;
+  #isCaughtUp = false;
+  /** Until this shard has caught up, no transfer may take a balance further than this from zero (ADR 15). */
+  readonly #catchUpBalanceMax: number;
 
   constructor(options: PeersOptions) {
     this.#options = options;
     const { self, shards } = options;
-    this.#unsettledMax = DECIDED_MAX / 2 / shards;
-    this.runs = new CompoundCoordinator({
+    this.#catchUpBalanceMax = DECIDED_MAX / 2 / shards;
+    this.compound = new CompoundCoordinator({
       ...options,
       linkTo: (peer) => this.#linkTo(peer),
       mustWaitFor: (partner, legs, purpose) => this.#mustWaitFor(partner, legs, purpose),
-      park: (parked) => this.#park(parked),
-      unpark: (parked) => this.#unpark(parked),
+      addPending: (pending) => this.#addPending(pending),
+      removePending: (pending) => this.#removePending(pending),
     });
     for (let peer = 0; peer < shards; peer++) {
       if (peer === self) continue;
       const link = new PeerLink({
         ...options,
         peer,
-        decide: (crossing, remote) => this.#decide(crossing, remote, peer),
-        giveBack: (crossing, refused) => {
-          this.#unpark(crossing);
-          crossing.giveBack(refused);
+        decide: (transfer, remote) => this.#decide(transfer, remote, peer),
+        refuse: (transfer, refused) => {
+          this.#removePending(transfer);
+          transfer.refuse(refused);
         },
-        onAnswer: this.runs.answered,
-        take: (message, source, start, end) => this.#take(message, { source, start, end }),
+        onAnswer: this.compound.answered,
+        applyMessage: (message, source, start, end) => this.#applyMessage(message, { source, start, end }),
         mustWait: (account, amount) => this.#mustWait(account, amount),
         mustWaitFor: (partner, legs, purpose) => this.#mustWaitFor(partner, legs, purpose),
         gateOf: (account) =>
@@ -136,35 +141,38 @@ export class Peers {
     this.#links.get(peer)?.attach(end);
   }
 
-  /** The log is replayed. */
+  /** Called when the log is replayed. */
   begin(): void {
     for (const link of this.#links.values()) link.begin();
   }
 
-  /** Whether there is a channel on which both sides have not greeted yet. */
+  /** Whether there is a channel on which the two greetings are not complete. */
   get awaitsGreeting(): boolean {
     return [...this.#links.values()].some((link) => link.awaitsGreeting);
   }
 
-  /** Transfers that wait for another shard, while there is a way to it. */
+  /** Number of commands that wait for a connected shard. */
   get waiting(): number {
     let waiting = 0;
     for (const link of this.#links.values()) waiting += link.waiting;
     return waiting;
   }
 
-  /** Whether all has come that other shards had committed before this one started. Once it has, it stays so. */
-  get settled(): boolean {
-    this.#settled ||= [...this.#links.values()].every((link) => link.credit.isSettled);
-    return this.#settled;
+  /**
+   * Whether every message has arrived that other shards had committed before this shard started. Stays true. Until
+   * then a committed credit of unknown size may still come for any account.
+   */
+  get isCaughtUp(): boolean {
+    this.#isCaughtUp ||= [...this.#links.values()].every((link) => link.credit.isCaughtUp);
+    return this.#isCaughtUp;
   }
 
   /**
-   * Whether what is still to come, and was committed before this shard started, may need the room that a transfer of one
-   * posting needs here.
+   * Whether a transfer of one posting must be refused for now: a message that was committed before this shard
+   * started, and has not arrived yet, may need the same room below a limit.
    */
   mustWaitForTransfer({ partner, debit, credit, amount, vnode }: Transfer): boolean {
-    if (this.settled) return false;
+    if (this.isCaughtUp) return false;
     const { accounts } = this.#options.ledger.compound.bookOf(partner);
     const account = accounts.get(credit);
     const asset = (account ?? accounts.get(debit))?.asset;
@@ -173,23 +181,23 @@ export class Peers {
     return slice !== undefined && this.#sliceMustWait(partner, slice, asset, vnode, amount);
   }
 
-  /** An account was opened or changed in batch `seq`: what is said of its rules depends on that. */
+  /** Batch `seq` opened or changed an account: pin answers depend on that. */
   noteChange(seq: number): void {
     this.#newestChange = seq;
   }
 
-  /** What batch `seq` holds of a record: see `LARGE`. */
+  /** Notes the movements of a record in batch `seq`: see `LARGE_AMOUNT`. */
   noteRecord(command: Command, outcome: Recorded, seq: number): void {
     if (command.op === "transfer" || command.op === "credit") {
-      if (command.amount > LARGE) this.#newestChange = seq;
+      if (command.amount > LARGE_AMOUNT) this.#newestChange = seq;
     } else if ("moves" in outcome) {
       let moved = 0;
       for (const { amount } of outcome.moves) moved += Math.abs(amount);
-      if (moved > LARGE) this.#newestChange = seq;
+      if (moved > LARGE_AMOUNT) this.#newestChange = seq;
     }
   }
 
-  /** The shard on which a transfer's credit account is, when it was looked for here in vain; `undefined` otherwise. */
+  /** The other shard that owns a transfer's credit account; `undefined` unless it was looked for here and not found. */
   homeOfCredit(command: Command, outcome: Outcome): number | undefined {
     if (outcome.ok || outcome.code !== "account_not_found" || command.op !== "transfer") return undefined;
     if (outcome.subject !== command.credit) return undefined;
@@ -197,55 +205,57 @@ export class Peers {
     return home === this.#options.self ? undefined : home;
   }
 
-  /** Parks a transfer and asks shard `home` about its credit account. */
-  cross(command: Transfer, packed: PackedCommand, home: number): CrossShardTransfer | Refused {
+  /** Starts a cross-shard transfer: asks shard `home` to pin its credit account. */
+  startTransfer(command: Transfer, packed: PackedCommand, home: number): CrossShardTransfer | Refused {
     const link = this.#links.get(home);
     if (link === undefined || !link.connected) return UNREACHABLE;
-    const crossing = new CrossShardTransfer(command, packed);
-    this.#park(crossing);
-    link.debit.ask(crossing);
-    return crossing;
+    const transfer = new CrossShardTransfer(command, packed);
+    this.#addPending(transfer);
+    link.debit.ask(transfer);
+    return transfer;
   }
 
-  /** Puts an act into the log that all other shards must hear of, and answers once they have. */
-  announce(command: ActAlone, packed: PackedCommand, outcome: ActDone): Announcement | Refused {
-    const told = outcome.told ?? [];
-    // It will reach them whatever happens, and cannot be answered while one of them is away.
-    if (told.some(({ to }) => !this.#linkTo(to).connected)) return UNREACHABLE;
+  /** Logs an act with notices to all other shards. The reply is complete when they have all received their notice. */
+  broadcast(command: ActAlone, packed: PackedCommand, outcome: ActDone): NoticeBroadcast | Refused {
+    const notices = outcome.told ?? [];
+    // Once logged, the notices will be delivered, but the reply would wait for a shard that cannot be reached.
+    if (notices.some(({ to }) => !this.#linkTo(to).connected)) return UNREACHABLE;
     const place = this.#options.record(command, packed, outcome);
-    const announcement = new Announcement(command, packed, place, outcome);
-    for (const { to, no } of told) this.#linkTo(to).debit.commit(no, announcement, 0);
-    return announcement;
+    const broadcast = new NoticeBroadcast(command, packed, place, outcome);
+    for (const { to, no } of notices) this.#linkTo(to).debit.commit(no, broadcast, 0);
+    return broadcast;
   }
 
-  /** What was parked with this command's key. */
-  parked(command: Command): PendingReply | Refused | undefined {
-    if (command.key === null || this.#parked.size === 0) return undefined;
-    const parked = this.#parked.get(scopeOf(command, command.key));
-    if (parked === undefined || parked.command.fingerprint === command.fingerprint) return parked;
+  /** The undecided command with this key, for the caller to join; a refusal if it is another command. */
+  pendingWithKey(command: Command): PendingReply | Refused | undefined {
+    if (command.key === null || this.#pending.size === 0) return undefined;
+    const pending = this.#pending.get(scopeOf(command, command.key));
+    if (pending === undefined || pending.command.fingerprint === command.fingerprint) return pending;
     return [REFUSED, "idempotency_key_reused"];
   }
 
-  /** The transfer that this key was first used for, while a part of it is not durable yet on its shard. */
-  underWay(command: Command, first: KeyEntry): PendingReply | undefined {
-    if (!MOVING.has(command.op)) return undefined;
+  /** The command that first used this key, while one of its messages is not known to be durable on its shard. */
+  inProgress(command: Command, first: KeyEntry): PendingReply | undefined {
+    if (!SENDING.has(command.op)) return undefined;
     const { ledger } = this.#options;
     const sent = [...this.#links].flatMap(([peer, { debit }]) => {
-      const no = ledger.exchange(peer).numberOf(first);
-      return no > 0 && debit.isUnderWay(no) ? [{ debit, no }] : [];
+      const messageSeq = ledger.exchange(peer).numberOf(first);
+      return messageSeq > 0 && debit.isUndelivered(messageSeq) ? [{ debit, messageSeq }] : [];
     });
-    const known = sent.map(({ debit, no }) => debit.waitingFor(no)).find((parked) => parked !== undefined);
-    // Another scope may share the hash: the gateway notices when it reads the record.
+    const known = sent
+      .map(({ debit, messageSeq }) => debit.pendingReplyOf(messageSeq))
+      .find((pending) => pending !== undefined);
+    // Two scopes may share a hash: the gateway notices when it reads the record.
     if (known !== undefined && !haveSameKey(known.command, command)) return undefined;
     if (known !== undefined || sent.length === 0) return known;
-    const again = new Rejoined(command, first, sent.length);
-    for (const { debit, no } of sent) debit.join(no, again);
-    return again;
+    const retried = new RetriedCommand(command, first, sent.length);
+    for (const { debit, messageSeq } of sent) debit.attach(messageSeq, retried);
+    return retried;
   }
 
   /**
-   * Puts into the open batch what of sent messages need not be kept any longer. Not what has arrived since a cut began:
-   * another shard may have been captured without it.
+   * Logs that delivered messages need not be kept any longer. Messages that were delivered after a cut began are kept:
+   * another shard may have been captured without them.
    */
   forget(): void {
     const { forgettable, ledger } = this.#options;
@@ -265,17 +275,17 @@ export class Peers {
     }
   }
 
-  /** The newest message to this shard that is durable there, as it has said. */
+  /** The newest message that this peer has acknowledged as durable. */
   deliveredTo(peer: number): number {
     return this.#linkTo(peer).debit.delivered;
   }
 
-  /** Handles what had to wait for room. */
+  /** Handles messages that waited for room in the batch. */
   resume(): void {
     for (const link of this.#links.values()) link.resume();
   }
 
-  /** Gives back what has waited too long. */
+  /** Refuses commands that have waited too long for another shard. */
   expire(): void {
     for (const link of this.#links.values()) link.expire();
   }
@@ -285,25 +295,25 @@ export class Peers {
   }
 
   #decide(
-    crossing: CrossShardTransfer,
+    transfer: CrossShardTransfer,
     remote: RemoteCredit,
     to: number,
-  ): ReturnType<Ledger["decideSend"]> | StillDue {
+  ): ReturnType<Ledger["decideSend"]> | ExpiryBacklog {
     const { ledger, commit, record, newTransferId, expireFor } = this.#options;
-    // While the other shard was asked, the time of something may have come.
-    const still = expireFor(crossing.command);
-    if (still !== undefined) return still;
-    this.#unpark(crossing);
+    // Expiries may have become due while the transfer waited for the other shard.
+    const backlog = expireFor(transfer.command);
+    if (backlog !== undefined) return backlog;
+    this.#removePending(transfer);
     const timeMs = commit.openTime();
-    const outcome = ledger.decideSend(crossing.command, remote, to, timeMs, newTransferId);
-    const place = record(crossing.command, crossing.packed, outcome);
-    if (outcome.ok) crossing.sent(place, outcome);
-    else crossing.decided(outcome, place);
+    const outcome = ledger.decideSend(transfer.command, remote, to, timeMs, newTransferId);
+    const place = record(transfer.command, transfer.packed, outcome);
+    if (outcome.ok) transfer.sent(place, outcome);
+    else transfer.decided(outcome, place);
     return outcome;
   }
 
-  /** Applies a message of another shard, and says how its accounts stand then. */
-  #take(message: Message, packed: PackedCommand): readonly number[] {
+  /** Applies and logs a message of another shard. @returns posted, held and seq of each of its accounts */
+  #applyMessage(message: Message, packed: PackedCommand): readonly number[] {
     const { ledger, commit, record } = this.#options;
     if (message.op === "notice") {
       record(message, packed, { ok: true });
@@ -323,24 +333,24 @@ export class Peers {
   }
 
   #mustWaitFor(partner: string, legs: readonly Leg[], purpose: Purpose): boolean {
-    if (this.settled) return false;
+    if (this.isCaughtUp) return false;
     const { ledger } = this.#options;
-    const all = legs.reduce((sum, { amount }) => sum + Math.abs(amount), 0);
+    const total = legs.reduce((sum, { amount }) => sum + Math.abs(amount), 0);
     return legs.some(({ account: name, counterparty, vnode, amount }) => {
-      // A hold keeps no room for its credits, and keeps what it will take.
+      // A hold does not reserve room for its credits; a capture's debits are held already.
       if (amount > 0 ? purpose === "hold" : purpose === "capture") return false;
       if (isSystemAccount(name)) {
         const asset = ledger.account(partner, counterparty)?.asset;
-        return this.#sliceMustWait(partner, name, asset, vnode, all);
+        return this.#sliceMustWait(partner, name, asset, vnode, total);
       }
-      // Debits of an account are reserved in its log before they are committed.
+      // An account's debits are reserved in this shard's log before another shard commits them.
       const account = amount > 0 ? ledger.account(partner, name) : undefined;
-      return account !== undefined && this.#mustWait(account, all);
+      return account !== undefined && this.#mustWait(account, total);
     });
   }
 
   #mustWait(account: Account, amount: number): boolean {
-    if (this.settled) return false;
+    if (this.isCaughtUp) return false;
     return isLimited(account) || this.#isNearRange(account, account.pinned + account.reserved + amount);
   }
 
@@ -352,27 +362,27 @@ export class Peers {
   }
 
   #isNearRange(balance: Balance | undefined, announced: number): boolean {
-    return Math.abs(balance?.posted ?? 0) + announced > this.#unsettledMax;
+    return Math.abs(balance?.posted ?? 0) + announced > this.#catchUpBalanceMax;
   }
 
   #linkTo(peer: number): PeerLink {
     const link = this.#links.get(peer);
-    assert(link !== undefined, "there is a way to every other shard");
+    assert(link !== undefined, "every other shard has a link");
     return link;
   }
 
-  #park(parked: PendingReply): void {
-    const { command } = parked;
-    if (command.key !== null) this.#parked.set(scopeOf(command, command.key), parked);
+  #addPending(pending: PendingReply): void {
+    const { command } = pending;
+    if (command.key !== null) this.#pending.set(scopeOf(command, command.key), pending);
   }
 
-  #unpark({ command }: PendingReply): void {
-    if (command.key !== null) this.#parked.delete(scopeOf(command, command.key));
+  #removePending({ command }: PendingReply): void {
+    if (command.key !== null) this.#pending.delete(scopeOf(command, command.key));
   }
 }
 
 /** Commands whose records may send messages to other shards. */
-const MOVING: ReadonlySet<Command["op"]> = new Set([
+const SENDING: ReadonlySet<Command["op"]> = new Set([
   "transfer",
   "compound_transfer",
   "post_transfer",
@@ -381,7 +391,7 @@ const MOVING: ReadonlySet<Command["op"]> = new Set([
   "act",
 ]);
 
-/** Whether how much the account holds decides whether it may be credited. */
+/** Whether the account's balance decides whether it may be credited. */
 function isLimited({ ceiling, velocities }: Account): boolean {
   return ceiling !== null || velocities !== null;
 }

@@ -1,13 +1,13 @@
-/** A command that cannot be answered before another shard has spoken, and those who wait for its answer. */
+/** A command whose reply has to wait (usually for another shard), and the callers that wait for it. */
 import type { RecordPlace } from "../../actors/ledger/exchange.ts";
 import { packCommand } from "../../actors/records/codec.ts";
 import type { Command, Outcome } from "../../actors/records/command.ts";
 import { type Credits, type Decided, FIRST, REPLAYED, type Refused } from "../shard/messages.ts";
 
-/** Where a record stands, and when it was logged. */
+/** Position and log time of a record. */
 export type TimedPlace = RecordPlace & Readonly<{ timeMs: number }>;
 
-/** Where a message to another shard is durable, and what it has made of its accounts: posted, held, seq of each. */
+/** Where a message is durable on another shard, and `posted, held, seq` of each of its accounts there. */
 export type CreditPlace = Readonly<{
   shard: number;
   epoch: number;
@@ -15,22 +15,22 @@ export type CreditPlace = Readonly<{
   accounts: readonly number[];
 }>;
 
-/** All parts are durable: where its own record stands, and the outcome as a record on one shard would have it. */
-export type Crossed = Readonly<{
+/** A command whose parts are all durable: its record's position, and the outcome as a single-shard record has it. */
+export type CrossShardResult = Readonly<{
   at: TimedPlace;
   credits: Credits;
   outcome: Outcome;
-  /** The caller had sent it again. */
+  /** This caller sent a retry while the command was in progress. */
   repeated: boolean;
 }>;
 
-/** Answers a caller; `gate` is the batch of this epoch that the answer has to wait for. */
-export type Caller = (result: Decided | Crossed, gate: number) => void;
+/** Replies to a caller; `gate` is the batch of this epoch that the reply has to wait for, 0 for none. */
+export type Caller = (result: Decided | CrossShardResult, gate: number) => void;
 
-/** A packed command, within the request that brought it. */
+/** A packed command inside the request that contains it. */
 export type PackedCommand = Readonly<{ source: Uint8Array; start: number; end: number }>;
 
-/** A command that no request has brought: what a shard itself puts into its log. */
+/** Packs a command that the shard itself puts into its log. */
 export function packedAlone(command: Command): PackedCommand {
   const source = packCommand(command);
   return { source, start: 0, end: source.length };
@@ -47,41 +47,41 @@ export abstract class PendingReply<C extends Command = Command> {
     this.packed = packed;
   }
 
-  /** One more who waits for the answer; the first is the one who asked. */
+  /** Adds a caller. The first one sent the command; later ones sent retries. */
   join(caller: Caller): void {
     this.#callers.push(caller);
   }
 
-  /** It is not done now, and nothing of it is logged. */
-  giveBack(refused: Refused): void {
+  /** The command is not executed now, and nothing of it is logged. */
+  refuse(refused: Refused): void {
     for (const caller of this.#callers) caller(refused, 0);
   }
 
-  /** What was found out of it otherwise. */
-  protected answer(result: Decided | Crossed, gate: number): void {
+  protected answer(result: Decided | CrossShardResult, gate: number): void {
     for (const caller of this.#callers) caller(result, gate);
   }
 
-  /** Its record says it all. Who sent it again meanwhile is told so like any later repeat. */
+  /** Replies with the outcome of the command's own record. Retries get the record's position, like any later replay. */
   decided(outcome: Outcome, { epoch, seq, index }: RecordPlace): void {
     for (const [i, caller] of this.#callers.entries())
       caller(i === 0 ? outcome : [REPLAYED, epoch, seq, index], seq);
   }
 
-  /** A part of it that happens on another shard is durable; `credit` is absent where that shard says no more than this. */
+  /** A message of the command is durable on shard `peer`; `credit` says where, unless only a greeting reported it. */
   abstract settle(peer: number, credit: CreditPlace | undefined): void;
 
-  /** All parts are durable, and known. */
-  protected crossed(at: TimedPlace, credits: Credits, outcome: Outcome): void {
+  /** Replies when all parts are durable and their results are known. */
+  protected complete(at: TimedPlace, credits: Credits, outcome: Outcome): void {
     for (const [i, caller] of this.#callers.entries()) caller({ at, credits, outcome, repeated: i > 0 }, 0);
   }
 
   /**
-   * All parts are durable, and to be found in the log.
+   * Replies with the record's position when all parts are durable but not all results are known here; the gateway reads
+   * the result from the log.
    *
-   * @param isOurs whether the first caller is the one who asked, and this no repeat.
+   * @param isOurs whether the first caller sent the command itself, not a retry.
    */
-  protected recall({ epoch, seq, index }: RecordPlace, isOurs: boolean): void {
+  protected answerFromLog({ epoch, seq, index }: RecordPlace, isOurs: boolean): void {
     for (const [i, caller] of this.#callers.entries()) {
       const isFirst = isOurs && i === 0;
       caller(isFirst ? [REPLAYED, epoch, seq, index, FIRST] : [REPLAYED, epoch, seq, index], 0);
@@ -91,12 +91,12 @@ export abstract class PendingReply<C extends Command = Command> {
 
 const NOTHING: PackedCommand = { source: new Uint8Array(0), start: 0, end: 0 };
 
-/** A command sent again whose parts on other shards are not all known to be durable, since this shard has started anew. */
-export class Rejoined extends PendingReply {
+/** A retry, after a restart of this shard, of a command that still has undelivered messages to other shards. */
+export class RetriedCommand extends PendingReply {
   readonly #place: RecordPlace;
   #missing: number;
 
-  /** @param missing how many parts it waits for. */
+  /** @param missing number of undelivered messages. */
   constructor(command: Command, place: RecordPlace, missing: number) {
     super(command, NOTHING);
     this.#place = place;
@@ -105,6 +105,6 @@ export class Rejoined extends PendingReply {
 
   settle(): void {
     this.#missing -= 1;
-    if (this.#missing === 0) this.recall(this.#place, false);
+    if (this.#missing === 0) this.answerFromLog(this.#place, false);
   }
 }

@@ -1,63 +1,63 @@
 /**
- * The way to one other shard, for the legs that transfers of this one have there: asks whether they may be moved, and gives
- * back what was kept for a transfer that comes to nothing.
+ * The requesting side of compound transfers whose home is this shard: asks another shard to prepare their legs there,
+ * and releases what was prepared for a transfer that is not committed. `compound-coordinator.ts` shows the protocol.
  */
 import type { LegReport } from "../../actors/ledger/transfers/legs.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { RunPart } from "./compound-run.ts";
-import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
+import { PART, type PrepareAnswer, type PrepareRequest, type Session } from "./peer-messages.ts";
 
 export type PrepareClientOptions = Readonly<{
   session: Session;
   failpoints: Failpoints;
-  /** The other shard has said all there is to say of a run's legs; without reports it could not. */
+  /** The other shard has answered for a run's legs; `reports` is `undefined` if it could not, or is not reachable. */
   onAnswer: (part: RunPart, reports: readonly LegReport[] | undefined) => void;
 }>;
 
 export class PrepareClient {
   readonly #options: PrepareClientOptions;
-  /** What is asked in this turn. */
-  #asks: LegsAsk[] = [];
-  /** Parts of runs that are not decided yet, answered or not, by pin, oldest first. */
+  /** Requests of this turn; the array is part of the outbox already. */
+  #requests: PrepareRequest[] = [];
+  /** Parts of undecided runs, answered or not, by pin, oldest first. */
   readonly #undecided = new Map<number, RunPart>();
-  /** Reservations that are to be given back, and who waits for that. */
+  /** Callbacks by the id of a reservation that is being released. */
   readonly #releasing = new Map<string, () => void>();
 
   constructor(options: PrepareClientOptions) {
     this.#options = options;
   }
 
-  /** Parts that wait for the other shard. */
+  /** Number of parts that wait for the other shard. */
   get waiting(): number {
     return this.#undecided.size + this.#releasing.size;
   }
 
-  /** Asks whether all legs of a run that are there may be moved. */
+  /** Asks the other shard to prepare all legs that a run has there. */
   ask(part: RunPart): void {
     const { session, failpoints } = this.#options;
     failpoints.pass("before_ask_legs");
     const { run, id, legs } = part;
     const { plan, command, isDry } = run;
-    assert(plan !== undefined, "what is asked was planned");
+    assert(plan !== undefined, "a requested part was planned");
     part.pin = session.newPin();
     this.#undecided.set(part.pin, part);
-    if (this.#asks.length === 0) session.push([PART.ask_legs, this.#asks]);
+    if (this.#requests.length === 0) session.push([PART.ask_legs, this.#requests]);
     const { partner } = command;
     const programme = plan.programme;
-    this.#asks.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, programme, legs });
+    this.#requests.push({ pin: part.pin, partner, id, purpose: plan.purpose, isDry, programme, legs });
   }
 
-  /** What was pushed has left: the next question begins a new part. */
+  /** The outbox was sent: the next request begins a new part. */
   flushed(): void {
-    if (this.#asks.length > 0) this.#asks = [];
+    if (this.#requests.length > 0) this.#requests = [];
   }
 
-  answered([pin, id, reports, isReserved]: LegsAnswer): void {
+  answered([pin, id, reports, isReserved]: PrepareAnswer): void {
     const { session, failpoints, onAnswer } = this.#options;
     const part = this.#undecided.get(pin);
     if (part === undefined) {
-      // It was given back meanwhile.
+      // The run was abandoned before this answer arrived.
       session.push(isReserved ? [PART.release, id] : [PART.unpin, pin]);
       return;
     }
@@ -69,21 +69,22 @@ export class PrepareClient {
     );
   }
 
-  /** The run is committed: what is kept for this part goes with a message, or stays with a pending transfer. */
-  keep(part: RunPart): void {
+  /** The run is committed: its message releases what is prepared, or a pending transfer keeps its reservation. */
+  committed(part: RunPart): void {
     this.#undecided.delete(part.pin);
   }
 
   /**
-   * The run will not be committed: what was kept for this part is given back.
+   * The run will not be committed: releases what was prepared for this part.
    *
-   * @param onReleased called when nothing is reserved for it any more, or there is no way to the other shard.
+   * @param onReleased called when its reservation is durably released, or immediately if there is none or no
+   *   connection.
    */
   release(part: RunPart, onReleased: () => void): void {
     const { session, failpoints } = this.#options;
-    // An answer that is still to come gives itself back; what is asked from here on comes after that.
+    // An answer that arrives later is released by `answered`. New requests start a new part, after the release.
     this.#undecided.delete(part.pin);
-    this.#asks = [];
+    this.#requests = [];
     if (!part.isReserved || !session.connected) {
       if (part.reports !== undefined) session.push([PART.unpin, part.pin]);
       onReleased();
@@ -100,7 +101,7 @@ export class PrepareClient {
     onReleased?.();
   }
 
-  /** Gives back what was asked before `sinceMs` and is not decided yet. */
+  /** Reports parts that were asked for before `sinceMs` and are not decided as unanswered. */
   expire(sinceMs: number): void {
     for (const part of this.#undecided.values()) {
       if (part.run.askedAtMs > sinceMs) return;
@@ -108,13 +109,13 @@ export class PrepareClient {
     }
   }
 
-  /** There is no way to the other shard: what it keeps ends with the session, so whatever is not decided will not be done. */
-  interrupt(): void {
-    this.#asks = [];
+  /** The channel is closed. The session's pins end with it, so undecided runs are not executed. */
+  disconnected(): void {
+    this.#requests = [];
     const undecided = [...this.#undecided.values()];
     this.#undecided.clear();
     for (const part of undecided) this.#options.onAnswer(part, undefined);
-    // The next session begins with what the other side has reserved: it will be given back then.
+    // The other side lists its reservations at the start of the next session; unknown ones are released then.
     const releasing = [...this.#releasing.values()];
     this.#releasing.clear();
     for (const onReleased of releasing) onReleased();

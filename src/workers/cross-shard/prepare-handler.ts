@@ -1,6 +1,7 @@
 /**
- * The way from one other shard, for the legs that its transfers have here: examine them, pin or reserve what they need,
- * give it back when they come to nothing.
+ * The preparing side of compound transfers whose home is another shard: examines their legs on this shard, pins
+ * credits and reserves debits, and releases both when the transfer is not committed. `compound-coordinator.ts` shows
+ * the protocol.
  */
 import type { Account, Balance } from "../../actors/ledger/account.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
@@ -11,11 +12,11 @@ import { areTaking } from "../../actors/ledger/transfers/reservations.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
 import type { Leg, Purpose, Release, Reserve } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
-import type { StillDue, Waiter } from "../shard/clock/expiry-waits.ts";
+import type { ExpiryBacklog, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
 import type { CreditReservation, CreditReservations } from "./credit-reservations.ts";
-import { type LegsAnswer, type LegsAsk, PART, type Session } from "./peer-messages.ts";
+import { PART, type PrepareAnswer, type PrepareRequest, type Session } from "./peer-messages.ts";
 import { type PackedCommand, packedAlone } from "./pending-reply.ts";
 
 export type PrepareHandlerOptions = Readonly<{
@@ -24,12 +25,12 @@ export type PrepareHandlerOptions = Readonly<{
   ledger: Ledger;
   commit: GroupCommit;
   failpoints: Failpoints;
-  pins: CreditReservations;
+  reservations: CreditReservations;
   record: (command: Command, packed: PackedCommand, outcome: Recorded) => void;
-  /** Settles first what is due on these accounts; returns on which there is too much for that. */
-  expireDue: (partner: string, accounts: readonly string[]) => StillDue | undefined;
-  /** Waits until nothing is due there any more. */
-  waitFor: (still: StillDue, waiter: Waiter) => void;
+  /** Processes due expiries of these accounts. @returns the first account with more than may be processed now */
+  expireDue: (partner: string, accounts: readonly string[]) => ExpiryBacklog | undefined;
+  /** Resumes the waiter when the backlog is processed. */
+  waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
   gateOf: (account: Account) => number;
 }>;
@@ -41,30 +42,31 @@ export class PrepareHandler {
     this.#options = options;
   }
 
-  /** Answers what may be moved, once the batch is durable that the answer depends on. */
-  readonly examine = (ask: LegsAsk): void => {
+  /** Answers a prepare request when the batch that the answer depends on is durable. */
+  readonly examine = (request: PrepareRequest): void => {
     const { session, waitFor } = this.#options;
     const { number } = session;
-    const still = this.#examineNow(ask);
-    if (still === undefined) return;
-    waitFor(still, {
-      // Of a session that is over nobody waits for an answer, and nothing may be kept.
-      resume: () => (session.number === number ? this.#examineNow(ask) : undefined),
+    const backlog = this.#examineNow(request);
+    if (backlog === undefined) return;
+    waitFor(backlog, {
+      // After the end of the session no answer is expected, so nothing may be pinned or reserved.
+      resume: () => (session.number === number ? this.#examineNow(request) : undefined),
       giveUp: () => {
-        if (session.number === number) session.push([PART.answer_legs, [[ask.pin, ask.id, null, false]]]);
+        if (session.number === number)
+          session.push([PART.answer_legs, [[request.pin, request.id, null, false]]]);
       },
     });
   };
 
-  #examineNow(ask: LegsAsk): StillDue | undefined {
+  #examineNow(request: PrepareRequest): ExpiryBacklog | undefined {
     const { commit, session, expireDue } = this.#options;
-    const still = expireDue(
-      ask.partner,
-      ask.legs.map(({ account }) => account),
+    const backlog = expireDue(
+      request.partner,
+      request.legs.map(({ account }) => account),
     );
-    if (still !== undefined) return still;
+    if (backlog !== undefined) return backlog;
     const { number } = session;
-    const { answer, gate } = this.#answerOf(ask);
+    const { answer, gate } = this.#answerOf(request);
     commit.whenDurable(gate, () => {
       if (session.number === number) session.push([PART.answer_legs, [answer]]);
     });
@@ -72,10 +74,10 @@ export class PrepareHandler {
   }
 
   unpin(pin: number): void {
-    this.#options.pins.release(pin);
+    this.#options.reservations.release(pin);
   }
 
-  /** The attempt is over: what is reserved for it, if anything, is given back, and the other shard told once that is durable. */
+  /** Releases the reservation of an attempt that will not be committed, and confirms when that is durable. */
   release(id: string): void {
     const { ledger, commit, session, failpoints, record } = this.#options;
     const { partner } = ledger.compound.reservations.get(id) ?? {};
@@ -92,49 +94,54 @@ export class PrepareHandler {
     });
   }
 
-  #answerOf(ask: LegsAsk): Readonly<{ answer: LegsAnswer; gate: number }> {
-    const { ledger, commit, failpoints, pins, mustWaitFor } = this.#options;
-    const { pin, partner, id, purpose, isDry, programme, legs } = ask;
+  #answerOf(request: PrepareRequest): Readonly<{ answer: PrepareAnswer; gate: number }> {
+    const { ledger, commit, failpoints, reservations, mustWaitFor } = this.#options;
+    const { pin, partner, id, purpose, isDry, programme, legs } = request;
     const nowMs = commit.openTime();
     const gate = Math.max(0, ...legs.map((leg) => this.#gateOf(partner, leg)));
     if (mustWaitFor(partner, legs, purpose)) return { answer: [pin, id, null, false], gate };
     const holds = purpose === "capture" ? ledger.compound.reservations.holdsOf(id) : [];
     const examined = examine(ledger.compound.bookOf(partner), legs, purpose, nowMs, programme, holds);
-    const answer = (isReserved: boolean): LegsAnswer => [pin, id, reportsOf(examined), isReserved];
-    // Between two system accounts nothing says of which asset something would be kept, and it will not be moved.
+    const answer = (isReserved: boolean): PrepareAnswer => [pin, id, reportsOf(examined), isReserved];
+    // `asset` is null between two system accounts: the transfer will be rejected, so nothing is pinned.
     const isRefused = examined.reports.some(({ asset, objection }) => asset === null || objection !== null);
     if (isDry || isRefused) return { answer: answer(false), gate };
     if (purpose !== "capture" && areTaking(legs, purpose === "hold")) {
       failpoints.pass("before_reserve");
-      this.#reserve(ask, nowMs);
+      this.#reserve(request, nowMs);
       failpoints.pass("after_reserve");
       return { answer: answer(true), gate: commit.openSeq };
     }
-    if (purpose !== "hold") pins.add(pin, this.#pinsOf(ask, examined));
+    if (purpose !== "hold") reservations.add(pin, this.#reservationsFor(request, examined));
     return { answer: answer(false), gate };
   }
 
-  /** Room for all credits, and for debits of slices; what a capture takes has been held all the time. */
-  #pinsOf({ partner, purpose, legs }: LegsAsk, { holds }: Examined): readonly CreditReservation[] {
+  /** Room for all credits, and for debits of slices. A capture's debits need none: they are held already. */
+  #reservationsFor(
+    { partner, purpose, legs }: PrepareRequest,
+    { holds }: Examined,
+  ): readonly CreditReservation[] {
     const book = this.#options.ledger.compound.bookOf(partner);
-    const pins = risesOf(book, legs).map(({ account: name, amount, count, slice }): CreditReservation => {
-      if (slice !== undefined) {
-        const { asset, vnode } = slice;
-        return { slice: book.sliceWithRoom(name, asset, vnode), credited: amount, debited: 0 };
-      }
-      const account = book.accounts.get(name);
-      assert(account !== undefined, "what was examined exists");
-      return { account, amount, count };
-    });
-    if (purpose === "capture") return pins;
+    const reservations = risesOf(book, legs).map(
+      ({ account: name, amount, count, slice }): CreditReservation => {
+        if (slice !== undefined) {
+          const { asset, vnode } = slice;
+          return { slice: book.sliceWithRoom(name, asset, vnode), credited: amount, debited: 0 };
+        }
+        const account = book.accounts.get(name);
+        assert(account !== undefined, "an examined account exists");
+        return { account, amount, count };
+      },
+    );
+    if (purpose === "capture") return reservations;
     for (const { account: name, asset, vnode, amount } of holds) {
-      assert(isSystemAccount(name), "what an account will pay is reserved");
-      pins.push({ slice: book.sliceWithRoom(name, asset, vnode), credited: 0, debited: amount });
+      assert(isSystemAccount(name), "debits of accounts are reserved in the log, not pinned");
+      reservations.push({ slice: book.sliceWithRoom(name, asset, vnode), credited: 0, debited: amount });
     }
-    return pins;
+    return reservations;
   }
 
-  /** The batch that a word about this leg's balance has to wait for. */
+  /** The batch that an answer about this leg's balance depends on. */
   #gateOf(partner: string, { account: name, counterparty, vnode }: Leg): number {
     const { ledger, gateOf } = this.#options;
     if (!isSystemAccount(name)) {
@@ -147,9 +154,9 @@ export class PrepareHandler {
     return slice?.batch ?? 0;
   }
 
-  #reserve({ partner, id, purpose, legs }: LegsAsk, nowMs: number): void {
+  #reserve({ partner, id, purpose, legs }: PrepareRequest, nowMs: number): void {
     const { ledger, peer, record } = this.#options;
-    assert(purpose !== "capture", "what is captured was reserved before");
+    assert(purpose !== "capture", "a captured hold was reserved before");
     const command: Reserve = {
       op: "reserve",
       partner,
@@ -164,7 +171,7 @@ export class PrepareHandler {
   }
 }
 
-function reportsOf({ reports }: Examined): LegsAnswer[2] {
+function reportsOf({ reports }: Examined): PrepareAnswer[2] {
   return reports.map(
     ({ asset, objection, posted, held, seq }) => [asset, objection, posted, held, seq] as const,
   );

@@ -1,6 +1,6 @@
 /**
- * Large bodies of batches are read on a thread of its own: taking one apart needs some milliseconds for each 256 KiB, and
- * whatever else comes to the gateway would wait as long.
+ * Parses large batch bodies on a separate thread. Parsing takes some milliseconds for each 256 KiB, which would delay
+ * all other requests of the gateway.
  */
 import { Worker } from "node:worker_threads";
 import { OperatingError } from "../../errors/operating-error.ts";
@@ -8,15 +8,20 @@ import type { LargeBatch } from "../../http/core/transfers/batch.ts";
 import type { BatchAsked } from "../../http/core/transfers/batch-items.ts";
 import { type FieldError, Problem, type ProblemCode } from "../../http/problem.ts";
 
-/** A batch of the largest size takes some tenths of a second. */
+/** The largest batch takes some tenths of a second. */
 const READ_MS_MAX = 10_000;
-/** The values of a batch take less than half of it. */
+/** The parsed values of the largest batch take less than half of this. */
 const HEAP_MB = 512;
 
-export type ReadRequest = Readonly<{ no: number; body: Uint8Array; asked: BatchAsked; shards: number }>;
+export type ReadRequest = Readonly<{
+  requestId: number;
+  body: Uint8Array;
+  asked: BatchAsked;
+  shards: number;
+}>;
 
 export type ReadReply = Readonly<
-  { no: number } & (
+  { requestId: number } & (
     | { read: LargeBatch }
     | { problem: Readonly<{ code: ProblemCode; detail: string; errors: readonly FieldError[] | undefined }> }
     | { failed: string }
@@ -35,18 +40,18 @@ export class BatchReader {
   #newest = 0;
 
   /**
-   * @param body whose memory is taken.
-   * @param shards that the transfers are packed for.
-   * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded` where it takes too long, or too much
-   * memory.
+   * @param body its memory is transferred to the thread.
+   * @param shards the number of shards, for which the transfers are packed.
+   * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded`: it takes too long or too much
+   *   memory.
    */
   read(body: Buffer, asked: BatchAsked, shards: number): Promise<LargeBatch> {
     const worker = (this.#worker ??= this.#start());
-    const no = ++this.#newest;
+    const requestId = ++this.#newest;
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#end(worker, "it took too long"), READ_MS_MAX);
-      this.#waiting.set(no, { resolve, reject, deadline });
-      const request: ReadRequest = { no, body, asked, shards };
+      this.#waiting.set(requestId, { resolve, reject, deadline });
+      const request: ReadRequest = { requestId, body, asked, shards };
       worker.postMessage(request, [body.buffer as ArrayBuffer]);
     });
   }
@@ -68,9 +73,9 @@ export class BatchReader {
   }
 
   #settle(reply: ReadReply): void {
-    const waiting = this.#waiting.get(reply.no);
+    const waiting = this.#waiting.get(reply.requestId);
     if (waiting === undefined) return;
-    this.#waiting.delete(reply.no);
+    this.#waiting.delete(reply.requestId);
     clearTimeout(waiting.deadline);
     if ("read" in reply) waiting.resolve(reply.read);
     else if ("failed" in reply) waiting.reject(new Error(reply.failed));
@@ -80,7 +85,7 @@ export class BatchReader {
     }
   }
 
-  /** Nothing of what waits was done. The next body gets a new thread. */
+  /** Refuses all waiting batches, of which nothing was executed. The next body starts a new thread. */
   #end(worker: Worker, why: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;

@@ -1,4 +1,4 @@
-/** What the thread runs that reads large batches. */
+/** The program of the thread that parses large batches. */
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { CommandWriter } from "../../actors/records/codec.ts";
 import { assert } from "../../errors/assert.ts";
@@ -8,7 +8,7 @@ import { Problem } from "../../http/problem.ts";
 import { giveWay } from "../carriers/give-way.ts";
 import type { ReadReply, ReadRequest } from "./batch-reader.ts";
 
-/** Whoever sends much at once waits for the others, and not they for him. */
+/** Low priority: a large batch must not slow down other requests. */
 const NICENESS = 10;
 
 giveWay(NICENESS);
@@ -21,14 +21,14 @@ function run(port: MessagePort): void {
   });
 }
 
-async function replyTo({ no, body, asked, shards }: ReadRequest): Promise<ReadReply> {
+async function replyTo({ requestId, body, asked, shards }: ReadRequest): Promise<ReadReply> {
   try {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     const { count, refused, transfers } = await readBatch(bytes, asked);
     const writers = Array.from({ length: shards }, () => new CommandWriter());
-    return { no, read: { count, refused, transfers: packTransfers(transfers, writers) } };
+    return { requestId, read: { count, refused, transfers: packTransfers(transfers, writers) } };
   } catch (failure) {
-    if (!(failure instanceof Problem)) return { no, failed: String(failure) };
-    return { no, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
+    if (!(failure instanceof Problem)) return { requestId, failed: String(failure) };
+    return { requestId, problem: { code: failure.code, detail: failure.message, errors: failure.errors } };
   }
 }

@@ -1,4 +1,4 @@
-/** What goes between the main thread and the thread of a gateway. */
+/** Messages between the main thread and a gateway's thread. */
 import type { MessagePort } from "node:worker_threads";
 import type { Assets, Web } from "../../config.ts";
 import type { Directory, KeyUse } from "../../gateway/directory.ts";
@@ -9,30 +9,30 @@ import type { ConnectionBounds } from "../../http/server/connections.ts";
 import type { Address } from "../../http/server/shared-port.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 
-const EVERY_MS = 1_000;
+const USES_INTERVAL_MS = 1_000;
 
-/** Tells once a second which keys have been used. */
-export function watchUses(directory: Directory, tell: (uses: readonly KeyUse[]) => void): void {
+/** Reports once a second which API keys were used since the last report. */
+export function watchUses(directory: Directory, report: (uses: readonly KeyUse[]) => void): void {
   let sinceMs = 0;
   setInterval(() => {
     const nowMs = Date.now();
     const uses = directory.usesSince(sinceMs);
     sinceMs = nowMs;
-    if (uses.length > 0) tell(uses);
-  }, EVERY_MS).unref();
+    if (uses.length > 0) report(uses);
+  }, USES_INTERVAL_MS).unref();
 }
 
-/** What a gateway must know at every request, told whenever it changes. */
+/** The server's health, which a gateway needs for each request. Broadcast whenever it changes. */
 export type ServerHealth = Readonly<{
   unready: readonly string[];
   warnings: readonly string[];
-  /** Why no commands should be taken. */
+  /** Why commands must be refused; `undefined`: they are accepted. */
   overload: string | undefined;
 }>;
 
-/** All that a gateway's thread needs to begin. */
+/** Start parameters of a gateway's thread. */
 export type GatewayInit = Readonly<{
-  /** The one that gateway 0 has bound. */
+  /** The address that gateway 0 has bound. */
   address: Address;
   shards: number;
   operatorKeyHash: string | undefined;
@@ -41,38 +41,38 @@ export type GatewayInit = Readonly<{
   counters: SharedArrayBuffer;
   secretKey: string;
   log: LogOptions;
-  /** Where its lines go. */
+  /** Shared memory for its log lines. */
   lines: RingMemory;
   standing: ServerHealth;
-  /** To the archive, for its queries. */
+  /** Port to the archive, for queries. */
   archive: MessagePort;
 }>;
 
-/** What only the main thread can say or do. */
+/** Requests that only the main thread can answer. */
 export type MainQuestion = "shards" | "metrics" | "snapshots" | Readonly<{ restart: number }>;
 
 export type ToGatewayThread =
-  /** A new way to this shard. */
+  /** A new channel to this shard. */
   | Readonly<{ kind: "attach"; shard: number; end: ChannelEnd }>
-  /** This shard has stopped answering, or answers again. */
+  /** The shard has stopped answering or answers again. */
   | Readonly<{ kind: "silent"; shard: number; isSilent: boolean }>
   | Readonly<{ kind: "standing"; standing: ServerHealth }>
   /** Keys were used at other gateways. */
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
-  | Readonly<{ kind: "answer"; no: number; answer: unknown }>
-  /** How many requests have there been? */
-  | Readonly<{ kind: "count"; no: number }>
-  /** Take no more connections; say so when all requests are answered, or cut off after this time. */
+  | Readonly<{ kind: "answer"; requestId: number; answer: unknown }>
+  /** Asks for the request counts. */
+  | Readonly<{ kind: "count"; requestId: number }>
+  /** Accept no more connections; reply "drained" when all requests are answered, or cut off after `msMax`. */
   | Readonly<{ kind: "drain"; msMax: number }>;
 
 export type FromGatewayThread =
-  /** It can be given ways to the shards. */
+  /** It is ready for channels to the shards. */
   | Readonly<{ kind: "started" }>
-  /** It knows what the shards know, and takes connections. */
+  /** It has the facts of all shards and accepts connections. */
   | Readonly<{ kind: "serving" }>
-  /** It cannot begin: the port cannot be had. */
+  /** It cannot start: the port cannot be bound. */
   | Readonly<{ kind: "failed"; message: string }>
   | Readonly<{ kind: "uses"; uses: readonly KeyUse[] }>
-  | Readonly<{ kind: "ask"; no: number; question: MainQuestion }>
-  | Readonly<{ kind: "counts"; no: number; counts: RequestCounts }>
+  | Readonly<{ kind: "ask"; requestId: number; question: MainQuestion }>
+  | Readonly<{ kind: "counts"; requestId: number; counts: RequestCounts }>
   | Readonly<{ kind: "drained" }>;

@@ -1,15 +1,15 @@
 /**
- * The gateways beside the main thread's, each on a thread of its own, started anew when it dies or hangs while the others
- * serve.
+ * Runs gateways 1 … n, each on its own thread (gateway 0 is on the main thread), and restarts one that dies or hangs
+ * while the others serve.
  *
- * To the shards a gateway that starts anew is another party, under a number that nobody had before: an answer to what
- * the dead one asked can never reach the new one, whose requests count from 0 again.
+ * A restarted gateway gets a new party number, because its request ids start at 0 again: a reply to its predecessor
+ * can then never be taken for a reply to one of its own requests.
  */
 import type { KeyUse } from "../../gateway/directory.ts";
 import type { Operations } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
-import type { Correspondent } from "../carriers/correspondents.ts";
+import type { ShardClient } from "../carriers/correspondents.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,
@@ -25,29 +25,29 @@ import { Rpc } from "./rpc.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
-/** So many ends in a row, of gateways that ran and never took connections, keep a server from starting. */
+/** After this many exits in a row of a gateway that never accepted connections, the server does not start. */
 const ATTEMPTS_MAX = 5;
-/** Whoever has served so long begins with the shortest pause again. */
+/** After serving this long, a gateway is restarted with the shortest pause again. */
 const HEALTHY_MS = 30_000;
 const COUNT_MS_MAX = 500;
-/** So long after the deadline of its requests a gateway may take to say that it has drained. */
+/** Time for the "drained" message of a gateway, after the deadline of its requests. */
 const DRAINED_MS_MAX = 500;
 
 export type GatewaySupervisorOptions = Readonly<{
-  /** How many there are beside gateway 0. */
+  /** Number of gateways without gateway 0. */
   gateways: number;
   start: StartGateway;
-  /** What a thread begins with; the port to the archive is a new one each time. */
+  /** Start parameters of a thread; each has a new port to the archive. */
   init: (gateway: number) => GatewayInit;
   shards: Pick<Supervisor, "connect" | "disconnect">;
   operations: Operations;
-  /** Of gateway 0, which knows what all others tell. */
+  /** The directory of gateway 0, which collects the key uses of all gateways. */
   directory: Readonly<{
     usesSince(sinceMs: number): readonly KeyUse[];
     noteUses(uses: readonly KeyUse[]): readonly KeyUse[];
   }>;
   log: Log;
-  /** What `unready` says has changed. */
+  /** The result of `unready` has changed. */
   onChange?: () => void;
   watch?: WatchLimits;
 }>;
@@ -55,7 +55,7 @@ export type GatewaySupervisorOptions = Readonly<{
 export type GatewayStatus = Readonly<{
   gateway: number;
   serves: boolean;
-  /** It has not answered for a while. */
+  /** The gateway does not answer. */
   isSilent: boolean;
   restarts: number;
 }>;
@@ -63,21 +63,22 @@ export type GatewayStatus = Readonly<{
 interface Supervised {
   readonly gateway: number;
   running: RunningGateway | undefined;
-  party: Correspondent["party"];
+  party: ShardClient["party"];
   serves: boolean;
   watchdog: Watchdog;
   isSilent: boolean;
   servingAtMs: number;
   restarts: number;
-  /** Ends in a row. */
+  /** Exits in a row. */
   attempts: number;
-  /** Why it could not begin, as it said itself. */
+  /** Why it could not start (its "failed" message), or why it was killed. */
   failure: string | undefined;
-  /** What its present thread had counted when it was asked last, and all those before. */
+  /** The newest counts of its present thread. */
   counted: RequestCounts;
+  /** The sum of the last known counts of all its earlier threads. */
   countedBefore: RequestCounts;
   readonly counts: Rpc<"count">;
-  /** Its thread runs. */
+  /** Resolves when its thread runs. */
   readonly started: PromiseWithResolvers<void>;
   readonly ready: PromiseWithResolvers<void>;
   readonly drained: PromiseWithResolvers<void>;
@@ -86,7 +87,7 @@ interface Supervised {
 export class GatewaySupervisor {
   readonly #options: GatewaySupervisorOptions;
   readonly #gateways: readonly Supervised[];
-  /** Gateway 0 is the main thread's. */
+  /** Party 0 is gateway 0, on the main thread. */
   #nextParty = 1;
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
@@ -107,7 +108,7 @@ export class GatewaySupervisor {
         failure: undefined,
         counted: [],
         countedBefore: [],
-        counts: new Rpc((no) => supervised.running?.post({ kind: "count", no }), COUNT_MS_MAX),
+        counts: new Rpc((requestId) => supervised.running?.post({ kind: "count", requestId }), COUNT_MS_MAX),
         started: Promise.withResolvers(),
         ready: Promise.withResolvers(),
         drained: Promise.withResolvers(),
@@ -116,11 +117,11 @@ export class GatewaySupervisor {
     });
   }
 
-  /** Resolves when all threads run. @throws Error the first reason why one cannot begin. */
+  /** Resolves when all threads run. @throws Error the first reason why one cannot start. */
   async begin(): Promise<void> {
     this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS).unref();
     for (const supervised of this.#gateways) {
-      // Whoever waits first hears of a failure; the other promise must not count as unhandled.
+      // A failure is reported by the promise that is awaited first; the other must not count as unhandled.
       supervised.started.promise.catch(() => {});
       supervised.ready.promise.catch(() => {});
       this.#launch(supervised);
@@ -128,7 +129,7 @@ export class GatewaySupervisor {
     await Promise.all(this.#gateways.map(({ started }) => started.promise));
   }
 
-  /** Resolves when all take connections. @throws Error the first reason why one cannot begin. */
+  /** Resolves when all accept connections. @throws Error the first reason why one cannot start. */
   async start(): Promise<void> {
     if (this.#timer === undefined) await this.begin();
     await Promise.all(this.#gateways.map(({ ready }) => ready.promise));
@@ -143,22 +144,22 @@ export class GatewaySupervisor {
     }));
   }
 
-  /** A line for each gateway that hangs: connections that the system gives to it are not answered. */
+  /** One line for each gateway that hangs: connections that the system assigns to it are not answered. */
   unready(): readonly string[] {
     return this.#gateways
       .filter(({ isSilent }) => isSilent)
       .map(({ gateway, watchdog }) => `gateway ${gateway} is hung: ${describeSilence(watchdog.silentMs)}`);
   }
 
-  tell(standing: ServerHealth): void {
-    for (const { running } of this.#gateways) running?.post({ kind: "standing", standing });
+  broadcastHealth(health: ServerHealth): void {
+    for (const { running } of this.#gateways) running?.post({ kind: "standing", standing: health });
   }
 
   tellUses(uses: readonly KeyUse[], except?: RunningGateway): void {
     for (const { running } of this.#gateways) if (running !== except) running?.post({ kind: "uses", uses });
   }
 
-  /** What all of them have counted, those that died included as far as they were asked. */
+  /** The sum of all gateways' request counts, including the last known counts of ended threads. */
   async requestCounts(): Promise<RequestCounts> {
     const counts = this.#gateways.map(async (supervised) => {
       if (!supervised.isSilent) await this.#count(supervised);
@@ -171,7 +172,7 @@ export class GatewaySupervisor {
     const { running } = supervised;
     if (running === undefined) return;
     const counted = await supervised.counts.ask("count").catch(() => undefined);
-    // Another thread may be there by now.
+    // A new thread may have replaced this one.
     if (counted !== undefined && supervised.running === running)
       supervised.counted = counted as RequestCounts;
   }
@@ -180,7 +181,7 @@ export class GatewaySupervisor {
     return new Watchdog(this.#options.watch ?? WATCH_LIMITS, performance.now());
   }
 
-  /** Asks every gateway whether it still runs, and ends those that hang. */
+  /** Asks every gateway for a sign of life, and kills those that hang. */
   #look(): void {
     const nowMs = performance.now();
     for (const supervised of this.#gateways) {
@@ -204,7 +205,7 @@ export class GatewaySupervisor {
     onChange?.();
   }
 
-  /** No gateway takes connections any more; resolves when all requests are answered, or cut off after this time. */
+  /** Stops accepting connections. Resolves when all requests are answered, or cut off after `msMax`. */
   async drain(msMax: number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
@@ -257,10 +258,10 @@ export class GatewaySupervisor {
         this.tellUses(directory.noteUses(message.uses), running);
         return;
       case "ask":
-        void this.#answer(running, message.no, message.question);
+        void this.#answer(running, message.requestId, message.question);
         return;
       case "counts":
-        supervised.counts.answered(message.no, message.counts);
+        supervised.counts.answered(message.requestId, message.counts);
         return;
       case "drained":
         supervised.drained.resolve();
@@ -268,17 +269,17 @@ export class GatewaySupervisor {
     }
   }
 
-  /** Without an answer the gateway has a deadline of its own. */
-  async #answer(running: RunningGateway, no: number, question: MainQuestion): Promise<void> {
+  /** If the operation fails no answer is sent: the gateway's own deadline expires. */
+  async #answer(running: RunningGateway, requestId: number, question: MainQuestion): Promise<void> {
     const { operations, log } = this.#options;
     try {
-      running.post({ kind: "answer", no, answer: await answerQuestion(operations, question) });
+      running.post({ kind: "answer", requestId, answer: await answerQuestion(operations, question) });
     } catch (error) {
-      log.error({ err: error }, "a gateway got no answer");
+      log.error({ err: error }, "a request of a gateway to the main thread failed");
     }
   }
 
-  /** The system closes its connections and its ends of the ways to shards and archive. */
+  /** The thread has ended; the system closes its connections and channels. */
   #ended(supervised: Supervised, exit: string): void {
     const { shards, log } = this.#options;
     const { gateway, serves } = supervised;
@@ -297,7 +298,7 @@ export class GatewaySupervisor {
     log.warn({ gateway, reason }, "gateway ended");
     const error = new Error(`gateway ${gateway} cannot begin: ${reason}`);
     supervised.started.reject(error);
-    // The shards may have claimed their logs since it began: then it is rather started anew than the server ended.
+    // The shards may have claimed their logs by now, so the gateway is restarted rather than the server ended.
     if (supervised.failure !== undefined || supervised.attempts >= ATTEMPTS_MAX)
       supervised.ready.reject(error);
     if (serves && performance.now() - supervised.servingAtMs > HEALTHY_MS) supervised.attempts = 0;

@@ -1,4 +1,4 @@
-/** What the thread of a gateway runs. It takes connections once all shards have told it who may come in. */
+/** The program of a gateway's thread. It accepts connections when it has the partners and keys of all shards. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ArchiveQueryClient } from "../../archive/service/archive-query-client.ts";
 import { assert } from "../../errors/assert.ts";
@@ -16,8 +16,8 @@ function run(main: MessagePort, init: GatewayInit): void {
   const send = (message: FromGatewayThread) => main.postMessage(message, []);
   const archive = new ArchiveQueryClient(init.archive);
   const logs = createLog(init.log, init.lines);
-  const inquiries = new Rpc<MainQuestion>((no, question) => send({ kind: "ask", no, question }));
-  const operations = new RemoteOperations(inquiries, init.standing);
+  const rpc = new Rpc<MainQuestion>((requestId, question) => send({ kind: "ask", requestId, question }));
+  const operations = new RemoteOperations(rpc, init.standing);
   const gateway = new HttpGateway({
     operations,
     logs,
@@ -43,16 +43,16 @@ function run(main: MessagePort, init: GatewayInit): void {
         gateway.setSilent(message.shard, message.isSilent);
         return;
       case "standing":
-        operations.learn(message.standing);
+        operations.update(message.standing);
         return;
       case "uses":
         gateway.directory.noteUses(message.uses);
         return;
       case "answer":
-        inquiries.answered(message.no, message.answer);
+        rpc.answered(message.requestId, message.answer);
         return;
       case "count":
-        send({ kind: "counts", no: message.no, counts: gateway.requestCounts() });
+        send({ kind: "counts", requestId: message.requestId, counts: gateway.requestCounts() });
         return;
       case "drain":
         void drain(message.msMax);

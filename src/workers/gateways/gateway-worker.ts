@@ -1,17 +1,17 @@
-/** Starts the thread of a gateway. */
+/** Starts a gateway's thread. */
 import { Worker } from "node:worker_threads";
 import { portsOf } from "../channels/open-channel.ts";
 import type { FromGatewayThread, GatewayInit, ToGatewayThread } from "./gateway-messages.ts";
 
 export interface RunningGateway {
   post(message: ToGatewayThread): void;
-  /** Resolves with the reason when the thread has ended, also when it could not begin. Never rejects. */
+  /** Resolves with the reason when the thread has ended or could not start. Never rejects. */
   readonly exited: Promise<string>;
-  /** Ends it at once: its connections break. */
+  /** Terminates the thread immediately; its connections break. */
   end(): void;
 }
 
-/** @param gateway its number among those of this server, for those who look at threads. */
+/** @param gateway its number on this server, used in the thread's name. */
 export type StartGateway = (
   gateway: number,
   init: GatewayInit,
@@ -27,7 +27,7 @@ export const startGatewayThread: StartGateway = (gateway, init, onMessage) => {
       name: `gateway ${gateway}`,
     });
   } catch (error) {
-    // The system gives no thread: that may pass.
+    // The system has no thread to give. That may pass, so it counts as an exit and is retried.
     return { post: () => {}, exited: Promise.resolve(String(error)), end: () => {} };
   }
   let failure: string | undefined;
@@ -46,7 +46,7 @@ export const startGatewayThread: StartGateway = (gateway, init, onMessage) => {
     post(message) {
       const ports = message.kind === "attach" ? portsOf(message.end) : [];
       if (!isGone) worker.postMessage(message, ports);
-      // A worker that is gone takes nothing over, and whoever has the other end would wait for ever.
+      // An ended worker accepts no ports. Close them, or the other end would wait forever.
       else for (const port of ports) port.close();
     },
     exited,

@@ -1,6 +1,6 @@
 /**
- * What a gateway is made of, on the main thread and on threads of its own alike: the HTTP app and its socket, who may
- * come in, and the ways to the shards.
+ * A gateway: the HTTP app with its socket, the directory of partners and keys, and the links to the shards. The same
+ * on the main thread and on other threads.
  */
 import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segments/acts.ts";
 import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
@@ -27,13 +27,13 @@ import type { ChannelEnd } from "../channels/open-channel.ts";
 import { BatchReader } from "./batch-reader.ts";
 
 export type HttpGatewayOptions = Readonly<{
-  /** Of the whole server; what this gateway itself cannot reach is added here. */
+  /** The operations of the whole server; this gateway adds the shards that it cannot reach to `unready`. */
   operations: Operations;
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
   web: Web & Readonly<{ connections: ConnectionBounds }>;
-  /** What limits count, shared by all gateways. */
+  /** Counters of the rate limits, shared by all gateways. */
   counters: SharedArrayBuffer;
 }>;
 
@@ -47,12 +47,12 @@ export class HttpGateway {
   readonly #batches = new BatchReader();
   readonly #metrics = createRequestMetrics();
   readonly #app: App;
-  /** Of before the key is known: nothing is asked of the ledger yet. */
+  /** Until `setSecretKey`, no secret can be opened; no request needs one before that. */
   #openSecret: OpenSecret = () => undefined;
   #links: readonly ShardLink[] | undefined;
   #server: RunningServer | undefined;
   #closing = false;
-  /** Where it listens. */
+  /** The bound address. */
   #address: Address | undefined;
 
   constructor({ operations, logs, operatorKeyHash, assets, web, counters }: HttpGatewayOptions) {
@@ -78,7 +78,7 @@ export class HttpGateway {
       random: randomBytes,
       operatorKeyHash,
       assets,
-      // No request comes before there is an address.
+      // No request arrives before the address is bound.
       publicUrl: () => web.publicUrl ?? (this.#address === undefined ? "" : urlOf(this.#address)),
       cookie: createSessionCookie(web.publicUrl),
       corsOrigins: web.corsOrigins,
@@ -88,7 +88,7 @@ export class HttpGateway {
     });
   }
 
-  /** Rejects when the port cannot be had. One that is closed already does not listen. */
+  /** Binds the port, unless `close` was called before. @throws Error (as a rejection) the port cannot be bound */
   async listen(options: Address & Readonly<{ reusePort: boolean }>): Promise<Address> {
     const server = await startServer(this.#app, {
       ...options,
@@ -101,7 +101,7 @@ export class HttpGateway {
     return this.#address;
   }
 
-  /** Before this nothing can be answered; the port may be bound earlier than the shards are known. */
+  /** Connects the gateway to shards and archive. The port may be bound before; until then requests are refused. */
   connect(shards: number, archive: ArchiveQueries, overload: () => string | undefined): void {
     const { directory } = this;
     const requests = new Flows(REQUESTS_MAX);
@@ -120,14 +120,14 @@ export class HttpGateway {
     this.#gateway.connect(this.#links, archive, overload);
   }
 
-  /** What the secrets in the log are sealed with. The port is bound before the folder may be read that has it. */
+  /** Sets the key that opens sealed secrets. It is read from DATA_DIR, after the port is bound. */
   setSecretKey(secretKey: string): void {
     this.#openSecret = openerOf(secretKey);
   }
 
-  /** Says so where secrets were sealed with another key. */
+  /** Logs a warning if secrets in the log were sealed with another key. */
   async checkSecrets(log: Log): Promise<void> {
-    // A shard that ends just now is asked at the next start.
+    // A shard that ends at this moment is not checked until the next start.
     const found = (await this.#gateway.askAll(PLATFORM_TENANT, ASK_REPORT_SECRETS).catch(() => [])).flat();
     const closed = found.filter(
       ([partner, stored]) => this.#openSecret(stored, reportSecretOf(partner)) === undefined,
@@ -138,17 +138,17 @@ export class HttpGateway {
     log.warn({ reason }, "secrets in the log cannot be opened");
   }
 
-  /** A new way to a shard. */
+  /** Attaches a new channel to a shard. */
   attach(shard: number, end: ChannelEnd): void {
     this.#links?.[shard]?.attach(end);
   }
 
-  /** A shard has stopped answering, or answers again. */
+  /** Notes whether a shard has stopped answering. */
   setSilent(shard: number, isSilent: boolean): void {
     this.#links?.[shard]?.setSilent(isSilent);
   }
 
-  /** Resolves when all shards have begun to serve here, and have told what they know. */
+  /** Resolves when all shards have sent their welcome with all facts. */
   async welcomed(): Promise<void> {
     await Promise.all((this.#links ?? []).map((link) => link.welcomed));
   }
@@ -161,7 +161,7 @@ export class HttpGateway {
     return this.#metrics.counts();
   }
 
-  /** Takes no more connections, and resolves when all requests are answered, or cut off at the deadline. */
+  /** Accepts no more connections. Resolves when all requests are answered, or cut off after `msMax`. */
   async close(msMax: number): Promise<void> {
     this.#closing = true;
     await this.#server?.close(msMax);
@@ -172,12 +172,12 @@ export class HttpGateway {
     const reasons = operations.unready();
     if (reasons.length > 0) return reasons;
     if (this.#links === undefined) return [STARTING];
-    // A shard that ends is gone from here before its supervisor knows why.
-    const away = this.#links
+    // The channel of a shard that ends closes before the supervisor knows the reason.
+    const unreachable = this.#links
       .filter(({ serves }) => !serves)
-      .map(({ shard }) => `shard ${shard} is not reached`);
-    if (away.length > 0) return away;
-    // The first records of a new log: nobody can log in before them.
+      .map(({ shard }) => `shard ${shard} is not reachable`);
+    if (unreachable.length > 0) return unreachable;
+    // Until the first records of a new log are written, no caller can authenticate.
     const { directory } = this;
     return directory.hasOperatorKey && directory.partner(PLATFORM_TENANT) !== undefined ? [] : [STARTING];
   }

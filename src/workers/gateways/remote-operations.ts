@@ -1,31 +1,31 @@
-/** The operations of the server, as the thread of a gateway sees them: told beforehand, or asked of the main thread. */
+/** The server's operations on a gateway's thread: the main thread broadcasts health and answers all other requests. */
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { MainQuestion, ServerHealth } from "./gateway-messages.ts";
 import type { Rpc } from "./rpc.ts";
 
 export class RemoteOperations implements Operations {
   readonly #main: Rpc<MainQuestion>;
-  #standing: ServerHealth;
+  #health: ServerHealth;
 
-  constructor(main: Rpc<MainQuestion>, standing: ServerHealth) {
+  constructor(main: Rpc<MainQuestion>, health: ServerHealth) {
     this.#main = main;
-    this.#standing = standing;
+    this.#health = health;
   }
 
-  learn(standing: ServerHealth): void {
-    this.#standing = standing;
+  update(health: ServerHealth): void {
+    this.#health = health;
   }
 
   overload(): string | undefined {
-    return this.#standing.overload;
+    return this.#health.overload;
   }
 
   unready(): readonly string[] {
-    return this.#standing.unready;
+    return this.#health.unready;
   }
 
   warnings(): readonly string[] {
-    return this.#standing.warnings;
+    return this.#health.warnings;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {
@@ -45,7 +45,7 @@ export class RemoteOperations implements Operations {
   }
 }
 
-/** The other side: the main thread answers for a gateway's thread. */
+/** Answers a request of a gateway's thread on the main thread. */
 export function answerQuestion(operations: Operations, question: MainQuestion): unknown {
   if (question === "shards") return operations.shards();
   if (question === "metrics") return operations.metrics();

@@ -1,4 +1,4 @@
-/** Reading a log without owning it. */
+/** Reads a log without owning it. */
 import { Chain } from "../../wal/chain.ts";
 import { explainGap } from "../../wal/trimmed.ts";
 import {
@@ -11,18 +11,18 @@ import {
   type Witness,
 } from "../../wal/wal.ts";
 
-/** Pages are short, since they share the store with the owner's appends. */
+/** Reads are short, because they share the store with the owner's appends. */
 const READ_BYTES = 1 << 20;
 
-/** How far to read: up to a batch, which must be there; up to a time; or up to the end. Both ends belong to it. */
+/** How far to read, inclusive: up to this batch, which must exist; up to this log time; absent: to the end. */
 export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
 
 /**
- * Hands the batches after `from` (from the beginning when undefined) to `visit`, in order, each checked against the one
- * before.
+ * Calls `visit` with the batches after `from` (undefined: from the beginning), in order. Each is checked against the
+ * hash chain.
  *
- * @throws LogError `log_corrupt`: at the first bad entry. `log_lost_data`: the log ends before `until.id`. TrimmedError:
- *   what comes next was trimmed, perhaps while this was reading.
+ * @throws LogError `log_corrupt`: an entry is bad. `log_lost_data`: the log ends before `until.id`. TrimmedError: the
+ *   next entry was trimmed, perhaps during this read.
  */
 export async function followLog(
   stream: LogStream,

@@ -1,13 +1,13 @@
-/** What takes longer says how far it is, as often as this. */
+/** Interval of progress messages. */
 const PROGRESS_MS = 2_000;
 
-/** Hands on a message now and then; `message` is only called when it is handed on. */
-export function nowAndThen(tell: (message: string) => void): (message: () => string) => void {
-  let toldMs = performance.now();
+/** Reports at most one message per interval; `message` is called only for those. */
+export function throttled(report: (message: string) => void): (message: () => string) => void {
+  let reportedMs = performance.now();
   return (message) => {
     const nowMs = performance.now();
-    if (nowMs - toldMs < PROGRESS_MS) return;
-    toldMs = nowMs;
-    tell(message());
+    if (nowMs - reportedMs < PROGRESS_MS) return;
+    reportedMs = nowMs;
+    report(message());
   };
 }

@@ -1,4 +1,4 @@
-/** The state as it was at some point of the past, offline: from a snapshot, the archive and the log, whatever reaches back. */
+/** Rebuilds a past state offline, from a snapshot, the archive and the log. */
 import { Ledger } from "../../actors/ledger/ledger.ts";
 import type { SnapshotHead } from "../../wal/snapshots/snapshot.ts";
 import type { SnapshotStore } from "../../wal/snapshots/snapshot-store.ts";
@@ -20,22 +20,23 @@ export type Sources = Readonly<{
   shards: number;
   stream: LogStream;
   snapshots: SnapshotStore;
-  /** Batches that the archive holds, oldest first, from the beginning. */
+  /** All batches in the archive, oldest first. */
   archived: () => Iterable<Batch>;
 }>;
 
 export type Rebuilt = Readonly<{
   ledger: Ledger;
-  /** The last batch that it includes, and its time; `undefined` where there is none so early. */
+  /** The last batch of the state, and its time; `undefined` if there is no batch within the limit. */
   last: (Witness & Readonly<{ timeMs: number }>) | undefined;
-  /** What it began with, in words. */
+  /** Where the replay started, for people: "the beginning", or a snapshot. */
   from: string;
   replayed: number;
 }>;
 
 /**
- * @param onBatch told of each batch, for progress.
- * @throws LogError `log_corrupt`: what is needed is damaged. `log_lost_data`: neither reaches back far enough.
+ * @param onBatch called with each batch, for progress.
+ * @throws LogError `log_corrupt`: a needed batch is damaged. `log_lost_data`: neither log nor archive reaches back far
+ *   enough.
  */
 export async function rebuild(
   { shard, shards, stream, snapshots, archived }: Sources,

@@ -1,33 +1,33 @@
-/** From a claimed log to the state that it holds: the newest good snapshot, then the rest of the log. */
+/** Recovers the state of a shard: loads the newest good snapshot, then replays the rest of the log. */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { plural } from "../../text/plural.ts";
 import { type Batch, formatLogId, type Journal, LogError, type LogId } from "../../wal/wal.ts";
-import { nowAndThen } from "./progress.ts";
+import { throttled } from "./progress.ts";
 import { replayBatch } from "./replay.ts";
 import type { Restored } from "./restore.ts";
 
-/** How far a recovery is: what the ledger holds, and what it took. */
+/** Progress of a recovery. Durations in ms. */
 type Reading = {
   readonly restored: Restored;
   readonly restoreMs: number;
   replayMs: number;
   replayed: number;
-  /** The newest batch that the ledger holds, and its time. */
+  /** The newest batch in the ledger, and its time. */
   last: LogId | undefined;
   timeMs: number;
 };
 
-/** What a recovery consisted of. */
+/** Statistics of a recovery. Durations in ms. */
 export type Recovery = Readonly<{
-  /** Where the snapshot stood that it began with; `null`: it began with the first record. */
+  /** Position of the loaded snapshot; `null`: replay began with the first record. */
   snapshotPosition: string | null;
-  /** Records up to there. */
+  /** Number of records up to the snapshot. */
   snapshotRecords: number;
   snapshotMs: number;
-  /** Records that came after it. */
+  /** Number of records replayed after it. */
   replayed: number;
   replayMs: number;
-  /** From the first word with the log to serving; 0 until then. */
+  /** From the start of the shard until it serves; 0 until then. */
   totalMs: number;
 }>;
 
@@ -41,11 +41,11 @@ export const NO_RECOVERY: Recovery = {
 };
 
 export type Recovered = Readonly<{
-  /** The newest batch, its time, and all records up to it. */
+  /** The newest batch, its time, and the number of records up to it. */
   last: LogId | undefined;
   timeMs: number;
   records: number;
-  figures: Recovery;
+  recovery: Recovery;
 }>;
 
 export type Restore = (ledger: Ledger, progress: (message: string) => void) => Promise<Restored>;
@@ -55,41 +55,43 @@ type Parts = Readonly<{
   ledger: Ledger;
   /** Fills the empty ledger from the newest good snapshot. */
   restore: Restore;
-  /** Told now and then how far it is, in one line. */
+  /** Called at intervals with the progress, in one line. */
   progress: (message: string) => void;
-  /** Told of what an operator should look into. */
+  /** Called with problems that an operator should look into. */
   warn: (message: string) => void;
 }>;
 
 /**
- * All that can be recovered before the log is claimed.
+ * Recovers as much as possible before the log is claimed, so that a server that cannot start claims nothing.
  *
- * @returns what recovers the rest, once it is claimed.
- * @throws LogError why the log cannot be replayed.
+ * @returns the function that recovers the rest after the claim.
+ * @throws LogError the log cannot be replayed.
  */
 export async function readAhead(parts: Parts): Promise<() => Promise<Recovered>> {
   const reading = await restoreFrom(parts);
-  await readOn(parts, reading, (visit) => parts.journal.readAhead(visit, reading.restored.snapshot?.head));
+  await replayFrom(parts, reading, (visit) =>
+    parts.journal.readAhead(visit, reading.restored.snapshot?.head),
+  );
   return () => recover(parts, reading);
 }
 
 /**
- * @param ahead what was read before the claim; without it all of the log is read now.
- * @throws LogError why the log cannot be replayed.
+ * @param ahead progress made before the claim; without it the whole log is read now.
+ * @throws LogError the log cannot be replayed; `fenced`: another server has claimed it.
  */
 export async function recover(parts: Parts, ahead?: Reading): Promise<Recovered> {
   const { journal } = parts;
   const reading = ahead ?? (await restoreFrom(parts));
   const head = reading.restored.snapshot?.head;
   try {
-    await readOn(parts, reading, (visit) => journal.replay(visit, head));
+    await replayFrom(parts, reading, (visit) => journal.replay(visit, head));
   } catch (error) {
     await checkOwned(journal);
     throw error;
   }
   await checkOwned(journal);
   const { last, timeMs, replayed, restoreMs, replayMs } = reading;
-  const figures = {
+  const recovery = {
     snapshotPosition: head === undefined ? null : formatLogId(head.id),
     snapshotRecords: head?.records ?? 0,
     snapshotMs: Math.round(restoreMs),
@@ -97,13 +99,13 @@ export async function recover(parts: Parts, ahead?: Reading): Promise<Recovered>
     replayMs: Math.round(replayMs),
     totalMs: 0,
   };
-  return { last, timeMs, records: (head?.records ?? 0) + replayed, figures };
+  return { last, timeMs, records: (head?.records ?? 0) + replayed, recovery };
 }
 
 async function restoreFrom({ ledger, restore, progress, warn }: Parts): Promise<Reading> {
   const startedMs = performance.now();
   const restored = await restore(ledger, progress);
-  for (const reason of restored.passedOver) warn(`a snapshot is bad, and passed over: ${reason}`);
+  for (const reason of restored.passedOver) warn(`a damaged snapshot was skipped: ${reason}`);
   const head = restored.snapshot?.head;
   return {
     restored,
@@ -115,8 +117,8 @@ async function restoreFrom({ ledger, restore, progress, warn }: Parts): Promise<
   };
 }
 
-/** Replays what `read` hands over. */
-async function readOn(
+/** Replays the batches that `read` delivers. */
+async function replayFrom(
   { journal, ledger, progress }: Parts,
   reading: Reading,
   read: (visit: (batch: Batch) => void) => Promise<void>,
@@ -125,21 +127,21 @@ async function readOn(
   const from =
     snapshot === undefined ? "the first record" : `the snapshot at ${formatLogId(snapshot.head.id)}`;
   const startedMs = performance.now();
-  const tell = nowAndThen(progress);
+  const report = throttled(progress);
   try {
     await read((batch) => {
       replayBatch(ledger, journal.name, batch);
       reading.last = batch.id;
       reading.timeMs = batch.timeMs;
       reading.replayed += batch.count;
-      tell(
+      report(
         () =>
           `replaying: ${reading.replayed} ${plural(reading.replayed, "record")} since ${from}, now at ${formatLogId(batch.id)}`,
       );
     });
   } catch (error) {
     if (!(error instanceof LogError) || passedOver.length === 0) throw error;
-    // Without the snapshots the log alone may not reach back to the beginning.
+    // The bad snapshots may be the cause: a trimmed log alone does not reach back to the beginning.
     throw new LogError(error.code, `${error.message}; bad snapshots: ${passedOver.join("; ")}`, {
       cause: error,
     });
@@ -149,8 +151,8 @@ async function readOn(
 }
 
 /**
- * What somebody else has written since the claim looks like damage, and what was read then is of the past: neither may be
- * said, or shown to other shards, by an owner that was replaced.
+ * Ensures that this shard still owns the log. Entries of a newer owner look like damage, and the state that was read
+ * without them is stale: a replaced owner must neither report the one nor serve the other.
  *
  * @throws LogError `fenced`: another owner has claimed the log.
  */
@@ -158,12 +160,12 @@ async function checkOwned(journal: Pick<Journal, "confirmOwner">): Promise<void>
   try {
     await journal.confirmOwner();
   } catch (error) {
-    // A log that is away will be asked again by whoever needs to know.
+    // An unavailable log is no proof; the lease asks again before the first read.
     if (error instanceof LogError && error.code === "fenced") throw error;
   }
 }
 
-/** In one line, for the server's log. */
+/** One line for the server's log. */
 export function describeRecovery({
   snapshotPosition,
   snapshotMs,

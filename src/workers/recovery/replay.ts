@@ -1,18 +1,18 @@
-/** From a batch of the log to the state that it made. */
+/** Replays a batch of the log. */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { readRecords } from "../../actors/records/codec.ts";
 import { assert } from "../../errors/assert.ts";
 import { corrupt } from "../../wal/chain.ts";
 import type { Batch } from "../../wal/wal.ts";
 
-/** A million keys that end at one moment must not hold up a batch. */
+/** Bounds the work for each batch, even if a million keys expire at one moment. */
 export const KEYS_SWEPT_PER_BATCH = 10_000;
 
 /**
- * Applies all records of a batch. Their bytes are as somebody wrote them, so one that cannot be read or applied was
- * written by a stranger, or by another version: it would fail at every start, and nothing behind it may be served.
+ * Applies all records of a batch. The CRC is right, so a record that cannot be applied was written by another version
+ * or another program: it would fail at every start, and records after it must not be served.
  *
- * @param log its name, for the message.
+ * @param log name of the log, for the message.
  * @throws LogError `log_corrupt`: names the batch and the record.
  */
 export function replayBatch(ledger: Ledger, log: string, batch: Batch): void {
@@ -20,7 +20,7 @@ export function replayBatch(ledger: Ledger, log: string, batch: Batch): void {
   let index = 0;
   try {
     readRecords(body, (command, outcome) => {
-      // What is replayed is durable: no read has to wait for it.
+      // Batch 0: replayed records are durable, so no read has to wait for them.
       ledger.apply(command, outcome, { epoch: id.epoch, seq: id.seq, index, timeMs }, 0);
       index += 1;
     });

@@ -1,4 +1,4 @@
-/** From a stored snapshot to a ledger. */
+/** Loads a stored snapshot into a ledger. */
 import { ImageReader } from "../../actors/ledger/image.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import {
@@ -12,31 +12,31 @@ import {
 } from "../../wal/snapshots/snapshot.ts";
 import type { SnapshotStore } from "../../wal/snapshots/snapshot-store.ts";
 import { formatLogId, LogError } from "../../wal/wal.ts";
-import { nowAndThen } from "./progress.ts";
+import { throttled } from "./progress.ts";
 
 export type Restored = Readonly<{
-  /** The snapshot that the ledger holds now; `undefined`: none was there, or none was good. */
+  /** The loaded snapshot; `undefined`: there was none, or none was good. */
   snapshot: StoredSnapshot | undefined;
-  /** Why others were passed over, one line each; and their slots. */
+  /** Why newer snapshots were skipped, one line each; and their slots. */
   passedOver: readonly string[];
   badSlots: readonly number[];
 }>;
 
 export const NOTHING_RESTORED: Restored = { snapshot: undefined, passedOver: [], badSlots: [] };
 
-/** Which snapshot will do. */
+/** Which snapshots are acceptable. */
 export type Wanted = Readonly<{
   shard: number;
   shards: number;
-  /** At or before this point; any when absent. */
+  /** Whether the snapshot is early enough; absent: any is. */
   fits?: (head: SnapshotHead) => boolean;
-  /** Told now and then how far it is, in one line. */
+  /** Called at intervals with the progress, in one line. */
   progress?: (message: string) => void;
 }>;
 
 /**
- * Fills an empty ledger from the newest good snapshot. A bad one is passed over for the one before: all of it is checked
- * before anything of it is taken.
+ * Fills an empty ledger from the newest good snapshot. Each snapshot is checked completely before it is loaded; a bad
+ * one is skipped in favour of the one before it.
  */
 export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted: Wanted): Promise<Restored> {
   const slots = await inspectSlots(store);
@@ -64,9 +64,9 @@ export async function restoreNewest(store: SnapshotStore, ledger: Ledger, wanted
 }
 
 /**
- * Fills an empty ledger from this snapshot; after an error the ledger is of no use.
+ * Fills an empty ledger from this snapshot. After an error the ledger must not be used.
  *
- * @throws SnapshotError it is bad. LogError `log_corrupt`: it is good, and says what this version does not know.
+ * @throws SnapshotError the snapshot is bad. LogError `log_corrupt`: it is undamaged, but this version cannot read it.
  */
 export async function restore(
   store: SnapshotStore,
@@ -76,18 +76,18 @@ export async function restore(
 ): Promise<void> {
   const reader = new ImageReader(ledger.state, snapshot.head.id);
   let bytes = 0;
-  const tell = nowAndThen(progress);
+  const report = throttled(progress);
   for await (const block of readSnapshot(store, snapshot)) {
     try {
       reader.accept(block);
     } catch (error) {
-      // Every byte is as it was written, so a program that knows more has written it.
+      // The checksums are right, so a newer version has written it.
       const reason = error instanceof Error ? error.message : String(error);
       const message = `${store.name}: the snapshot at ${formatLogId(snapshot.head.id)} cannot be read by this version: ${reason}`;
       throw new LogError("log_corrupt", message, { cause: error });
     }
     bytes += block.length;
-    tell(() => {
+    report(() => {
       const percent = Math.floor((100 * bytes) / snapshot.bytes);
       return `loading the snapshot at ${formatLogId(snapshot.head.id)}: ${percent} %`;
     });

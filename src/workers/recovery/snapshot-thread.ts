@@ -1,4 +1,4 @@
-/** Takes one snapshot in a thread of its own, and ends: the memory that it took goes with it. */
+/** Thread that takes one snapshot and ends, which frees its memory. */
 import { parentPort, workerData } from "node:worker_threads";
 import { giveWay } from "../carriers/give-way.ts";
 import type { FromSnapshotThread } from "./snapshot-worker.ts";
@@ -10,15 +10,15 @@ function send(message: FromSnapshotThread): void {
   parentPort?.postMessage(message, []);
 }
 
-let toldMs = performance.now();
+let reportedMs = performance.now();
 
 function progress(): void {
   const nowMs = performance.now();
-  if (nowMs - toldMs < PROGRESS_EVERY_MS) return;
-  toldMs = nowMs;
+  if (nowMs - reportedMs < PROGRESS_EVERY_MS) return;
+  reportedMs = nowMs;
   send({ kind: "progress" });
 }
 
-// Where all cores are busy for long it must still come to its end, before the log has grown much.
+// Not the lowest priority: the snapshot must also finish on a machine whose cores are always busy.
 giveWay(5);
 send({ kind: "taken", report: await takeSnapshot(workerData as SnapshotTask, progress) });

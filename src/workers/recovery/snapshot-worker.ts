@@ -6,13 +6,14 @@ export type FromSnapshotThread =
   | Readonly<{ kind: "progress" }>
   | Readonly<{ kind: "taken"; report: SnapshotReport }>;
 
-/** Between two signs of progress; its thread gives way to all others, so on a busy machine it waits. */
+/** Longest time between two signs of progress. The thread has low priority, so on a busy machine it may wait long. */
 const SILENT_MS_MAX = 120_000;
 const WATCH_LIMITS: WatchLimits = { silentMs: SILENT_MS_MAX, hungMs: SILENT_MS_MAX, startMs: SILENT_MS_MAX };
 
 /**
- * Takes a snapshot in a thread of its own, which gives way to all others. Rejects with why it could not be taken; a thread
- * that gets no further is ended.
+ * Takes a snapshot in a thread of low priority. A thread without progress is terminated.
+ *
+ * @throws Error (as a rejection) why the snapshot could not be taken.
  */
 export function takeSnapshotInThread(
   task: SnapshotTask,
@@ -24,7 +25,7 @@ export function takeSnapshotInThread(
   const watchdog = new Watchdog(limits, performance.now());
   const timer = setInterval(() => {
     if (watchdog.look(performance.now()) !== "hung") return;
-    reject(new Error(`the snapshot's thread has not got on: ${describeSilence(watchdog.silentMs)}`));
+    reject(new Error(`the snapshot's thread made no progress: ${describeSilence(watchdog.silentMs)}`));
     void worker.terminate();
   }, ASK_EVERY_MS);
   worker.on("message", (message: FromSnapshotThread) => {
@@ -34,7 +35,7 @@ export function takeSnapshotInThread(
   worker.once("error", reject);
   worker.once("exit", (code) => {
     clearInterval(timer);
-    // Says nothing new to whoever has its answer.
+    // No effect if the promise is settled already.
     reject(new Error(`the snapshot's thread ended with code ${code}`));
   });
   return promise;

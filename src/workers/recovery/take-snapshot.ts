@@ -1,6 +1,6 @@
 /**
- * Takes a snapshot without the shard's help: the snapshot before it and the log since then are the state. So the shard
- * goes on serving at full speed, and each snapshot has also shown that the log replays.
+ * Takes a snapshot without the running shard: it loads the previous snapshot and replays the log since then. So the
+ * shard never pauses, and each snapshot proves that the log can be replayed.
  */
 import { createHash } from "node:crypto";
 import { imageOf } from "../../actors/ledger/image.ts";
@@ -29,39 +29,40 @@ export type SnapshotTask = Readonly<{
   generation: number;
   shard: number;
   shards: number;
-  /** Under which the shard owns its log: only slots of this epoch are written, and none of a later one is cleared. */
+  /** The shard's epoch. Only slots of this epoch are written, and no slot of a later one is cleared. */
   epoch: number;
-  /** A batch that is known to be durable: the snapshot holds all up to it. */
+  /** A durable batch; the snapshot contains all records up to it. */
   until: LogId;
-  /** Between two chunks, so that the appends of the shard come through; ms. */
+  /** Pause between two chunks, so that appends of the shard are not delayed. */
   pauseMs: number;
-  /** Those of the shard. */
+  /** The shard's settings. */
   settings?: LedgerSettings;
 }>;
 
 export type SnapshotReport = Readonly<{
   shard: number;
   snapshot: StoredSnapshot;
-  /** The snapshot that is kept beside it: nothing that comes after it may be dropped from the log. */
+  /** Position of the older snapshot that is kept; the log after it must not be trimmed. */
   older: LogId | undefined;
-  /** Records that were replayed for it. */
+  /** Number of records replayed for this snapshot. */
   replayed: number;
+  /** Duration. */
   ms: number;
-  /** Snapshots that turned out to be bad. */
+  /** Bad snapshots that were skipped, one line each. */
   passedOver: readonly string[];
 }>;
 
 /**
- * @throws LogError what is wrong with the log, or that it does not answer. SnapshotError: what was written is not what was
- * to be written; it was taken away again.
- * @param progress called all the time while it gets on.
+ * @param progress called frequently while the work advances.
+ * @throws LogError the log is bad or does not answer. SnapshotError: the verification of the written snapshot failed;
+ *   it was removed.
  */
 export async function takeSnapshot(
   task: SnapshotTask,
   progress: () => void = () => {},
 ): Promise<SnapshotReport> {
   const store = openSnapshotStore(task.walUrl, task);
-  // Settings are the owner's concern: here nothing is appended.
+  // The durability settings are checked by the owner; this stream only reads.
   const stream = openLogStream(task.walUrl, { ...task, allowWeakDurability: true });
   try {
     return await takeFrom(stream, store, task, progress);
@@ -75,7 +76,7 @@ type Source = Pick<
   "generation" | "shard" | "shards" | "epoch" | "until" | "pauseMs" | "settings"
 >;
 
-/** The same with a log and a store that are open. */
+/** As `takeSnapshot`, with an open log and store. */
 export async function takeFrom(
   stream: LogStream,
   store: SnapshotStore,
@@ -91,7 +92,7 @@ export async function takeFrom(
   return { shard: task.shard, snapshot, older: older?.id, replayed, ms, passedOver };
 }
 
-/** Empties every slot but those of the two newest snapshots. Returns where the older one stands. */
+/** Clears every slot except those of the two newest snapshots. @returns the head of the older one */
 async function keepTwo(store: SnapshotStore, epoch: number): Promise<SnapshotHead | undefined> {
   const slots = await inspectSlots(store);
   const [newest, older] = snapshotsIn(slots);
@@ -100,17 +101,17 @@ async function keepTwo(store: SnapshotStore, epoch: number): Promise<SnapshotHea
   return older?.head;
 }
 
-/** A slot of a later epoch is another owner's, who may be writing it. */
+/** Leaves slots of a later epoch alone: another owner may be writing them. */
 async function clear(store: SnapshotStore, slot: number, epoch: number): Promise<void> {
   if (epochOf(slot) <= epoch) await store.clear(slot);
 }
 
-/** What a ledger that is loaded from a snapshot must come to: the state that was written, and the bytes. */
-type Proof = Readonly<{ census: string; digest: string }>;
+/** Digests of the state that was written and of the snapshot's bytes, to verify the stored snapshot. */
+type Proof = Readonly<{ state: string; bytes: string }>;
 
 type Written = Readonly<{
   snapshot: StoredSnapshot;
-  /** `undefined` where nothing had to be written. */
+  /** `undefined`: nothing had to be written. */
   proof: Proof | undefined;
   replayed: number;
   passedOver: readonly string[];
@@ -130,7 +131,7 @@ async function write(
     passedOver,
     badSlots,
   } = await restoreNewest(store, ledger, { shard, shards, fits, progress });
-  // They look complete, but nothing may be dropped from the log on their account.
+  // A bad snapshot looks complete and would be counted as one of the two newest, so it is removed.
   for (const slot of badSlots) await clear(store, slot, task.epoch);
   let tail = before?.head;
   let replayed = 0;
@@ -141,7 +142,7 @@ async function write(
     const records = (before?.head.records ?? 0) + replayed;
     tail = { id: batch.id, hash: batch.hash, timeMs: batch.timeMs, records, generation, shard, shards };
   });
-  // Nothing was logged since, or nothing but claims.
+  // No records since the previous snapshot.
   if (before !== undefined && replayed === 0)
     return { snapshot: before, proof: undefined, replayed, passedOver };
   if (tail === undefined) throw new SnapshotError(`${stream.name} holds nothing up to ${formatLogId(until)}`);
@@ -154,18 +155,18 @@ async function write(
   const blocks = imageOf(ledger.state);
   try {
     const snapshot = await writeSnapshot(store, slot, tail, tapped(blocks, hash), pause);
-    const proof = { census: stateDigest(ledger.state), digest: hash.digest("hex") };
+    const proof = { state: stateDigest(ledger.state), bytes: hash.digest("hex") };
     return { snapshot, proof, replayed, passedOver };
   } catch (error) {
-    // Half of one is of no use, and in the way where room is short.
+    // Frees the room of a partial snapshot.
     await store.clear(slot).catch(() => undefined);
     throw error;
   }
 }
 
 /**
- * Loads it as a start would: what was loaded must come to the same as what was to be stored, and its image must be the
- * image that was stored.
+ * Loads the snapshot as a start would. The loaded state must have the digest of the written state, and its image the
+ * digest of the stored bytes.
  */
 async function verify(
   store: SnapshotStore,
@@ -182,8 +183,8 @@ async function verify(
       hash.update(block);
       progress();
     }
-    const isSame = stateDigest(ledger.state) === proof.census && hash.digest("hex") === proof.digest;
-    if (!isSame) throw new SnapshotError("what was loaded is not what was stored");
+    const isSame = stateDigest(ledger.state) === proof.state && hash.digest("hex") === proof.bytes;
+    if (!isSame) throw new SnapshotError("the loaded state is not the state that was stored");
   } catch (error) {
     await store.clear(snapshot.slot);
     const reason = error instanceof Error ? error.message : String(error);

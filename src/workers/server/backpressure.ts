@@ -1,38 +1,40 @@
-/** Looks once a second whether the archive keeps up with the shards, and whether their logs have room. */
+/** Checks once a second whether the archive keeps up with the shards, and whether their logs have room. */
 import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
-const EVERY_MS = 1_000;
+const CHECK_MS = 1_000;
 
-/** Tells what is wrong, each time that it changes. Nothing is told of an archive that was well from the start. */
+/** Reports the archive's problem, or `undefined`, each time that it changes. The first report is never `undefined`. */
 export function watchArchive(
   archive: Readonly<{ figures: ArchiveFigures }>,
   textOf: (figures: ArchiveFigures) => string | undefined,
-  tell: (warning: string | undefined) => void,
+  report: (warning: string | undefined) => void,
 ): void {
-  let told: string | undefined;
+  let reported: string | undefined;
   const check = () => {
     const warning = textOf(archive.figures);
-    if (warning !== told) tell(warning);
-    told = warning;
+    if (warning !== reported) report(warning);
+    reported = warning;
   };
   check();
-  setInterval(check, EVERY_MS).unref();
+  setInterval(check, CHECK_MS).unref();
 }
 
-/** Which batches are damaged. */
+/** One line that names the damaged batches; `undefined` if there are none. */
 export function damageText({ damage: { count, places } }: ArchiveFigures): string | undefined {
   if (count === 0) return undefined;
   const more = count > places.length ? ` and ${count - places.length} more` : "";
   return `the archive is damaged at ${places.join(", ")}${more}: see \`daybook archive repair\``;
 }
 
-/** What a shard had made durable by `atMs`; the archive must reach it in time. */
+/** The newest durable batch of a shard at `atMs`, which the archive must store in time. */
 type Mark = Readonly<{ id: LogId; atMs: number }>;
 
-type Follower = Readonly<{ shard: number; durable: LogId; stored: LogId | undefined }>;
+/** `stored`: the newest batch in the archive. */
+type ShardProgress = Readonly<{ shard: number; durable: LogId; stored: LogId | undefined }>;
 
+/** Measures whether the archive is too far behind a shard, in time. */
 export class ArchiveLag {
   readonly #lagMsMax: number;
   readonly #marks = new Map<number, Mark>();
@@ -42,14 +44,14 @@ export class ArchiveLag {
   }
 
   /**
-   * To be called about once a second.
+   * Call it about once a second.
    *
-   * @param nowMs a clock that never goes back.
-   * @returns why no commands should be taken, `undefined` while the archive keeps up.
+   * @param nowMs a monotonic clock.
+   * @returns why commands must be refused; `undefined` while the archive keeps up.
    */
-  check(followers: readonly Follower[], nowMs: number): string | undefined {
+  check(shards: readonly ShardProgress[], nowMs: number): string | undefined {
     let reason: string | undefined;
-    for (const { shard, durable, stored } of followers) {
+    for (const { shard, durable, stored } of shards) {
       const mark = this.#marks.get(shard);
       if (mark === undefined || (stored !== undefined && compareLogIds(stored, mark.id) >= 0)) {
         this.#marks.set(shard, { id: durable, atMs: nowMs });
@@ -61,26 +63,26 @@ export class ArchiveLag {
   }
 }
 
-/** An archive that is further behind would hold up the trimming of the log. */
+/** Bounds the lag of the archive, because the log cannot be trimmed beyond what the archive has stored. */
 const LAG_MS_MAX = 60_000;
 
-/** Tells why no commands should be taken, and `undefined` once they may be again: each time that this changes. */
+/** Reports why commands must be refused, or `undefined` when they are accepted again, each time that this changes. */
 export function watchBackpressure(
   archive: Readonly<{ figures: ArchiveFigures }>,
   supervisor: Pick<Supervisor, "shards" | "full">,
-  tell: (reason: string | undefined) => void,
+  report: (reason: string | undefined) => void,
 ): void {
   const lag = new ArchiveLag(LAG_MS_MAX);
-  let told: string | undefined;
+  let reported: string | undefined;
   const check = async () => {
     const stored = new Map(archive.figures.shards.map((each) => [each.shard, each.stored]));
-    const followers = (await supervisor.shards()).flatMap(({ shard, figures }) =>
-      figures === undefined ? [] : [{ shard, durable: figures.durable, stored: stored.get(shard) }],
+    const shards = (await supervisor.shards()).flatMap(({ shard, stats }) =>
+      stats === undefined ? [] : [{ shard, durable: stats.durable, stored: stored.get(shard) }],
     );
-    const behind = lag.check(followers, performance.now());
+    const behind = lag.check(shards, performance.now());
     const reason = supervisor.full() ?? behind;
-    if (reason !== told) tell(reason);
-    told = reason;
+    if (reason !== reported) report(reason);
+    reported = reason;
   };
-  setInterval(() => void check(), EVERY_MS).unref();
+  setInterval(() => void check(), CHECK_MS).unref();
 }

@@ -1,4 +1,4 @@
-/** What a server that has started tells whoever started it. */
+/** The lines that a started server prints for the person who started it. */
 import type { Config } from "../../config.ts";
 import { type Address, urlOf } from "../../http/server/shared-port.ts";
 import { plural } from "../../text/plural.ts";
@@ -8,11 +8,10 @@ export type Started = Readonly<{
   config: Config;
   address: Address;
   shards: number;
-  /** Made at this start, and never to be seen again. */
+  /** Generated at the first start and shown only then; `undefined` at later starts. */
   operatorKey: string | undefined;
 }>;
 
-/** Lines for people. */
 export function banner({ config, address, shards, operatorKey }: Started): string {
   const url = urlOf(address);
   const { gateways } = config;

@@ -1,16 +1,16 @@
-/** Keeps the judgement of the wall clock: asks for it once a second, tells the shards and the operator. */
+/** Judges the wall clock once a second; informs the shards, and warns the operator. */
 import type { Log } from "../../http/log/request-log.ts";
 import { takeAcceptance } from "../../wal/clock-acceptance.ts";
 import { JUMP_MS } from "../shard/clock/log-clock.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { ServerClock } from "./server-clock.ts";
 
-const EVERY_MS = 1_000;
-/** A second clock is asked so often while all is well, and while the wall clock has jumped. */
+const CHECK_MS = 1_000;
+/** Interval of questions to the second clock: normally, and while the wall clock has jumped. */
 const ASK_EVERY_MS = 60_000;
 const ASK_SOON_MS = 5_000;
 
-/** A clock of another machine: ms since 1970, `undefined` where there is none. */
+/** A clock of another machine: ms since 1970, or `undefined` if it has none. */
 export type SecondClock = Readonly<{ ask: () => Promise<number | undefined> }>;
 
 export type ClockWatchOptions = Readonly<{
@@ -24,28 +24,29 @@ export type ClockWatchOptions = Readonly<{
 
 type Parts = Readonly<{
   supervisor: Pick<Supervisor, "judgeClock" | "clockAheadMs">;
-  /** What `warnings` says has changed. */
+  /** The result of `warnings` has changed. */
   onChange: () => void;
 }>;
 
 export class ClockWatch {
   readonly #options: ClockWatchOptions;
   #parts: Parts | undefined;
-  #toldBaselineMs: number;
-  #told = "";
-  /** What the second clock showed beyond the time since boot, while the wall clock was followed. */
+  #reportedBaselineMs: number;
+  /** The state that was reported last, as text; empty before the first report. */
+  #reported = "";
+  /** Second clock minus time since boot, when the wall clock was last followed. */
   #secondBaselineMs: number | undefined;
   #askAtMs = 0;
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
-    this.#toldBaselineMs = options.clock.judged.baselineMs;
+    this.#reportedBaselineMs = options.clock.judged.baselineMs;
   }
 
   start(parts: Parts): void {
     this.#parts = parts;
     this.check();
-    setInterval(() => this.check(), EVERY_MS).unref();
+    setInterval(() => this.check(), CHECK_MS).unref();
   }
 
   check(): void {
@@ -54,20 +55,20 @@ export class ClockWatch {
     this.#takeAcceptance();
     this.#askSecond();
     const { judged, state } = clock;
-    const told = `${state.kind} ${judged.bootId} ${this.#isFarAhead}`;
-    if (told === this.#told && judged.baselineMs === this.#toldBaselineMs) return;
-    this.#toldBaselineMs = judged.baselineMs;
+    const current = `${state.kind} ${judged.bootId} ${this.#isFarAhead}`;
+    if (current === this.#reported && judged.baselineMs === this.#reportedBaselineMs) return;
+    this.#reportedBaselineMs = judged.baselineMs;
     this.#parts?.supervisor.judgeClock(judged);
-    if (told === this.#told) return;
-    const isFirst = this.#told === "";
-    this.#told = told;
+    if (current === this.#reported) return;
+    const isFirst = this.#reported === "";
+    this.#reported = current;
     const { log } = this.#options;
     for (const reason of this.warnings()) log.warn({ reason }, "the clock");
     if (state.kind === "followed" && !isFirst) log.info({}, "log time follows the clock");
     this.#parts?.onChange();
   }
 
-  /** A sentence for whatever an operator should know about the clock. */
+  /** Warnings about the clock for operators, one line each. */
   warnings(): readonly string[] {
     const { clock, wallMs } = this.#options;
     const { state } = clock;
@@ -76,18 +77,18 @@ export class ClockWatch {
     if (state.kind === "jumped") {
       const how = `${Math.round(Math.abs(state.byMs) / 1000)} s ${state.byMs > 0 ? "ahead" : "back"}`;
       warnings.push(
-        `the clock has jumped ${how}, to ${shown}, and is not followed: log time runs on by the time since boot. Set the clock right; or, if it is right, daybook clock accept`,
+        `the clock has jumped ${how}, to ${shown}, and is not followed: log time continues with the time since boot. Correct the clock; if it is right, run daybook clock accept`,
       );
     }
     if (state.kind === "held_back") {
       const ahead = Math.round(state.byMs / 3_600_000);
       warnings.push(
-        `after a start of the machine the clock shows ${shown}, ${ahead} h after the last time in the log (CLOCK_JUMP_MAX): log time goes on from there, and nothing expires, for ten minutes. If the clock is wrong, stop this server and set it; if it is right, daybook clock accept`,
+        `after a start of the machine the clock shows ${shown}, ${ahead} h after the last time in the log (CLOCK_JUMP_MAX): for ten minutes log time continues from the last time in the log, so that nothing expires by mistake. If the clock is wrong, stop this server and correct it; if it is right, run daybook clock accept`,
       );
     }
     if (this.#isFarAhead)
       warnings.push(
-        `log time is ahead of the clock, which shows ${shown}: it runs at half speed until the clock is there; daybook_log_ahead_seconds says how far that is`,
+        `log time is ahead of the clock, which shows ${shown}: it runs at half speed until the clock has caught up; daybook_log_ahead_seconds shows the difference`,
       );
     return warnings;
   }
@@ -99,7 +100,7 @@ export class ClockWatch {
       "# HELP daybook_clock_followed Whether log time follows the wall clock",
       "# TYPE daybook_clock_followed gauge",
       `daybook_clock_followed ${clock.state.kind === "followed" ? 1 : 0}`,
-      "# HELP daybook_clock_difference_seconds Wall clock minus what it ought to show by the time since boot",
+      "# HELP daybook_clock_difference_seconds Wall clock minus its expected time by the time since boot",
       "# TYPE daybook_clock_difference_seconds gauge",
       `daybook_clock_difference_seconds ${clock.differenceMs / 1000}`,
       "",
@@ -126,8 +127,8 @@ export class ClockWatch {
   }
 
   /**
-   * A second clock confirms the wall clock only if it has not jumped itself: one that has, at the same moment, is the same
-   * clock under another address, as that of another container is.
+   * A second clock confirms the wall clock only if it has not jumped itself. One that jumped at the same moment is
+   * the same physical clock, for example of another container on this machine.
    */
   #askSecond(): void {
     const { clock, second, uptimeMs } = this.#options;
@@ -141,7 +142,7 @@ export class ClockWatch {
         if (clock.state.kind === "followed") this.#secondBaselineMs = secondMs - uptimeMs();
         else this.#compare(secondMs);
       },
-      // The shards say that the log does not answer.
+      // An unavailable log is reported by the shards.
       () => {},
     );
   }

@@ -1,11 +1,11 @@
-/** How many connections this process can have beside the files that the ledger needs. */
+/** Bounds the number of connections, so that file descriptors remain for logs, archive and channels. */
 import type { Config } from "../../config.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import type { ConnectionBounds } from "../../http/server/connections.ts";
 
 const CONNECTIONS_MAX = 10_000;
 
-/** Says in the log what they are. @throws TypeError as `connectionBounds` */
+/** The bounds of each gateway; also written to the server's log. @throws TypeError as `connectionBounds` */
 export function boundsOfGateways(config: Config, log: Log): ConnectionBounds {
   const files = openFilesMax();
   const bounds = connectionBounds(config, files);
@@ -13,10 +13,10 @@ export function boundsOfGateways(config: Config, log: Log): ConnectionBounds {
   return bounds;
 }
 
-/** Files that this process may have open at once; Node raises its limit to the hard one when it starts. */
+/** The limit of open files. Node raises it to the hard limit when it starts. */
 function openFilesMax(): number {
   if (process.report === undefined) return Number.POSITIVE_INFINITY;
-  // It would look up the names of all connected hosts.
+  // Otherwise the report resolves the names of all connected hosts.
   (process.report as { excludeNetwork?: boolean }).excludeNetwork = true;
   const { userLimits } = process.report.getReport() as unknown as {
     userLimits?: { open_files?: { soft: number | string } };
@@ -26,9 +26,9 @@ function openFilesMax(): number {
 }
 
 /**
- * The bounds of each gateway. Half of the files are left to the logs, the archive and the ways between processes.
+ * The bounds of each gateway. Half of the files remain for logs, archive and channels.
  *
- * @throws TypeError one line: more are asked for than the file limit allows.
+ * @throws TypeError (one line) CONNECTIONS_MAX is more than the file limit allows.
  */
 export function connectionBounds(
   {

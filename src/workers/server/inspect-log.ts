@@ -1,4 +1,4 @@
-/** The first look at the log, before any shard claims its stream. */
+/** Inspects the log before any shard starts: finds the number of shards and whether streams may be created. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -12,32 +12,36 @@ import { trimmedUpTo } from "../../wal/trimmed.ts";
 import { compareLogIds, LogError, type LogId, type LogStream } from "../../wal/wal.ts";
 import { readWitness, type WitnessedClock } from "../../wal/witness.ts";
 
-/** Raised by re-sharding. */
+/** Part of every stream's name; increases with re-sharding. */
 export const GENERATION = 1;
 const RETRY_MS = 500;
-const SAY_AGAIN_MS = 60_000;
-/** This version is not older. To be raised with each release. */
+const WARN_AGAIN_MS = 60_000;
+/** Lower bound for the current time. To be raised with each release. */
 const BUILT_MS = Date.UTC(2026, 10, 1);
 
-/** By shard, the newest batch that it holds. */
+/** The newest batch in the archive, by shard. */
 type Positions = ReadonlyMap<number, Readonly<{ id: LogId }>>;
 type Archive = Readonly<{ positions(): Promise<Positions> }>;
 
-/** How many shards there are, and whether their streams may be made: only where nothing of this server exists. */
+/** `mayCreate`: streams may be created, which is so only if no data of this server exists anywhere. */
 type Findings = Readonly<{ shards: number; mayCreate: boolean }>;
 
-/** A log that is away, or still loading, is waited for; `/readyz` says so meanwhile, and the log once a minute. */
+/**
+ * Inspects the log. Waits while it is unavailable or still loading, with a warning once a minute.
+ *
+ * @throws LogError the log cannot be used as it is, for example `log_lost_data` or `log_misconfigured`.
+ */
 export async function inspectLog(config: Config, archive: Archive, log: Log): Promise<Findings> {
-  let saidMs = Number.NEGATIVE_INFINITY;
+  let warnedMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       return await inspect(config, archive);
     } catch (error) {
       if (!(error instanceof LogError && error.code === "log_unavailable")) throw error;
       const nowMs = performance.now();
-      if (nowMs - saidMs >= SAY_AGAIN_MS) {
+      if (nowMs - warnedMs >= WARN_AGAIN_MS) {
         log.warn({ reason: error.message }, "waiting for the log");
-        saidMs = nowMs;
+        warnedMs = nowMs;
       }
     }
     await setTimeout(RETRY_MS);
@@ -51,33 +55,33 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
       shard,
       allowWeakDurability: config.allowWeakDurability,
     });
-  const tail = await look([open(0)], ([first]) => inspectTail(first as LogStream));
+  const tail = await withStreams([open(0)], ([first]) => inspectTail(first as LogStream));
   const recorded = tail?.claim.claimant;
-  // A core is left to each gateway: docs/adr/0005.
+  // One core for each gateway, the rest for shards: docs/adr/0005.
   const shards = config.shards ?? recorded?.shards ?? Math.max(1, availableParallelism() - config.gateways);
-  // Before streams are missed that never were.
+  // A changed SHARDS is reported first: otherwise streams that never existed would be reported as missing.
   if (recorded !== undefined) checkRecorded(open(0).name, recorded, { ...recorded, shard: 0, shards });
   const positions = await archive.positions();
   const streams = () => Array.from({ length: shards }, (_, shard) => open(shard));
-  await look(streams(), (opened) => checkReach(opened, positions, config));
+  await withStreams(streams(), (opened) => checkReach(opened, positions, config));
   const remembered = Array.from({ length: shards }, (_, shard) => shard).some(
     (shard) => readWitness(config.dataDir, { generation: GENERATION, shard }) !== undefined,
   );
   if (positions.size > 0 || remembered || (await hasSnapshot(config, shards)))
     return { shards, mayCreate: false };
-  const mayCreate = await look(streams(), mayCreateStreams);
+  const mayCreate = await withStreams(streams(), mayCreateStreams);
   if (mayCreate) checkBuildTime(Date.now());
   return { shards, mayCreate };
 }
 
-/** The clocks of all witnesses. @throws LogError one is damaged */
+/** The clocks in all witness files. @throws LogError a file is damaged */
 export function witnessedClocks({ dataDir }: Config, shards: number): readonly WitnessedClock[] {
   return Array.from({ length: shards }, (_, shard) => readWitness(dataDir, { generation: GENERATION, shard }))
     .map((witness) => witness?.clock)
     .filter((clock) => clock !== undefined);
 }
 
-/** A log's first time is a bound for all others, so there is no way back from one that is wrong. */
+/** Log time never goes back, so a wrong first time could not be corrected later. */
 function checkBuildTime(nowMs: number): void {
   if (nowMs >= BUILT_MS) return;
   throw new LogError(
@@ -86,7 +90,7 @@ function checkBuildTime(nowMs: number): void {
   );
 }
 
-/** What was trimmed is in the archive alone: one that lacks some of it would leave it out of every statement. */
+/** Trimmed batches exist only in the archive: one that lacks some would omit them from every statement. */
 async function checkReach(
   streams: readonly LogStream[],
   archived: Positions,
@@ -94,9 +98,9 @@ async function checkReach(
 ): Promise<void> {
   for (const [shard, stream] of streams.entries()) {
     const trimmed = await trimmedUpTo(stream);
-    const held = archived.get(shard)?.id;
-    if (trimmed === undefined || (held !== undefined && compareLogIds(held, trimmed) >= 0)) continue;
-    throw archiveBehind(stream.name, trimmed, held, join(dataDir, "archive"));
+    const stored = archived.get(shard)?.id;
+    if (trimmed === undefined || (stored !== undefined && compareLogIds(stored, trimmed) >= 0)) continue;
+    throw archiveBehind(stream.name, trimmed, stored, join(dataDir, "archive"));
   }
 }
 
@@ -112,12 +116,13 @@ async function hasSnapshot({ walUrl }: Config, shards: number): Promise<boolean>
   return false;
 }
 
-async function look<T>(
+/** Closes the streams after use. */
+async function withStreams<T>(
   streams: readonly LogStream[],
-  at: (streams: readonly LogStream[]) => Promise<T>,
+  use: (streams: readonly LogStream[]) => Promise<T>,
 ): Promise<T> {
   try {
-    return await at(streams);
+    return await use(streams);
   } finally {
     await Promise.all(streams.map((stream) => stream.close()));
   }

@@ -1,29 +1,30 @@
-/** What only the server's user may read: the books, and the key that seals secrets. */
+/** Keeps DATA_DIR private to the server's user: it holds the ledger's data and the key that seals secrets. */
 import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogError } from "../../wal/wal.ts";
 
-const OF_OTHERS = 0o077;
+/** Permissions of group and others. */
+const OTHERS_MASK = 0o077;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const KEY_FILE = "secret-key";
 const KEY_BYTES = 32;
 const KEY_LENGTH_MIN = 32;
 
-/** From now on nobody else may read what this process, its threads and its children make. */
+/** Makes new files of this process, its threads and its children private to its user. */
 export function keepFilesPrivate(): void {
-  process.umask(OF_OTHERS);
+  process.umask(OTHERS_MASK);
 }
 
 /**
- * Takes the folder and all that is in it from everybody else. What an older version has made was open to them; a folder
- * that is closed already is left as it is.
+ * Removes all permissions of group and others from the folder and its contents, which an older version left readable. A
+ * folder that is private already is not changed.
  *
- * @returns why it could not be done: the folder may be another user's, who lets this one write there.
+ * @returns the error message if it failed, for example because the folder belongs to another user.
  */
 export function makePrivate(folder: string): string | undefined {
   try {
-    if ((lstatSync(folder).mode & OF_OTHERS) === 0) return undefined;
+    if ((lstatSync(folder).mode & OTHERS_MASK) === 0) return undefined;
     for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
       const path = join(entry.parentPath, entry.name);
       if (entry.isDirectory()) chmodSync(path, FOLDER_MODE);
@@ -37,9 +38,10 @@ export function makePrivate(folder: string): string | undefined {
 }
 
 /**
- * The key in a file of the folder, made where there is none.
+ * Reads the secret key from its file in the folder; creates the file if it does not exist.
  *
- * @throws LogError `log_misconfigured`: what is in the file cannot be a key.
+ * @param random returns secure random bytes.
+ * @throws LogError `log_misconfigured`: the file's content is too short for a key.
  */
 export function storedSecretKey(folder: string, random: (bytes: number) => Uint8Array): string {
   const file = join(folder, KEY_FILE);
@@ -54,6 +56,6 @@ export function storedSecretKey(folder: string, random: (bytes: number) => Uint8
   if (stored.length >= KEY_LENGTH_MIN) return stored;
   throw new LogError(
     "log_misconfigured",
-    `${file} holds no key: restore it from a copy, or delete it, and addresses of reports end`,
+    `${file} holds no key: restore it from a copy, or delete it; report addresses that were given out then stop working`,
   );
 }

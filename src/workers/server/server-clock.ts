@@ -1,31 +1,31 @@
 /**
- * Judges the wall clock for all shards of a server. Pure: clocks and what DATA_DIR remembers are handed in.
- * docs/adr/0014-the-log-clock.md says why.
+ * Judges the wall clock for all shards of a server. Pure: the clocks and the witnesses of DATA_DIR are passed in. The
+ * reasons are in docs/adr/0014-the-log-clock.md.
  */
 import type { WitnessedClock } from "../../wal/witness.ts";
 import { type Clocks, JUMP_MS, type JudgedClock } from "../shard/clock/log-clock.ts";
 
-/** The baseline follows a wall clock that is slewed, at most this fast: chrony slews by up to 8.3 %. */
+/** The baseline follows a slewed wall clock at most this fast (ms per ms); chrony slews by up to 8.3 %. */
 const SLEW = 0.1;
-/** Smaller differences are left alone. */
+/** Smaller differences are ignored. */
 const DIFFERENCE_MS_MIN = 1_000;
-/** A wall clock that is too far ahead after a start of the machine is followed after this time. */
+/** A wall clock that is too far ahead after a reboot is followed after this time. */
 export const HELD_BACK_MS = 10 * 60_000;
 
 export type ClockState =
   | Readonly<{ kind: "followed" }>
-  /** By how much the wall clock differs from what it ought to show. */
+  /** `byMs`: wall clock minus expected time. */
   | Readonly<{ kind: "jumped"; byMs: number }>
-  /** It is so far ahead of the last log time, and will be followed in so long. */
+  /** `byMs`: wall clock minus expected time; `leftMs`: until the wall clock is followed. */
   | Readonly<{ kind: "held_back"; byMs: number; leftMs: number }>;
 
 export type ServerClockOptions = Readonly<{
   clocks: Clocks;
-  /** Of this start of the machine. */
+  /** Id of the machine's present boot. */
   bootId: string | undefined;
-  /** What the witnesses say of an earlier server's log time. */
+  /** Clocks of an earlier server, from the witness files. */
   witnessed: readonly WitnessedClock[];
-  /** A wall clock may be so far ahead of them after a start of the machine. */
+  /** After a reboot the wall clock may be this far ahead of the newest of them. */
   jumpMsMax: number;
 }>;
 
@@ -34,7 +34,7 @@ export class ServerClock {
   readonly #bootId: string | undefined;
   readonly #jumpMsMax: number;
   #baselineMs: number;
-  /** Until this time since boot; `undefined`: it is not held back. */
+  /** The time since boot at which the wall clock is followed again; `undefined`: it is not held back. */
   #heldBackToMs: number | undefined;
   #slewedAtMs: number;
   #state: ClockState = { kind: "followed" };
@@ -52,7 +52,8 @@ export class ServerClock {
     );
     const last = newestOf(witnessed, (each) => each.timeMs);
     if (sameBoot !== undefined) {
-      // A start of the server is no reason to follow a jump, however small: a minute at each of many starts adds up.
+      // Keep the baseline across restarts of the server: otherwise a jump below a minute at each of many restarts
+      // adds up.
       this.#baselineMs = sameBoot.baselineMs;
     } else if (last !== undefined && clocks.wallMs() - last.timeMs > jumpMsMax) {
       this.#baselineMs = last.timeMs - uptimeMs;
@@ -61,7 +62,7 @@ export class ServerClock {
     this.check();
   }
 
-  /** What shards go by. A clock that is held back must be held back after another start, too: so no boot is named. */
+  /** For the shards. A held-back clock carries no boot id, so that it is held back after another restart, too. */
   get judged(): JudgedClock {
     return {
       baselineMs: this.#baselineMs,
@@ -73,12 +74,12 @@ export class ServerClock {
     return this.#state;
   }
 
-  /** Wall time minus what it ought to be. */
+  /** Wall clock minus expected time, ms. */
   get differenceMs(): number {
     return this.#clocks.wallMs() - this.#baselineMs - this.#clocks.uptimeMs();
   }
 
-  /** To be called once a second. */
+  /** Call it once a second. */
   check(): void {
     const uptimeMs = this.#clocks.uptimeMs();
     const byMs = this.#clocks.wallMs() - this.#baselineMs - uptimeMs;
@@ -96,7 +97,7 @@ export class ServerClock {
     this.#slewedAtMs = uptimeMs;
   }
 
-  /** The wall clock is right as it is. */
+  /** Trusts the wall clock as it is now. */
   accept(): void {
     this.#heldBackToMs = undefined;
     this.#slewedAtMs = this.#clocks.uptimeMs();

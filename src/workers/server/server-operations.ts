@@ -1,4 +1,4 @@
-/** How the server is doing, and what can be done about it: known to the main thread alone. */
+/** Status and operations of the whole server. Lives on the main thread; gateways' threads use `RemoteOperations`. */
 import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
@@ -16,7 +16,7 @@ type Parts = Readonly<{
   supervisor: Supervisor;
   archive: Readonly<{ figures: ArchiveFigures; unready(): readonly string[] }>;
   gateways: GatewaySupervisor;
-  /** Absent where the log is in memory. */
+  /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
   clock: Pick<ClockWatch, "warnings" | "metrics">;
   log: Log;
@@ -27,53 +27,53 @@ export class ServerOperations implements Operations {
   readonly #droppedLines: () => number;
   #parts: Parts | undefined;
   #overload: string | undefined;
-  /** Which batches of the archive are damaged. */
+  /** Names the damaged batches of the archive, if there are any. */
   #damage: string | undefined;
 
   /**
-   * @param ownCounts what the gateway of the main thread has counted.
-   * @param droppedLines how many lines of the log were lost.
+   * @param ownCounts request counts of the main thread's gateway.
+   * @param droppedLines number of lost log lines.
    */
   constructor(ownCounts: () => RequestCounts, droppedLines: () => number) {
     this.#ownCounts = ownCounts;
     this.#droppedLines = droppedLines;
   }
 
-  /** Before this the server is starting. */
+  /** Sets the parts when they exist; until then the server reports that it is starting. */
   connect(parts: Parts): void {
     this.#parts = parts;
     watchBackpressure(parts.archive, parts.supervisor, (reason) => {
       this.#overload = reason;
-      if (reason === undefined) parts.log.info({}, "commands are taken again");
-      else parts.log.warn({ reason }, "no commands are taken");
+      if (reason === undefined) parts.log.info({}, "commands are accepted again");
+      else parts.log.warn({ reason }, "commands are refused");
       this.publish();
     });
     watchArchive(
       parts.archive,
       ({ away }) => away ?? undefined,
       (reason) => {
-        if (reason === undefined) parts.log.info({}, "the archive goes on");
+        if (reason === undefined) parts.log.info({}, "the archive is available again");
         else parts.log.error({ reason }, "the archive waits");
       },
     );
     watchArchive(parts.archive, damageText, (warning) => {
       this.#damage = warning;
-      if (warning === undefined) parts.log.info({}, "the archive is whole again");
+      if (warning === undefined) parts.log.info({}, "the archive is repaired");
       else parts.log.error({ reason: warning }, "the archive is damaged");
       this.publish();
     });
   }
 
-  /** Tells the other gateways how things stand. To be called whenever a shard's status has changed. */
+  /** Broadcasts the server's health to the other gateways. Call it whenever a shard's status has changed. */
   publish(): void {
-    this.#parts?.gateways.tell(this.standing());
+    this.#parts?.gateways.broadcastHealth(this.standing());
   }
 
   standing(): ServerHealth {
     return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
   }
 
-  /** A reason to take no commands: the archive is far behind, or the log nearly full. */
+  /** Why commands must be refused: the archive is far behind, or a log is nearly full. */
   overload(): string | undefined {
     return this.#overload;
   }
@@ -113,10 +113,10 @@ export class ServerOperations implements Operations {
   async shards(): Promise<readonly ShardStatus[]> {
     if (this.#parts === undefined) return [];
     const { supervisor, snapshots } = this.#parts;
-    return (await supervisor.shards()).map(({ shard, status, restarts, recovery, figures }) => {
+    return (await supervisor.shards()).map(({ shard, status, restarts, recovery, stats }) => {
       const none = `${shard}:${formatLogId({ epoch: 0, seq: 0 })}`;
-      // The system may have given the number of a process that is gone to another one.
-      const living = status === "restarting" || status === "failed" ? undefined : figures;
+      // Omit the pid of an ended process: the system may have given it to another one.
+      const living = status === "restarting" || status === "failed" ? undefined : stats;
       return {
         shard,
         isolation: supervisor.isolation,
@@ -124,11 +124,11 @@ export class ServerOperations implements Operations {
         restarts,
         threadId: living?.threadId,
         pid: living?.pid,
-        epoch: figures?.epoch ?? 0,
-        position: figures?.position ?? none,
-        durablePosition: figures?.durablePosition ?? none,
-        accounts: figures?.accounts ?? 0,
-        mailboxDepth: figures?.mailboxDepth ?? 0,
+        epoch: stats?.epoch ?? 0,
+        position: stats?.position ?? none,
+        durablePosition: stats?.durablePosition ?? none,
+        accounts: stats?.accounts ?? 0,
+        mailboxDepth: stats?.mailboxDepth ?? 0,
         recovery,
         snapshot: snapshots?.last(shard),
       };
@@ -136,18 +136,18 @@ export class ServerOperations implements Operations {
   }
 }
 
-/** Gateway 0 is not among them: without the main thread there is no server. */
+/** Metrics of gateways 1 … n. Gateway 0 has none: it runs on the main thread and ends with the server. */
 function renderGateways(gateways: readonly GatewayStatus[]): string {
   if (gateways.length === 0) return "";
-  const lines = ["# HELP daybook_gateway_serving Whether a gateway takes connections"];
+  const lines = ["# HELP daybook_gateway_serving Whether a gateway accepts connections"];
   lines.push("# TYPE daybook_gateway_serving gauge");
   for (const { gateway, serves } of gateways)
     lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
-  lines.push("# HELP daybook_gateway_hung Whether a gateway has stopped answering");
+  lines.push("# HELP daybook_gateway_hung Whether a gateway does not answer");
   lines.push("# TYPE daybook_gateway_hung gauge");
   for (const { gateway, isSilent } of gateways)
     lines.push(`daybook_gateway_hung{gateway="${gateway}"} ${isSilent ? 1 : 0}`);
-  lines.push("# HELP daybook_gateway_restarts_total Times that a gateway was started anew");
+  lines.push("# HELP daybook_gateway_restarts_total Restarts of a gateway");
   lines.push("# TYPE daybook_gateway_restarts_total counter");
   for (const { gateway, restarts } of gateways)
     lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);

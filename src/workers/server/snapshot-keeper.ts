@@ -1,6 +1,6 @@
 /**
- * Says when snapshots are taken, and what may be dropped from the logs after it: nothing that the older of the two kept
- * snapshots, or the archive, would still need.
+ * Decides when snapshots are taken and how far logs are trimmed: never beyond the older of the two kept snapshots,
+ * nor beyond what the archive has stored.
  */
 import type { Log } from "../../http/log/request-log.ts";
 import { compareLogIds, formatLogId, type LogId } from "../../wal/wal.ts";
@@ -9,12 +9,12 @@ import type { SnapshotReport } from "../recovery/take-snapshot.ts";
 import type { ShardStats } from "../shard/stats.ts";
 
 const CHECK_MS = 1_000;
-/** After a failure the next try comes so much later. */
+/** Pause after a failure. */
 const RETRY_MS = 60_000;
-/** Taking one costs time on a core: afterwards there is none for as long as it took. */
+/** Pause after a snapshot, as a multiple of its duration: bounds the share of a core that snapshots use. */
 const REST = 1;
 
-/** Of the last snapshot of a shard that this server has taken. */
+/** The newest snapshot of a shard that this server has taken. */
 export type LastSnapshot = Readonly<{
   position: string;
   records: number;
@@ -23,27 +23,30 @@ export type LastSnapshot = Readonly<{
   atMs: number;
 }>;
 
-type ShardNow = Readonly<{ shard: number; recovery: Recovery; figures: ShardStats | undefined }>;
+type ShardNow = Readonly<{ shard: number; recovery: Recovery; stats: ShardStats | undefined }>;
 
 export type SnapshotKeeperOptions = Readonly<{
   shards: () => Promise<readonly ShardNow[]>;
-  /** The newest batch of a shard that the archive holds, a power cut or not. */
+  /** The newest batch of a shard in the archive that also survives a power cut. */
   archived: (shard: number) => Promise<LogId | undefined>;
-  /** @param epoch under which the shard owns its log now. */
+  /** @param epoch the shard's present epoch. */
   take: (shard: number, until: LogId, epoch: number) => Promise<SnapshotReport>;
   trim: (shard: number, below: LogId) => void;
-  /** A snapshot is due after so many records, and after so long if there is any. */
+  /** A snapshot is due after this many records, or after this time if there is any new record. */
   everyRecords: number;
   everyMs: number;
   log: Log;
 }>;
 
-interface Kept {
-  /** Records in the log up to the newest snapshot; and since when it is the newest, as far as we know. */
+interface ShardSnapshots {
+  /** Number of records up to the newest snapshot. */
   records: number;
+  /** When that was taken; for one of an earlier server, when this server first saw the shard. */
   sinceMs: number;
   notBeforeMs: number;
-  wanted: boolean;
+  /** An operator has requested a snapshot. */
+  isRequested: boolean;
+  /** Position of the older of the two kept snapshots. */
   older: LogId | undefined;
   trimmed: LogId | undefined;
   last: LastSnapshot | undefined;
@@ -51,7 +54,7 @@ interface Kept {
 
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
-  readonly #kept = new Map<number, Kept>();
+  readonly #byShard = new Map<number, ShardSnapshots>();
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
   failures = 0;
@@ -69,97 +72,102 @@ export class SnapshotKeeper {
     clearInterval(this.#timer);
   }
 
-  /** One of every shard, as soon as may be. */
+  /** Requests a snapshot of every shard, to be taken as soon as possible. */
   async takeAll(): Promise<void> {
     for (const { shard, recovery } of await this.#options.shards())
-      this.#keptOf(shard, recovery).wanted = true;
+      this.#snapshotsOf(shard, recovery).isRequested = true;
     void this.check();
   }
 
   last(shard: number): LastSnapshot | undefined {
-    return this.#kept.get(shard)?.last;
+    return this.#byShard.get(shard)?.last;
   }
 
-  /** By shard, those that `last` knows. */
+  /** The result of `last` for every shard that has one. */
   get newest(): readonly (readonly [shard: number, snapshot: LastSnapshot])[] {
-    return [...this.#kept].flatMap(([shard, { last }]) =>
+    return [...this.#byShard].flatMap(([shard, { last }]) =>
       last === undefined ? [] : [[shard, last] as const],
     );
   }
 
-  /** Takes what is due, one shard after the other, and has trimmed what nobody needs. */
+  /** Takes snapshots that are due, one shard after the other, and trims the logs. */
   async check(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (const { shard, recovery, figures } of await this.#options.shards()) {
-        if (figures === undefined) continue;
-        const kept = this.#keptOf(shard, recovery);
-        if (this.#isDue(kept, figures)) await this.#take(shard, kept, figures);
-        await this.#trim(shard, kept);
+      for (const { shard, recovery, stats } of await this.#options.shards()) {
+        if (stats === undefined) continue;
+        const snapshots = this.#snapshotsOf(shard, recovery);
+        if (this.#isDue(snapshots, stats)) await this.#take(shard, snapshots, stats);
+        await this.#trim(shard, snapshots);
       }
     } catch (error) {
-      // The archive is gone, and with it the server.
+      // The archive has failed, which ends the server.
       this.#options.log.warn({ reason: String(error) }, "the logs could not be trimmed");
     } finally {
       this.#busy = false;
     }
   }
 
-  #keptOf(shard: number, { snapshotRecords }: Recovery): Kept {
-    const known = this.#kept.get(shard);
+  #snapshotsOf(shard: number, { snapshotRecords }: Recovery): ShardSnapshots {
+    const known = this.#byShard.get(shard);
     if (known !== undefined) return known;
-    const kept: Kept = {
+    const snapshots: ShardSnapshots = {
       records: snapshotRecords,
       sinceMs: performance.now(),
       notBeforeMs: 0,
-      wanted: false,
+      isRequested: false,
       older: undefined,
       trimmed: undefined,
       last: undefined,
     };
-    this.#kept.set(shard, kept);
-    return kept;
+    this.#byShard.set(shard, snapshots);
+    return snapshots;
   }
 
-  #isDue(kept: Kept, { records, durable }: ShardStats): boolean {
+  #isDue(snapshots: ShardSnapshots, { records, durable }: ShardStats): boolean {
     if (durable.epoch === 0) return false;
-    if (kept.wanted) return true;
+    if (snapshots.isRequested) return true;
     const nowMs = performance.now();
-    const since = records - kept.records;
-    if (nowMs < kept.notBeforeMs || since <= 0) return false;
-    return since >= this.#options.everyRecords || nowMs - kept.sinceMs >= this.#options.everyMs;
+    const since = records - snapshots.records;
+    if (nowMs < snapshots.notBeforeMs || since <= 0) return false;
+    return since >= this.#options.everyRecords || nowMs - snapshots.sinceMs >= this.#options.everyMs;
   }
 
-  async #take(shard: number, kept: Kept, { durable, epoch }: ShardStats): Promise<void> {
+  async #take(shard: number, snapshots: ShardSnapshots, { durable, epoch }: ShardStats): Promise<void> {
     const { log, take } = this.#options;
-    kept.wanted = false;
+    snapshots.isRequested = false;
     try {
       const { snapshot, older, replayed, ms, passedOver } = await take(shard, durable, epoch);
       const { head, bytes } = snapshot;
       const nowMs = performance.now();
-      Object.assign(kept, { records: head.records, sinceMs: nowMs, older, notBeforeMs: nowMs + REST * ms });
+      Object.assign(snapshots, {
+        records: head.records,
+        sinceMs: nowMs,
+        older,
+        notBeforeMs: nowMs + REST * ms,
+      });
       const position = `${shard}:${formatLogId(head.id)}`;
-      kept.last = { position, records: head.records, bytes, ms, atMs: Date.now() };
+      snapshots.last = { position, records: head.records, bytes, ms, atMs: Date.now() };
       this.taken += 1;
-      for (const reason of passedOver) log.warn({ shard, reason }, "a snapshot was bad");
+      for (const reason of passedOver) log.warn({ shard, reason }, "a damaged snapshot was replaced");
       log.info({ shard, position, records: head.records, replayed, bytes, ms }, "snapshot");
     } catch (error) {
       this.failures += 1;
-      kept.notBeforeMs = performance.now() + RETRY_MS;
+      snapshots.notBeforeMs = performance.now() + RETRY_MS;
       const reason = error instanceof Error ? error.message : String(error);
-      log.error({ shard, reason }, "no snapshot could be taken: the log is kept, and grows");
+      log.error({ shard, reason }, "no snapshot could be taken: the log is not trimmed and grows");
     }
   }
 
-  async #trim(shard: number, kept: Kept): Promise<void> {
-    const { older, trimmed } = kept;
+  async #trim(shard: number, snapshots: ShardSnapshots): Promise<void> {
+    const { older, trimmed } = snapshots;
     if (older === undefined || isAtOrAfter(trimmed, older)) return;
     const archived = await this.#options.archived(shard);
     if (archived === undefined) return;
     const below = compareLogIds(older, archived) < 0 ? older : archived;
     if (isAtOrAfter(trimmed, below)) return;
-    kept.trimmed = below;
+    snapshots.trimmed = below;
     this.#options.trim(shard, below);
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The shard's end of the way to the archive. The archive asks for batches after the last one that it has; the
- * shard answers as soon as there are durable ones. The newest are kept for it in memory, within a bound; whoever
- * is further behind is served from the log.
+ * The shard's channel to the archive. The archive asks for the batches after its last one; the shard answers as soon as
+ * there are durable ones. The newest batches are kept in memory, up to a bound; older ones are read from the log.
  */
 import { decode, encode } from "../../actors/records/pack.ts";
 import { PackError } from "../../actors/records/pack-reader.ts";
@@ -12,44 +11,44 @@ import { type Batch, compareLogIds, type Journal, LogError, type LogId } from ".
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 
-/** The archive usually takes a batch within milliseconds; this much may wait for it in memory. */
+/** Bytes of batches kept for the archive. It usually fetches a batch within milliseconds. */
 const TAIL_BYTES_MAX = 32 * 1024 * 1024;
-/** Between two attempts to read a log that does not answer. */
+/** Pause between two attempts to read a log that does not answer. */
 const RETRY_MS = 100;
 
 export class ArchiveFeed {
   readonly #journal: Pick<Journal, "read">;
   readonly #onError: (error: unknown) => void;
   readonly #open: typeof openChannel;
-  /** Durable batches that the archive has not taken yet, oldest first: all after `#tailAfter`. */
+  /** All durable batches after `#tailAfter` that the archive has not fetched, oldest first. */
   #tail: Batch[] = [];
   #tailBytes = 0;
   #tailAfter: LogId | undefined;
-  /** The newest batch that is known to be durable. */
+  /** The newest durable batch. */
   #newest: LogId | undefined;
   #channel: Channel | undefined;
-  /** The question that waits for its answer. */
+  /** The request that is not answered yet; the archive sends one at a time. */
   #ask: FeedAsk | undefined;
-  /** The question for which the log is being read, or will be again. */
+  /** The request for which the log is being read, or will be read again after a pause. */
   #reading: FeedAsk | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  /** @param onError told of all that the shard cannot go on with; a log that is only away is asked again. */
+  /** @param onError called with errors that end the shard. An unavailable log is none: it is read again. */
   constructor(journal: Pick<Journal, "read">, onError: (error: unknown) => void, open = openChannel) {
     this.#journal = journal;
     this.#onError = onError;
     this.#open = open;
   }
 
-  /** Where the log ends when the shard begins to serve. */
+  /** Sets the end of the log when the shard begins to serve. */
   begin(last: LogId | undefined): void {
     this.#tailAfter = last;
     this.#newest = last;
-    // The archive has asked already, and what it misses may be all there is until the next write.
+    // The archive may have asked already, for batches that exist. Do not wait for the next write.
     this.#serve();
   }
 
-  /** The way to the archive from now on; one that it had before is dropped. */
+  /** Opens the channel to the archive; an earlier one is closed. */
   attach(end: ChannelEnd): void {
     this.close();
     const channel = this.#open(end, {
@@ -69,7 +68,7 @@ export class ArchiveFeed {
     this.#channel = channel;
   }
 
-  /** A batch that has just become durable. */
+  /** Takes a batch that has become durable. */
   offer(batch: Batch): void {
     this.#newest = batch.id;
     this.#tail.push(batch);
@@ -101,7 +100,7 @@ export class ArchiveFeed {
       return;
     }
     const from = this.#tail.findIndex((batch) => after === undefined || compareLogIds(batch.id, after) > 0);
-    if (from < 0) return; // nothing new: the ask waits
+    if (from < 0) return; // nothing new: the request waits
     let bytes = 0;
     let to = from;
     while (to < this.#tail.length && (to === from || bytes < ask.bytesMax))
@@ -120,21 +119,21 @@ export class ArchiveFeed {
         if (this.#ask !== ask) return;
         this.#reading = undefined;
         if (batches.length > 0 || ask.again === true) this.#answer(batches);
-        // What became durable while the log was being read may be missing from what was read.
+        // Batches that became durable during the read may be missing from it.
         else if (this.#newest !== newest) this.#serve();
       },
       (error: unknown) => this.#readFailed(ask, error),
     );
   }
 
-  /** A log that does not answer is no reason to end: the shard itself waits for it, and so does the archive. */
+  /** An unavailable log does not end the shard: the shard and the archive both wait for it. */
   #readFailed(ask: FeedAsk, error: unknown): void {
     const isTrimmed = error instanceof TrimmedError;
     if (isTrimmed || (isCorrupt(error) && ask.again === true)) {
       if (this.#ask !== ask) return;
       this.#reading = undefined;
       if (ask.again === true) this.#answer([]);
-      // Another server has owned the log since this one has looked at it first, and has trimmed it.
+      // Between this server's first look at the log and its claim another server owned the log and trimmed it.
       else if (isTrimmed)
         this.#onError(archiveBehind(error.stream, error.upTo, ask.after ?? undefined, "DATA_DIR/archive"));
       return;
@@ -160,15 +159,16 @@ function isCorrupt(error: unknown): boolean {
   return error instanceof LogError && error.code === "log_corrupt";
 }
 
-/** @throws PackError it is no question of an archive. */
+/** @throws PackError the bytes are no request of an archive. */
 function unpackAsk(bytes: Uint8Array): FeedAsk {
   let ask: unknown;
   try {
     ask = decode(bytes);
   } catch (cause) {
-    throw new PackError("the archive's question is cut, or not packed", { cause });
+    throw new PackError("the archive's request is truncated or not packed", { cause });
   }
-  if (!isAsk(ask)) throw new PackError("the archive asks for something that is no batch");
+  if (!isAsk(ask))
+    throw new PackError("the archive's request does not have the shape of a request for batches");
   return ask;
 }
 
@@ -178,7 +178,7 @@ function isAsk(ask: unknown): ask is FeedAsk {
   return after === null || (Number.isSafeInteger(after?.epoch) && Number.isSafeInteger(after?.seq));
 }
 
-/** Bodies are views of larger memory that others still read: they go over as one copy, behind their heads. */
+/** The packed heads, then the bodies. Bodies are views of buffers that are still in use, so they are copied. */
 function packAnswer(batches: readonly Batch[]): Uint8Array<ArrayBuffer> {
   const heads = batches.map(
     ({ id, timeMs, count, body, hash }) =>
@@ -186,7 +186,7 @@ function packAnswer(batches: readonly Batch[]): Uint8Array<ArrayBuffer> {
   );
   const packed = encode(heads);
   const bodiesBytes = batches.reduce((sum, { body }) => sum + body.length, 0);
-  // All of it is written, so it need not be zeros before; "slow" is memory of its own, which may be handed over.
+  // Every byte is overwritten, so no zeroing is needed. "Slow" does not use the shared pool: the buffer is transferred.
   const answer = Buffer.allocUnsafeSlow(packed.length + bodiesBytes);
   answer.set(packed);
   let at = packed.length;

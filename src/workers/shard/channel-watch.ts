@@ -1,12 +1,12 @@
 /**
- * A shard's ways to the others break when those end, and come back with them. One that broke and did not come back is
- * reported: both parties may live, and then they need another.
+ * Watches a shard's channels. A channel breaks when the other party ends, and the supervisor sends a new one when that
+ * starts again. If no new channel comes, both parties may be alive, so the shard reports it and asks for another.
  */
 import type { Channel, ChannelHandlers } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import type { Party } from "./messages.ts";
 
-/** Whoever starts anew has a new channel to everybody by then. */
+/** A party that restarts normally has new channels within this time. */
 const MISSED_MS_MAX = 1_000;
 
 export type ChannelWatchOptions = Readonly<{
@@ -18,7 +18,7 @@ export type ChannelWatchOptions = Readonly<{
 export class ChannelWatch {
   readonly #options: ChannelWatchOptions;
   readonly #parties = new WeakMap<ChannelEnd, Party>();
-  /** By party, whose channel broke. */
+  /** Running timers, by the party whose channel broke. */
   readonly #missed = new Map<string, NodeJS.Timeout>();
   #closed = false;
 
@@ -26,7 +26,7 @@ export class ChannelWatch {
     this.#options = options;
   }
 
-  /** The end of a new channel to `party`, which will be opened. */
+  /** Announces the end of a new channel to `party`, before it is opened. */
   expect(party: Party, end: ChannelEnd): void {
     const name = nameOf(party);
     this.#parties.set(end, party);

@@ -1,25 +1,26 @@
 /**
  * Consistent cuts of accounts on several shards. A gateway halts every shard, then captures every shard.
  *
- * - A shard that has accounts of the cut takes no messages of other shards from its halt to its capture. So no account is
- *   captured with the effect of a transfer that was committed after some shard's capture.
- * - Any shard may be the home of a transfer between the accounts, and then it alone knows what is still on its way. So all
- *   shards are captured, and each keeps what it has sent from its halt to its capture. One without accounts takes messages
- *   meanwhile (ADR 15).
+ * - A shard that has accounts of the cut handles no messages of other shards between its halt and its capture. So no
+ *   account is captured with the effect of a transfer that was committed after some shard's capture.
+ * - Any shard may be the home of a transfer between the accounts, and only the home knows the amounts in transit. So
+ *   all shards are captured, and each keeps the messages that it has sent from its halt to its capture. A shard
+ *   without accounts of the cut goes on handling messages (ADR 15).
  */
 import type { Account } from "../../actors/ledger/account.ts";
 import { viewOf } from "../../actors/ledger/account.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import type { QueryResults } from "./messages.ts";
 
-/** A cut that takes longer is over: whoever makes it begins anew. */
+/** A cut that takes longer expires; the gateway begins a new one. */
 const CUT_MS_MAX = 1_000;
 /**
- * Others join a halt that began so recently; later ones wait until messages have had their turn. But a cut never waits for
- * one that was begun after it, which may wait for it on another shard.
+ * A new cut joins a halt that is at most this old. Otherwise it waits until messages were handled, so that
+ * back-to-back cuts cannot starve them. But a cut never waits for a younger one, which may wait for it on another
+ * shard (deadlock).
  */
 const JOIN_MS_MAX = 20;
-/** Cuts at once, and those that wait. */
+/** Active and waiting cuts together. */
 const CUTS_MAX = 1024;
 
 type Halted = NonNullable<QueryResults["halt"]>;
@@ -28,7 +29,7 @@ type OnHalted = (received: Halted) => void;
 type Cut = Readonly<{
   sinceMs: number;
   hasAccounts: boolean;
-  /** By shard, the newest message that it was known to have when the cut began: what came before may be forgotten. */
+  /** By shard, the newest message known to be delivered when the cut began: messages up to it may be forgotten. */
   delivered: ReadonlyMap<number, number>;
 }>;
 
@@ -36,24 +37,24 @@ export class Cuts {
   readonly #ledger: Ledger;
   readonly #deliveredTo: (shard: number) => number;
   readonly #others: readonly number[];
-  /** By name. */
+  /** By cut id. */
   readonly #active = new Map<string, Cut>();
   #haltedAtMs = 0;
   #waiting: (readonly [cut: string, onHalted: OnHalted])[] = [];
 
-  /** @param deliveredTo the newest message to a shard that is durable there, as it has said. */
+  /** @param deliveredTo the newest message to a shard that it has acknowledged as durable. */
   constructor(ledger: Ledger, self: number, shards: number, deliveredTo: (shard: number) => number) {
     this.#ledger = ledger;
     this.#deliveredTo = deliveredTo;
     this.#others = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => shard !== self);
   }
 
-  /** No messages of other shards are taken. */
+  /** Whether messages of other shards must wait. */
   get isHalted(): boolean {
     return [...this.#active.values()].some(({ hasAccounts }) => hasAccounts);
   }
 
-  /** Of messages to this shard, those up to this number are not needed by any cut. */
+  /** Messages to this shard up to this number are not needed by any cut. */
   forgettable(shard: number): number {
     let upTo = Number.POSITIVE_INFINITY;
     for (const { delivered } of this.#active.values()) upTo = Math.min(upTo, delivered.get(shard) ?? 0);
@@ -61,8 +62,9 @@ export class Cuts {
   }
 
   /**
-   * @param cut its name; those that were begun later come later in order.
+   * @param cut its id; ids of younger cuts sort after it.
    * @param hasAccounts whether some of its accounts are here.
+   * @param onHalted called when the cut begins here, with the newest message received from each other shard.
    * @returns "refused" when there are too many.
    */
   halt(cut: string, hasAccounts: boolean, onHalted: OnHalted): "halted" | "waits" | "refused" {
@@ -78,16 +80,17 @@ export class Cuts {
   }
 
   /**
-   * The accounts here, and what this shard has sent between accounts of the cut that has not arrived yet: credits less
-   * debits, since of a transfer whose home is a third shard either may arrive first.
+   * Returns the accounts on this shard and the amounts in transit: messages from here, between accounts of the cut,
+   * that have not arrived. Credits minus debits, because of a transfer whose home is a third shard either may arrive
+   * first.
    *
-   * @param heard of each shard with accounts, which of this shard's messages it has.
+   * @param received for each shard with accounts, the newest message of this shard that it had received.
    */
   capture(
     partner: string,
     cut: string,
     ids: readonly string[],
-    heard: readonly (readonly [shard: number, upTo: number])[],
+    received: readonly (readonly [shard: number, upTo: number])[],
   ): Readonly<{ result: QueryResults["capture"]; isOver: boolean }> {
     const begun = this.#active.get(cut);
     if (begun === undefined) return { result: null, isOver: false };
@@ -97,7 +100,7 @@ export class Cuts {
       .map((id) => this.#ledger.account(partner, id))
       .filter((account): account is Account => account !== undefined);
     const inTransit = new Map<string, bigint>();
-    for (const [shard, upTo] of heard) {
+    for (const [shard, upTo] of received) {
       const { kept, forgotten } = this.#ledger.exchange(shard);
       for (let at = Math.max(0, upTo - forgotten); at < kept.length; at++) {
         const message = kept[at]?.message;
@@ -120,13 +123,13 @@ export class Cuts {
     return { result, isOver: begun.hasAccounts && !this.isHalted };
   }
 
-  /** Ends what takes too long. */
+  /** Drops cuts that take too long. */
   expire(): void {
     const nowMs = performance.now();
     for (const [cut, { sinceMs }] of this.#active) if (nowMs - sinceMs > CUT_MS_MAX) this.#active.delete(cut);
   }
 
-  /** Messages have had their turn: those that waited for it go ahead. */
+  /** Called after messages were handled: begins the waiting cuts. */
   next(): void {
     if (this.isHalted || this.#waiting.length === 0) return;
     const waiting = this.#waiting;

@@ -1,6 +1,7 @@
 /**
- * What becomes of one command: it is known by its key; or decided, applied, and put into the open batch; or parked until
- * another shard has said something; or tried again later.
+ * Executes one command. Four things can happen: a known idempotency key points to the first record; the command is
+ * decided, applied and added to the open batch; it waits for another shard or for expiries (`PendingReply`); it is
+ * retried later.
  */
 import { isPlain, type PlainCommand } from "../../actors/ledger/command-home.ts";
 import type { Ledger, Place } from "../../actors/ledger/ledger.ts";
@@ -19,19 +20,29 @@ import type { Journal } from "../../wal/wal.ts";
 import type { Peers } from "../cross-shard/peers.ts";
 import { type PackedCommand, PendingReply, packedAlone } from "../cross-shard/pending-reply.ts";
 import { askArchive } from "./ask-archive.ts";
-import { ExpiryWait, ExpiryWaits, NO_ROOM, OVERLOADED, StillDue, type Waiter } from "./clock/expiry-waits.ts";
+import {
+  BATCH_FULL,
+  DeferredCommand,
+  ExpiryBacklog,
+  ExpiryWaits,
+  OVERLOADED,
+  type Waiter,
+} from "./clock/expiry-waits.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
 
-/** Pending transfers, and whatever else has its time, that end in one go although nobody waits for it. */
+/** Expiries (pending transfers and scheduled commands) processed in one call when no request waits for them. */
 const EXPIRED_AT_ONCE_MAX = 256;
-/** What a command or a read ends itself on each of its subjects; for more it waits, see `DueWaits`. */
-const ENDED_BY_ONE_MAX = 64;
+/** Expiries that a request processes itself on each of its subjects. With more it waits: see `ExpiryWaits`. */
+const EXPIRED_BY_REQUEST_MAX = 64;
 
-const OF_ACCOUNTS: ReadonlySet<Command["op"]> = new Set(["create_account", "set_account_status"] as const);
+const ACCOUNT_COMMANDS: ReadonlySet<Command["op"]> = new Set([
+  "create_account",
+  "set_account_status",
+] as const);
 
-/** It has to wait for credits that are on their way. */
+/** The command has to wait for incoming cross-shard credits. */
 export const RETRY_LATER = Symbol("later");
 
 export type ExecutorOptions = Readonly<{
@@ -41,7 +52,7 @@ export type ExecutorOptions = Readonly<{
   failpoints: Failpoints;
   /** Secure random bytes. */
   random: Random;
-  /** By which the shard's memory may still grow. */
+  /** How many bytes the shard's memory may still grow. */
   freeBytes: () => number;
 }>;
 
@@ -50,26 +61,31 @@ export class Executor {
   readonly #ledger: Ledger;
   readonly #commit: GroupCommit;
   #peers: Peers | undefined;
-  /** Of our epoch, once it is claimed. */
+  /** Created on first use, because the epoch is known only after the claim. */
   #transferIds: TransferIds | undefined;
-  readonly waits: ExpiryWaits;
+  readonly expiryWaits: ExpiryWaits;
   readonly counts = { commands: 0, rejections: 0, replays: 0, heapRefusals: 0 };
-  /** Commands that a quota has refused. */
+  /** Number of commands refused by a quota. */
   readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#ledger = options.ledger;
     this.#commit = options.commit;
-    this.waits = new ExpiryWaits(options.commit, (on, max) => this.#endDueOf(on.partner, on.subject, max));
+    this.expiryWaits = new ExpiryWaits(options.commit, (on, max) =>
+      this.#expireSubject(on.partner, on.subject, max),
+    );
   }
 
-  /** The other shards, who need what is recorded here, as it needs them. */
+  /** Set after construction, because `Peers` and the executor need each other. */
   connect(peers: Peers): void {
     this.#peers = peers;
   }
 
-  /** @param source holds the packed command from `start` to `end`. */
+  /**
+   * @param source holds the packed command from `start` to `end`.
+   * @returns the result; a `PendingReply` if that has to wait; `RETRY_LATER`: execute it again later.
+   */
   execute(
     command: Command,
     source: Uint8Array,
@@ -86,22 +102,22 @@ export class Executor {
       if ("fault" in known) return invalid(known.fault);
       this.counts.replays += 1;
       const { epoch, seq, index } = known.first;
-      return peers.underWay(command, known.first) ?? [REPLAYED, epoch, seq, index];
+      return peers.inProgress(command, known.first) ?? [REPLAYED, epoch, seq, index];
     }
-    const parked = peers.parked(command);
-    if (parked !== undefined) return parked;
-    // A transfer without a key or an act leaves nothing behind.
+    const pending = peers.pendingWithKey(command);
+    if (pending !== undefined) return pending;
+    // A transfer without a key or an act keeps no memory, so no quota applies.
     if (command.key !== null || command.op !== "transfer" || command.act !== undefined) {
       const exceeded = this.#ledger.exceededBy(command, timeMs, this.#options.freeBytes());
       if (exceeded !== undefined) return this.#refusal(exceeded);
     }
     if (this.#ledger.nextEndMs <= timeMs) {
-      const still = this.expireFor(command);
-      if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, false);
+      const backlog = this.expireFor(command);
+      if (backlog !== undefined) return this.#executeLater(backlog, command, { source, start, end }, false);
     }
     if (command.op !== "transfer" && !isPlain(command))
-      return peers.runs.execute(command, { source, start, end }, false);
-    // Only acts claim names, or name times that must be ahead.
+      return peers.compound.execute(command, { source, start, end }, false);
+    // Only acts claim names or carry times that must be in the future.
     if ("act" in command && command.act !== undefined) {
       const fault = timeFaultOf(command.act, timeMs);
       if (fault !== undefined) return invalid(fault);
@@ -111,14 +127,14 @@ export class Executor {
     const outcome = this.#ledger.decide(command, timeMs, this.newTransferId);
     if (!outcome.ok) {
       const home = peers.homeOfCredit(command, outcome);
-      if (home !== undefined) return peers.cross(command as Transfer, { source, start, end }, home);
+      if (home !== undefined) return peers.startTransfer(command as Transfer, { source, start, end }, home);
     } else if (command.op === "act" && (outcome as ActDone).told !== undefined) {
-      return peers.announce(command, { source, start, end }, outcome as ActDone);
+      return peers.broadcast(command, { source, start, end }, outcome as ActDone);
     } else if (command.op !== "transfer") {
       if (this.#mustWait(command, peers)) return RETRY_LATER;
       peers.noteChange(this.#commit.openSeq);
     } else {
-      if (!peers.settled && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
+      if (!peers.isCaughtUp && peers.mustWaitForTransfer(command)) return [REFUSED, "log_unavailable"];
       const { debitSeq, creditSeq } = outcome as TransferPosted;
       if (debitSeq === 1 || creditSeq === 1) {
         const exceeded = this.#exceededByFirst(command);
@@ -129,7 +145,7 @@ export class Executor {
     return outcome;
   }
 
-  /** Of a transfer that is the first one of a balance: a system account's slice comes into being with it. */
+  /** The quota that the first transfer of a balance exceeds: it may create a slice of a system account. */
   #exceededByFirst({ partner, debit, credit }: Transfer): Exceeded | "heap_full" | undefined {
     const [name] = [debit, credit].filter(isSystemAccount);
     if (name === undefined) return undefined;
@@ -146,7 +162,7 @@ export class Executor {
     return [REFUSED, "quota_exceeded", quota, used, allowed];
   }
 
-  /** Puts what was decided elsewhere into the ledger and into the open batch, at that batch's time. */
+  /** Applies an outcome that was decided elsewhere and adds it to the open batch, at that batch's time. */
   readonly record = (command: Command, { source, start, end }: PackedCommand, outcome: Recorded): Place =>
     this.#record(command, source, start, end, outcome, this.#commit.openTime());
 
@@ -154,139 +170,149 @@ export class Executor {
   dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | PendingReply {
     const peers = this.#peers;
     assert(peers !== undefined && command.key === null, "a dry run looks up no key");
-    const still = this.expireFor(command);
-    if (still !== undefined) return this.#executeLater(still, command, { source, start, end }, true);
-    if (!isPlain(command)) return peers.runs.execute(command, { source, start, end }, true);
-    assert(OF_ACCOUNTS.has(command.op), "of plain commands only those of accounts have a dry run");
+    const backlog = this.expireFor(command);
+    if (backlog !== undefined) return this.#executeLater(backlog, command, { source, start, end }, true);
+    if (!isPlain(command)) return peers.compound.execute(command, { source, start, end }, true);
+    assert(ACCOUNT_COMMANDS.has(command.op), "of plain commands only account commands have a dry run");
     if (this.#mustWait(command, peers)) return OVERLOADED;
     return this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
   }
 
-  /** Executes a command of a request that is larger than the open batch once there is room for it. */
-  defer(command: Command, source: Uint8Array, start: number, end: number): ExpiryWait {
-    return this.#executeLater(NO_ROOM, command, { source, start, end }, false);
+  /** Executes a command of a request that is larger than the open batch when a later batch has room for it. */
+  defer(command: Command, source: Uint8Array, start: number, end: number): DeferredCommand {
+    return this.#executeLater(BATCH_FULL, command, { source, start, end }, false);
   }
 
   /**
-   * Ends what is due on these accounts, or other subjects of programmes.
+   * Processes all expiries that are due on these accounts or programme subjects.
    *
-   * @returns the first on which there is more than may be ended now: whoever asks has to wait, see `waits`.
+   * @returns the first subject with more due expiries than may be processed now: the request has to wait, see
+   *   `expiryWaits`.
    */
-  readonly expireDue = (partner: string, subjects: readonly string[]): StillDue | undefined => {
+  readonly expireDue = (partner: string, subjects: readonly string[]): ExpiryBacklog | undefined => {
     if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
     for (const subject of subjects)
-      if (!this.#endDueOf(partner, subject, ENDED_BY_ONE_MAX)) return new StillDue(partner, subject);
+      if (!this.#expireSubject(partner, subject, EXPIRED_BY_REQUEST_MAX))
+        return new ExpiryBacklog(partner, subject);
     return undefined;
   };
 
-  /** The same for all that a command's decision depends on here. */
-  readonly expireFor = (command: Command): StillDue | undefined => {
+  /** As `expireDue`, for every subject on this shard that the command's decision depends on. */
+  readonly expireFor = (command: Command): ExpiryBacklog | undefined => {
     if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
     if (command.op === "post_transfer" || command.op === "void_transfer") this.expireDueTransfer(command.id);
     return this.expireDue(command.partner, accountsOf(command));
   };
 
-  /** @returns whether nothing is left. */
-  #endDueOf(partner: string, subject: string, max: number): boolean {
+  /** Processes at most `max` due expiries of one subject. @returns whether none is left */
+  #expireSubject(partner: string, subject: string, max: number): boolean {
     const { compound, programmes } = this.#ledger.state;
     const timeMs = this.#commit.openTime();
-    for (let ended = 0; ; ended++) {
-      const open = compound.pending.nextDueOf(partner, subject, timeMs);
-      const due = open === undefined ? programmes.due.nextDueOf(partner, subject, timeMs) : undefined;
-      if (open === undefined && due === undefined) return true;
-      if (ended >= max || this.#commit.full) return false;
-      if (open !== undefined) this.#peers?.runs.expire(open);
-      else if (due !== undefined) this.#end(due);
+    for (let expired = 0; ; expired++) {
+      const transfer = compound.pending.nextDueOf(partner, subject, timeMs);
+      const due = transfer === undefined ? programmes.due.nextDueOf(partner, subject, timeMs) : undefined;
+      if (transfer === undefined && due === undefined) return true;
+      if (expired >= max || this.#commit.full) return false;
+      if (transfer !== undefined) this.#peers?.compound.expire(transfer);
+      else if (due !== undefined) this.#runScheduled(due);
     }
   }
 
-  #executeLater(still: StillDue, command: Command, packed: PackedCommand, isDry: boolean): ExpiryWait {
-    const wait = new ExpiryWait(command, packed);
+  #executeLater(
+    backlog: ExpiryBacklog,
+    command: Command,
+    packed: PackedCommand,
+    isDry: boolean,
+  ): DeferredCommand {
+    const deferred = new DeferredCommand(command, packed);
     const resume = () => {
-      const next = this.#tryAgain(wait, isDry);
-      return next === RETRY_LATER ? still : next;
+      const next = this.#tryAgain(deferred, isDry);
+      return next === RETRY_LATER ? backlog : next;
     };
-    this.waits.add(still, { resume, giveUp: () => wait.giveBack(OVERLOADED) });
-    return wait;
+    this.expiryWaits.add(backlog, { resume, giveUp: () => deferred.refuse(OVERLOADED) });
+    return deferred;
   }
 
-  /** As if it had come now. */
-  #tryAgain(wait: ExpiryWait, isDry: boolean): StillDue | typeof RETRY_LATER | undefined {
-    const { command, packed } = wait;
+  /** Executes the command as if it had arrived now. @returns what it still has to wait for */
+  #tryAgain(deferred: DeferredCommand, isDry: boolean): ExpiryBacklog | typeof RETRY_LATER | undefined {
+    const { command, packed } = deferred;
     const { source, start, end } = packed;
     if (this.#ledger.nextEndMs <= this.#commit.openTime()) {
-      const still = this.expireFor(command);
-      if (still !== undefined) return still;
+      const backlog = this.expireFor(command);
+      if (backlog !== undefined) return backlog;
     }
     const result = isDry
       ? this.dryRun(command, source, start, end)
       : this.execute(command, source, start, end);
     if (result === RETRY_LATER) return RETRY_LATER;
-    if (result instanceof PendingReply) result.join((crossed, gate) => wait.pass(crossed, gate));
-    else wait.pass(result, this.gateOf(result));
+    if (result instanceof PendingReply) result.join((completed, gate) => deferred.resolve(completed, gate));
+    else deferred.resolve(result, this.gateOf(result));
     return undefined;
   }
 
-  /** The same for one transfer. */
+  /** Expires this pending transfer if its time has come. */
   expireDueTransfer(id: string): void {
-    const open = this.#ledger.compound.pending.get(id);
-    if (open !== undefined && open.endsAtMs <= this.#commit.openTime()) this.#peers?.runs.expire(open);
+    const transfer = this.#ledger.compound.pending.get(id);
+    if (transfer !== undefined && transfer.endsAtMs <= this.#commit.openTime())
+      this.#peers?.compound.expire(transfer);
   }
 
   /**
-   * A portion of what is due, so that a million that end at one moment hold up nothing. Also whenever a batch is new, before
-   * requests fill it: a shard that is always busy would end nothing else.
+   * Processes a bounded number of due expiries, so that a million at one moment hold up no request. Also called when
+   * a batch is new, before requests fill it: otherwise a busy shard would never process any.
    */
-  expireSome(): void {
+  expirePortion(): void {
     if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
     const { compound, programmes } = this.#ledger.state;
     for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.crowded; expired++) {
       const timeMs = this.#commit.openTime();
-      const open = compound.pending.nextDue(timeMs);
-      const due = open === undefined ? programmes.due.nextDue(timeMs) : undefined;
-      if (open !== undefined) this.#peers?.runs.expire(open);
-      else if (due !== undefined) this.#end(due);
+      const transfer = compound.pending.nextDue(timeMs);
+      const due = transfer === undefined ? programmes.due.nextDue(timeMs) : undefined;
+      if (transfer !== undefined) this.#peers?.compound.expire(transfer);
+      else if (due !== undefined) this.#runScheduled(due);
       else return;
     }
   }
 
-  /** What ends by itself is put into the log like a command of anybody's. */
-  #end(due: ScheduledCommand): void {
+  /** Logs a scheduled command like a command of a caller. */
+  #runScheduled(due: ScheduledCommand): void {
     this.#options.failpoints.pass("before_expire");
     const command = due.command();
-    assert(isPlain(command), "what ends is decided by this shard alone");
+    assert(isPlain(command), "a scheduled command is decided by this shard alone");
     const outcome = this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
-    assert(outcome.ok && due.place >= 0, "what is due can end");
+    assert(outcome.ok && due.place >= 0, "a due scheduled command succeeds");
     this.record(command, packedAlone(command), outcome);
-    assert(due.place < 0, "what has ended is due no more");
+    assert(due.place < 0, "an executed scheduled command leaves the schedule");
   }
 
   /**
-   * Makes sure that what is due on the account at `atMs` is logged before, and whatever is logged from here on after it.
-   * Returns what `expireDue` returns.
+   * Separates the past up to `atMs` from the future: expiries due on the account by then are logged first, and every
+   * later record has a later time.
+   *
+   * @returns as `expireDue`.
    */
-  tick(partner: string, account: string, atMs: number): StillDue | undefined {
-    // The clock on the wall may have been set back meanwhile.
+  tick(partner: string, account: string, atMs: number): ExpiryBacklog | undefined {
+    // Needed because the wall clock may have been set back.
     this.#commit.reaches(atMs + 1);
-    const still = this.expireDue(partner, [account]);
-    if (still === undefined) this.#logTick(atMs);
-    return still;
+    const backlog = this.expireDue(partner, [account]);
+    if (backlog === undefined) this.#logTick(atMs);
+    return backlog;
   }
 
-  /** Makes sure that whatever is logged from here on is later than `atMs`. */
+  /** Ensures that every record from here on has a time later than `atMs`. */
   tickAfter(atMs: number): void {
     this.#commit.reaches(atMs + 1);
     this.#logTick(atMs);
   }
 
-  /** The open batch has reached a time after `atMs`: unless something was logged by then already, a tick is. */
+  /** Logs a tick in the open batch, whose time is after `atMs`, unless a record with such a time exists already. */
   #logTick(atMs: number): void {
     if (this.#commit.recordedMs > atMs) return;
     const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
     this.record(command, packedAlone(command), { ok: true });
   }
 
-  /** The batch of this epoch that an answer must wait for; 0 when it stands in an older epoch. */
+  /** The batch of this epoch that a reply must wait for; 0 if the record is of an older epoch. */
   gateOf(decided: Decided): number {
     if ("ok" in decided) return this.#commit.openSeq;
     if (decided[0] === REPLAYED) return decided[1] === this.#options.journal.epoch ? decided[2] : 0;
@@ -298,13 +324,13 @@ export class Executor {
     return this.#transferIds.next(vnode);
   };
 
-  /** What decisions with other shards need. */
+  /** The methods that `Peers` needs to decide cross-shard commands. */
   readonly forPeers = {
     newTransferId: this.newTransferId,
     record: this.record,
     expireDue: this.expireDue,
     expireFor: this.expireFor,
-    waitFor: (still: StillDue, waiter: Waiter): void => this.waits.add(still, waiter),
+    waitFor: (backlog: ExpiryBacklog, waiter: Waiter): void => this.expiryWaits.add(backlog, waiter),
   } as const;
 
   #record(
@@ -325,14 +351,17 @@ export class Executor {
     return place;
   }
 
-  /** Credits that other shards have committed must find their account open, and room below its ceiling. */
+  /**
+   * Whether the command would close an account or lower its ceiling while another shard may have committed a credit
+   * to it: such a credit cannot be refused any more.
+   */
   #mustWait(command: PlainCommand, peers: Peers): boolean {
     const closes = command.op === "set_account_status" && command.action === "close";
     const limits = command.op === "update_account" && (command.ceiling ?? null) !== null;
     if (!closes && !limits) return false;
     const account = this.#ledger.account(command.partner, command.id);
     if (account === undefined) return false;
-    return account.pinned + account.reserved > 0 || !peers.settled;
+    return account.pinned + account.reserved > 0 || !peers.isCaughtUp;
   }
 }
 
@@ -340,7 +369,7 @@ function invalid({ path, message }: TimeFault): Refused {
   return [REFUSED, "validation_failed", path, message];
 }
 
-/** Accounts that a command may take something from, and the subject that decides an act. */
+/** Accounts that a command may debit or change, and the subject that an act's decision depends on. */
 function accountsOf(command: Command): readonly string[] {
   const act = "act" in command ? command.act : undefined;
   const accounts = accountsTakenFrom(command);

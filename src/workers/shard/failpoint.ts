@@ -1,13 +1,13 @@
 /**
- * Places where a test may make a shard fail, as a crash there would. Nothing is armed unless `FAILPOINTS` says
- * so: `shard:point@n`, the n-th time that this shard passes the point after the server's start. With `!` behind it the
- * shard does not fail there, but hangs in an endless loop.
+ * Points where a test can make a shard crash. The setting `FAILPOINTS` arms them: `shard:point@n` crashes the shard
+ * when it passes the point for the n-th time since the server's start. `shard:point@n!` makes it hang in an endless
+ * loop instead.
  */
 export const POINTS = [
   "before_decide",
   "before_append",
   "after_append",
-  // A transfer across shards, in order; those of the credit's shard are indented.
+  // A cross-shard transfer, in order; points on the credit's shard are indented.
   "before_ask",
   /**/ "before_pin",
   /**/ "after_pin",
@@ -21,7 +21,7 @@ export const POINTS = [
   "before_settle",
   "after_settle",
   "before_forget",
-  // A transfer of several postings, or a pending one, across shards.
+  // A cross-shard compound transfer (several postings, pending, or a revert).
   "before_ask_legs",
   /**/ "before_reserve",
   /**/ "after_reserve",
@@ -34,7 +34,7 @@ export const POINTS = [
   "before_expire",
 ] as const;
 
-/** `hangs`: it does not fail there, but loops for ever. */
+/** `at`: on which pass, from 1. `hangs`: the shard loops forever instead of crashing. */
 export type Failpoint = Readonly<{
   shard: number;
   point: (typeof POINTS)[number];
@@ -49,19 +49,19 @@ export class Failpoints {
     this.#armed = armed.map(({ point, at, hangs = false }) => ({ point, hangs, left: at }));
   }
 
-  /** @throws Error when it is time to fail here. */
+  /** @throws Error if the point is armed for this pass. */
   pass(point: Failpoint["point"]): void {
     for (const armed of this.#armed) {
       if (armed.point !== point || --armed.left !== 0) continue;
       while (armed.hangs) {
-        // For ever.
+        // Hang.
       }
       throw new Error(`failpoint ${point}`);
     }
   }
 }
 
-/** @throws TypeError text that is not a list of failpoints. */
+/** @throws TypeError the text is no list of failpoints. */
 export function parseFailpoints(text: string): readonly Failpoint[] {
   return text
     .split(",")

@@ -1,6 +1,7 @@
 /**
- * Group commit, and the gate. Outcomes collect in the open batch while one append is in flight; what depends on a
- * batch, whether it is an answer, a message to another shard, or what a read saw, leaves only once that batch is durable.
+ * Group commit, and the gate. Records collect in the open batch while one append is in flight. Everything that
+ * depends on a batch (a reply, a message to another shard, the result of a read) leaves only when that batch is
+ * durable.
  */
 import { BodyWriter } from "../../actors/records/codec.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
@@ -11,52 +12,52 @@ import type { Failpoints } from "./failpoint.ts";
 import type { Reply } from "./messages.ts";
 import { APPEND_BUCKETS_S } from "./stats.ts";
 
-/** A batch takes no new request at this many records, or bytes; one that it has begun may exceed it. */
+/** A batch accepts no new request at this many records or bytes. A request that has begun may exceed both. */
 const BATCH_RECORDS_MAX = 8192;
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
-/** By this many at most, which a largest request has. */
+/** The largest request: how far a request that has begun may exceed the bounds above. */
 const REQUEST_RECORDS_MAX = 10_000;
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
-/** And by what is decided in one go: one record (of a request of 1 MiB), or the messages of one part. */
+/** The largest unit that is decided without a check: one record (of a request of 1 MiB), or one message part. */
 const LAST_BYTES_MAX = 8 * 1024 * 1024;
-/** With the records of messages that other shards have: one for each of them. */
+/** `delivered` records: one for each other shard. */
 const PEERS_MAX = 1024;
 
-/** No entry of the log is larger. It follows from the bounds above, and is checked when a batch closes. */
+/** The most records that a log entry can have. Follows from the bounds above; asserted when a batch closes. */
 export const ENTRY_RECORDS_MAX = BATCH_RECORDS_MAX + REQUEST_RECORDS_MAX + PEERS_MAX;
-/** Of its body. */
+/** The most bytes that the body of a log entry can have. */
 export const ENTRY_BYTES_MAX = BATCH_BYTES_MAX + REQUEST_BYTES_MAX + LAST_BYTES_MAX;
-/** A log that takes longer for a batch is so slow that smaller ones make nothing slower, and let answers out sooner. */
+/** If an append takes longer, batches are made smaller: throughput does not suffer, and replies leave sooner. */
 const SLOW_APPEND_S = 1;
 const SLOW_BATCH_RECORDS_MIN = 512;
 
-/** Where a durable batch stands, and when it was logged. */
+/** Position and log time of a durable batch. */
 export type Durable = Readonly<{ id: LogId; timeMs: number }>;
 
-/** What waits for one batch. */
+/** Everything that leaves when one batch is durable. */
 interface Waiting {
   readonly seq: number;
   timeMs: number;
-  /** By the number of the gateway. */
+  /** Indexed by gateway; sparse. */
   readonly replies: Reply[][];
   readonly actions: ((at: Durable) => void)[];
 }
 
-/** At how many records, or bytes, a batch takes no new request. */
+/** A batch accepts no new request at this many records or bytes. */
 export type BatchBounds = Readonly<{ records: number; bytes: number }>;
 
 export type GroupCommitOptions = Readonly<{
-  /** Smaller ones than usual, for tests. */
+  /** Smaller bounds for tests. */
   bounds?: BatchBounds;
   journal: Journal;
   failpoints: Failpoints;
   clock: LogClock;
   send: (gateway: number, at: Durable, replies: readonly Reply[]) => void;
-  /** Called before the append of a batch begins: what goes along with any batch is added now. */
+  /** Called before the append of a batch begins, to add records that can ride along with any batch. */
   onFlush: () => void;
   /** Called with each batch once it is durable, after its replies have left. */
   onDurable: (batch: Batch) => void;
-  /** Called when an append is over: what waited for the next batch has room. */
+  /** Called when an append has finished: the open batch has room again. */
   onRoom: () => void;
   onError: (error: unknown) => void;
 }>;
@@ -66,14 +67,14 @@ export class GroupCommit {
   readonly #body = new BodyWriter();
   #open: Waiting = emptyBatch(1);
   #inFlight: Waiting | undefined;
-  /** Appended batches that are certain to be durable only once the next append is. */
+  /** Appended batches whose durability is proved only by the next successful append (after a restart of the store). */
   #unsettled: { waiting: Waiting; batch: Batch }[] = [];
   #ready: Reply[][] = [];
   #flushing = false;
   #closed = false;
-  /** The open batch has a time: from the first decision or record on. */
+  /** The open batch has its time: it is set by the first decision or record. */
   #isTimed = false;
-  /** The newest durable batch; one of an older epoch until the first of ours. */
+  /** The newest durable batch; of an older epoch until our first batch is durable. */
   #durable: LogId = { epoch: 0, seq: 0 };
   #timeMs = 0;
   #recordedMs = 0;
@@ -91,7 +92,7 @@ export class GroupCommit {
     this.#recordsMax = this.#bounds.records;
   }
 
-  /** Where the log ends, and its last time, as replay found them. */
+  /** Sets the end of the log and its last time (ms since 1970), as found by replay. */
   begin(durable: LogId | undefined, timeMs: number): void {
     if (durable !== undefined) this.#durable = durable;
     this.#timeMs = timeMs;
@@ -102,11 +103,12 @@ export class GroupCommit {
     return this.#durable;
   }
 
-  /** Number of the batch that the next record goes into, and its place there. */
+  /** Sequence number of the open batch. */
   get openSeq(): number {
     return this.#open.seq;
   }
 
+  /** Number of records in the open batch, which is also the index of the next one. */
   get openCount(): number {
     return this.#body.count;
   }
@@ -115,12 +117,12 @@ export class GroupCommit {
     return this.#body.count >= this.#recordsMax || this.#body.bytes >= this.#bounds.bytes;
   }
 
-  /** What nobody has asked for in this batch has had its share of it: the rest is for requests. */
+  /** A quarter is filled: expiries add no more to this batch, the rest is for requests. */
   get crowded(): boolean {
     return this.#body.count >= this.#recordsMax >> 2 || this.#body.bytes >= this.#bounds.bytes / 4;
   }
 
-  /** It takes no more of a request that it has begun, either. */
+  /** The batch accepts no more records even of a request that has begun. */
   get overfull(): boolean {
     const { count, bytes } = this.#body;
     return count >= this.#recordsMax + REQUEST_RECORDS_MAX || bytes >= this.#bounds.bytes + REQUEST_BYTES_MAX;
@@ -136,14 +138,14 @@ export class GroupCommit {
     return this.newestSeq === 0;
   }
 
-  /** The time of the newest record. */
+  /** Log time of the newest record, ms. */
   get recordedMs(): number {
     return this.#recordedMs;
   }
 
   /**
-   * The time of the open batch, never before that of an earlier one. The clock is read once: what is decided at this time is
-   * also logged at it, whatever the clock says by then.
+   * The time of the open batch in ms, never before that of an earlier batch. The clock is read once for each batch,
+   * so a command is logged with the same time at which it was decided.
    */
   openTime(): number {
     if (!this.#isTimed) {
@@ -154,10 +156,11 @@ export class GroupCommit {
   }
 
   /**
-   * Whether what was logged elsewhere at `timeMs` may go into the open batch: its own time must not be earlier, and once
-   * it has a record its time is fixed. The next batch is not earlier in any case. To be called between two commands, since
-   * it may move the time on. A time that is too far ahead is not followed: what bears it is taken at a time of our own, since
-   * nothing that is committed may be refused.
+   * Whether a message that another shard logged at `timeMs` may go into the open batch, whose time must not be
+   * earlier. An empty batch is moved forward to `timeMs`. The time of a batch with records is fixed: the message
+   * waits for the next batch, which is never earlier. Call it between two commands, because it may move the time. A
+   * time too far ahead is not followed: the message is committed and cannot be refused, so it is logged at our own
+   * time.
    */
   reaches(timeMs: number): boolean {
     const reachedMs = this.#options.clock.raise(timeMs);
@@ -168,12 +171,12 @@ export class GroupCommit {
     return true;
   }
 
-  /** Whether log time may be raised to `timeMs`. One that is too far ahead is not followed, whoever names it. */
+  /** Whether log time can be raised to `timeMs`; false if that is too far ahead of the clock. */
   mayReach(timeMs: number): boolean {
     return this.#options.clock.raise(timeMs) >= timeMs;
   }
 
-  /** A turn of the shard is over: nothing is half decided. While the open batch is empty, the next turn reads the clock. */
+  /** Ends a turn of the shard, when no command is half decided. An empty batch gets a new time in the next turn. */
   endTurn(): void {
     if (this.#body.count === 0) this.#isTimed = false;
     this.#flushSoon();
@@ -186,34 +189,34 @@ export class GroupCommit {
   }
 
   /**
-   * Whether the append of batch `seq` is still to begin: that it succeeds will prove that we own the log by now. One that is in
-   * flight proves nothing, since its answer may be older than whatever has just come.
+   * Whether the append of batch `seq` has not begun. Its success will prove that we own the log at this moment. An
+   * append in flight proves nothing: the log may have executed it before the current request arrived.
    */
   isOpen(seq: number): boolean {
     return this.#body.count > 0 && seq >= this.#open.seq;
   }
 
-  /** Lets a reply leave once batch `seq` of this epoch is durable: at once if it is. */
+  /** Sends a reply when batch `seq` of this epoch is durable; if it is already, with the next `sendReady`. */
   reply(gateway: number, reply: Reply, seq: number): void {
     const replies = this.#waitingFor(seq)?.replies ?? this.#ready;
     (replies[gateway] ??= []).push(reply);
   }
 
-  /** Acts once batch `seq` of this epoch is durable: at once if it is. */
+  /** Calls `action` when batch `seq` of this epoch is durable: immediately if it is already. */
   whenDurable(seq: number, action: (at: Durable) => void): void {
     const waiting = this.#waitingFor(seq);
     if (waiting === undefined) action({ id: this.#durable, timeMs: this.#timeMs });
     else waiting.actions.push(action);
   }
 
-  /** The oldest batch on its way that is durable only when batch `seq` is, too. */
+  /** The oldest batch that is not durable yet and whose durability implies that of batch `seq`; `undefined` if none. */
   #waitingFor(seq: number): Waiting | undefined {
     if (this.isOpen(seq)) return this.#open;
     if (this.#inFlight !== undefined && seq >= this.#inFlight.seq) return this.#inFlight;
     return this.#unsettled.findLast(({ waiting }) => seq >= waiting.seq)?.waiting;
   }
 
-  /** Sends what had nothing to wait for. */
+  /** Sends replies that had no batch to wait for. */
   sendReady(): void {
     if (this.#ready.length === 0) return;
     const ready = this.#ready;
@@ -221,7 +224,7 @@ export class GroupCommit {
     this.#send({ id: this.#durable, timeMs: this.#timeMs }, ready);
   }
 
-  /** Starts an append at the end of this turn: what else has come in by then joins the batch. */
+  /** Starts an append at the end of this event-loop turn, so that commands that arrive until then join the batch. */
   #flushSoon(): void {
     if (this.#flushing || this.#inFlight !== undefined || this.#body.count === 0) return;
     this.#flushing = true;
@@ -290,8 +293,8 @@ export class GroupCommit {
   }
 
   #send(at: Durable, replies: readonly Reply[][]): void {
-    // Sparse: a gateway that waits for nothing has no place.
-    replies.forEach((there, gateway) => this.#options.send(gateway, at, there));
+    // Sparse array: forEach skips gateways without replies.
+    replies.forEach((ofGateway, gateway) => this.#options.send(gateway, at, ofGateway));
   }
 
   #count(seconds: number, bytes: number): void {

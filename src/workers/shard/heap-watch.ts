@@ -1,17 +1,17 @@
 /**
- * How much a shard's memory may still grow. A runtime that is out of heap ends its thread or process, so a shard stops
- * growing long before.
+ * Measures how many bytes a shard's memory may still grow. A runtime that is out of heap kills its thread or process,
+ * so the shard refuses growth long before.
  *
- * What is in use at some moment says little, since most of it may be garbage. What was left after the last full collection is
- * what the shard keeps; since then it has grown by what partners were counted for. The runtime collects again at the latest
- * halfway from there to its bound, so that what is not counted shows in time.
+ * The heap in use is no good measure, because most of it may be garbage. So the estimate is: the heap after the last
+ * full collection, plus the bytes that were counted against quotas since then. Memory that is not counted shows up at
+ * the next full collection, which comes at the latest when the heap has grown halfway from that size to its limit.
  */
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 
 /**
- * What the runtime's limit holds for the young generation (three semi-spaces of 32 MiB), where nothing stays: it does not
- * say so itself. Were it less, the old generation would have more than is taken for granted here.
+ * The share of the heap limit that belongs to the young generation (three semi-spaces of 32 MiB); the runtime does not
+ * report it. If it is smaller, the old generation has more room than assumed here, which is safe.
  */
 const YOUNG_BYTES_MAX = 96 * 1024 * 1024;
 
@@ -29,7 +29,6 @@ export class OwnHeap implements Heap {
     this.#observer.observe({ entryTypes: ["gc"] });
   }
 
-  /** Of the old generation. */
   usedBytes(): number {
     let bytes = 0;
     for (const { space_name: name, space_used_size: used } of getHeapSpaceStatistics())
@@ -49,19 +48,19 @@ function isFull(entry: PerformanceEntry): boolean {
 
 /** The heap that the shard runs in. */
 export interface Heap {
-  /** Bytes at which the runtime gives up. */
+  /** Bytes of the old generation at which the runtime gives up. */
   readonly maxBytes: number;
-  /** Bytes in use, garbage as well. */
+  /** Bytes of the old generation in use, garbage included. */
   usedBytes(): number;
-  /** Full collections so far. */
+  /** Number of full collections so far. */
   readonly collections: number;
   close(): void;
 }
 
-/** Up to this share of its heap a shard takes what stays there. The rest is for what comes and goes, and for collecting. */
+/** The share of the heap that lasting data may fill. The rest is for short-lived objects and for the collector. */
 const MARK = 0.75;
 
-/** With ten looks a second, it is measured at most three times a second. */
+/** `look` is called ten times a second; the heap is measured at most three times a second. */
 const LOOKS_PER_MEASURE = 3;
 
 export class HeapWatch {
@@ -70,10 +69,10 @@ export class HeapWatch {
   readonly #markBytes: number;
   #collections = 0;
   #looks = 0;
-  /** What was in use after the last full collection, less what partners were counted for then. */
+  /** Heap after the last full collection, minus the bytes counted against quotas at that moment. */
   #otherBytes = 0;
 
-  /** @param keptBytes what partners are counted for. */
+  /** @param keptBytes bytes that are counted against the quotas of all partners. */
   constructor(heap: Heap | undefined, keptBytes: () => number) {
     this.#heap = heap;
     this.#keptBytes = keptBytes;
@@ -81,7 +80,7 @@ export class HeapWatch {
     this.#measure();
   }
 
-  /** To be called now and then. Before the first full collection all that is in use counts. */
+  /** Call it ten times a second. Before the first full collection the whole heap in use counts. */
   look(): void {
     const { collections = 0 } = this.#heap ?? {};
     this.#looks += 1;
@@ -91,7 +90,7 @@ export class HeapWatch {
     this.#measure();
   }
 
-  /** Negative above the mark. */
+  /** Bytes that lasting data may still grow; negative above the mark. */
   get freeBytes(): number {
     return this.#markBytes - this.#otherBytes - this.#keptBytes();
   }

@@ -1,4 +1,4 @@
-/** All that a shard needs from whoever carries it. */
+/** What a shard's thread, process or test provides. */
 import type { LedgerSettings } from "../../actors/ledger/ledger-state.ts";
 import type { Random } from "../../actors/programmes/programme.ts";
 import type { Batch, Journal } from "../../wal/wal.ts";
@@ -15,25 +15,25 @@ export type HostOptions = Readonly<{
   shards: number;
   journal: Journal;
   post: (message: FromShard) => void;
-  /** Opens the ends of channels that the supervisor sends. */
+  /** Opens channel ends sent by the supervisor; another implementation in tests. */
   open?: typeof openChannel;
   clocks: Clocks;
-  /** How the wall clock is to be taken; absent: as it is now. Logged times follow it: see `LogClock`. */
+  /** The main thread's judgement of the wall clock; absent: the clock is trusted as it is now. See `LogClock`. */
   judgedClock?: JudgedClock;
   threadId: number;
   failpoints: readonly Failpoint[];
-  /** This server has not served this log yet, although an earlier try of its own may have claimed it. */
+  /** This server has not served this log yet, although an earlier attempt of its own may have claimed it. */
   takesOver?: boolean;
   bounds?: BatchBounds;
-  /** Fills an empty ledger from the newest good snapshot; without it all of the log is replayed. */
+  /** Fills an empty ledger from the newest good snapshot; without it the whole log is replayed. */
   restore?: Restore;
   /** Secure random bytes. */
   random?: Random;
   settings?: LedgerSettings;
-  /** Without it the shard takes whatever the quotas allow. */
+  /** Without it only the quotas bound the shard's memory. */
   heap?: Heap;
-  /** Told of each batch once it is durable, and of the clock that the log is written by. */
+  /** Called with each batch when it is durable, and with the log's clock. */
   onDurable: (batch: Batch, clock: LogClock) => void;
-  /** Settings of the log that are weaker than they should be, by the operator's choice. */
+  /** Durability settings of the log that are weaker than recommended, one line each. */
   warnings: () => readonly string[];
 }>;

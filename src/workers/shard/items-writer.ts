@@ -1,14 +1,15 @@
-/** The answers to a batch of transfers, packed while they are decided: where an id or a number says enough. */
+/** Packs the results of a batch of transfers while they are decided: a transfer id, or the number of a rejection. */
 import type { TransferPosted } from "../../actors/records/command.ts";
 import { PackWriter } from "../../actors/records/pack-writer.ts";
 import { REJECTIONS } from "../../actors/records/rejection.ts";
-import type { Caller, Crossed } from "../cross-shard/pending-reply.ts";
+import type { Caller, CrossShardResult } from "../cross-shard/pending-reply.ts";
 import type { Credits, Decided, TransfersReply, WireItem } from "./messages.ts";
 
+/** Collects the results of a batch's transfers that are decided later, and replies when all are there. */
 export class OpenTransfers {
   readonly #reply: (reply: TransfersReply, gate: number) => void;
   readonly #later: [index: number, item: WireItem][] = [];
-  /** By shard: batches of one shard come in order, so the last one is the newest. */
+  /** By shard. The batches of one shard arrive in order, so the last one is the newest. */
   readonly #credits = new Map<number, Credits[number]>();
   #packed: Uint8Array | undefined;
   #missing = 0;
@@ -18,7 +19,7 @@ export class OpenTransfers {
     this.#reply = reply;
   }
 
-  /** Keeps a place; what comes of the transfer goes into it. */
+  /** @returns the function that takes the result of the transfer with this index. */
   expect(index: number): Caller {
     this.#missing += 1;
     return (result, gate) => {
@@ -29,7 +30,7 @@ export class OpenTransfers {
     };
   }
 
-  /** All other items, which wait for batch `gate`. */
+  /** Sets all other items, which wait for batch `gate`. */
   rest(packed: Uint8Array, gate: number): void {
     this.#packed = packed;
     this.#gate = Math.max(this.#gate, gate);
@@ -41,7 +42,7 @@ export class OpenTransfers {
     this.#reply([this.#packed, this.#later, [...this.#credits.values()]], this.#gate);
   }
 
-  #itemOf(result: Decided | Crossed): WireItem {
+  #itemOf(result: Decided | CrossShardResult): WireItem {
     if ("ok" in result) return result.ok ? (result as TransferPosted).id : REJECTIONS[result.code];
     if (!("credits" in result)) return result;
     for (const credit of result.credits) this.#credits.set(credit[0], credit);
@@ -74,13 +75,13 @@ export class ItemsWriter {
     }
   }
 
-  /** The place of an item that is decided later. */
+  /** Leaves an item empty, to be decided later. @returns its index */
   leaveOpen(): number {
     this.#writer.nil();
     return this.#count++;
   }
 
-  /** An array of `WireItem`. */
+  /** @returns a packed array of `WireItem`. */
   take(): Uint8Array<ArrayBuffer> {
     this.#writer.setArray(this.#start, this.#count);
     return this.#writer.take();

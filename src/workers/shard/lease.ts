@@ -1,11 +1,12 @@
 /**
- * An owner that has heard nothing from its log for a while may have been replaced. A read may show nothing that the
- * new owner could have changed: so it waits until the log has confirmed us, and a new owner waits one lease.
+ * The read lease. Another server may have claimed our log since its last answer, and its writes would make our reads
+ * stale. So a read needs an answer of the log that is younger than one lease, and a new owner waits one lease before it
+ * serves.
  */
 import { type Journal, LogError } from "../../wal/wal.ts";
 
 export const LEASE_MS = 1000;
-/** A log that has said nothing for so long does not answer; one that is slow takes less for an append. */
+/** After this time without an answer the log counts as unavailable. An append to a slow log takes less. */
 const SILENT_MS = 5 * LEASE_MS;
 
 export class Lease {
@@ -23,12 +24,12 @@ export class Lease {
     this.#onError = onError;
   }
 
-  /** We are certain to own the log. */
+  /** Whether we are certain to own the log. */
   get isOwned(): boolean {
     return this.#age() < LEASE_MS;
   }
 
-  /** Calls `then` once we are certain to own the log: at once while the lease runs. */
+  /** Calls `then` once we are certain to own the log: immediately while the lease is valid. */
   whenOwned(then: () => void): void {
     if (this.isOwned) {
       then();
@@ -38,14 +39,14 @@ export class Lease {
     this.#confirm();
   }
 
-  /** Renews the lease while nothing is written, and tells when the log falls silent or answers again. */
+  /** Renews the lease while nothing is appended, and reports each change of the log's availability. */
   start(onAvailable: (available: boolean) => void): void {
-    let told = true;
+    let reported = true;
     this.#timer = setInterval(() => {
       if (this.#age() > LEASE_MS / 2) this.#confirm();
       const available = this.#journal.available && this.#age() < SILENT_MS;
-      if (available !== told) onAvailable(available);
-      told = available;
+      if (available !== reported) onAvailable(available);
+      reported = available;
     }, LEASE_MS / 4);
   }
 
@@ -70,14 +71,14 @@ export class Lease {
       .then(
         () => this.#release(),
         (error: unknown) => {
-          // A log that does not answer is asked again by the timer; the gateway knows by then.
+          // The timer asks an unavailable log again; gateways are informed by `start`.
           if (!(error instanceof LogError && error.code === "log_unavailable")) this.#onError(error);
         },
       )
       .catch(this.#onError);
   }
 
-  /** The log's word counts from when it was asked: a process that was halted since then must ask again. */
+  /** The lease runs from the moment of the question: a process that was paused since then must ask again. */
   #release(): void {
     if (this.#waiting.length === 0) return;
     if (!this.isOwned) {

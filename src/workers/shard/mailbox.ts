@@ -1,11 +1,14 @@
-/** The one mailbox of a shard: what gateways ask is handled one message at a time, and answered through the gate. */
+/**
+ * The mailbox of a shard. Requests of all gateways are handled one at a time; each reply waits until the batch that it
+ * depends on is durable.
+ */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { concernsGateways, factsOf } from "../../actors/ledger/partner.ts";
 import { packOutcome, readCommands } from "../../actors/records/codec.ts";
 import type { Command } from "../../actors/records/command.ts";
 import { decode } from "../../actors/records/pack.ts";
-import { type Crossed, PendingReply } from "../cross-shard/pending-reply.ts";
-import type { StillDue } from "./clock/expiry-waits.ts";
+import { type CrossShardResult, PendingReply } from "../cross-shard/pending-reply.ts";
+import type { ExpiryBacklog } from "./clock/expiry-waits.ts";
 import type { Cuts } from "./cuts.ts";
 import { type Executor, RETRY_LATER } from "./executor.ts";
 import type { Gateways } from "./gateways.ts";
@@ -27,10 +30,10 @@ import {
 } from "./messages.ts";
 import { answerQuery } from "./shard-query.ts";
 
-/** A change of an account that has to wait for credits on their way is refused after this time. */
-const LATER_MS_MAX = 2_000;
+/** An account change that waits for incoming cross-shard credits is refused after this time. */
+const RETRY_MS_MAX = 2_000;
 
-/** What is tried again has a time until which that makes sense. */
+/** `untilMs`: set on a retried request; it is refused after this moment (`performance.now()`). */
 type Mail = Readonly<{ gateway: number; requests: readonly Request[]; untilMs?: number }>;
 
 export type MailboxOptions = Readonly<{
@@ -40,7 +43,7 @@ export type MailboxOptions = Readonly<{
   lease: Lease;
   gateways: Gateways;
   cuts: Cuts;
-  /** Messages of other shards may be taken again. */
+  /** The last cut that held up messages of other shards has ended. */
   onResume: () => void;
 }>;
 
@@ -49,9 +52,9 @@ export class Mailbox {
   readonly #commit: GroupCommit;
   readonly #items = new ItemsWriter();
   #mails: Mail[] = [];
-  /** Requests of the first mail that are handled. */
+  /** Number of requests of the first mail that are handled. */
   #handled = 0;
-  #later: Required<Mail>[] = [];
+  #retries: Required<Mail>[] = [];
   reads = 0;
 
   constructor(options: MailboxOptions) {
@@ -59,14 +62,14 @@ export class Mailbox {
     this.#commit = options.commit;
   }
 
-  /** Requests that wait. */
+  /** Number of waiting requests. */
   get depth(): number {
     return this.#mails.reduce((sum, { requests }) => sum + requests.length, -this.#handled);
   }
 
-  /** Whether there are requests that are to be tried again. */
-  get hasLater(): boolean {
-    return this.#later.length > 0 || this.#options.executor.waits.size > 0;
+  /** Whether requests wait for a retry or for expiries. */
+  get hasRetries(): boolean {
+    return this.#retries.length > 0 || this.#options.executor.expiryWaits.size > 0;
   }
 
   /** Packed requests of a gateway. */
@@ -74,12 +77,12 @@ export class Mailbox {
     this.#mails.push({ gateway, requests: decode(bytes) as Request[] });
   }
 
-  /** Handles what there is, as far as the open batch has room: first what has waited. */
+  /** Handles requests while the open batch has room; those that waited for expiries come first. */
   work(): void {
-    this.#options.executor.waits.work();
+    this.#options.executor.expiryWaits.work();
     for (let mail = this.#mails[0]; mail !== undefined; mail = this.#mails[0]) {
       while (this.#handled < mail.requests.length) {
-        // Once its append has begun, the next batch is decided meanwhile.
+        // Starting its append makes room: the next batch fills while this one is written.
         if (this.#commit.full) this.#commit.flush();
         if (this.#commit.full) return;
         this.#handle(mail, mail.requests[this.#handled++] as Request);
@@ -89,13 +92,13 @@ export class Mailbox {
     }
   }
 
-  /** Puts what had to wait for credits on their way into the box again, while there is time; refuses what waited too long. */
+  /** Retries requests that waited for incoming credits; refuses those that waited too long (`overloaded`). */
   tryAgain(): void {
-    this.#options.executor.waits.expire();
-    const later = this.#later;
-    this.#later = [];
+    this.#options.executor.expiryWaits.expire();
+    const retries = this.#retries;
+    this.#retries = [];
     const nowMs = performance.now();
-    for (const mail of later) {
+    for (const mail of retries) {
       const [request] = mail.requests;
       if (nowMs < mail.untilMs) this.#mails.push(mail);
       else if (request !== undefined)
@@ -105,61 +108,62 @@ export class Mailbox {
 
   #handle(mail: Mail, request: Request): void {
     const { gateway } = mail;
-    const no = request[0];
+    const requestId = request[0];
     switch (request[1]) {
       case REQUEST.command:
         this.#handleCommand(mail, request, request[2]);
         return;
       case REQUEST.transfers:
-        this.#handleTransfers(gateway, no, request[2]);
+        this.#handleTransfers(gateway, requestId, request[2]);
         return;
       case REQUEST.query:
         this.reads += 1;
-        this.#handleQuery(gateway, no, request[2], request[3]);
+        this.#handleQuery(gateway, requestId, request[2], request[3]);
         return;
       case REQUEST.dry_run:
-        this.#handleDryRun(gateway, no, request[2]);
+        this.#handleDryRun(gateway, requestId, request[2]);
         return;
       case REQUEST.learned:
-        this.#options.gateways.learned(gateway, no);
+        this.#options.gateways.confirmed(gateway, requestId);
         return;
     }
   }
 
   #handleCommand({ gateway, untilMs }: Mail, request: Request, packed: Uint8Array): void {
-    const [no] = request;
+    const [requestId] = request;
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.execute(command, packed, start, end);
       if (decided === RETRY_LATER) {
-        // What came with it, or comes after it, must not wait for it.
-        if (untilMs === undefined) this.#commit.reply(gateway, [no, AWAITED], 0);
-        this.#later.push({
+        // Other requests of the same message, and later ones, must not wait for this one.
+        if (untilMs === undefined) this.#commit.reply(gateway, [requestId, AWAITED], 0);
+        this.#retries.push({
           gateway,
           requests: [request],
-          untilMs: untilMs ?? performance.now() + LATER_MS_MAX,
+          untilMs: untilMs ?? performance.now() + RETRY_MS_MAX,
         });
       } else if (decided instanceof PendingReply) {
         decided.join((result, gate) => {
-          this.#reply(gateway, [no, toReply(command, result)], gate);
+          this.#reply(gateway, [requestId, toReply(command, result)], gate);
         });
-        this.#commit.reply(gateway, [no, AWAITED], 0);
-      } else this.#replyDecided(gateway, no, command, decided);
+        this.#commit.reply(gateway, [requestId, AWAITED], 0);
+      } else this.#replyDecided(gateway, requestId, command, decided);
     });
   }
 
   /**
-   * Every gateway must know the facts of a command before anybody hears that it is done. The same goes for its repeats, and
-   * for a refusal: the key that "does not exist" may have been revoked a moment ago, and still be taken at another gateway.
+   * A command about partners or keys is answered only after every gateway has confirmed its facts. This includes
+   * retries and refusals: a key that "does not exist" may just have been revoked here while another gateway still
+   * accepts it.
    */
-  #replyDecided(gateway: number, no: number, command: Command, decided: Decided): void {
-    const reply = [no, toReply(command, decided)] as const;
+  #replyDecided(gateway: number, requestId: number, command: Command, decided: Decided): void {
+    const reply = [requestId, toReply(command, decided)] as const;
     const gate = this.#options.executor.gateOf(decided);
     if (!concernsGateways(command)) {
       this.#reply(gateway, reply, gate);
       return;
     }
-    // Gateways may be slow to confirm: what comes after it must not wait for them.
-    this.#commit.reply(gateway, [no, AWAITED], 0);
+    // Gateways may be slow to confirm; later requests must not wait for that.
+    this.#commit.reply(gateway, [requestId, AWAITED], 0);
     const facts = "ok" in decided ? factsOf(command, decided) : [];
     const tell = ({ id, timeMs }: Durable) =>
       this.#options.gateways.tell(facts, () =>
@@ -170,9 +174,9 @@ export class Mailbox {
   }
 
   /**
-   * What waits for no append that is still to begin says what we know, as a refusal or a read does: that is worth nothing once
-   * another server owns the log, where the command may have been done. What may leave does so at the end of this turn, all in
-   * one message.
+   * A reply to a batch that is still open is proved by that batch's append: it succeeds only for the owner of the
+   * log. Any other reply (a refusal, a read) shows our memory, which is stale once another server owns the log, so it
+   * needs the lease. Replies that may leave are sent at the end of this turn, in one message for each gateway.
    */
   #reply(gateway: number, reply: Reply, gate: number): void {
     if (this.#commit.isOpen(gate) || this.#options.lease.isOwned) {
@@ -185,25 +189,25 @@ export class Mailbox {
     });
   }
 
-  /** A read that meets more that is due than may be ended now waits until none of it is left. */
-  #handleQuery(gateway: number, no: number, partner: string, query: Query): void {
+  /** If more expiries are due on the subject than may be processed now, the read waits until all are processed. */
+  #handleQuery(gateway: number, requestId: number, partner: string, query: Query): void {
     const { executor } = this.#options;
-    // Some of all that is due, for those reads that concern no subject.
-    executor.expireSome();
-    const still = this.#answerQuery(gateway, no, partner, query);
-    if (still === undefined) return;
-    this.#commit.reply(gateway, [no, AWAITED], 0);
-    executor.waits.add(still, {
-      resume: () => this.#answerQuery(gateway, no, partner, query),
-      giveUp: () => this.#commit.reply(gateway, [no, UNANSWERED], 0),
+    // Reads without a subject see expiries only through this.
+    executor.expirePortion();
+    const backlog = this.#answerQuery(gateway, requestId, partner, query);
+    if (backlog === undefined) return;
+    this.#commit.reply(gateway, [requestId, AWAITED], 0);
+    executor.expiryWaits.add(backlog, {
+      resume: () => this.#answerQuery(gateway, requestId, partner, query),
+      giveUp: () => this.#commit.reply(gateway, [requestId, UNANSWERED], 0),
     });
   }
 
-  /** @returns what it has to wait for. */
-  #answerQuery(gateway: number, no: number, partner: string, query: Query): StillDue | undefined {
+  /** @returns the expiries that the query has to wait for; `undefined` if it was answered. */
+  #answerQuery(gateway: number, requestId: number, partner: string, query: Query): ExpiryBacklog | undefined {
     const { ledger, executor, cuts, onResume } = this.#options;
     const answer = (result: unknown, batch = this.#commit.newestSeq) =>
-      this.#reply(gateway, [no, result], batch);
+      this.#reply(gateway, [requestId, result], batch);
     switch (query[0]) {
       case "transfer":
         executor.expireDueTransfer(query[1]);
@@ -214,28 +218,28 @@ export class Mailbox {
           answer(false);
           return undefined;
         }
-        const still = executor.tick(partner, query[2], query[1]);
-        if (still === undefined) answer(true);
-        return still;
+        const backlog = executor.tick(partner, query[2], query[1]);
+        if (backlog === undefined) answer(true);
+        return backlog;
       }
       case "halt": {
         const halted = cuts.halt(query[1], query[2], answer);
         if (halted === "refused") answer(null);
-        // What ends its waiting may come after it.
-        if (halted === "waits") this.#commit.reply(gateway, [no, AWAITED], 0);
+        // The requests that end the wait may come later in this mailbox.
+        if (halted === "waits") this.#commit.reply(gateway, [requestId, AWAITED], 0);
         return undefined;
       }
       case "capture": {
-        const still = executor.expireDue(partner, query[2]);
-        if (still !== undefined) return still;
+        const backlog = executor.expireDue(partner, query[2]);
+        if (backlog !== undefined) return backlog;
         const { result, isOver } = cuts.capture(partner, query[1], query[2], query[3]);
         answer(result);
         if (isOver) onResume();
         return undefined;
       }
       default: {
-        const still = executor.expireDue(partner, accountsOf(query));
-        if (still !== undefined) return still;
+        const backlog = executor.expireDue(partner, accountsOf(query));
+        if (backlog !== undefined) return backlog;
         const { result, batch } = answerQuery(ledger, partner, query, this.#commit.openTime());
         answer(result, batch);
         return undefined;
@@ -243,23 +247,23 @@ export class Mailbox {
     }
   }
 
-  /** What it would come to depends on all that was decided so far. */
-  #handleDryRun(gateway: number, no: number, packed: Uint8Array): void {
+  /** The result depends on every command decided so far, so it waits for the newest batch. */
+  #handleDryRun(gateway: number, requestId: number, packed: Uint8Array): void {
     readCommands(packed, (command, start, end) => {
       const decided = this.#options.executor.dryRun(command, packed, start, end);
-      const reply = (result: Decided | Crossed) =>
-        this.#reply(gateway, [no, toReply(command, result)], this.#commit.newestSeq);
+      const reply = (result: Decided | CrossShardResult) =>
+        this.#reply(gateway, [requestId, toReply(command, result)], this.#commit.newestSeq);
       if (decided instanceof PendingReply) {
         decided.join(reply);
-        this.#commit.reply(gateway, [no, AWAITED], 0);
+        this.#commit.reply(gateway, [requestId, AWAITED], 0);
       } else reply(decided);
     });
   }
 
-  #handleTransfers(gateway: number, no: number, packed: Uint8Array): void {
+  #handleTransfers(gateway: number, requestId: number, packed: Uint8Array): void {
     const { executor } = this.#options;
     const items = this.#items;
-    /** Made for the first transfer that crosses to another shard. */
+    /** Created with the first cross-shard transfer of the batch. */
     let open: OpenTransfers | undefined;
     items.begin();
     readCommands(packed, (command, start, end) => {
@@ -267,28 +271,27 @@ export class Mailbox {
         ? executor.defer(command, packed, start, end)
         : executor.execute(command, packed, start, end);
       if (decided instanceof PendingReply) {
-        open ??= new OpenTransfers((reply, gate) => this.#reply(gateway, [no, reply], gate));
+        open ??= new OpenTransfers((reply, gate) => this.#reply(gateway, [requestId, reply], gate));
         decided.join(open.expect(items.leaveOpen()));
       } else items.add(decided === RETRY_LATER ? [REFUSED, "overloaded"] : decided);
     });
     const gate = this.#commit.newestSeq;
-    if (open === undefined) this.#reply(gateway, [no, items.take()], gate);
+    if (open === undefined) this.#reply(gateway, [requestId, items.take()], gate);
     else {
       open.rest(items.take(), gate);
-      this.#commit.reply(gateway, [no, AWAITED], gate);
+      this.#commit.reply(gateway, [requestId, AWAITED], gate);
     }
   }
 }
 
-/** One command's reply: its outcome as the log has it, or a word about its key. */
-function toReply(command: Command, result: Decided | Crossed): CommandReply {
+function toReply(command: Command, result: Decided | CrossShardResult): CommandReply {
   if ("ok" in result) return packOutcome(command, result);
   if (!("credits" in result)) return result;
   const { at, credits, outcome, repeated } = result;
   return [SETTLED, at.epoch, at.seq, at.timeMs, credits, packOutcome(command, outcome), repeated];
 }
 
-/** Accounts that a query shows. */
+/** The subjects whose due expiries must be processed before the query is answered. */
 function accountsOf(query: Query): readonly string[] {
   switch (query[0]) {
     case "account":

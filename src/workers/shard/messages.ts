@@ -1,7 +1,7 @@
 /**
- * What travels between a gateway and a shard, over a channel of their own, and between the supervisor and a shard. Data
- * travels packed, many requests or replies in one message, so that a thousand of them cost one hand-over; control
- * messages are rare and plain.
+ * Messages between a gateway and a shard, and between the supervisor and a shard. Data messages are packed and carry
+ * many requests or replies, so that a thousand of them cost one hand-over between threads. Control messages are rare
+ * and are sent as plain objects.
  */
 import type { LogPlace } from "../../actors/ledger/limits/claims.ts";
 import type { QuotaName, Quotas } from "../../actors/quotas/default-quotas.ts";
@@ -16,61 +16,65 @@ import type { Recovery } from "../recovery/recover.ts";
 import type { JudgedClock } from "./clock/log-clock.ts";
 import type { ShardStats } from "./stats.ts";
 
-/** What a request carries; the reply's shape follows it. */
+/** The kinds of requests; a reply's shape depends on the kind. */
 export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
 
 /**
- * A gateway's message is an array of `[number, kind, …]`; the number is the gateway's own and comes back with the reply.
- * Commands come packed, since their bytes go into the log as they are. `learned` has no reply: its number is that of the
- * facts that the gateway now knows.
+ * A gateway's message is an array of requests `[requestId, kind, …]`. The gateway chooses the id; the reply returns
+ * it. Commands are packed, because their bytes go into the log unchanged. `learned` has no reply: its id is the
+ * number of the facts message that the gateway confirms.
  */
 export type Request =
-  | readonly [no: number, kind: typeof REQUEST.command, packed: Uint8Array]
-  | readonly [no: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
-  | readonly [no: number, kind: typeof REQUEST.query, partner: string, query: Query]
-  | readonly [no: number, kind: typeof REQUEST.learned]
-  /** One packed transfer: the reply is what it would come to. */
-  | readonly [no: number, kind: typeof REQUEST.dry_run, packed: Uint8Array];
+  | readonly [requestId: number, kind: typeof REQUEST.command, packed: Uint8Array]
+  | readonly [requestId: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
+  | readonly [requestId: number, kind: typeof REQUEST.query, partner: string, query: Query]
+  | readonly [requestId: number, kind: typeof REQUEST.learned]
+  /** One packed command without a key: the reply is the outcome that it would have now. */
+  | readonly [requestId: number, kind: typeof REQUEST.dry_run, packed: Uint8Array];
 
 export type Query =
   | readonly ["account", id: string]
-  /** Those behind as many bytes are left out, but never the first. */
+  /** Accounts beyond `bytesMax` bytes of metadata are left out, but never the first. `null`: no limit. */
   | readonly ["accounts", ids: readonly string[], bytesMax: number | null]
   | readonly ["system_account", name: string]
   | readonly ["sums", allPartners: boolean]
-  /** Nothing but the newest position that everything answered so far is in. */
+  /** The reply carries only its position: the newest batch that any earlier reply depends on. */
   | readonly ["position"]
-  /** The same, once this transfer is expired if its time is over. */
+  /** As "position", after expiring this pending transfer if its time has come. */
   | readonly ["transfer", id: string]
-  /** The facts that never change of a transfer that is open here; of this owner alone, if one is named. */
+  /** The immutable facts of a transfer that is pending here; `null` unless it has this owner, where one is given. */
   | readonly ["origin", id: string, owner: string | null]
-  /** The first record of a key of this owner. */
+  /** The first record of this owner's idempotency key. */
   | readonly ["first", owner: string, key: string]
-  /** By which transfers these were taken back, whose way back has its home here, as far as this shard remembers. */
+  /** The transfers that reverted these, for transfers whose reverts have their home here, as far as memory reaches. */
   | readonly ["reverts", ids: readonly string[]]
   /** Log time. */
   | readonly ["time"]
-  /** What counts against the partner's quotas here, and the quotas. */
+  /** The partner's usage on this shard and its quotas. */
   | readonly ["usage"]
-  /** Copies of accounts and slices, packed as in an image: for dry runs of batches. */
+  /** Copies of accounts and slices, packed as in a snapshot: for dry runs of batches. */
   | readonly ["account_copies", of: CopiesOf]
   /** The moves that would release the reservation of another shard's pending transfer. */
   | readonly ["release_moves", id: string]
-  /** From here on whatever is logged is later than `atMs`; what is due on the account is logged before. */
+  /** Logs expiries due on the account by `atMs`; every later record has a later time. */
   | readonly ["tick", atMs: number, account: string]
-  /** Put to a programme; the subject's own things that are due are ended before. */
+  /** A query to a programme, answered after the due expiries of its subject. */
   | readonly ["programme", name: string, subject: string | null, ask: readonly JsonValue[]]
   /**
-   * Begins a consistent cut. A shard with accounts of the cut takes no messages of other shards from here on, and says which
-   * it has. Every shard keeps the messages that it has sent until it is captured.
+   * Begins a consistent cut. A shard with accounts of the cut stops handling messages of other shards and returns the
+   * newest message that it has received from each. Every shard keeps the messages that it has sent until it is
+   * captured.
    */
   | readonly ["halt", cut: string, hasAccounts: boolean]
-  /** Captures accounts, and what is on the way between them beyond the messages that the others have; goes on. */
+  /**
+   * Completes the cut: returns the accounts, and the amounts in transit between them. `received`: for each shard with
+   * accounts the newest message that it had received from this shard.
+   */
   | readonly [
       "capture",
       cut: string,
       ids: readonly string[],
-      heard: readonly (readonly [shard: number, upTo: number])[],
+      received: readonly (readonly [shard: number, upTo: number])[],
     ];
 
 /** Accounts by id, and slices by system account and the account on whose vnode they are. */
@@ -79,7 +83,7 @@ export type CopiesOf = readonly [
   slices: readonly (readonly [name: string, counterparty: string])[],
 ];
 
-/** What a query finds. Sums are decimal text, since they may leave the safe range. */
+/** The result of each query. Sums are decimal text, because they may exceed the safe integers. */
 export interface QueryResults {
   account: AccountView | null;
   accounts: readonly AccountView[];
@@ -89,19 +93,19 @@ export interface QueryResults {
   transfer: null;
   origin: Origin | null;
   first: readonly [epoch: number, seq: number, index: number, fingerprint: number] | null;
-  /** `forgotten`: of what was taken back up to there only the archive knows; `null` while nothing was forgotten. */
+  /** Reverts recorded up to `forgotten` are known only to the archive; `null`: this shard remembers all. */
   reverts: Readonly<{ by: readonly (string | null)[]; forgotten: LogPlace | null }>;
   /** Milliseconds since 1970. */
   time: number;
   usage: Readonly<{ used: Quotas; quotas: Quotas }>;
   account_copies: Uint8Array;
   release_moves: readonly Move[];
-  /** False where log time is not there yet. */
+  /** False: log time has not reached `atMs` yet. */
   tick: boolean;
   programme: JsonValue;
-  /** Of each other shard the number of the newest message that was received from it. `null`: there are too many cuts. */
+  /** For each other shard, the number of the newest message received from it. `null`: too many cuts at once. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
-  /** `null`: the cut took too long, and is over. */
+  /** `null`: the cut took too long and has expired. */
   capture: Readonly<{
     accounts: readonly AccountView[];
     inTransit: readonly (readonly [asset: string, amount: string])[];
@@ -109,8 +113,8 @@ export interface QueryResults {
 }
 
 /**
- * The key was used before: where the record stands that holds the answer. With `FIRST` it is this request's own record:
- * its answer is to be found there, and is no repeat.
+ * The position of the record that holds the answer, because the idempotency key was used before. With `FIRST` it is the
+ * record of this very request, so the answer is not marked as a replay.
  */
 export type Replayed = readonly [
   typeof REPLAYED,
@@ -123,10 +127,14 @@ export const REPLAYED = -1;
 export const FIRST = 1;
 
 /**
- * Certainly not done: the key is used for something else, or expired; or there is no room, no memory, or no way, for it now; or the
- * transfer is not open, and what became of it must be handed in; or log time forbids it (`TimeFault`), or a quota; or the
- * archive, once
- * it holds this shard's log up to `epoch-seq`, must be asked whether the command's name is taken (see claims.ts).
+ * The command was certainly not executed, and nothing was logged:
+ * - the key belongs to another request or has expired (`Refusal`);
+ * - `overloaded`, `heap_full`, `log_unavailable`: retry later;
+ * - `not_open`: the transfer is not pending here; the gateway must look up its final state and send the command
+ *   again;
+ * - `quota_exceeded`, or a time that log time forbids (`TimeFault`);
+ * - `ask_archive`: ask the archive whether the command's name is taken, once it holds this shard's log up to
+ *   `epoch-seq` (see claims.ts).
  */
 export type Refused =
   | readonly [
@@ -160,15 +168,16 @@ export type AskArchive = readonly [typeof REFUSED, code: typeof ASK_ARCHIVE, epo
 export const ASK_ARCHIVE = "ask_archive";
 export const REFUSED = -2;
 
-/** What a command came to: an outcome, or a word about its key. */
+/** The result of a command on its shard. */
 export type Decided = Outcome | Replayed | Refused;
 
-/** Where else records were left: on other shards. */
+/** Positions of the records that a transfer has on other shards. */
 export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
 
 /**
- * A transfer with parts on other shards, once all are durable: where and when its own record stands, where theirs do, and
- * the outcome as a record on one shard would have it. `repeated`: the caller sent it again meanwhile.
+ * A cross-shard transfer whose parts are all durable: position and time of its own record, positions of the others,
+ * and the outcome as a single-shard record would have it. `repeated`: a retry that arrived while the transfer was in
+ * progress.
  */
 export type Settled = readonly [
   typeof SETTLED,
@@ -182,21 +191,21 @@ export type Settled = readonly [
 export const SETTLED = -3;
 
 /**
- * In place of a reply: the request needs another shard, and its answer follows whenever that one has spoken. Until then
- * nothing else has to wait for it.
+ * Sent first in place of a reply that has to wait (for another shard, an expiry or a confirmation). The reply follows
+ * under the same id; later replies need not wait for it.
  */
 export const AWAITED = -4;
 
-/** In place of what a read finds: too much was due on its subject to be ended in time. */
+/** In place of a read's result: its subject had more due expiries than could be processed in time. */
 export const UNANSWERED = -5;
 
-/** In a batch of transfers: an id, the number of a rejection, or a word about its key. */
+/** One result in a batch of transfers: a transfer id, the number of a rejection, or one of the tuples. */
 export type WireItem = string | number | Replayed | Refused;
 
-/** A packed outcome, or one of the others. */
+/** `Uint8Array`: a packed outcome. */
 export type CommandReply = Uint8Array | Replayed | Refused | Settled;
 
-/** A packed array of `WireItem`; those that were decided later are `nil` in it and follow by their index. */
+/** A packed array of `WireItem`. Items decided later are `nil` there, and follow in `later` with their index. */
 export type TransfersReply =
   | Uint8Array
   | readonly [
@@ -205,21 +214,21 @@ export type TransfersReply =
       credits: Credits,
     ];
 
-export type Reply = readonly [no: number, result: unknown];
+export type Reply = readonly [requestId: number, result: unknown];
 
-/** What a shard's message to a gateway is. */
+/** The kinds of messages from a shard to a gateway. */
 export const TO_GATEWAY = { welcome: 0, facts: 1, available: 2, replies: 3 } as const;
 
 export type ToGateway =
-  /** The shard serves from now on; all that it knows of who may come in. */
+  /** The shard serves from now on. `facts`: all that it knows about partners and API keys. */
   | readonly [kind: typeof TO_GATEWAY.welcome, facts: readonly Fact[]]
-  /** To be confirmed by `learned`: what depends on these facts is told to nobody before all gateways know them. */
-  | readonly [kind: typeof TO_GATEWAY.facts, no: number, facts: readonly Fact[]]
-  /** The log has fallen silent, or answers again. */
+  /** New facts, to be confirmed by `learned`. Replies that depend on them wait until all gateways have confirmed. */
+  | readonly [kind: typeof TO_GATEWAY.facts, seq: number, facts: readonly Fact[]]
+  /** Whether the log answers. */
   | readonly [kind: typeof TO_GATEWAY.available, available: boolean]
   /**
-   * Replies that may leave, since the batch `epoch-seq` that they depend on is durable: of commands, the batch that holds
-   * them; of reads, the newest one.
+   * Replies whose batch `epoch-seq` is durable: for commands the batch that holds their record, for reads the newest
+   * batch that they may have seen.
    */
   | readonly [
       kind: typeof TO_GATEWAY.replies,
@@ -229,7 +238,7 @@ export type ToGateway =
       replies: readonly Reply[],
     ];
 
-/** Whom a shard talks to: each over a channel of its own. */
+/** The other end of one of the shard's channels. */
 export type Party =
   | Readonly<{ kind: "gateway"; number: number }>
   | Readonly<{ kind: "shard"; number: number }>
@@ -237,48 +246,50 @@ export type Party =
 
 /** From the supervisor. */
 export type ToShard =
-  /** No shard has found a reason to refuse: claim the stream. */
+  /** Every shard has inspected its log without errors: claim the stream. */
   | Readonly<{ type: "claim" }>
-  /** A new way to this party; an older one is void. */
+  /** A new channel to this party; it replaces an older one. */
   | Readonly<{ type: "channel"; party: Party; end: ChannelEnd }>
-  /** This gateway has ended, and will not come back under this number. */
+  /** This gateway has ended. Its number is never used again. */
   | Readonly<{ type: "gateway_gone"; gateway: number }>
-  /** All streams are claimed, and the channels to all shards that run are here: replay, then serve. */
+  /** All streams are claimed, and the channels to all running shards were sent: replay the rest, then serve. */
   | Readonly<{ type: "proceed" }>
-  /** Answer what is in hand, then end. */
+  /** Answer the requests that have arrived, then end. */
   | Readonly<{ type: "stop" }>
-  /** Nobody needs what the log holds below this any more. */
+  /** Log entries below this are no longer needed. */
   | Readonly<{ type: "trim"; below: LogId }>
-  /** How the wall clock is to be taken from now on. */
+  /** The main thread's newest judgement of the wall clock. */
   | Readonly<{ type: "clock"; judged: JudgedClock }>
-  | Readonly<{ type: "figures" }>;
+  | Readonly<{ type: "stats" }>;
 
 /** To the supervisor. */
 export type FromShard =
-  /** It has checked and read its log, and waits for `claim`. */
+  /** The log is checked and read; the shard waits for `claim`. */
   | Readonly<{ type: "inspected" }>
   | Readonly<{ type: "claimed"; epoch: number }>
-  /** How far its recovery is, in one line. */
+  /** Progress of the recovery, in one line. */
   | Readonly<{ type: "progress"; message: string }>
-  /** What an operator should look into; the shard goes on. */
+  /** A problem that an operator should look into; the shard continues. */
   | Readonly<{ type: "warning"; message: string }>
   | Readonly<{ type: "ready"; recovery: Recovery }>
-  /** The log does not answer, or answers again. */
+  /** Whether the log answers, and weak settings of it. */
   | Readonly<{ type: "log"; available: boolean; warnings: readonly string[] }>
-  /** The store of its log is nearly full, or no longer. */
+  /** The store of the log is nearly full; `null`: it has room again. */
   | Readonly<{ type: "full"; reason: string | null }>
-  /** The channel to this party broke a while ago, and there is no new one. */
+  /** The channel to this party broke and was not replaced in time. */
   | Readonly<{ type: "channel_missed"; party: Party }>
-  | Readonly<{ type: "figures"; figures: ShardStats }>;
+  | Readonly<{ type: "stats"; stats: ShardStats }>;
 
-/** Why a shard ended; errors would lose their class and code on the way to another thread. */
-/** `exhausted`: file descriptors, memory or room on a disk were missing (exhaustion.ts); it is nobody's fault in the shard. */
+/**
+ * Why a shard ended. Plain data, because errors lose their class and code on the way to another thread. `exhausted`:
+ * the machine ran out of file descriptors, memory or disk space (exhaustion.ts); no fault of the shard.
+ */
 export type ShardExit = Readonly<{
   reason: "stopped" | "crashed" | "exhausted" | LogErrorCode;
   message: string;
 }>;
 
-/** The end of a shard that an error has ended. */
+/** The exit of a shard that this error has ended. */
 export function crashOf(error: unknown): ShardExit {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { reason: isExhaustion(error) ? "exhausted" : "crashed", message };

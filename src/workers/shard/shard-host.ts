@@ -1,13 +1,13 @@
 /**
  * A shard: one mailbox, one ledger, one log stream.
  *
- *     mailbox → decide → apply → open batch → (one append in flight) → durable → the gate opens → replies
+ *     mailbox → decide → apply → open batch → (one append in flight) → durable → replies leave
  *
- * Commands are applied in memory at once, so that the next one sees them; nothing that depends on them leaves
- * before their batch is durable. What arrives while an append is under way forms the next batch: load makes
- * batches larger, not latency longer.
+ * A command is applied in memory at once, so the next one sees its effect. No reply that depends on it leaves before
+ * its batch is durable. Commands that arrive during an append form the next batch: load makes batches larger, not
+ * latency longer.
  *
- * It knows no carrier: gateways, the archive and other shards are at the ends of channels.
+ * The same code runs in a thread or a process: gateways, the archive and other shards are reached over channels.
  */
 import { Ledger } from "../../actors/ledger/ledger.ts";
 import { randomBytes } from "../../random.ts";
@@ -35,11 +35,11 @@ import { crashOf, type Party, type ShardExit, TO_GATEWAY, type ToShard } from ".
 import { type ShardStats, usedHeapBytes } from "./stats.ts";
 import { Trimmer } from "./trimmer.ts";
 
-/** How often it looks for what has waited too long, and for what may be forgotten while nothing else is written. */
+/** Interval of the housekeeping timer: timeouts, retries, and trimming of delivered messages while the log is idle. */
 const TICK_MS = 100;
-/** A shard that starts serves after this time even if another one has not greeted it yet. */
+/** A starting shard waits at most this long for the greetings of the other shards. */
 const GREETING_MS_MAX = 1_000;
-/** A shard that is told to stop waits so long for transfers on their way. */
+/** A stopping shard waits at most this long for cross-shard transfers in progress. */
 const STOP_MS_MAX = 3_000;
 
 export class ShardHost {
@@ -67,12 +67,12 @@ export class ShardHost {
   #tick: NodeJS.Timeout | undefined;
   #serving = false;
   #stopAtMs = Number.POSITIVE_INFINITY;
-  /** All gateways have stopped sending, and what they had sent is here. */
+  /** Every gateway has stopped sending, and all its requests have arrived. */
   #gatewaysDrained = false;
   #ended = false;
   readonly #startedMs = performance.now();
   #recovery = NO_RECOVERY;
-  /** In the log, up to the newest durable batch. */
+  /** Number of records in the log, up to the newest durable batch. */
   #records = 0;
 
   constructor(options: HostOptions) {
@@ -138,7 +138,7 @@ export class ShardHost {
     });
   }
 
-  /** Reads its log, claims it, serves; resolves when the shard has ended, whatever the reason. */
+  /** Replays the log, claims it and serves. Resolves when the shard has ended, for any reason; never rejects. */
   run(): Promise<ShardExit> {
     this.#recover().catch((error: unknown) => this.#fail(error));
     return this.#exited.promise;
@@ -146,19 +146,19 @@ export class ShardHost {
 
   control(message: ToShard): void {
     try {
-      this.#obey(message);
+      this.#handleControl(message);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #obey(message: ToShard): void {
+  #handleControl(message: ToShard): void {
     switch (message.type) {
       case "channel":
         this.#attach(message.party, message.end);
         return;
       case "gateway_gone":
-        return this.#gateways.gone(message.gateway);
+        return this.#gateways.remove(message.gateway);
       case "claim":
         return this.#mayClaim.resolve();
       case "proceed":
@@ -168,14 +168,14 @@ export class ShardHost {
         this.#stop();
         return;
       case "trim":
-        // Before that the log may not be ours yet, and is still to be replayed; the next snapshot asks again.
+        // Before it serves, the shard may not own its log and still has to replay it. The next snapshot asks again.
         if (this.#serving) this.#trimmer.trim(message.below);
         return;
       case "clock":
         this.#clock.judge(message.judged);
         return;
-      case "figures":
-        this.#options.post({ type: "figures", figures: this.figures() });
+      case "stats":
+        this.#options.post({ type: "stats", stats: this.figures() });
         return;
     }
   }
@@ -234,7 +234,6 @@ export class ShardHost {
     if (this.#serving) this.#welcome(gateway);
   }
 
-  /** Packed requests of a gateway. */
   #receive(gateway: number, bytes: Uint8Array): void {
     if (this.#ended) return;
     try {
@@ -245,7 +244,7 @@ export class ShardHost {
     }
   }
 
-  /** What it is told may be in batches on their way. */
+  /** Waits for the newest batch, because the facts may come from batches that are not durable yet. */
   #welcome(gateway: number): void {
     const facts = this.#ledger.facts();
     this.#commit.whenDurable(this.#commit.newestSeq, () => this.#gateways.welcome(gateway, facts));
@@ -253,27 +252,27 @@ export class ShardHost {
 
   async #recover(): Promise<void> {
     const { post, restore = async () => NOTHING_RESTORED } = this.#options;
-    const say = (type: "progress" | "warning") => (message: string) => post({ type, message });
+    const postAs = (type: "progress" | "warning") => (message: string) => post({ type, message });
     const parts = { journal: this.#journal, ledger: this.#ledger, restore };
     await this.#journal.inspect();
-    const recoverRest = await readAhead({ ...parts, progress: say("progress"), warn: say("warning") });
+    const recoverRest = await readAhead({ ...parts, progress: postAs("progress"), warn: postAs("warning") });
     post({ type: "inspected" });
     await this.#mayClaim.promise;
     if (this.#ended) return;
     const before = await this.#journal.claim();
     post({ type: "claimed", epoch: this.#journal.epoch });
     await this.#proceed.promise;
-    // All logs are claimed. Whoever owned one of them may answer reads of it until its lease is over, which must not show
-    // what one of ours has changed meanwhile, as a key that it has revoked.
+    // All logs are claimed. A former owner may answer reads until its lease expires. Such a read must not show state
+    // that one of our shards has since changed, such as a revoked key. So wait one lease before serving.
     const claimedMs = performance.now();
-    const { last, timeMs, records, figures } = await recoverRest();
-    this.#recovery = figures;
+    const { last, timeMs, records, recovery } = await recoverRest();
+    this.#recovery = recovery;
     this.#records = records;
     this.#clock.begin(timeMs);
     this.#commit.begin(last, timeMs);
     this.#feed.begin(last);
     const isOther = before !== undefined && before.claimant.instance !== this.#journal.instance;
-    // A claim of our own may have come after that of the other owner, and its shard have ended before it had waited.
+    // Our own earlier claim may have replaced another owner, and that run may have ended before its wait was over.
     const isOurs = before !== undefined && this.#options.takesOver === true;
     if (isOther || isOurs) await wait(LEASE_MS - (performance.now() - claimedMs));
     if (this.#ended) return;
@@ -300,22 +299,22 @@ export class ShardHost {
 
   #work(isBatchNew = false): void {
     if (this.#ended || !this.#serving) return;
-    if (isBatchNew) this.#executor.expireSome();
+    if (isBatchNew) this.#executor.expirePortion();
     this.#peers.resume();
     this.#mailbox.work();
-    this.#executor.expireSome();
+    this.#executor.expirePortion();
     this.#commit.endTurn();
     this.#commit.sendReady();
-    this.#endIfIdle();
+    this.#endIfDrained();
   }
 
-  /** A cut is made: messages of other shards have their turn before the next one. */
+  /** A cut is complete: messages of other shards are handled before the next cut begins. */
   #resume(): void {
     this.#peers.resume();
     this.#cuts.next();
   }
 
-  /** Another shard has said something, or is gone. */
+  /** A message of another shard has arrived, or a channel to one has closed. */
   #onPeers(): void {
     if (this.#ended) return;
     if (this.#serving) {
@@ -338,7 +337,7 @@ export class ShardHost {
     try {
       this.#heap.look();
       this.#peers.expire();
-      // While others write, it goes along with their batch.
+      // While commands are logged, this rides along with their batches (`onFlush`).
       if (this.#commit.idle) this.#peers.forget();
       this.#cuts.expire();
       this.#resume();
@@ -350,7 +349,7 @@ export class ShardHost {
     }
   }
 
-  /** Gateways answer in order: once they know, nothing of theirs is on its way any more. */
+  /** A channel keeps its order: once a gateway has confirmed this message, all its earlier requests have arrived. */
   #stop(): void {
     this.#stopAtMs = performance.now();
     this.#gateways.setAvailable(false);
@@ -358,13 +357,13 @@ export class ShardHost {
       this.#gatewaysDrained = true;
     });
     this.#work();
-    this.#endIfIdle();
+    this.#endIfDrained();
   }
 
-  #endIfIdle(): void {
+  #endIfDrained(): void {
     const waitedMs = performance.now() - this.#stopAtMs;
     if (!(waitedMs >= 0) || !this.#commit.idle || this.#mailbox.depth > 0) return;
-    const waits = !this.#gatewaysDrained || this.#peers.waiting > 0 || this.#mailbox.hasLater;
+    const waits = !this.#gatewaysDrained || this.#peers.waiting > 0 || this.#mailbox.hasRetries;
     if (waits && waitedMs < STOP_MS_MAX) return;
     this.#end({ reason: "stopped", message: "stopped" });
   }
@@ -373,7 +372,7 @@ export class ShardHost {
     this.#end(error instanceof LogError ? { reason: error.code, message: error.message } : crashOf(error));
   }
 
-  /** Nothing that is not durable may leave from here on: the memory is forgotten with this host. */
+  /** From here on nothing leaves that is not durable. The memory state is dropped with this host. */
   #end(exit: ShardExit): void {
     if (this.#ended) return;
     this.#ended = true;

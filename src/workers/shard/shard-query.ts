@@ -1,4 +1,4 @@
-/** Reads, answered from a shard's memory. They wait at the gate like everything else that leaves. */
+/** Reads, answered from a shard's memory. */
 import { keyScope } from "../../actors/idempotency/key-table.ts";
 import { type Account, viewOf } from "../../actors/ledger/account.ts";
 import { originOf } from "../../actors/ledger/command-home.ts";
@@ -10,10 +10,10 @@ import { decideRelease } from "../../actors/ledger/transfers/compound.ts";
 import { usedOf } from "../../actors/quotas/quotas.ts";
 import type { CopiesOf, Query, QueryResults } from "./messages.ts";
 
-/** Queries that read and do nothing else. */
+/** Queries without side effects. */
 export type PlainQuery = Exclude<Query, readonly ["transfer" | "tick" | "halt" | "capture", ...unknown[]]>;
 
-/** `batch` is the newest batch of this epoch that the result depends on; `undefined` = all that there are. */
+/** @returns `batch`: the newest batch of this epoch that the result depends on; `undefined`: the newest of all. */
 export function answerQuery(
   ledger: Ledger,
   partner: string,
@@ -23,7 +23,7 @@ export function answerQuery(
   switch (query[0]) {
     case "account": {
       const account = ledger.account(partner, query[1]);
-      // That there is no such account depends on nothing: accounts do not vanish.
+      // Accounts are never removed, so a missing one depends on no batch.
       return { result: account === undefined ? null : viewOf(account), batch: account?.batch ?? 0 };
     }
     case "accounts": {
@@ -47,8 +47,8 @@ export function answerQuery(
       const [, id, owner] = query;
       const open = ledger.compound.pending.get(id);
       const origin = open?.partner === partner ? originOf(open.view) : null;
-      const isSought = owner === null || origin?.owner === owner;
-      return { result: isSought ? origin : null, batch: undefined };
+      const isVisible = owner === null || origin?.owner === owner;
+      return { result: isVisible ? origin : null, batch: undefined };
     }
     case "first": {
       const first = ledger.keys.find(keyScope(partner, query[1], query[2]), nowMs);
@@ -88,7 +88,7 @@ function sumsOf(ledger: Ledger, partner: string | undefined): QueryResults["sums
   );
 }
 
-/** Of an account only the metadata can be large. */
+/** Counts only metadata, the one part of an account that can be large. */
 function accountsWithin(
   ledger: Ledger,
   partner: string,

@@ -1,16 +1,16 @@
 import { type Journal, LogError, type LogId } from "../../wal/wal.ts";
 
-/** Between two portions, in which appends have the log to themselves. */
+/** Pause between two portions, so that appends are not delayed. */
 const PAUSE_MS = 25;
 
-/** Drops what nobody needs any more from the beginning of the log, in small portions. */
+/** Trims the beginning of the log, in small portions. */
 export class Trimmer {
   readonly #journal: Pick<Journal, "trim">;
   readonly #onError: (error: unknown) => void;
   #below: LogId | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onError told of all but a log that is away: after the next snapshot it is asked again, for more. */
+  /** @param onError not called for an unavailable log: the next snapshot requests a trim again. */
   constructor(journal: Pick<Journal, "trim">, onError: (error: unknown) => void) {
     this.#journal = journal;
     this.#onError = onError;

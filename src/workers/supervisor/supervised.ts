@@ -1,27 +1,27 @@
-/** What the supervisor knows of one shard. */
+/** The supervisor's state of one shard. */
 import type { RunningShard } from "../carriers/carrier.ts";
 import { describeSilence, type Watchdog } from "../carriers/watchdog.ts";
 import { NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
 import type { ShardExit } from "../shard/messages.ts";
 import type { ShardStats } from "../shard/stats.ts";
 
-/** Resolves after `ms` milliseconds, unless it is cancelled. */
+/** A promise that resolves after `ms` milliseconds unless it is cancelled. */
 export function timeout(ms: number): { promise: Promise<void>; cancel: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   return { promise, cancel: () => clearTimeout(timer) };
 }
 
-/** Ends that never count towards giving up: what they lie with comes right by itself, or is put right. Nothing else will. */
-export const PASSING: ReadonlySet<ShardExit["reason"]> = new Set([
+/** Exit reasons that never count towards giving up, because the cause passes or an operator removes it. */
+export const TRANSIENT: ReadonlySet<ShardExit["reason"]> = new Set([
   "append_lost",
-  // A disk or a memory that is full.
+  // The disk or memory of the store is full.
   "append_refused",
   "exhausted",
   "log_misconfigured",
   "log_unavailable",
 ]);
-/** Ends after which a shard is started again even while the server starts. */
+/** Exit reasons after which a shard is restarted even while the server starts. */
 export const RETRIED_AT_START: ReadonlySet<ShardExit["reason"]> = new Set([
   "crashed",
   "exhausted",
@@ -34,35 +34,35 @@ export interface Supervised {
   readonly shard: number;
   running: RunningShard | undefined;
   watchdog: Watchdog;
-  /** It has not answered for a while. */
+  /** The shard does not answer. */
   isSilent: boolean;
-  /** How often that was so. */
+  /** Number of times that the shard has stopped answering. */
   hangs: number;
-  /** An operator has told it to start anew. */
-  isAsked: boolean;
-  /** It was ended, and is not gone yet. */
+  /** An operator has requested a restart. */
+  isRestartRequested: boolean;
+  /** The shard was killed and has not exited yet. */
   isEnding: boolean;
-  /** Apart from being silent. */
   status: Exclude<ShardState, "hung">;
-  /** Why it is not ready. */
+  /** Why the shard is not ready. */
   reason: string;
   restarts: number;
-  /** Ends in a row that nobody asked for; of these, those that will not come right by themselves. */
+  /** Unrequested exits in a row; determines the pause before the next start. */
   attempts: number;
+  /** Of these, exits whose cause does not pass by itself; too many make the supervisor give up. */
   crashes: number;
   readyAtMs: number;
   warnings: readonly string[];
-  /** Why its log should take nothing more. */
+  /** Why its log accepts no more commands; `null`: it has room. */
   full: string | null;
-  /** Of the start before, until it serves. */
+  /** Of the newest run that has served. */
   recovery: Recovery;
-  figures: ShardStats | undefined;
-  figuresWaiting: ((figures: ShardStats | undefined) => void)[];
-  /** Under which it has claimed its log last; 0 before. */
+  stats: ShardStats | undefined;
+  statsWaiting: ((figures: ShardStats | undefined) => void)[];
+  /** Epoch of its newest claim; 0 before the first. */
   epoch: number;
-  /** Its present run waits for the word to claim. */
+  /** The present run has inspected its log and waits for permission to claim it. */
   isInspected: boolean;
-  /** At some time since this server started. */
+  /** The shard has served at some time since this server started. */
   hasServed: boolean;
   claimed: PromiseWithResolvers<void>;
   ready: PromiseWithResolvers<void>;
@@ -75,7 +75,7 @@ export function newShard(shard: number, watchdog: Watchdog): Supervised {
     watchdog,
     isSilent: false,
     hangs: 0,
-    isAsked: false,
+    isRestartRequested: false,
     isEnding: false,
     status: "starting",
     reason: "it has not started yet",
@@ -86,8 +86,8 @@ export function newShard(shard: number, watchdog: Watchdog): Supervised {
     warnings: [],
     full: null,
     recovery: NO_RECOVERY,
-    figures: undefined,
-    figuresWaiting: [],
+    stats: undefined,
+    statsWaiting: [],
     epoch: 0,
     isInspected: false,
     hasServed: false,
@@ -100,7 +100,7 @@ export function stateOf({ isSilent, status }: Supervised): ShardState {
   return isSilent ? "hung" : status;
 }
 
-/** Why it is not ready. */
+/** Why the shard is not ready. */
 export function reasonOf({ isSilent, watchdog, reason }: Supervised): string {
   return isSilent ? describeSilence(watchdog.silentMs) : reason;
 }

@@ -1,13 +1,13 @@
 /**
- * Starts the shards, and starts again those that end or hang while the others serve.
+ * Starts the shards, and restarts a shard that ends or hangs while the others serve.
  *
- * No stream is claimed before every shard has checked and read its own: a server that must refuse to start fences
- * nobody. The stream of shard 0 is claimed first, so that of two servers that start together one gets all. No shard
- * serves before all streams are claimed.
+ * No stream is claimed before every shard has inspected its own, so a server that cannot start fences no other. The
+ * stream of shard 0 is claimed first: of two servers that start together, one gets all streams. No shard serves
+ * before all streams are claimed.
  */
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";
-import { type Correspondent, Correspondents } from "../carriers/correspondents.ts";
+import { ChannelBroker, type ShardClient } from "../carriers/correspondents.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,
@@ -21,34 +21,34 @@ import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { ShardStats } from "../shard/stats.ts";
 import {
   newShard,
-  PASSING,
   RETRIED_AT_START,
   reasonOf,
   type ShardState,
   type Supervised,
   stateOf,
+  TRANSIENT,
   timeout,
 } from "./supervised.ts";
 
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 10_000;
-/** A shard that ends so often without having served for `HEALTHY_MS` stays down. */
+/** A shard that crashes more often than this without serving for `HEALTHY_MS` stays down. */
 const CRASHES_MAX = 5;
 const HEALTHY_MS = 30_000;
-/** After serving for so long the pause before a restart is the shortest again. */
+/** After serving this long, the pause before the next restart is the shortest again. */
 const STEADY_MS = 1_000;
-const FIGURES_TIMEOUT_MS = 1_000;
+const STATS_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 8_000;
 
 export type SupervisorOptions = Readonly<{
   carrier: Carrier;
-  /** The newest batch of a shard that the archive holds: its log must hold it, too. */
+  /** The newest batch of a shard in the archive: its log must contain it. */
   archived: (shard: number) => Promise<Witness | undefined>;
-  /** What a shard begins with; `archived` and its failpoints are filled in here. */
+  /** Start parameters of a shard; the supervisor adds those that differ between shards. */
   init: Omit<ShardInit, "shard" | "archived" | "claimedEpoch" | "judgedClock">;
-  /** How the wall clock is to be taken by a shard that starts now. */
+  /** The present judgement of the wall clock. */
   judgedClock?: () => JudgedClock;
-  /** The server cannot go on: another one owns the log, or the log or the archive has lost data. One line. */
+  /** The server must end: another one owns the log, or the log or the archive has lost data. One line. */
   onFatal: (message: string) => void;
   report: (
     event: Readonly<{ shard: number; status: ShardState; message: string; isWarning: boolean }>,
@@ -59,13 +59,13 @@ export type SupervisorOptions = Readonly<{
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #shards: readonly Supervised[];
-  readonly #correspondents: Correspondents;
+  readonly #channels: ChannelBroker;
   readonly #inspected = Promise.withResolvers<void>();
   #allInspected = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Once all streams are claimed, a shard that starts anew need not wait for the others. */
+  /** All streams were claimed once: a restarted shard need not wait for the others. */
   #allClaimed = false;
-  /** Once all shards have served, a failure of one is no longer a failure to start. */
+  /** All shards have served: from now on a failing shard does not end the server. */
   #started = false;
   #stopping = false;
 
@@ -74,33 +74,33 @@ export class Supervisor {
     this.#shards = Array.from({ length: options.init.shards }, (_, shard) =>
       newShard(shard, this.#newWatchdog()),
     );
-    this.#correspondents = new Correspondents(options.carrier, this.#shards);
+    this.#channels = new ChannelBroker(options.carrier, this.#shards);
   }
 
   get isolation(): Isolation {
     return this.#options.carrier.isolation;
   }
 
-  /** Gives somebody channels to all shards that run, and to each that starts from now on. */
-  connect(correspondent: Correspondent): void {
-    this.#correspondents.connect(correspondent);
+  /** Gives a client channels to all running shards, and to each that starts later. */
+  connect(client: ShardClient): void {
+    this.#channels.addClient(client);
   }
 
-  /** It is gone: shards that start from now on are not told of it, and no shard waits for it any more. */
-  disconnect(party: Correspondent["party"]): void {
-    this.#correspondents.disconnect(party);
+  /** The client has ended: it gets no more channels, and shards stop waiting for its confirmations. */
+  disconnect(party: ShardClient["party"]): void {
+    this.#channels.removeClient(party);
   }
 
   /**
-   * Resolves when all shards have checked and read their logs, and nothing keeps them from being claimed.
+   * Resolves when all shards have inspected their logs and could claim them.
    *
-   * @throws Error the first reason why one cannot begin, in one line. Nothing was claimed.
+   * @throws Error the first reason why a shard cannot start, in one line. Nothing was claimed.
    */
   async inspect(): Promise<void> {
     this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS);
     this.#inspected.promise.catch(() => {});
     for (const supervised of this.#shards) {
-      // Whoever waits first hears of a failure; the other promise must not count as unhandled.
+      // A failure is reported by the promise that is awaited first; the other must not count as unhandled.
       supervised.claimed.promise.catch(() => {});
       supervised.ready.promise.catch(() => {});
       await this.#launch(supervised);
@@ -108,11 +108,11 @@ export class Supervisor {
     await this.#inspected.promise;
   }
 
-  /** Resolves when all shards serve. @throws Error the first reason why one cannot begin, in one line. */
+  /** Resolves when all shards serve. @throws Error the first reason why a shard cannot start, in one line. */
   async start(): Promise<void> {
     if (this.#timer === undefined) await this.inspect();
     this.#allInspected = true;
-    for (const supervised of this.#shards) this.#letClaim(supervised);
+    for (const supervised of this.#shards) this.#claimIfReady(supervised);
     await Promise.all(this.#shards.map(({ claimed }) => claimed.promise));
     this.#allClaimed = true;
     for (const { running } of this.#shards) running?.post({ type: "proceed" });
@@ -120,39 +120,39 @@ export class Supervisor {
     this.#started = true;
   }
 
-  /** Ends a shard in good order and starts it anew. False when there is no such shard. */
+  /** Stops a shard in an orderly way and starts it again. @returns false if there is no such shard */
   restart(shard: number): boolean {
     const supervised = this.#shards[shard];
     if (supervised === undefined) return false;
     if (supervised.status === "failed") {
       supervised.crashes = 0;
-      // Whoever asks again meanwhile must not start another one: two would fight for one log.
-      this.#setStatus(supervised, "restarting", "asked to");
+      // The new status prevents a second request from starting another run: two would fence each other.
+      this.#setStatus(supervised, "restarting", "requested by an operator");
       void this.#launch(supervised);
       return true;
     }
-    supervised.isAsked = true;
+    supervised.isRestartRequested = true;
     if (supervised.isSilent) this.#end(supervised);
     else supervised.running?.post({ type: "stop" });
     return true;
   }
 
-  /** Nobody needs what a shard's log holds below this any more. */
+  /** Lets a shard trim its log below this entry. */
   trim(shard: number, below: LogId): void {
     this.#shards[shard]?.running?.post({ type: "trim", below });
   }
 
-  /** How all shards take the wall clock from now on. */
+  /** Sends all shards a new judgement of the wall clock. */
   judgeClock(judged: JudgedClock): void {
     for (const { running } of this.#shards) running?.post({ type: "clock", judged });
   }
 
-  /** By how much the log time of some shard is ahead of the wall clock, as it said last; at least 0. */
+  /** The most that a shard's log time is ahead of the wall clock, by the last reports; at least 0. */
   get clockAheadMs(): number {
-    return Math.max(0, ...this.#shards.map(({ figures }) => figures?.clockAheadMs ?? 0));
+    return Math.max(0, ...this.#shards.map(({ stats }) => stats?.clockAheadMs ?? 0));
   }
 
-  /** Lets every shard answer and log what it has in hand. */
+  /** Stops all shards after they have answered their open requests; kills them after a timeout. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const supervised of this.#shards) if (supervised.isSilent) this.#end(supervised);
@@ -167,7 +167,7 @@ export class Supervisor {
     await this.#options.carrier.close();
   }
 
-  /** Empty when all shards serve and their logs answer. */
+  /** One line for each shard that is not ready; empty if all serve and their logs answer. */
   unready(): readonly string[] {
     return this.#shards
       .filter((supervised) => stateOf(supervised) !== "ready")
@@ -178,12 +178,12 @@ export class Supervisor {
     return [...new Set(this.#shards.flatMap(({ warnings }) => warnings))];
   }
 
-  /** Why no log should take anything more, `undefined` while there is room. */
+  /** Why commands must be refused because a log is nearly full; `undefined` while all have room. */
   full(): string | undefined {
     return this.#shards.find(({ full }) => full !== null)?.full ?? undefined;
   }
 
-  /** How each shard is; `figures` are the last known ones when it does not answer. */
+  /** The status of each shard; `stats` are the last known ones if it does not answer. */
   async shards(): Promise<
     readonly Readonly<{
       shard: number;
@@ -191,14 +191,14 @@ export class Supervisor {
       restarts: number;
       hangs: number;
       recovery: Recovery;
-      figures: ShardStats | undefined;
+      stats: ShardStats | undefined;
     }>[]
   > {
     return Promise.all(
       this.#shards.map(async (supervised) => {
-        const figures = await this.#askFigures(supervised);
+        const stats = await this.#requestStats(supervised);
         const { shard, restarts, hangs, recovery } = supervised;
-        return { shard, status: stateOf(supervised), restarts, hangs, recovery, figures };
+        return { shard, status: stateOf(supervised), restarts, hangs, recovery, stats };
       }),
     );
   }
@@ -216,7 +216,7 @@ export class Supervisor {
     try {
       witness = await archived(shard);
     } catch (error) {
-      // An archive that is slow may answer later; one that has failed ends the server.
+      // A slow archive may answer at the next attempt; a failed archive ends the server elsewhere.
       const message = `the archive does not say what it holds: ${error instanceof Error ? error.message : String(error)}`;
       if (!this.#stopping) this.#restartLater(supervised, { reason: "log_unavailable", message });
       return;
@@ -226,7 +226,7 @@ export class Supervisor {
     supervised.readyAtMs = Number.POSITIVE_INFINITY;
     supervised.watchdog = this.#newWatchdog();
     supervised.isInspected = false;
-    supervised.isAsked = false;
+    supervised.isRestartRequested = false;
     supervised.isEnding = false;
     const running = carrier.start(
       {
@@ -242,7 +242,7 @@ export class Supervisor {
     );
     supervised.running = running;
     void running.exited.then((exit) => this.#ended(supervised, exit));
-    this.#correspondents.introduce(supervised);
+    this.#channels.connectShard(supervised);
   }
 
   #receive(supervised: Supervised, message: FromShard): void {
@@ -252,13 +252,13 @@ export class Supervisor {
       case "inspected":
         supervised.isInspected = true;
         if (this.#shards.every(({ isInspected }) => isInspected)) this.#inspected.resolve();
-        this.#letClaim(supervised);
+        this.#claimIfReady(supervised);
         return;
       case "claimed":
         this.#setStatus(supervised, "recovering", `replaying under epoch ${message.epoch}`);
         supervised.epoch = message.epoch;
         supervised.claimed.resolve();
-        if (supervised.shard === 0) for (const other of this.#shards.slice(1)) this.#letClaim(other);
+        if (supervised.shard === 0) for (const other of this.#shards.slice(1)) this.#claimIfReady(other);
         if (this.#allClaimed) supervised.running?.post({ type: "proceed" });
         return;
       case "progress":
@@ -287,24 +287,24 @@ export class Supervisor {
         supervised.full = message.reason;
         return;
       case "channel_missed":
-        if (!this.#stopping) this.#correspondents.renew(supervised, message.party);
+        if (!this.#stopping) this.#channels.reconnect(supervised, message.party);
         return;
-      case "figures":
-        supervised.figures = message.figures;
-        for (const resolve of supervised.figuresWaiting.splice(0)) resolve(message.figures);
+      case "stats":
+        supervised.stats = message.stats;
+        for (const resolve of supervised.statsWaiting.splice(0)) resolve(message.stats);
         return;
     }
   }
 
-  /** Shard 0 goes first: whoever fails to claim its stream has not claimed any other. */
-  #letClaim(supervised: Supervised): void {
+  /** Shard 0 claims first: a server that fails to claim its stream has claimed no other. */
+  #claimIfReady(supervised: Supervised): void {
     const isNext = supervised.shard === 0 || (this.#shards[0] as Supervised).epoch > 0;
     if (!this.#allInspected || !isNext || !supervised.isInspected) return;
     supervised.isInspected = false;
     supervised.running?.post({ type: "claim" });
   }
 
-  /** Asks every shard whether it still runs, and ends those that hang. */
+  /** Asks every shard for a sign of life, and kills those that hang. */
   #look(): void {
     const nowMs = performance.now();
     for (const supervised of this.#shards) {
@@ -312,16 +312,16 @@ export class Supervisor {
       if (running === undefined) continue;
       const liveness = watchdog.look(nowMs);
       if (liveness !== "answers" && !supervised.isSilent) this.#setSilent(supervised, true);
-      if (liveness === "hung" || (liveness === "silent" && (supervised.isAsked || this.#stopping)))
+      if (liveness === "hung" || (liveness === "silent" && (supervised.isRestartRequested || this.#stopping)))
         this.#end(supervised);
-      if (!supervised.isEnding) running.post({ type: "figures" });
+      if (!supervised.isEnding) running.post({ type: "stats" });
     }
   }
 
   #setSilent(supervised: Supervised, isSilent: boolean): void {
     supervised.isSilent = isSilent;
     supervised.hangs += isSilent ? 1 : 0;
-    this.#correspondents.tellSilent(supervised.shard, isSilent);
+    this.#channels.reportSilence(supervised.shard, isSilent);
     this.#report(supervised, isSilent ? reasonOf(supervised) : "it answers again", isSilent);
   }
 
@@ -332,12 +332,13 @@ export class Supervisor {
   }
 
   #ended(supervised: Supervised, end: ShardExit): void {
-    const { isEnding, isAsked } = supervised;
+    const { isEnding, isRestartRequested } = supervised;
     supervised.running = undefined;
     supervised.isSilent = false;
     supervised.isInspected = false;
     if (this.#stopping) return;
-    const exit: ShardExit = isEnding && isAsked && this.#started ? { ...end, reason: "stopped" } : end;
+    const exit: ShardExit =
+      isEnding && isRestartRequested && this.#started ? { ...end, reason: "stopped" } : end;
     const { reason, message } = exit;
     if (reason === "fenced" || reason === "log_lost_data" || reason === "archive_behind") {
       const why = reason === "fenced" ? ". This server stops: two must not own one log" : "";
@@ -347,23 +348,23 @@ export class Supervisor {
   }
 
   #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
-    const asked = reason === "stopped";
+    const isRequested = reason === "stopped";
     const servedMs = performance.now() - supervised.watchdog.silentMs - supervised.readyAtMs;
     if (servedMs > STEADY_MS) supervised.attempts = 0;
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
-    if (!asked && !PASSING.has(reason)) supervised.crashes += 1;
-    supervised.attempts = asked ? 0 : supervised.attempts + 1;
+    if (!isRequested && !TRANSIENT.has(reason)) supervised.crashes += 1;
+    supervised.attempts = isRequested ? 0 : supervised.attempts + 1;
     if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
       this.#giveUp(supervised, { reason, message });
       return;
     }
-    this.#setStatus(supervised, "restarting", asked ? "asked to" : message);
+    this.#setStatus(supervised, "restarting", isRequested ? "requested by an operator" : message);
     supervised.restarts += 1;
-    const backoffMs = asked ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.attempts - 1), BACKOFF_MS_MAX);
+    const backoffMs = isRequested ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.attempts - 1), BACKOFF_MS_MAX);
     setTimeout(() => void this.#launch(supervised), backoffMs);
   }
 
-  /** It stays down until an operator restarts it; a server that is starting does not start. */
+  /** The shard stays down until an operator restarts it; a server that is still starting ends. */
   #giveUp(supervised: Supervised, { reason, message }: ShardExit): void {
     this.#setStatus(supervised, "failed", message);
     const error = reason === "log_misconfigured" ? new LogError(reason, message) : new Error(message);
@@ -383,13 +384,13 @@ export class Supervisor {
     this.#options.report({ shard, status: stateOf(supervised), message, isWarning });
   }
 
-  #askFigures(supervised: Supervised): Promise<ShardStats | undefined> {
+  #requestStats(supervised: Supervised): Promise<ShardStats | undefined> {
     const { running } = supervised;
-    if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.figures);
-    running.post({ type: "figures" });
+    if (running === undefined || supervised.isSilent) return Promise.resolve(supervised.stats);
+    running.post({ type: "stats" });
     const { promise, resolve } = Promise.withResolvers<ShardStats | undefined>();
-    supervised.figuresWaiting.push(resolve);
-    const deadline = setTimeout(() => resolve(supervised.figures), FIGURES_TIMEOUT_MS);
+    supervised.statsWaiting.push(resolve);
+    const deadline = setTimeout(() => resolve(supervised.stats), STATS_TIMEOUT_MS);
     return promise.finally(() => clearTimeout(deadline));
   }
 }

@@ -34,16 +34,16 @@ function initOf(dataDir: string, shard = 0): ShardInit {
   };
 }
 
-/** A shard, what it has said, and a gateway's way to it. */
+/** A shard, its messages, and a gateway's link to it. */
 class Carried {
   readonly link: ShardLink;
-  readonly said: FromShard[] = [];
+  readonly messages: FromShard[] = [];
   readonly running: RunningShard;
 
   constructor(carrier: Carrier, init: ShardInit) {
     this.link = new ShardLink({ shard: init.shard, onFacts: () => {}, onAllFacts: () => {} });
     this.running = carrier.start(init, (message) => {
-      this.said.push(message);
+      this.messages.push(message);
       if (message.type === "inspected") this.running.post({ type: "claim" });
       if (message.type === "claimed") this.running.post({ type: "proceed" });
     });
@@ -54,15 +54,15 @@ class Carried {
 
   async serves(): Promise<this> {
     await within(20_000, "the shard serves", Promise.race([this.link.welcomed, this.running.exited]));
-    expect(this.link.serves, JSON.stringify(this.said)).toBe(true);
+    expect(this.link.serves, JSON.stringify(this.messages)).toBe(true);
     return this;
   }
 
   async figures() {
-    this.running.post({ type: "figures" });
-    await until("it tells its figures", () => this.said.some(({ type }) => type === "figures"));
-    const told = this.said.findLast((message) => message.type === "figures");
-    return told?.figures;
+    this.running.post({ type: "stats" });
+    await until("it reports its stats", () => this.messages.some(({ type }) => type === "stats"));
+    const reported = this.messages.findLast((message) => message.type === "stats");
+    return reported?.stats;
   }
 
   /** Opens an account. */
@@ -88,7 +88,7 @@ const carriers = {
 };
 
 describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) => {
-  test("a shard begins, serves over a channel, tells its figures, and ends when it is told to", async () => {
+  test("a shard starts, serves over a channel, reports its stats, and stops when it is told to", async () => {
     const carried = await new Carried(newCarrier(), initOf(testFolder())).serves();
     expect(await carried.link.ask("acme", ["position"])).toMatchObject({ result: null });
     const figures = await carried.figures();
@@ -97,13 +97,13 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     expect(figures?.heapBytes).toBeGreaterThan(1_000_000);
     carried.running.post({ type: "stop" });
     expect(await carried.exited).toEqual({ reason: "stopped", message: "stopped" });
-    expect(carried.said.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "figures"]);
+    expect(carried.messages.map(({ type }) => type)).toEqual(["inspected", "claimed", "ready", "stats"]);
     await until("the other end of its channel notices", () => !carried.link.serves);
-    // Nobody is there any more to hear it.
+    // The shard has ended; the message must do no harm.
     carried.running.post({ type: "stop" });
   });
 
-  test("a shard in an endless loop is ended, is gone by the time that this is said, and the next one goes on", async () => {
+  test("a shard in an endless loop is killed, has exited when this is reported, and the next run continues", async () => {
     const carrier = newCarrier();
     const init = initOf(testFolder());
     const looping = new Carried(carrier, { ...init, failpoints: parseFailpoints("0:before_decide@1!") });
@@ -116,7 +116,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     expect(await next.ask()).toMatchObject({ at: { epoch: 2, seq: 1 } });
   });
 
-  test("a shard says why it ended, and the next one goes on in its place", async () => {
+  test("a shard reports why it ended, and the next run continues in its place", async () => {
     const carrier = newCarrier();
     const init = initOf(testFolder());
     const missing = new Carried(carrier, { ...init, mayCreate: false });
@@ -136,10 +136,10 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
       message: expect.stringContaining("failpoint before_decide"),
     });
     const next = await new Carried(carrier, init).serves();
-    expect(next.said).toContainEqual({ type: "claimed", epoch: 2 });
+    expect(next.messages).toContainEqual({ type: "claimed", epoch: 2 });
   });
 
-  test("whoever loses its log to another instance ends as fenced", async () => {
+  test("a shard whose log another instance has claimed ends as fenced", async () => {
     const carrier = newCarrier();
     const init = initOf(testFolder());
     const old = await new Carried(carrier, init).serves();
@@ -148,7 +148,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     await another.serves();
   });
 
-  test("closing ends all that still run", async () => {
+  test("closing the carrier ends all running shards", async () => {
     const carrier = newCarrier();
     const dataDir = testFolder();
     const all = [0, 1].map((shard) => new Carried(carrier, initOf(dataDir, shard)));
@@ -159,7 +159,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     if (isolation === "processes") expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  test("a channel that breaks although both of its parties live is replaced", async () => {
+  test("a channel that breaks between two running parties is replaced", async () => {
     const dataDir = testFolder();
     const carrier = newCarrier();
     const supervisor = new Supervisor({
@@ -184,7 +184,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
     await supervisor.start();
     await within(5_000, "there is a channel", first?.promise ?? Promise.resolve());
     await links[0]?.welcomed;
-    // Another end in its place: the one that it had is closed, and nobody has told the shard why.
+    // Another end in its place: the old one is closed without notice to the shard.
     links[0]?.attach(carrier.channel()[1]);
     expect(links[0]?.serves).toBe(false);
     await within(5_000, "there is another one", second?.promise ?? Promise.resolve());
@@ -195,7 +195,7 @@ describe.each(Object.entries(carriers))("shards as %s", (isolation, newCarrier) 
   });
 });
 
-/** A process that is no shard, and how it ended. */
+/** Runs a program that is no shard. @returns how it ended */
 async function endOf(how: string, options: ProcessCarrierOptions = {}) {
   const carrier = ending(new ProcessCarrier({ program: ODD, ...options }));
   const running = carrier.start({ ...initOf("unused"), walUrl: how }, () => {});
@@ -204,7 +204,7 @@ async function endOf(how: string, options: ProcessCarrierOptions = {}) {
 }
 
 describe("a shard's process", () => {
-  test("that is killed has crashed, and whoever waits for it is told", async () => {
+  test("that is killed has crashed, and callers that wait for it are told", async () => {
     const carried = await new Carried(ending(new ProcessCarrier()), initOf(testFolder())).serves();
     const pid = (await carried.figures())?.pid ?? 0;
     process.kill(pid, "SIGKILL");
@@ -215,7 +215,7 @@ describe("a shard's process", () => {
     await until("the gateway has noticed", () => !carried.link.serves);
   });
 
-  test("that was halted and replaced is fenced by its log when it goes on", async () => {
+  test("that was paused and replaced is fenced by its log when it continues", async () => {
     const carrier = ending(new ProcessCarrier());
     const init = initOf(testFolder());
     const halted = await new Carried(carrier, init).serves();
@@ -229,11 +229,11 @@ describe("a shard's process", () => {
     expect(await next.ask()).toMatchObject({ at: { epoch: 2, seq: 1 } });
   });
 
-  test("that ends without a word has crashed", async () => {
+  test("that exits without a message has crashed", async () => {
     expect(await endOf("ends with code 7")).toMatch(/ended with code 7$/);
   });
 
-  test("that throws what nobody catches says so", async () => {
+  test("that throws an uncaught error reports it", async () => {
     const carried = await new Carried(ending(new ProcessCarrier()), initOf(testFolder())).serves();
     carried.running.post(null as unknown as ToShard);
     expect(await carried.exited).toMatchObject({
@@ -242,18 +242,18 @@ describe("a shard's process", () => {
     });
   });
 
-  test("that never begins is killed", async () => {
+  test("that never starts is killed", async () => {
     expect(await endOf("never begins", { startMsMax: 300 })).toBe("its process did not begin within 0.3 s");
   });
 
-  test("that does not end when it is left alone is killed", async () => {
+  test("that does not exit after its IPC channel is closed is killed", async () => {
     const carrier = ending(new ProcessCarrier({ program: ODD, endMsMax: 300 }));
     const running = carrier.start({ ...initOf("unused"), walUrl: "never begins" }, () => {});
     await within(5_000, "all have ended", carrier.close());
     expect((await running.exited).message).toBe("its process did not end within 0.3 s");
   });
 
-  test("keeps its sockets where nobody else can enter, and nothing of them is left", async () => {
+  test("keeps its sockets in a folder that no other user can enter, and removes it", async () => {
     const folder = testFolder();
     vi.stubEnv("TMPDIR", folder);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -265,7 +265,7 @@ describe("a shard's process", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test("has its sockets at a path that is short enough for one, wherever temporary files are", () => {
+  test("the path of a socket is short enough, wherever the folder for temporary files is", () => {
     const folder = new SocketFolder(join(testFolder(), "a".repeat(80)));
     onTestFinished(() => folder.remove());
     expect(folder.pair()[0].path.length).toBeLessThan(100);

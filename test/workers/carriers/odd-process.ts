@@ -1,7 +1,7 @@
-/** Stands in for a shard's process where that must behave badly: the log's URL says how. */
+/** Replaces a shard's process to misbehave in the way that the log's URL names. */
 import type { FromShardProcess, ToShardProcess } from "../../../src/workers/carriers/process-carrier.ts";
 
-// However its parent leaves it, only a signal ends it.
+// Only a signal ends it, even after its IPC channel is closed.
 setInterval(() => {}, 60_000);
 process.on("message", (message: ToShardProcess) => {
   if (message.type !== "begin" || message.init.walUrl === "never begins") return;

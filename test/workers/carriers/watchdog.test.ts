@@ -3,7 +3,7 @@ import { ASK_EVERY_MS, type Liveness, Watchdog } from "../../../src/workers/carr
 
 const LIMITS = { silentMs: 3_000, hungMs: 10_000, startMs: 30_000 };
 
-/** What it says each second of so many. */
+/** The watchdog's verdict after each of these seconds. */
 function watch(watchdog: Watchdog, fromMs: number, seconds: number): readonly Liveness[] {
   return Array.from({ length: seconds }, (_, i) => watchdog.look(fromMs + (i + 1) * ASK_EVERY_MS));
 }
@@ -14,27 +14,27 @@ function answering(): Watchdog {
   return watchdog;
 }
 
-test("a part that stops answering is silent after 3 s, and hangs after 10 s", () => {
+test("a part without an answer is silent after 3 s and hung after 10 s", () => {
   const seen = watch(answering(), 0, 10);
   expect(seen.map((liveness) => liveness[0]).join("")).toBe("aasssssssh");
 });
 
-test("an answer ends a silence", () => {
+test("an answer ends the silence", () => {
   const watchdog = answering();
   expect(watch(watchdog, 0, 9).at(-1)).toBe("silent");
   watchdog.answered();
   expect(watch(watchdog, 9_000, 3)).toEqual(["answers", "answers", "silent"]);
 });
 
-test("a part that starts has 30 s for its first answer", () => {
+test("a starting part has 30 s for its first answer", () => {
   const seen = watch(new Watchdog(LIMITS, 0), 0, 30);
   expect(new Set(seen.slice(0, 29))).toEqual(new Set(["answers"]));
   expect(seen[29]).toBe("hung");
 });
 
-test("time in which the asker did not run itself counts for one period", () => {
+test("a pause of the watchdog's own thread counts as one period at most", () => {
   const watchdog = answering();
-  // Its thread was blocked, or the machine suspended: the answers of that time have not been read yet.
+  // Its thread was blocked, or the machine suspended: answers of that time are not read yet.
   expect(watchdog.look(3_600_000)).toBe("answers");
   expect(watchdog.look(7_200_000)).toBe("answers");
   expect(watchdog.look(7_201_000)).toBe("silent");

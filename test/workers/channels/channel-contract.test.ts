@@ -67,7 +67,7 @@ describe.each(Object.entries(kinds))("a channel over %s", (_, pair) => {
     expect(a.closed).toBe(0);
   });
 
-  test("delivers what was posted before it was closed, then says so once", async () => {
+  test("delivers messages posted before it was closed, then reports the close once", async () => {
     const [first, second] = pair();
     const a = new Party(first);
     const b = new Party(second);

@@ -1,4 +1,4 @@
-/** What only a channel over a socket can meet: bytes that come in any portions, and may be anybody's. */
+/** What only a socket channel has to handle: bytes in any portions, and bytes of strangers. */
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -9,7 +9,7 @@ import { SocketFolder } from "../../../src/workers/channels/socket-folder.ts";
 import { Random } from "../../support/random.ts";
 import { until } from "../../support/server.ts";
 
-/** The listening end of a channel, and bare bytes to it. */
+/** The listening end of a channel, and raw bytes sent to it. */
 async function listening() {
   const folder = new SocketFolder();
   onTestFinished(() => folder.remove());
@@ -38,7 +38,7 @@ function frame(text: string): Buffer {
   return Buffer.concat([head, Buffer.from(text)]);
 }
 
-test("messages are the same in whatever portions their bytes come", async () => {
+test("messages are the same however their bytes are split", async () => {
   const { seen, socket } = await listening();
   const random = new Random(7);
   const texts = Array.from({ length: 120 }, (_, i) => String(i).repeat(random.below(6)));
@@ -53,7 +53,7 @@ test("messages are the same in whatever portions their bytes come", async () => 
   expect(seen.received).toEqual(texts);
 });
 
-test("whoever sends what is no message is cut off", async () => {
+test("a peer that sends malformed messages is disconnected", async () => {
   const { seen, socket } = await listening();
   socket.write(Buffer.concat([frame("one"), Buffer.alloc(8, 0xff)]));
   await until("it is closed", () => seen.closed === 1);

@@ -23,7 +23,7 @@ async function startCluster(): Promise<MemoryCluster> {
   return cluster;
 }
 
-test("what is asked between two system accounts is refused and keeps nothing, however many ask at once", async () => {
+test("a transfer between two system accounts is refused and reserves nothing, however many are concurrent", async () => {
   const cluster = await startCluster();
   const names = ["@a", "@b", "@c", "@d", "@e"];
   const there = names.find((name) => shardOfVnode(vnodeOf("acme", name), SHARDS) === 1) ?? "";
@@ -46,7 +46,7 @@ test.each([
     "limit_exceeded",
   ],
 ] as const)(
-  "a %s on another shard holds against many transfers of several postings at once",
+  "a %s on another shard holds against many concurrent transfers of several postings",
   async (_, rule, code) => {
     const { gateway } = await startCluster();
     await mustPost(gateway, { ...account(CREDIT), ...rule });
@@ -70,7 +70,7 @@ test.each([
   },
 );
 
-test("what is held and what another shard reserves are exact together, although the account may fall as low", async () => {
+test("holds and reservations of another shard are exact together, even at the account's floor", async () => {
   const { gateway } = await startCluster();
   await mustPost(gateway, account(CREDIT, null));
   await mustPost(gateway, transfer("@issuance", CREDIT, 30));

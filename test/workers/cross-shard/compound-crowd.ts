@@ -1,10 +1,10 @@
-/** Several clients at once, while shards crash and the clock goes on: nobody knows in which order things happen. */
+/** Concurrent clients, while shards crash and the clock runs: the order of commands is not determined. */
 import type { Step } from "../../actors/ledger/histories.ts";
 import { type CompoundHistory, CompoundRun, type RunOptions } from "./compound-history.ts";
 
 const CLIENTS = 6;
 
-/** @param isBeginning how many steps come first, one after the other, so that there are accounts. */
+/** @param beginning number of first steps, which run one after the other and create the accounts. */
 export async function runCrowd(
   steps: readonly Step[],
   beginning: number,
@@ -15,7 +15,7 @@ export async function runCrowd(
   const run = new CompoundRun(seed, shards, options);
   await run.faulty.begin();
   const first = steps.slice(0, beginning);
-  for (const [number, step] of first.entries()) await run.faulty.unless(run.ask(`k${number}`, step));
+  for (const [number, step] of first.entries()) await run.faulty.unlessFailed(run.ask(`k${number}`, step));
   const rest = [...steps.entries()].slice(beginning);
   const client = async (): Promise<void> => {
     for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
@@ -24,8 +24,8 @@ export async function runCrowd(
       await run.ask(`k${number}`, step);
     }
   };
-  await run.faulty.unless(Promise.all(Array.from({ length: CLIENTS }, client)));
-  await run.faulty.unless(run.rest());
+  await run.faulty.unlessFailed(Promise.all(Array.from({ length: CLIENTS }, client)));
+  await run.faulty.unlessFailed(run.rest());
   await run.faulty.end();
   return run.result();
 }

@@ -1,6 +1,6 @@
 /**
- * Transfers over three shards, of which the coordinator or a participant dies at any step of the protocol: afterwards
- * there is one truth, nothing is half done, and nothing is kept for what came to nothing.
+ * Transfers over three shards whose coordinator or participant crashes at any step of the protocol. Afterwards all
+ * replies agree with the logs, nothing is half done, and no reservation of an abandoned transfer is left.
  */
 import { describe, expect, test } from "vitest";
 import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
@@ -8,19 +8,19 @@ import { Random } from "../../support/random.ts";
 import { type Round, runRound, SHAPES, type Shape } from "./compound-deaths.ts";
 import { problemsOf } from "./compound-truth.ts";
 
-/** Of each kind of death. */
+/** Rounds of each kind of crash. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 200);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
-/** Most of the time a round waits for the shards' own clocks. */
+/** Most of the time a round waits for the shards' timers. */
 const AT_ONCE = 12;
-/** Of a point, until which pass a shard may live. */
+/** For a failpoint, the last pass at which it may be armed. */
 const PASSES_MAX = 3;
 
 const COORDINATOR = 0;
 const PARTICIPANTS = [1, 2];
 
 type Point = Failpoint["point"];
-/** Points that one shard passes in transfers of these shapes, the last step of pending ones included or not. */
+/** Failpoints that one shard passes in transfers of these shapes, with or without the last step of pending ones. */
 type Places = Readonly<{ points: readonly Point[]; shapes: readonly Shape[]; late: readonly Shape[] }>;
 type Kind = Readonly<{ name: string; victims: readonly number[]; places: readonly Places[] }>;
 
@@ -33,17 +33,17 @@ const SENDING = SHAPES.filter((shape) => shape !== "refused");
 
 const KINDS: readonly Kind[] = [
   {
-    name: "the coordinator dies while it asks",
+    name: "the coordinator crashes while it sends prepare requests",
     victims: [COORDINATOR],
     places: [{ points: ["before_ask_legs"], shapes: SHAPES, late: ["pending, then posted"] }],
   },
   {
-    name: "the coordinator dies after some have said yes",
+    name: "the coordinator crashes after some shards have prepared",
     victims: [COORDINATOR],
     places: [{ points: ["after_ask_legs"], shapes: SHAPES, late: ["pending, then posted"] }],
   },
   {
-    name: "the coordinator dies around its record",
+    name: "the coordinator crashes around its record",
     victims: [COORDINATOR],
     places: [
       {
@@ -55,7 +55,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "the coordinator dies after its record, while the others are told",
+    name: "the coordinator crashes after its record, while it sends messages to the others",
     victims: [COORDINATOR],
     places: [
       {
@@ -67,7 +67,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "a participant dies while it reserves",
+    name: "a participant crashes while it reserves",
     victims: PARTICIPANTS,
     places: [
       { points: ["before_reserve", "after_reserve"], shapes: SHAPES, late: [] },
@@ -75,7 +75,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    name: "a participant dies while it takes its part, or gives back",
+    name: "a participant crashes while it applies its portion or releases its reservation",
     victims: PARTICIPANTS,
     places: [
       {
@@ -90,7 +90,7 @@ const KINDS: readonly Kind[] = [
 
 type Death = Readonly<{ shape: Shape; isLate: boolean; failpoint: Failpoint }>;
 
-/** Every point in every shape on every victim, again and again; how it comes to it is left to chance. */
+/** Every failpoint, transfer shape and crashing shard, repeatedly; the rest of a round is random. */
 function deathOf({ victims, places }: Kind, seed: number, random: Random): Death {
   const all = places.flatMap(({ points, shapes, late }) =>
     points.flatMap((point) =>
@@ -126,14 +126,14 @@ async function checked(
 }
 
 describe.each(KINDS)("$name", (kind) => {
-  test("all is done or nothing, one truth is told, and nothing stays reserved", async () => {
+  test("the transfer is executed completely or not at all, every reply agrees with the log, and no reservation stays", async () => {
     await atOnce(ROUNDS, async (seed) => {
       const { failpoint, ...death } = deathOf(kind, seed, new Random(seed));
       const told = [`Error: failpoint ${failpoint.point}`];
       const { deaths } = await checked(seed, { ...death, failpoints: [failpoint] });
       if (deaths.length > 0) expect(deaths).toEqual(told);
       else {
-        // It does not come there so often.
+        // The shard does not pass the point so often.
         const sooner = await checked(seed, { ...death, failpoints: [{ ...failpoint, at: 1 }] });
         expect(sooner.deaths, `SEED=${seed} ${JSON.stringify({ ...death, failpoint })}`).toEqual(told);
       }
@@ -141,7 +141,7 @@ describe.each(KINDS)("$name", (kind) => {
   }, 600_000);
 });
 
-test("the coordinator and a participant die at once, anywhere: the same", async () => {
+test("the same if the coordinator and a participant crash at the same time, at any point", async () => {
   const rounds = ROUNDS / 2;
   let deaths = 0;
   await atOnce(rounds, async (seed) => {
@@ -160,7 +160,7 @@ test("the coordinator and a participant die at once, anywhere: the same", async 
   expect(deaths).toBeGreaterThan(rounds);
 }, 600_000);
 
-test("the checker finds a part that is missing or came twice, another answer, and what stays held", async () => {
+test("the checker finds a missing or duplicate part, a wrong reply, and a hold that stays", async () => {
   const random = new Random(FIRST_SEED);
   const round = await runRound({ random, shape: "posted", isLate: false, failpoints: [] });
   expect(problemsOf(round)).toEqual([]);

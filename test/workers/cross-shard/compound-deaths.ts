@@ -1,4 +1,4 @@
-/** One round: a transfer over three shards, asked for until it is answered, while one shard or two die at chosen points. */
+/** One round: a transfer over three shards, retried until answered, while one or two shards crash at chosen points. */
 
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { AccountView } from "../../../src/actors/records/command.ts";
@@ -12,7 +12,7 @@ import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
 import type { Random } from "../../support/random.ts";
 import { account, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { idsOn } from "./crossing-history.ts";
-import { type Asked, DyingShards, type Figures } from "./dying-shards.ts";
+import { type Asked, CrashingShards, type Figures } from "./dying-shards.ts";
 
 export const SHAPES = [
   "posted",
@@ -26,7 +26,7 @@ export type Shape = (typeof SHAPES)[number];
 
 const SHARDS = 3;
 const FUNDS = 100;
-/** More than half of what there is, and of the room: what an earlier attempt kept would be in the way. */
+/** More than half of the money and of the room, so that a leftover reservation would be in the way. */
 const AMOUNT = 60;
 const FEE = 5;
 const FEE_SHARD = 1;
@@ -37,14 +37,14 @@ const DEBITS: readonly string[] = Array.from(
   (_, shard) => idsOn(shard, SHARDS, 1)[0] as string,
 );
 const CREDITS = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 2)[1] as string);
-/** Accounts that have nothing, and take nothing. */
+/** Accounts without money or room. */
 const BARREN = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 3)[2] as string);
 const ACCOUNTS = [...DEBITS, ...CREDITS, ...BARREN];
 
 export type RoundOptions = Readonly<{
   random: Random;
   shape: Shape;
-  /** Whether they are armed once the transfer is pending, and not before. */
+  /** Whether the failpoints are armed only when the transfer is pending. */
   isLate: boolean;
   failpoints: readonly Failpoint[];
 }>;
@@ -54,16 +54,16 @@ export type Round = Readonly<{
   asked: readonly Asked[];
   deaths: readonly string[];
   logs: readonly (readonly ArchivedRecord[])[];
-  /** What must have become of the asked, by key: accepted, or a rejection. */
+  /** The expected result of each command, by key: accepted, or a rejection. */
   expected: Readonly<Record<string, string>>;
-  /** What each account must have. */
+  /** The expected balance of each account. */
   balances: Readonly<Record<string, number>>;
   views: readonly AccountView[];
   figures: readonly Figures[];
-  trial: Awaited<ReturnType<DyingShards["gateway"]["trialBalance"]>>;
+  trial: Awaited<ReturnType<CrashingShards["gateway"]["trialBalance"]>>;
 }>;
 
-/** Every shard gives, every shard but for `thin` transfers receives; the first one is the home, of the way back too. */
+/** Every shard has a debit, and a credit unless `thin`. The first shard is the home, also of reverts. */
 function postingsOf(shape: Shape, random: Random, victims: readonly number[]): readonly Posting[] {
   const [d0 = "", d1 = "", d2 = ""] = DEBITS;
   const [r0 = "", r1 = "", r2 = ""] = CREDITS;
@@ -73,10 +73,10 @@ function postingsOf(shape: Shape, random: Random, victims: readonly number[]): r
     { debit: d1, credit: "@fees", amount: FEE },
     { debit: d2, credit: r0, amount: AMOUNT },
   ];
-  // Then the last shard only pins.
+  // In this case the last shard only pins.
   if (shape === "posted" && random.chance(0.3)) return whole.slice(0, 3);
   if (shape !== "refused") return whole;
-  // Who refuses keeps nothing, and so would pass few points.
+  // A shard that objects reserves nothing, so it would pass few failpoints.
   const refusing = victims.includes(1) ? 2 : victims.includes(2) ? 1 : 1 + random.below(2);
   const [side, accounts] = random.chance(0.5) ? (["debit", DEBITS] as const) : (["credit", CREDITS] as const);
   return whole.map((posting) => {
@@ -92,13 +92,15 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     random,
     failpoints.map(({ shard }) => shard),
   );
-  const shards = await DyingShards.start(random);
+  const shards = await CrashingShards.start(random);
   const { gateway } = shards;
   await openAccounts(shards, shape === "reverted" ? 2 : 1);
   const isPending = shape.startsWith("pending");
   const timeoutMs = shape === "pending until it expires" ? TIMEOUT_MS : null;
   const create = () =>
-    shards.insist("create", () => gateway.submit(compound("create", postings, isPending, timeoutMs)));
+    shards.submitUntilAnswered("create", () =>
+      gateway.submit(compound("create", postings, isPending, timeoutMs)),
+    );
   const isPreparation = isLate || shape === "reverted";
   if (isPreparation) await create();
   await shards.arm(failpoints);
@@ -106,7 +108,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   const id = created.ok ? (created as TransferChanged).id : "";
   const finish = () => finished(shards, shape, id);
   await finish();
-  // Whoever asks again, later too, is told the same.
+  // Retries get the same outcome, also later.
   await shards.settle();
   await create();
   await finish();
@@ -151,8 +153,8 @@ function expectedOf(shape: Shape, postings: readonly Posting[]): Readonly<Record
   }
 }
 
-/** Each debit account may be debited so many times as much as the transfer takes, and no more. */
-async function openAccounts(shards: DyingShards, times: number): Promise<void> {
+/** Limits each debit account to this multiple of the transfer's debit. */
+async function openAccounts(shards: CrashingShards, times: number): Promise<void> {
   const { gateway } = shards;
   for (const [shard, id] of DEBITS.entries()) {
     const maxAmount = times * (shard === FEE_SHARD ? AMOUNT + FEE : AMOUNT);
@@ -180,8 +182,8 @@ function compound(
   return { ...asked(key), op: "compound_transfer", postings, available: false, pending, timeoutMs, ...rest };
 }
 
-/** What is done to the transfer once it is there. */
-async function finished(shards: DyingShards, shape: Shape, id: string): Promise<void> {
+/** The follow-up command to the transfer. */
+async function finished(shards: CrashingShards, shape: Shape, id: string): Promise<void> {
   const { gateway } = shards;
   switch (shape) {
     case "posted":
@@ -189,33 +191,33 @@ async function finished(shards: DyingShards, shape: Shape, id: string): Promise<
       return;
     case "pending, then posted": {
       const command = { op: "post_transfer", id, amount: null, final: false, settled: null } as const;
-      await shards.insist("post", () => gateway.submit({ ...asked("post"), ...command }));
+      await shards.submitUntilAnswered("post", () => gateway.submit({ ...asked("post"), ...command }));
       return;
     }
     case "pending until it expires":
       shards.pass(TIMEOUT_MS);
-      await shards.insist("void", () =>
+      await shards.submitUntilAnswered("void", () =>
         gateway.submit({ ...asked("void"), op: "void_transfer", id, settled: null }),
       );
       return;
     case "pending, then voided":
-      await shards.insist("void", () =>
+      await shards.submitUntilAnswered("void", () =>
         gateway.submit({ ...asked("void"), op: "void_transfer", id, settled: null }),
       );
       return;
     case "reverted":
-      await shards.insist("revert", () => gateway.revert({ ...asked("revert"), id }));
+      await shards.submitUntilAnswered("revert", () => gateway.revert({ ...asked("revert"), id }));
   }
 }
 
 /**
- * What must be possible, and is only where nothing is held, pinned, or counted against limits that should not be; and what
- * must not, since all is counted that should be. The money is back in the end.
+ * Commands that succeed only if nothing is held, pinned or counted against limits by mistake, and commands that must be
+ * rejected because everything else is counted. In the end the money is back.
  *
- * @returns what is expected of it.
+ * @returns the expected results.
  */
 async function probed(
-  shards: DyingShards,
+  shards: CrashingShards,
   shape: Shape,
   postings: readonly Posting[],
   id: string,
@@ -224,29 +226,29 @@ async function probed(
   const expected: Record<string, string> = { back: "accepted" };
   let moved = id;
   if (!isMoved(shape)) {
-    const again = await shards.insist("again", () =>
+    const again = await shards.submitUntilAnswered("again", () =>
       gateway.submit(compound("again", allowed(postings), false, null)),
     );
     expected["again"] = "accepted";
     moved = again.ok ? (again as TransferChanged).id : "";
   }
-  await shards.insist("back", () => gateway.revert({ ...asked("back"), id: moved }));
+  await shards.submitUntilAnswered("back", () => gateway.revert({ ...asked("back"), id: moved }));
   for (const [no, reverted] of (shape === "reverted" ? [id, moved] : [moved]).entries()) {
     const key = `twice-${no}`;
     expected[key] = "already_reverted";
-    await shards.insist(key, () => gateway.revert({ ...asked(key), id: reverted }));
+    await shards.submitUntilAnswered(key, () => gateway.revert({ ...asked(key), id: reverted }));
   }
   for (const debit of new Set(allowed(postings).map((posting) => posting.debit))) {
     const key = `over-the-limit-${debit}`;
     expected[key] = "limit_exceeded";
-    await shards.insist(key, () => gateway.submit(transfer(debit, "@fees", 1, key)));
+    await shards.submitUntilAnswered(key, () => gateway.submit(transfer(debit, "@fees", 1, key)));
   }
-  // A ceiling is set only where no credit is announced.
+  // A ceiling can be set only while no credit is pinned.
   for (const account of ACCOUNTS) {
     const key = `ceiling-${account}`;
     expected[key] = "accepted";
     const command = { ...asked(key), op: "update_account", id: account, ceiling: FUNDS } as const;
-    await shards.insist(key, () => gateway.submit(command));
+    await shards.submitUntilAnswered(key, () => gateway.submit(command));
   }
   return expected;
 }
@@ -255,7 +257,7 @@ function isMoved(shape: Shape): boolean {
   return shape === "posted" || shape === "pending, then posted";
 }
 
-/** The same with accounts that do not refuse it. */
+/** The same with accounts that do not object. */
 function allowed(postings: readonly Posting[]): readonly Posting[] {
   return postings.map(({ debit, credit, amount }) => {
     return { debit: willing(debit, DEBITS), credit: willing(credit, CREDITS), amount };

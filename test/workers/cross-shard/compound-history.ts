@@ -1,4 +1,4 @@
-/** Commands of all kinds over several shards in memory that crash and fail by chance, and what is left of them at rest. */
+/** Commands of all kinds over several shards in memory that crash and fail at random, and their state at rest. */
 
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { Command, Outcome } from "../../../src/actors/records/command.ts";
@@ -8,13 +8,13 @@ import { logProblems, messageProblems, type ShardLogs, stateProblems } from "../
 import { randomOf } from "./crossing-history.ts";
 import { type Decided, type FaultyOptions, FaultyShards } from "./faulty-shards.ts";
 
-/** Of six places, the one that is passed first. */
+/** One of six failpoints, whichever is passed first. */
 const ARMED = { from: 0, to: 10, points: 6 };
 const BEGINNING_MS = 1_700_000_000_000;
 export const PARTNERS: readonly string[] = ["p", "q"];
 
 export type CompoundHistory = Readonly<{
-  /** What is not as it must be. */
+  /** The problems found. */
   problems: readonly string[];
   exits: readonly string[];
   logs: ShardLogs;
@@ -40,11 +40,11 @@ export class CompoundRun {
     return this.faulty.stores.map(recordsOf);
   }
 
-  /** Asks for a step until there is an answer, while things go wrong. */
+  /** Retries a step until there is a reply, while faults are injected. */
   async ask(key: string, step: Step): Promise<Decided & Readonly<{ command: Command }>> {
     const command = keyed(commandOf(step, this.#made), key);
     this.faulty.disturb();
-    const answer = await this.faulty.insist(command);
+    const answer = await this.faulty.submitUntilAnswered(command);
     const { outcome } = answer;
     this.#answers.set(key, { command, outcome });
     if (outcome.ok && "id" in outcome && !this.#made.all.includes(outcome.id)) {
@@ -55,15 +55,15 @@ export class CompoundRun {
     return { ...answer, command };
   }
 
-  /** Nothing is under way any more: what was asked before is answered as before, and nothing is kept for nobody. */
+  /** At rest: retries get the same replies as before, and no reservation is left. */
   async rest(): Promise<void> {
     const { faulty, problems } = this;
     for (const [key, { command, outcome }] of this.#answers) {
-      const again = await faulty.insist(command);
+      const again = await faulty.submitUntilAnswered(command);
       if (toldOf(again.outcome) !== toldOf(outcome)) problems.push(`I11: ${key} is answered otherwise`);
     }
     for (const partner of PARTNERS) await faulty.atRest(partner);
-    // What other shards held for a transfer that has expired is given back by messages, which nobody is told of.
+    // Reservations of an expired transfer are released by messages without a reply to wait for.
     await faulty.until("all messages have come", async () => messageProblems(this.logs).length === 0);
     await faulty.quiet();
     problems.push(...(await faulty.again(() => this.#stateProblems())));
@@ -71,7 +71,7 @@ export class CompoundRun {
     await faulty.quiet();
   }
 
-  /** When all has ended. */
+  /** After the end of all shards. */
   result(): CompoundHistory {
     const { problems, logs } = this;
     return { problems: [...problems, ...logProblems(logs)], exits: this.faulty.exits, logs };
@@ -94,7 +94,7 @@ export class CompoundRun {
     return found;
   }
 
-  /** A ceiling right above what is there cannot be set while room is kept for anything. */
+  /** A ceiling at the present balance cannot be set while room is reserved. */
   async #findPins(): Promise<void> {
     for (const partner of PARTNERS) {
       const ids = this.#idsOf(partner);
@@ -107,7 +107,7 @@ export class CompoundRun {
           key: `ceiling ${partner} ${id}`,
           fingerprint: 1,
         } as const;
-        const { outcome } = await this.faulty.insist({ ...asked, id, ceiling });
+        const { outcome } = await this.faulty.submitUntilAnswered({ ...asked, id, ceiling });
         if (!outcome.ok) this.problems.push(`the ceiling of ${id}: ${outcome.code}`);
       }
     }
@@ -125,7 +125,7 @@ export class CompoundRun {
   }
 }
 
-/** The same with a key, which tells where it lives if nothing else does. */
+/** The command with a key, which determines its shard if nothing else does. */
 function keyed<C extends Command>(command: C, key: string): C {
   const named = { ...command, key, fingerprint: 1 };
   switch (named.op) {
@@ -140,7 +140,7 @@ function keyed<C extends Command>(command: C, key: string): C {
   }
 }
 
-/** What a repeat must say again, as its caller sees it; slices of system accounts are not shown. */
+/** The parts of a reply that a retry must repeat; slices of system accounts are not visible to callers. */
 function toldOf(outcome: Outcome): string {
   if (!outcome.ok || !("moves" in outcome)) return JSON.stringify(outcome);
   const moves = outcome.moves.filter(({ account }) => !account.startsWith("@"));

@@ -1,6 +1,6 @@
 /**
- * A history one command after the other, while shards crash: a tiny model of the books says what each must come to. The
- * clock stands still while a command is under way.
+ * A sequential history while shards crash: a small model of the ledger predicts each outcome. The clock stands still
+ * while a command runs.
  */
 
 import { BookModel } from "../../actors/ledger/book-model.ts";
@@ -16,8 +16,8 @@ export async function runSequence(
   const run = new CompoundRun(seed, shards, options);
   await run.faulty.begin();
   const sequence = new Sequence(run);
-  await run.faulty.unless(sequence.take(steps));
-  await run.faulty.unless(run.rest());
+  await run.faulty.unlessFailed(sequence.take(steps));
+  await run.faulty.unlessFailed(run.rest());
   await run.faulty.end();
   return run.result();
 }
@@ -37,9 +37,9 @@ class Sequence {
       await this.#execute(`k${number}`, step);
       for (const difference of await faulty.again(() => this.#differences()))
         problems.push(`after k${number}: ${difference}`);
-      // The rest would only say the same once more.
+      // The rest would only repeat the same problem.
       if (problems.length > 0) return;
-      // Of one moment nobody knows whether something was counted before a limit was set or after.
+      // Within one moment the order of a count and a change of its limit is not determined.
       if (step.command.op === "update_account" && step.command.limits !== undefined) await this.#wait(1);
     }
     await this.#compareSystemAccounts();
@@ -54,7 +54,7 @@ class Sequence {
       this.#run.problems.push(`${key} ${JSON.stringify(command)}: ${code}, not ${expected}`);
   }
 
-  /** What ends meanwhile has ended everywhere. */
+  /** Waits until everything that expired has expired on all shards. */
   async #wait(ms: number): Promise<void> {
     const { faulty } = this.#run;
     await faulty.quiet();
@@ -65,12 +65,12 @@ class Sequence {
       const isExpired = async () => (await faulty.gateway.transfer(partner, id))?.status === "expired";
       await faulty.until(`${id} expires`, isExpired);
     }
-    // On other shards by messages, which nobody is told of.
+    // On other shards this happens by messages without a reply to wait for.
     if (over.length > 0)
       await faulty.until("holds end", async () => (await this.#differences()).length === 0);
   }
 
-  /** Between the model's accounts and what can be read. */
+  /** The differences between the model's accounts and the accounts as read. */
   async #differences(): Promise<readonly string[]> {
     const rows = [...this.#model.accounts.rows()];
     const found = await Promise.all(

@@ -1,4 +1,4 @@
-/** What was said over a way between two shards holds no longer than that way. */
+/** Prepare answers are valid only within the session between two shards in which they were given. */
 import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
@@ -9,7 +9,7 @@ import { idsOn } from "./crossing-history.ts";
 const SHARDS = 3;
 const [A = "", B = "", C = ""] = [0, 1, 2].map((shard) => idsOn(shard, SHARDS, 1)[0]);
 
-/** All that A, B and C have, to the sink. */
+/** Moves the whole available balances of A, B and C to the sink. */
 function all(key: string): CompoundTransfer {
   const postings = [A, B, C].map((debit) => ({ debit, credit: "@sink", amount: 100 }));
   const vnode = homeVnodeOf("acme", A, "@sink", key);
@@ -35,7 +35,7 @@ async function start(): Promise<Three> {
   return { cluster, stores };
 }
 
-test("a yes is worth nothing once who has said it has started anew, although others have still to answer", async () => {
+test("a prepare answer is void after its shard has restarted, even if other shards have not answered yet", async () => {
   const { cluster, stores } = await start();
   const { gateway } = cluster;
   const gate = Promise.withResolvers<void>();
@@ -49,7 +49,7 @@ test("a yes is worth nothing once who has said it has started anew, although oth
   await refused;
   gate.resolve();
   await cluster.launch(1);
-  // What was reserved for it is free again, and somebody else takes it.
+  // Its reservation is released, and another transfer takes the money.
   await mustPost(gateway, transfer(B, "@sink", 100));
   expect(opsOf(stores, 0)).not.toContain("compound_transfer");
   expect(opsOf(stores, 1).filter((op) => op === "release")).toHaveLength(1);
@@ -59,10 +59,10 @@ test("a yes is worth nothing once who has said it has started anew, although oth
   await mustPost(gateway, transfer(C, "@sink", 100));
 });
 
-test("who asks again while a part is not durable waits for it, also when the home has started anew", async () => {
+test("a retry waits while a part is not durable, also after the home shard has restarted", async () => {
   const { cluster, stores } = await start();
   const { gateway } = cluster;
-  // The reservation first, then the part: shard 2 dies before that is durable.
+  // The reservation comes first, then the portion: shard 2 crashes before that is durable.
   await cluster.stop(2);
   const { exited } = await cluster.launch(2, [{ shard: 2, point: "before_credit", at: 1 }]);
   const first = gateway.submit(all("k"));

@@ -1,4 +1,4 @@
-/** What must hold of a round, whoever died in it: one truth, told to everybody, and nothing half done or left over. */
+/** Checks of a round, whichever shards crashed: replies agree with the logs, nothing is half done or left over. */
 import { viewOf } from "../../../src/actors/ledger/account.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../../src/actors/ledger/routing.ts";
@@ -6,18 +6,18 @@ import type { LogRecord, Outcome } from "../../../src/actors/records/command.ts"
 import type { Round } from "./compound-deaths.ts";
 import { messagesOf } from "./dying-shards.ts";
 
-/** Everything that is wrong with it. */
+/** All problems of a round. */
 export function problemsOf(round: Round): readonly string[] {
   const problems = [...answerProblems(round), ...partProblems(round)];
   try {
     return [...problems, ...stateProblems(round)];
   } catch (error) {
-    // The ledger's own asserts hold of every log that is whole.
+    // A complete log replays without a failed assertion.
     return [...problems, `the logs cannot be replayed: ${String(error)}`];
   }
 }
 
-/** Every answer to a key is the first one, which is what the logs hold, once. */
+/** Every reply to a key equals the first one and the record, which the logs contain once. */
 function answerProblems({ asked, logs, expected }: Round): readonly string[] {
   const problems: string[] = [];
   const records = Map.groupBy(
@@ -41,7 +41,7 @@ function answerProblems({ asked, logs, expected }: Round): readonly string[] {
   return [...problems, ...unasked.map((key) => `${key} was not asked`)];
 }
 
-/** What a caller is shown of it: a system account's slice would say nothing to anybody. */
+/** An outcome as callers see it: slices of system accounts are hidden. */
 function toldOf(outcome: Outcome): string {
   if (!outcome.ok || !("moves" in outcome)) return JSON.stringify(outcome);
   return JSON.stringify({
@@ -50,13 +50,13 @@ function toldOf(outcome: Outcome): string {
   });
 }
 
-/** Of an outcome what its record and its answer have in common. */
+/** The parts of an outcome that its record and its reply have in common. */
 function truthOf(outcome: LogRecord["outcome"]): string {
   if (!outcome.ok) return JSON.stringify(outcome);
   return "transfer" in outcome ? JSON.stringify([outcome.id, outcome.transfer]) : JSON.stringify(outcome);
 }
 
-/** What was sent has happened there once, and nothing else has. */
+/** Every message is applied once on its shard, and nothing else is. */
 function partProblems({ logs }: Round): readonly string[] {
   const sent = logs.flatMap((log, from) =>
     log.flatMap(({ record: { outcome } }) =>
@@ -88,12 +88,12 @@ function partProblems({ logs }: Round): readonly string[] {
   return [...missing, ...strange, ...undone, ...twice];
 }
 
-/** Of the transfer that this record has committed. */
+/** Messages of the transfer that this record has committed. */
 function idsOf(outcome: LogRecord["outcome"]): readonly string[] {
   return outcome.ok && "transfer" in outcome ? [outcome.id] : [];
 }
 
-/** What the logs make of the shards is what these say of themselves, and it is what should be. */
+/** The state replayed from the logs equals the shards' own state and the expected one. */
 function stateProblems({ logs, balances, views, figures, trial }: Round): readonly string[] {
   const problems: string[] = [];
   const ledgers = logs.map((log, shard) => replayed(log, shard, logs.length));

@@ -1,6 +1,6 @@
 /**
- * Random histories of all commands over two shards and over five, which crash at every step and whose appends fail: what
- * each command comes to, and what is in the books in the end, is what it would be on one shard that never fails.
+ * Random histories of all commands over two and five shards that crash at every step and whose appends fail. Each
+ * outcome and the final balances equal those of a single shard that never fails.
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
@@ -14,23 +14,23 @@ import { runSequence } from "./compound-sequence.ts";
 
 const HISTORIES = Number(process.env["HISTORIES"] ?? 90);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
-/** Accounts and their funds come first. */
+/** Number of first steps, which create accounts with funds. */
 const BEGINNING = 10;
 
-/** Found bugs stay here: each seed once showed one. */
+/** Regression seeds: each one found a bug once. */
 const REGRESSIONS: readonly (readonly [seed: number, shards: number])[] = [
-  // Something was reserved of no asset, on a system account, twice at once.
+  // Two concurrent reservations on a system account had no asset.
   [5316, 5],
-  // What an attempt had counted in the moment in which the account was opened was not given back.
+  // An attempt's count towards a limit was not released if the account was created at the same time.
   [5261, 2],
-  // A crash in the turn in which a shard is told to stop.
+  // A crash in the turn in which a shard gets its stop message.
   [5324, 2],
 ];
 
-/** Of a history over two shards in which transfers cross, and some come to nothing after something was reserved. */
+/** Seed of a history over two shards with cross-shard transfers, of which some are abandoned after a reservation. */
 const CANARY_SEED = 7;
 
-/** With so many histories a shard has crashed at each place. */
+/** With this many histories, shards have crashed at every failpoint. */
 const MANY = 300;
 const total = { histories: 0, exits: [] as string[] };
 
@@ -50,22 +50,22 @@ async function runAll(shards: number, run: (seed: number) => Promise<CompoundHis
 
 afterAll(() => {
   if (total.histories < MANY) return;
-  // Else the run would have shown little.
+  // Otherwise the run would have tested little.
   const missed = POINTS.filter((point) => !total.exits.some((exit) => exit.includes(`failpoint ${point}`)));
   expect(missed, "places at which no shard has crashed").toEqual([]);
 });
 
 describe.each([2, 5])("over %i shards", (shards) => {
-  test("I1, I2, I3, I8, I9, I10, I11: each command comes to what a tiny model says, whoever has crashed meanwhile", async () => {
+  test("I1, I2, I3, I8, I9, I10, I11: each command has the outcome of a small model, whichever shards crash meanwhile", async () => {
     await runAll(shards, (seed) => runSequence(historyOf(seed), seed, shards));
   }, 300_000);
 
-  test("I1, I2, I3, I4, I8, I9, I10, I11: with many at once the books are whole, and every key has one outcome", async () => {
+  test("I1, I2, I3, I4, I8, I9, I10, I11: with concurrent transfers the books balance and every key has one outcome", async () => {
     await runAll(shards, (seed) => runCrowd(historyOf(seed), BEGINNING, seed, shards));
   }, 300_000);
 });
 
-test("the checker finds a message that is missing, one that came twice, and a hold of nobody", async () => {
+test("the checker finds a missing message, a duplicate one, and a hold without a transfer", async () => {
   const { logs } = await runSequence(historyOf(CANARY_SEED), CANARY_SEED, 2);
   expect(logProblems(logs)).toEqual([]);
   const without = (isIt: (record: LogRecord) => boolean) =>

@@ -1,4 +1,4 @@
-/** What callers are told of a transfer across shards when it is asked for twice, or a shard is gone. */
+/** Replies to cross-shard transfers that are retried, or whose other shard has ended. */
 import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -24,7 +24,7 @@ async function begun(stores = [new MemoryStore("a"), new MemoryStore("b")] as co
   return cluster;
 }
 
-test("of callers with one key that wait together the first one is answered, and the others are told that they repeat", async () => {
+test("of concurrent callers with one key, the first gets the outcome and the others get it as a replay", async () => {
   const { gateway } = await begun();
   const thrice = (amount: number, key: string) =>
     Promise.all([1, 2, 3].map(() => gateway.submit(transfer(A, B, amount, key))));
@@ -37,7 +37,7 @@ test("of callers with one key that wait together the first one is answered, and 
   expect((await gateway.account("acme", B))?.posted).toBe(30);
 });
 
-test("the first caller is no repeat, although the credit's shard could not say more than that it is done", async () => {
+test("the first caller's reply is not a replay, even if the credit's shard could only report that it is done", async () => {
   const cluster = await begun();
   const { gateway } = cluster;
   await cluster.stop(1);
@@ -56,7 +56,7 @@ test("the first caller is no repeat, although the credit's shard could not say m
   });
 });
 
-test("a repeat of what is committed waits for the credit, and is told the same as the first", async () => {
+test("a retry of a committed transfer waits for the credit, and gets the same outcome as the first request", async () => {
   const cluster = await begun();
   const { gateway } = cluster;
   await cluster.stop(1);
@@ -71,11 +71,11 @@ test("a repeat of what is committed waits for the credit, and is told the same a
   expect(repeat).toEqual({ ...first, replayed: true });
 });
 
-test("a repeat of what is done is never told 'not done', also while the credit's shard is down", async () => {
+test("a retry of a committed transfer is never answered as not done, also while the credit's shard is down", async () => {
   const cluster = await begun();
   const { gateway } = cluster;
   await mustPost(gateway, transfer(A, B, 30, "k"));
-  // What is acknowledged is forgotten with the next batch; then nothing but the archive knows of the credit.
+  // An acknowledged message is forgotten with the next batch; then only the archive knows where the credit is.
   await mustPost(gateway, transfer("@issuance", A, 1));
   await cluster.stop(1);
   await expect(gateway.submit(transfer(A, B, 30, "k"))).rejects.toMatchObject({ code: "outcome_unknown" });
@@ -86,7 +86,7 @@ test("a repeat of what is done is never told 'not done', also while the credit's
   });
 });
 
-test("a shard that comes back without a credit which it had acknowledged is noticed, although the debit is still kept", async () => {
+test("a shard that comes back without a credit that it had acknowledged is detected, although the debit's shard still keeps the message", async () => {
   const stores = [new MemoryStore("a"), new MemoryStore("b")] as const;
   const cluster = await begun(stores);
   const debitShard = cluster.shard(0);

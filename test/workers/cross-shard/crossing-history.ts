@@ -13,15 +13,15 @@ export type Asked = { command: Command; outcomes: Outcome[] };
 
 export type History = Readonly<{
   asked: readonly Asked[];
-  /** What each shard's log holds, in order. */
+  /** The records of each shard's log, in order. */
   logs: readonly (readonly LogRecord[])[];
-  /** As read over the gateway at the end. */
+  /** Balances read through the gateway at the end. */
   balances: ReadonlyMap<string, number>;
   trial: Awaited<ReturnType<MemoryCluster["gateway"]["trialBalance"]>>;
   crashes: number;
 }>;
 
-/** mulberry32: small, and the same everywhere. */
+/** mulberry32: a small generator with the same results on all machines. */
 export function randomOf(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -32,7 +32,7 @@ export function randomOf(seed: number): (below: number) => number {
   };
 }
 
-/** Ids of accounts on a shard. */
+/** Account ids on a shard. */
 export function idsOn(shard: number, shards: number, count: number): string[] {
   const ids: string[] = [];
   for (let i = 0; ids.length < count; i++) {
@@ -55,7 +55,7 @@ export async function runHistory(seed: number, shards: number): Promise<History>
   }
 
   const asked: Asked[] = [];
-  const insist = async (command: Command) => (await faulty.insist(command)).outcome;
+  const insist = async (command: Command) => (await faulty.submitUntilAnswered(command)).outcome;
   const client = async (number: number): Promise<void> => {
     for (let i = 0; i < COMMANDS_PER_CLIENT; i++) {
       faulty.disturb();
@@ -65,10 +65,10 @@ export async function runHistory(seed: number, shards: number): Promise<History>
       asked.push({ command, outcomes });
     }
   };
-  await faulty.unless(Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number))));
+  await faulty.unlessFailed(Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number))));
 
-  for (const entry of asked) entry.outcomes.push(await faulty.unless(insist(entry.command)));
-  await faulty.unless(faulty.atRest("acme"));
+  for (const entry of asked) entry.outcomes.push(await faulty.unlessFailed(insist(entry.command)));
+  await faulty.unlessFailed(faulty.atRest("acme"));
   const views = await gateway.accounts("acme", ids);
   const trial = await gateway.trialBalance("acme");
   await faulty.end();

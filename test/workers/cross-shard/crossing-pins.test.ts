@@ -1,4 +1,4 @@
-/** What a shard has promised to another one, and what it has forgotten, must not cost anybody money. */
+/** Pins and their loss in a crash: no committed credit may fail, and no money may be lost. */
 import { expect, test } from "vitest";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
@@ -9,7 +9,7 @@ const [B = "", B2 = ""] = idsOn(1, 2, 2);
 
 type Two = Readonly<{ cluster: MemoryCluster; stores: readonly [MemoryStore, MemoryStore] }>;
 
-/** Shard 0 has an account of 100; shard 1 one with a ceiling of 100. */
+/** Shard 0 has an account with 100, shard 1 an account with a ceiling of 100. */
 async function start(): Promise<Two> {
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
   const cluster = await MemoryCluster.start(stores);
@@ -35,7 +35,7 @@ async function commitAndCrash({ cluster }: Two): Promise<void> {
   expect(await exited).toMatchObject({ reason: "crashed" });
 }
 
-test("an account that is not durable yet is promised to nobody", async () => {
+test("an account that is not durable yet is not pinned for another shard", async () => {
   const { cluster, stores } = await start();
   const gate = Promise.withResolvers<void>();
   stores[1].inject({ kind: "delay", until: gate.promise });
@@ -49,7 +49,7 @@ test("an account that is not durable yet is promised to nobody", async () => {
   expect(await crossing).toMatchObject({ outcome: { ok: true, creditPosted: 1 } });
 });
 
-test("a pin outlives the shard that asked for it: the room stays taken until it has come back and sent the credit", async () => {
+test("a pin outlives the shard that requested it: the room stays reserved until that shard is back and has sent the credit", async () => {
   const two = await start();
   const { cluster } = two;
   await commitAndCrash(two);
@@ -65,7 +65,7 @@ test("a pin outlives the shard that asked for it: the room stays taken until it 
   expect((await cluster.gateway.account("acme", B))?.posted).toBe(100);
 });
 
-test("a pin of a shard that came back without having committed is released", async () => {
+test("the pin of a shard that restarted without committing is released", async () => {
   const { cluster, stores } = await start();
   stores[0].inject({ kind: "fail_before" });
   const lost = cluster.gateway.submit(transfer(A, B, 80));
@@ -74,7 +74,7 @@ test("a pin of a shard that came back without having committed is released", asy
   await mustPost(cluster.gateway, transfer("@issuance", B, 100));
 });
 
-test("a shard that has forgotten its pins keeps the room, and the account open, until the other shard has told it all", async () => {
+test("a shard that has lost its pins keeps the room, and the account open, until the other shard has resent all messages", async () => {
   const two = await start();
   const { cluster } = two;
   await commitAndCrash(two);
@@ -85,7 +85,7 @@ test("a shard that has forgotten its pins keeps the room, and the account open, 
   await expect(gateway.submit(transfer("@issuance", B, 30))).rejects.toMatchObject({
     code: "log_unavailable",
   });
-  // What no credit could spoil goes on.
+  // Commands that no credit can conflict with are not delayed.
   await mustPost(gateway, account(B2));
   await mustPost(gateway, transfer("@issuance", B2, 5));
   const base = { partner: "acme", key: null, fingerprint: 0, id: B } as const;
@@ -93,7 +93,7 @@ test("a shard that has forgotten its pins keeps the room, and the account open, 
   const lowering = gateway.submit({ ...base, op: "update_account", ceiling: 50 });
   expect(await isPending(closing)).toBe(true);
   await cluster.launch(0);
-  // Both were tried again once the credit was there.
+  // Both were retried when the credit had arrived.
   expect(await closing).toMatchObject({ outcome: { code: "account_not_empty" } });
   expect(await lowering).toMatchObject({ outcome: { code: "balance_conflict" } });
   expect(await gateway.submit(transfer("@issuance", B, 30))).toMatchObject({
@@ -102,7 +102,7 @@ test("a shard that has forgotten its pins keeps the room, and the account open, 
   expect((await gateway.account("acme", B))?.posted).toBe(80);
 });
 
-test("a change that waits for credits on their way is refused in the end, and nothing is logged", async () => {
+test("an account change that waits too long for incoming credits is refused, and nothing is logged", async () => {
   const two = await start();
   const { cluster, stores } = two;
   await commitAndCrash(two);
@@ -112,14 +112,14 @@ test("a change that waits for credits on their way is refused in the end, and no
   expect(opsOf(stores[1], 1)).not.toContain("set_account_status");
 });
 
-test("a credit that is not durable is acknowledged to nobody, not in a greeting either", async () => {
+test("a credit that is not durable is not acknowledged, not even in a greeting", async () => {
   const { cluster, stores } = await start();
   const gate = Promise.withResolvers<void>();
   cluster.shard(0).host.control({ type: "stop" });
   await cluster.shard(0).exited;
   const { exited } = await cluster.launch(0, [{ shard: 0, point: "after_send", at: 1 }]);
   stores[1].inject({ kind: "delay", until: gate.promise });
-  // In flight on shard 1, while shard 0 starts anew and is greeted.
+  // Its append is in flight on shard 1 while shard 0 restarts and greets.
   const unrelated = cluster.gateway.submit(account(B2)).catch(() => undefined);
   expect(await isPending(unrelated)).toBe(true);
   const lost = cluster.gateway.submit(transfer(A, B, 80, "k")).catch(() => undefined);
@@ -127,7 +127,7 @@ test("a credit that is not durable is acknowledged to nobody, not in a greeting 
   stores[1].inject({ kind: "fail_before" });
   const back = cluster.launch(0);
   expect(await isPending(back)).toBe(true);
-  // What shard 1 had in its next batch, the credit, is lost with it.
+  // The credit, in the next batch of shard 1, is lost with it.
   gate.resolve();
   expect(await cluster.shard(1).exited).toMatchObject({ reason: "append_lost" });
   await Promise.all([back, cluster.launch(1), unrelated, lost]);
@@ -137,19 +137,19 @@ test("a credit that is not durable is acknowledged to nobody, not in a greeting 
   expect(opsOf(stores[1], 1).filter((op) => op === "credit")).toHaveLength(1);
 });
 
-test("a log that has lost its end is noticed by the other shard, whichever it is", async () => {
+test("if the log of either of two shards has lost its end, the other shard detects it", async () => {
   for (const loser of [0, 1]) {
     const { cluster, stores } = await start();
     await mustPost(cluster.gateway, account(A2));
     await mustPost(cluster.gateway, transfer(A, B, 10));
-    // Before that, the credit would simply be sent again.
+    // Before that, the credit would only be sent again.
     await expect.poll(() => opsOf(stores[0], 0), { interval: 1 }).toContain("delivered");
     const running = [cluster.shard(0), cluster.shard(1)];
     for (const { host, exited } of running) {
       host.control({ type: "stop" });
       await exited;
     }
-    // The batch of the transfer, and what came after it.
+    // The batch of the transfer and all later ones.
     const lost = stores[loser] as MemoryStore;
     const keep = lost.entries.length;
     const from = recordsOf(lost, loser).find(({ record: { command, outcome } }) =>
@@ -167,7 +167,7 @@ test("a log that has lost its end is noticed by the other shard, whichever it is
   }
 });
 
-test("an account that cannot be closed yet holds up nobody else on its shard", async () => {
+test("an account that cannot be closed yet delays no other request on its shard", async () => {
   const two = await start();
   const { cluster } = two;
   await commitAndCrash(two);

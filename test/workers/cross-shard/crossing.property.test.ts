@@ -1,7 +1,7 @@
 /**
- * Random histories over two and three shards: transfers in all directions, closings, ceilings, equal keys at once; shards
- * that crash at every step of the protocol, appends that fail or lose their answers. Whatever happens, the logs must hold
- * the same books as the answers.
+ * Random histories over two and three shards: transfers in all directions, closed accounts, ceilings, concurrent
+ * requests with one key; shards that crash at every step of the protocol, appends that fail or lose their answers. In
+ * the end the logs must agree with the replies.
  */
 import { describe, expect, test } from "vitest";
 import type {
@@ -16,11 +16,11 @@ import { type History, runHistory } from "./crossing-history.ts";
 const HISTORIES = Number(process.env["HISTORIES"] ?? 60);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
 
-/** Found bugs stay here: each seed once showed one. */
+/** Regression seeds: each one found a bug once. */
 const REGRESSIONS: readonly (readonly [seed: number, shards: number])[] = [];
 
 describe.each([2, 3])("over %i shards", (shards) => {
-  test("I1, I2, I4, I5, I8, I11: no money is made or lost, and every key has one outcome, in its log once", async () => {
+  test("I1, I2, I4, I5, I8, I11: no money is created or lost, and every key has one outcome, logged once", async () => {
     let crashes = 0;
     let crossed = 0;
     const seeds = Array.from({ length: HISTORIES }, (_, i) => FIRST_SEED + i);
@@ -33,13 +33,13 @@ describe.each([2, 3])("over %i shards", (shards) => {
       crashes += history.crashes;
       crossed += history.logs.flat().filter(({ command }) => command.op === "credit").length;
     }
-    // Else the run would have shown nothing.
+    // Otherwise the run would have tested nothing.
     expect(crashes).toBeGreaterThan(HISTORIES);
     expect(crossed).toBeGreaterThan(HISTORIES * 10);
   }, 120_000);
 });
 
-test("the checker finds a credit that is missing, one that came twice, and an answer that is not in the log", async () => {
+test("the checker finds a missing credit, a duplicate one, and a reply that is not in the log", async () => {
   const history = await runHistory(1, 2);
   const without = history.logs.map((log) => log.filter(({ command }) => command.op !== "credit"));
   expect(problemsOf({ ...history, logs: without })).not.toEqual([]);
@@ -89,7 +89,7 @@ function problemsOf({ asked, logs, balances, trial }: History): string[] {
 
 type Books = Map<string, { posted: number; seq: number; closed: boolean; ceiling: number | null }>;
 
-/** Follows one record, and tells what is against it. */
+/** Applies one record. @returns its problems */
 function post(books: Books, { command, outcome }: LogRecord): string[] {
   if (!outcome.ok) return [];
   switch (command.op) {

@@ -12,7 +12,7 @@ function idOn(shard: number, shards: number, name: string): string {
   }
 }
 
-test("money moves between two shards, and the answer tells both sides as they are in the logs", async () => {
+test("money moves between two shards, and the reply shows both sides as they are in the logs", async () => {
   const stores = [new MemoryStore("a"), new MemoryStore("b")];
   const { gateway } = await MemoryCluster.start(stores);
   const [a, b] = [idOn(0, 2, "a"), idOn(1, 2, "b")];

@@ -1,4 +1,4 @@
-/** Three shards in memory, of which some die at chosen points and start again, and callers who ask until they know. */
+/** Three shards in memory that crash at chosen points and restart, and callers that retry until they have a reply. */
 import type { Outcome, Recorded } from "../../../src/actors/records/command.ts";
 import type { SentPortion } from "../../../src/actors/records/compound-command.ts";
 import { OperatingError } from "../../../src/errors/operating-error.ts";
@@ -9,26 +9,26 @@ import type { Random } from "../../support/random.ts";
 import { type ClusterOptions, MemoryCluster, recordsOf } from "../shard/memory-shards.ts";
 
 const SHARDS = 3;
-/** One that dies without being told to is a bug. */
+/** A shard that crashes without an injected fault is a bug. */
 const LIVES_MAX = 20;
 const PATIENCE_MS = 15_000;
 
-/** What somebody has asked for with a key, and each answer. */
+/** A command with a key, and all its replies. */
 export type Asked = { readonly key: string; readonly outcomes: Outcome[] };
 
 export type Figures = Readonly<{ accounts: number; keys: number; pending: number; reservations: number }>;
 
 type Submit = (gateway: Gateway) => Promise<Awaited<ReturnType<Gateway["submit"]>>>;
 
-export class DyingShards {
+export class CrashingShards {
   readonly stores = Array.from({ length: SHARDS }, (_, shard) => new MemoryStore(`s${shard}`));
   readonly asked: Asked[] = [];
-  /** Failpoints at which a shard has died. */
+  /** Failpoints at which a shard has crashed. */
   readonly deaths: string[] = [];
   readonly #random: Random;
   readonly #cluster: MemoryCluster;
   readonly #watching: Promise<void>[] = [];
-  /** Logged time never stands still: what happens later can be told from what was before. */
+  /** Logged time always advances, so that later records can be distinguished from earlier ones. */
   #nowMs = Date.UTC(2026, 0, 1);
   #isOver = false;
 
@@ -37,8 +37,8 @@ export class DyingShards {
     this.#cluster = new MemoryCluster(this.stores, { now: () => this.#nowMs++, ...options });
   }
 
-  static async start(random: Random, options: ClusterOptions = {}): Promise<DyingShards> {
-    const shards = new DyingShards(random, options);
+  static async start(random: Random, options: ClusterOptions = {}): Promise<CrashingShards> {
+    const shards = new CrashingShards(random, options);
     await Promise.all(shards.stores.map((_, shard) => shards.#cluster.launch(shard)));
     return shards;
   }
@@ -51,7 +51,7 @@ export class DyingShards {
     this.#nowMs += ms;
   }
 
-  /** From here on these shards die where they are told to, and are started again. */
+  /** From here on these shards crash at their failpoints and are restarted. */
   async arm(failpoints: readonly Failpoint[]): Promise<void> {
     const shards = new Set(failpoints.map(({ shard }) => shard));
     await Promise.all(
@@ -65,8 +65,8 @@ export class DyingShards {
     );
   }
 
-  /** Asks until there is an answer, and keeps it. */
-  async insist(key: string, submit: Submit): Promise<Outcome> {
+  /** Retries until there is a reply, and records it. */
+  async submitUntilAnswered(key: string, submit: Submit): Promise<Outcome> {
     const outcome = await this.#answerOf(submit);
     const before = this.asked.find((each) => each.key === key);
     if (before === undefined) this.asked.push({ key, outcomes: [outcome] });
@@ -74,17 +74,17 @@ export class DyingShards {
     return outcome;
   }
 
-  /** Resolves when nothing is reserved any more, and every message has arrived and is forgotten. */
+  /** Resolves when no reservation is left, and every message is delivered and forgotten. */
   async settle(): Promise<void> {
     const endMs = performance.now() + PATIENCE_MS;
     while (!this.#isSettled()) {
       if (performance.now() > endMs) throw new Error(`it does not settle: ${JSON.stringify(this.deaths)}`);
-      // Shards look ten times a second for what they may forget.
+      // Shards forget delivered messages ten times a second.
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  /** What the shards say of themselves. */
+  /** The shards' own statistics. */
   figures(): readonly Figures[] {
     return this.stores.map((_, shard) => {
       const { accounts, keys, pending, reservations } = this.#cluster.shard(shard).host.figures();
@@ -98,7 +98,7 @@ export class DyingShards {
     await Promise.all(this.#watching);
   }
 
-  /** Asks until it is not refused for the time being. */
+  /** Retries while the refusal is temporary. */
   async #answerOf(submit: Submit): Promise<Outcome> {
     const endMs = performance.now() + PATIENCE_MS;
     for (;;) {
@@ -122,14 +122,14 @@ export class DyingShards {
       );
       if (this.#isOver) return;
       this.deaths.push(message.split("\n", 1)[0] as string);
-      // The others go on without it for a while.
+      // The others continue without it for a while.
       for (let turns = this.#random.below(20); turns > 0; turns--) await turn();
       launched = this.#cluster.launch(shard);
     }
     throw new Error(`shard ${shard} does not stay alive: ${this.deaths.at(-1)}`);
   }
 
-  /** What was sent, what has arrived, and what the sender has forgotten: all the same, for each pair of shards. */
+  /** For each pair of shards, the numbers of messages sent, received and forgotten are equal. */
   #isForgotten(): boolean {
     const sent = new Map<string, number>();
     const forgotten = new Map<string, number>();
@@ -151,7 +151,7 @@ export class DyingShards {
   }
 }
 
-/** Messages to other shards that a record of a compound transfer has sent. */
+/** The messages to other shards of a compound transfer's record. */
 export function messagesOf(outcome: Recorded): readonly SentPortion[] {
   return outcome.ok && "sent" in outcome ? outcome.sent : [];
 }

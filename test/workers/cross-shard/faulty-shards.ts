@@ -1,4 +1,4 @@
-/** Shards in memory that crash at every step and whose appends fail, by chance; each is started anew until the end. */
+/** Shards in memory that crash at random steps and whose appends fail at random; each is restarted until the end. */
 import type { Command } from "../../../src/actors/records/command.ts";
 import { OperatingError } from "../../../src/errors/operating-error.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
@@ -6,7 +6,7 @@ import { type AppendFault, MemoryStore } from "../../../src/wal/memory.ts";
 import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { type ClusterOptions, MemoryCluster } from "../shard/memory-shards.ts";
 
-/** Injected faults end a shard some ten times; one that cannot start at all is a bug. */
+/** Injected faults end a shard about ten times; more means that it cannot start at all, which is a bug. */
 const LIVES_MAX = 200;
 const PATIENCE_MS = 20_000;
 const FAULTS: readonly AppendFault["kind"][] = ["drop_answer", "fail_before", "refuse", "duplicate"];
@@ -17,20 +17,20 @@ export type Decided = Extract<Answer, { outcome: unknown }>;
 export type FaultyOptions = Readonly<{
   random: (below: number) => number;
   shards: number;
-  /** The lives of a shard in which it may crash, by their number, and at how many places at once. */
+  /** The number of runs in which a shard may crash, and the number of failpoints armed in each. */
   armed: Readonly<{ from: number; to: number; points: number }>;
   now?: () => number;
-  /** Logs of another kind than the usual. */
+  /** Another kind of log stores. */
   stores?: readonly MemoryStore[];
   restore?: NonNullable<ClusterOptions["restore"]>;
-  /** Whenever something may go wrong, something else may happen. */
+  /** Called at each opportunity for a fault, for other random events. */
   onDisturb?: () => void;
 }>;
 
 export class FaultyShards {
   readonly stores: readonly MemoryStore[];
   readonly cluster: MemoryCluster;
-  /** Why shards have ended. */
+  /** The exit reasons of shards. */
   readonly exits: string[] = [];
   readonly #options: FaultyOptions;
   #lives: Promise<unknown> = Promise.resolve();
@@ -51,15 +51,15 @@ export class FaultyShards {
   async begin(): Promise<void> {
     this.#lives = Promise.all(this.stores.map((_, shard) => this.#keepRunning(shard)));
     this.#lives.catch(() => {});
-    await this.unless(Promise.all(this.cluster.links.map((link) => link.welcomed)));
+    await this.unlessFailed(Promise.all(this.cluster.links.map((link) => link.welcomed)));
   }
 
-  /** Whatever waits for a shard that cannot start must not wait for ever. */
-  unless<T>(work: Promise<T>): Promise<T> {
+  /** Ends waits for a shard that cannot start. */
+  unlessFailed<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#lives.then((): never => never())]);
   }
 
-  /** By chance, something goes wrong with an append, or a shard is restarted as an operator would. */
+  /** Randomly makes an append fail, or restarts a shard as an operator would. */
   disturb(): void {
     const { random, onDisturb } = this.#options;
     onDisturb?.();
@@ -69,8 +69,8 @@ export class FaultyShards {
     else if (dice === 2) this.cluster.running(shard)?.host.control({ type: "stop" });
   }
 
-  /** Asks again with the same key until there is an answer. */
-  async insist(command: Command): Promise<Decided> {
+  /** Retries with the same key until there is a definite reply. */
+  async submitUntilAnswered(command: Command): Promise<Decided> {
     const { gateway } = this;
     const answer = await this.again<Answer>(() =>
       command.op === "revert_transfer" ? gateway.revert(command) : gateway.submit(command),
@@ -79,7 +79,7 @@ export class FaultyShards {
     return answer;
   }
 
-  /** Until the shards can answer. */
+  /** Waits until the shards can answer. */
   async again<T>(ask: () => Promise<T>): Promise<T> {
     const untilMs = performance.now() + PATIENCE_MS;
     for (;;) {
@@ -92,7 +92,7 @@ export class FaultyShards {
     }
   }
 
-  /** Until it is so. */
+  /** Waits for the condition. */
   async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
     const untilMs = performance.now() + PATIENCE_MS;
     while (!(await this.again(isSo))) {
@@ -101,7 +101,7 @@ export class FaultyShards {
     }
   }
 
-  /** Nothing of this partner is under way between the shards any more. */
+  /** No message of this partner is in transit between the shards. */
   async atRest(partner: string): Promise<void> {
     await this.until("no money in transit", async () => {
       const { assets } = await this.gateway.trialBalance(partner);
@@ -109,7 +109,7 @@ export class FaultyShards {
     });
   }
 
-  /** All that was begun is in the log, and no shard writes. */
+  /** Every started command is in the log, and no shard appends. */
   async quiet(): Promise<void> {
     await this.until("all shards are idle", async () => {
       await this.gateway.confirm();
@@ -127,7 +127,7 @@ export class FaultyShards {
     await this.#lives;
   }
 
-  /** Starts a shard whenever it has ended, each time with something else that will go wrong. */
+  /** Restarts a shard whenever it has ended, each time with other faults. */
   async #keepRunning(shard: number): Promise<void> {
     for (let life = 0; !this.#isOver; life++) {
       if (life > LIVES_MAX) throw new Error(`shard ${shard} does not stay alive: ${this.exits.at(-1)}`);
@@ -148,7 +148,7 @@ export class FaultyShards {
     const { random } = this.#options;
     const point = POINTS[random(POINTS.length)] as Failpoint["point"];
     const at = 1 + random(12);
-    // Nothing expires often.
+    // Often none.
     return { shard, point, at: point === "before_expire" ? 1 : at };
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Reverts of the same transfers at once, while shards forget who was reverted, the archive's answers come late, and shards
- * die and replay their logs: no transfer is ever taken back twice.
+ * Concurrent reverts of the same transfers, while shards forget old claims, the archive's answers come late, and shards
+ * crash and replay their logs: no transfer is ever reverted twice.
  */
 import { expect, test } from "vitest";
 import { ImageReader, imageOf } from "../../../src/actors/ledger/image.ts";
@@ -18,7 +18,7 @@ import { Random } from "../../support/random.ts";
 import { account, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { logProblems } from "../shard/shard-logs.ts";
 import { idsOn } from "./crossing-history.ts";
-import { DyingShards } from "./dying-shards.ts";
+import { CrashingShards } from "./dying-shards.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 40);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
@@ -39,7 +39,7 @@ const POINTS = [
 const OWN = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 2));
 
 type Round = Readonly<{
-  shards: DyingShards;
+  shards: CrashingShards;
   claimsMax: number;
   reverts: readonly Readonly<{ transfer: string; result: string }>[];
   logs: readonly (readonly ArchivedRecord[])[];
@@ -51,7 +51,7 @@ async function runRound(seed: number): Promise<Round> {
   const archiveDelay = async () => {
     for (let turns = random.below(40); turns > 0; turns--) await turn();
   };
-  const shards = await DyingShards.start(random, { settings: { claimsMax }, archiveDelay });
+  const shards = await CrashingShards.start(random, { settings: { claimsMax }, archiveDelay });
   const { gateway } = shards;
   for (const id of OWN.flat()) {
     await mustPost(gateway, account(id));
@@ -68,10 +68,10 @@ async function runRound(seed: number): Promise<Round> {
   const reverts = await Promise.all(
     Array.from({ length: REVERTS }, async (_, i) => {
       const id = random.oneOf(made);
-      // Some come again with their key.
+      // Some are retried with their key.
       const key = `${id} ${i % 4}`;
       for (let turns = random.below(60); turns > 0; turns--) await turn();
-      const outcome = await shards.insist(key, () =>
+      const outcome = await shards.submitUntilAnswered(key, () =>
         gateway.revert({ partner: "acme", key, fingerprint: 1, id }),
       );
       return { transfer: id, result: idOrCode(outcome) };
@@ -105,7 +105,7 @@ function compoundOf(random: Random): CompoundTransfer {
   };
 }
 
-/** All of the log; or up to a record, then an image of that, then the rest. */
+/** Replays the whole log; or up to a record, then from a snapshot of that, then the rest. */
 function stateOf(log: readonly ArchivedRecord[], shard: number, claimsMax: number, imageAfter?: number) {
   const open = () => new Ledger(shard, SHARDS, undefined, { claimsMax });
   let ledger = open();
@@ -125,7 +125,7 @@ function turn(): Promise<void> {
 }
 
 test.each(Array.from({ length: ROUNDS }, (_, round) => FIRST_SEED + round))(
-  "seed %i: each transfer is taken back once, and every other revert of it is told so",
+  "seed %i: each transfer is reverted once, and every other revert of it is rejected as such",
   async (seed) => {
     const { shards, claimsMax, reverts, logs } = await runRound(seed);
     expect(logProblems(logs)).toEqual([]);

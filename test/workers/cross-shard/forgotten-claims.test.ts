@@ -1,4 +1,4 @@
-/** Names that are taken once and for ever, of which a shard remembers the newest alone: here two. */
+/** Names can be claimed only once. A shard remembers the newest claims, here two; older ones only the archive knows. */
 import { expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
@@ -37,7 +37,7 @@ function codeOrId(answer: object): string {
   return outcome.id ?? outcome.code ?? "";
 }
 
-test("a shard never ends to take reverts, and what it has forgotten is not reverted again", async () => {
+test("a shard accepts reverts without limit, and does not revert again a transfer that it has forgotten", async () => {
   const { gateway, make, revert } = await begun();
   const reverts: (readonly [string, string])[] = [];
   for (let i = 0; i < 5 * CLAIMS_MAX; i++) {
@@ -89,7 +89,7 @@ function act(partner: string, of: Act): Command {
   return { ...UNKEYED, op: "act", partner, act: of };
 }
 
-test("a seller's reference names one sale for ever", async () => {
+test("a seller's reference names one sale forever", async () => {
   const { gateway } = await begun();
   const subject = creditAccount("sam");
   const vnode = vnodeOfAccount("acme", subject);
@@ -113,7 +113,7 @@ test("a seller's reference names one sale for ever", async () => {
   for (const reference of references) expect(await sell(reference)).toBe("duplicate_reference");
 });
 
-test("a bank's reference names one deposit for ever", async () => {
+test("a bank's reference names one deposit forever", async () => {
   const { gateway } = await begun();
   await mustPost(gateway, { ...account("wallet:w"), partner: PLATFORM_TENANT });
   const deposit = async (ref: string) => {

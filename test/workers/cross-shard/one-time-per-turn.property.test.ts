@@ -1,4 +1,4 @@
-/** What is decided in one turn is logged at the time at which it was applied, however often the clock ticks meanwhile. */
+/** Commands decided in one turn are logged with the time at which they were applied, however the clock ticks. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
@@ -12,14 +12,14 @@ import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/
 
 const BEGINNING_MS = 1_700_000_000_000;
 const RUNS = 40;
-/** Between two readings a second begins, or a hold ends. */
+/** Between two readings a new second begins, or a hold expires. */
 const TICK_MS = 2_000;
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The ledgers of all shards that run from here on. */
+/** The ledgers of all shards that start from here on. */
 function liveLedgers(): () => readonly Ledger[] {
   const applied = vi.spyOn(Ledger.prototype, "apply");
   return () => [...new Set(applied.mock.contexts as Ledger[])];
@@ -57,7 +57,7 @@ function accrual(member: string, points: number, expiresAtMs: number, key: strin
   return { ...plain, vnode: vnodeOfAccount("acme", subject), act };
 }
 
-test("a command that ends a hold first is applied and logged at one time", async () => {
+test("a command that first expires a hold is applied and logged at a single time", async () => {
   let nowMs = BEGINNING_MS;
   let isTicking = false;
   const store = new MemoryStore("s0");
@@ -80,7 +80,7 @@ test("a command that ends a hold first is applied and logged at one time", async
   expect([...replayed(store, 0, 1).lines(nowMs)]).toEqual([...(ledgers()[0]?.lines(nowMs) ?? [])]);
 });
 
-test("I9: whatever the clock says at each reading, the live state is the state replayed from the log", async () => {
+test("I9: whatever the clock shows at each reading, the live state equals the state replayed from the log", async () => {
   const run = fc.asyncProperty(history, fc.infiniteStream(fc.nat(TICK_MS)), async (steps, ticks) => {
     vi.restoreAllMocks();
     let nowMs = BEGINNING_MS;
@@ -89,7 +89,7 @@ test("I9: whatever the clock says at each reading, the live state is the state r
     const ledgers = liveLedgers();
     const cluster = await MemoryCluster.start(stores, { now });
     const made: string[] = [];
-    // Many in one message, so that one turn decides several.
+    // Many commands in one message, so that one turn decides several.
     for (let at = 0; at < steps.length; at += 2) {
       await mustPost(cluster.gateway, hold("p", "@x", "a", 3 * TICK_MS)).catch(() => {});
       const asked = steps.slice(at, at + 2).map(async (step, i) => {

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 1_000;
 const [debit = ""] = idsOn(0, 2, 1);
 const [credit = ""] = idsOn(1, 2, 1);
 
-test("a post whose transfer ends while another shard is asked is refused as one that comes after the end", async () => {
+test("a capture is refused as too late if its transfer expires while another shard prepares", async () => {
   let nowMs = 1_700_000_000_000;
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")];
   const { gateway, ...cluster } = await startCluster(stores, () => nowMs);
@@ -31,7 +31,7 @@ test("a post whose transfer ends while another shard is asked is refused as one 
   });
   const id = "outcome" in held && held.outcome.ok && "id" in held.outcome ? held.outcome.id : "";
 
-  // The credit's shard answers only once a change of the account is durable.
+  // The credit's shard answers only when a change of the account is durable.
   const durable = Promise.withResolvers<void>();
   stores[1]?.inject({ kind: "delay", until: durable.promise });
   const asked = { partner: "acme", key: null, fingerprint: 0 } as const;

@@ -1,4 +1,4 @@
-/** Reverts of one transfer at the same time, of which all but the first wait: only one of them needs the money. */
+/** Concurrent reverts of one transfer: all but the first wait, and only one of them needs the money. */
 import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
@@ -10,7 +10,7 @@ const [A = "", D = ""] = idsOn(0, 2, 2);
 const [B = "", C = "", OTHER = ""] = idsOn(1, 2, 3);
 const unkeyed = { partner: "acme", key: null, fingerprint: 0 } as const;
 
-/** A transfer of money of both shards, and reverts of it; B has 14: enough for two reverts, or for one and what else is spent. */
+/** A transfer between both shards, and reverts of it. B has 14: enough for two reverts, or one and another expense. */
 async function begun() {
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
   const cluster = await MemoryCluster.start(stores);
@@ -44,7 +44,7 @@ async function begun() {
   return { stores, cluster, gateway, revert };
 }
 
-test("a second revert waits for the first, and takes no money from those who could still spend it", async () => {
+test("a second revert waits for the first, and reserves no money meanwhile", async () => {
   const { stores, gateway, revert } = await begun();
   const gate = Promise.withResolvers<void>();
   stores[1].inject({ kind: "delay", until: gate.promise });
@@ -66,7 +66,7 @@ test("a second revert waits for the first, and takes no money from those who cou
   expect(await gateway.account("acme", B)).toMatchObject({ posted: 4, held: 0 });
 });
 
-test("when the first has no money the second has its turn, and is refused for the same reason", async () => {
+test("if the first revert lacks money, the second is decided and rejected for the same reason", async () => {
   const { gateway, revert } = await begun();
   await mustPost(gateway, transfer(B, OTHER, 14));
   const answers = await Promise.all([revert("first"), revert("second")]);
@@ -78,7 +78,7 @@ test("when the first has no money the second has its turn, and is refused for th
   expect(await revert("third")).toMatchObject({ outcome: { ok: true } });
 });
 
-test("when the first cannot be done now none of those that wait is left behind", async () => {
+test("if the first revert cannot be done now, none of the waiting reverts is forgotten", async () => {
   const { cluster, revert } = await begun();
   await cluster.stop(1);
   await cluster.launch(1, [{ shard: 1, point: "before_reserve", at: 1 }]);

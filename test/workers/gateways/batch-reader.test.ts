@@ -25,7 +25,7 @@ function bodyOf(items: readonly unknown[], encoding: Encoding): Buffer {
   return Buffer.from(items.map((item) => JSON.stringify(item)).join("\n"));
 }
 
-/** Its memory is its own, as a body's from the network. */
+/** In memory of its own, like a body from the network. */
 function own(body: Buffer): Buffer {
   const memory = Buffer.allocUnsafeSlow(body.length);
   body.copy(memory);
@@ -54,7 +54,7 @@ const item = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-test("another thread reads what this one reads: the same transfers, refused items and count", async () => {
+test("the batch thread parses the same transfers, refused items and count as this thread", async () => {
   const reader = newReader();
   const encodings = fc.constantFrom<Encoding>(
     "application/json",
@@ -78,7 +78,7 @@ test("another thread reads what this one reads: the same transfers, refused item
   );
 });
 
-test("each piece goes to the shard of its transfers, and none is too large for a turn", async () => {
+test("each piece goes to the shard of its transfers, and none exceeds the bounds of a turn", async () => {
   const items = Array.from({ length: 3_000 }, (_, i) => ({
     debit_account: "@issuance",
     credit_account: `owner${i}/points`,
@@ -96,7 +96,7 @@ test("each piece goes to the shard of its transfers, and none is too large for a
   }
 });
 
-test("a body that is not what it says is refused with the same words", async () => {
+test("a malformed body is refused with the same message", async () => {
   const reader = newReader();
   const read = (text: string) => reader.read(own(Buffer.from(text)), asked(), SHARDS);
   await expect(read("[")).rejects.toMatchObject({
@@ -111,7 +111,7 @@ test("a body that is not what it says is refused with the same words", async () 
   });
 });
 
-test("what waits when the thread ends was not done, and the next body is read", async () => {
+test("batches that wait when the thread ends are refused as not done, and the next body is parsed", async () => {
   const reader = newReader();
   const body = bodyOf(
     [{ debit_account: "@issuance", credit_account: "ann/a", amount: 1 }],

@@ -3,7 +3,7 @@ import { MessageChannel } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import type { KeyUse } from "../../../src/gateway/directory.ts";
 import type { Operations } from "../../../src/gateway/ports.ts";
-import type { Correspondent } from "../../../src/workers/carriers/correspondents.ts";
+import type { ShardClient } from "../../../src/workers/carriers/correspondents.ts";
 import type {
   FromGatewayThread,
   GatewayInit,
@@ -14,7 +14,7 @@ import { within } from "../../support/server.ts";
 
 const COUNTS = [{ group: "books", status: 200, counts: [2, 1], sumMs: 5 }];
 
-/** A thread that the test plays. */
+/** A simulated thread. */
 class FakeThread {
   readonly gateway: number;
   readonly posted: ToGatewayThread[] = [];
@@ -30,7 +30,8 @@ class FakeThread {
     return {
       post: (message: ToGatewayThread) => {
         this.posted.push(message);
-        if (message.kind === "count") this.say({ kind: "counts", no: message.no, counts: COUNTS });
+        if (message.kind === "count")
+          this.say({ kind: "counts", requestId: message.requestId, counts: COUNTS });
       },
       exited: this.#exited.promise,
       end: () => this.die("ended"),
@@ -54,7 +55,7 @@ class FakeThread {
 function supervise(gateways: number) {
   const threads: FakeThread[] = [];
   const started = new EventEmitter();
-  const connected: Correspondent["party"][] = [];
+  const connected: ShardClient["party"][] = [];
   const logged: object[] = [];
   const log = (fields: object) => void logged.push(fields);
   const supervisor = new GatewaySupervisor({
@@ -84,7 +85,7 @@ function supervise(gateways: number) {
   return { supervisor, threads, connected, logged, next };
 }
 
-test("a gateway that dies is another party when it comes back; what it had counted stays", async () => {
+test("a restarted gateway is a new party; the request counts of its predecessor are kept", async () => {
   const { supervisor, threads, connected, logged, next } = supervise(2);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();
@@ -107,7 +108,7 @@ test("a gateway that dies is another party when it comes back; what it had count
   expect(await supervisor.requestCounts()).toMatchObject([{ counts: [6, 3], sumMs: 15 }]);
 });
 
-test("a gateway that cannot begin keeps the server from starting, and says why", async () => {
+test("if a gateway cannot start, the server does not start, and reports the reason", async () => {
   const { supervisor, threads } = supervise(2);
   const ready = supervisor.start();
   threads[0]?.serve();
@@ -115,20 +116,20 @@ test("a gateway that cannot begin keeps the server from starting, and says why",
   await expect(ready).rejects.toThrow("gateway 2 cannot begin: no such port");
 });
 
-test("what a gateway asks is answered to it alone, and what it learns of keys is told to the others", async () => {
+test("a gateway alone gets the answer to its request, and its key uses are passed to the others", async () => {
   const { supervisor, threads } = supervise(2);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();
   await ready;
   const [one, two] = threads as [FakeThread, FakeThread];
-  one.say({ kind: "ask", no: 5, question: { restart: 0 } });
+  one.say({ kind: "ask", requestId: 5, question: { restart: 0 } });
   one.say({ kind: "uses", uses: [{ keyId: "k", atMs: 3 }] });
   await Promise.resolve();
-  expect(one.posted.slice(1)).toEqual([{ kind: "answer", no: 5, answer: true }]);
+  expect(one.posted.slice(1)).toEqual([{ kind: "answer", requestId: 5, answer: true }]);
   expect(two.posted.slice(1)).toEqual([{ kind: "uses", uses: [{ keyId: "k", atMs: 3 }] }]);
 });
 
-test("draining waits for all gateways, for those that die no longer, and starts none anew", async () => {
+test("draining waits for all gateways but those that die, and restarts none", async () => {
   const { supervisor, threads } = supervise(3);
   const ready = supervisor.start();
   for (const thread of threads) thread.serve();

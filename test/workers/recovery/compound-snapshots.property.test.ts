@@ -10,15 +10,15 @@ import { batchIds, compareStates, KeptShards, logOf, snapshotOf } from "./kept-s
 
 const HISTORIES = Number(process.env["HISTORIES"] ?? 5);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
-/** Accounts and their funds come first. */
+/** Number of first steps, which create accounts with funds. */
 const BEGINNING = 10;
-/** With so many histories some shards start from snapshots, on logs that are trimmed. */
+/** With this many histories, some shards are restored from snapshots on trimmed logs. */
 const MANY = 5;
 
 const seeds = Array.from({ length: HISTORIES }, (_, i) => FIRST_SEED + i);
 const historyOf = (seed: number): readonly Step[] => fc.sample(history, { seed, numRuns: 1 })[0] ?? [];
 
-/** At random cuts: a snapshot there, one on top of it later, and the rest of the log are what all of the log is. */
+/** At random positions, a snapshot, a later one on top of it, and the rest of the log give the whole state. */
 async function checkCuts(kept: KeptShards, random: (below: number) => number): Promise<void> {
   for (const [shard, { history: entries }] of kept.stores.entries()) {
     const place = { shard, shards: kept.stores.length };
@@ -34,7 +34,7 @@ async function checkCuts(kept: KeptShards, random: (below: number) => number): P
         expect(started).toEqual(whole);
       }
     }
-    // What the shard itself would start with.
+    // As the shard itself would start.
     const [store, snapshots] = [kept.stores[shard], kept.snapshots[shard]] as const;
     if (store === undefined || snapshots === undefined) throw new Error(`no shard ${shard}`);
     const { whole, started } = await compareStates(entries, store.entries, snapshots, place);
@@ -55,7 +55,7 @@ describe.each([2, 3])("over %i shards", (shards) => {
         runCrowd(steps, BEGINNING, seed, shards, kept.options),
     ],
   ])(
-    "I9: %s, shards start from snapshots on logs that were trimmed, and nothing is told from it",
+    "I9: %s, shards start from snapshots on trimmed logs, and no reply differs because of that",
     async (_, run) => {
       const total = { taken: 0, restored: 0, trimmed: 0 };
       for (const seed of seeds) {
@@ -70,7 +70,7 @@ describe.each([2, 3])("over %i shards", (shards) => {
         for (const { trimmed } of kept.stores) total.trimmed += trimmed;
       }
       if (HISTORIES < MANY) return;
-      // Else the run would have shown little.
+      // Otherwise the run would have tested little.
       expect(total.taken).toBeGreaterThan(4 * HISTORIES);
       expect(total.restored).toBeGreaterThan(HISTORIES);
       expect(total.trimmed).toBeGreaterThan(8 * HISTORIES);

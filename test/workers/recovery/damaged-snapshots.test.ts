@@ -1,4 +1,4 @@
-/** A snapshot that is damaged in whatever way is passed over, with a reason; the log says the rest, or refuses. */
+/** A damaged snapshot is skipped with a reason; the log provides the rest, or the start is refused. */
 import { crc32 } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   foreign = await takeTwo(other, { shard: 1, shards: 2 });
 });
 
-/** What comes of a start on `entries` beside snapshots that were damaged. */
+/** The result of a start on `entries` with damaged snapshots. */
 async function start(snapshots: MemorySnapshotStore, entries: readonly StoredEntry[] = two.store.entries) {
   const warnings: string[] = [];
   const ledger = new Ledger(PLACE.shard, PLACE.shards);
@@ -51,7 +51,7 @@ function flip(chunk: Uint8Array | undefined, byte: number): Uint8Array {
   return damaged;
 }
 
-/** The same chunk as another version would have written it, whole. */
+/** The same chunk as another version would have written it, undamaged. */
 function otherVersion(chunk: Uint8Array | undefined): Uint8Array {
   const other = Buffer.from(chunk ?? []);
   other[4] = 2;
@@ -69,7 +69,7 @@ const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
   ["its end is missing", (chunks) => chunks.slice(0, -1), /it is incomplete/],
   ["all but its head is missing", (chunks) => chunks.slice(0, 1), /it is incomplete/],
   [
-    "two blocks have changed places",
+    "two blocks are swapped",
     (chunks) => chunks.with(1, chunks[2] as Uint8Array).with(2, chunks[1] as Uint8Array),
     /chunk 2 is in the position of chunk 1/,
   ],
@@ -79,22 +79,22 @@ const DAMAGES: readonly (readonly [string, Damage, RegExp])[] = [
     /chunk 1 is in the position of chunk 2/,
   ],
   [
-    "a block is of the snapshot before",
+    "a block is of the previous snapshot",
     (chunks, { snapshots }) => chunks.with(2, snapshots.slots[OLDER]?.[2] as Uint8Array),
     /chunk 2 is of the snapshot 1-/,
   ],
   [
-    "its end is of the snapshot before",
+    "its end is of the previous snapshot",
     (chunks, { snapshots }) => [...chunks.slice(0, -1), snapshots.slots[OLDER]?.at(-1) as Uint8Array],
     /it is incomplete/,
   ],
   [
-    "something that is no chunk stands behind it",
+    "bytes that are no chunk follow it",
     (chunks) => [...chunks, Buffer.from("something else")],
     /not part of a snapshot/,
   ],
   [
-    "a block of the log stands behind it",
+    "a block of the log follows it",
     (chunks, { store }) => [...chunks, store.entries[5]?.bytes as Uint8Array],
     /not part of a snapshot/,
   ],
@@ -122,30 +122,30 @@ function damaged(damage: Damage, slot: number = NEWER): MemorySnapshotStore {
   return copy;
 }
 
-test("the snapshots under test have several blocks, and a start takes the newer one", async () => {
+test("the snapshots under test have several blocks, and a start loads the newer one", async () => {
   for (const slot of [OLDER, NEWER]) expect(two.snapshots.slots[slot]?.length).toBeGreaterThanOrEqual(5);
   expect(two.snapshots.slots[2]).toEqual([]);
-  const { figures, warnings, lines, whole } = await start(two.snapshots);
-  expect(figures.snapshotPosition).toBe(formatLogId(two.newer));
-  expect([warnings, figures.replayed]).toEqual([[], 10]);
+  const { recovery, warnings, lines, whole } = await start(two.snapshots);
+  expect(recovery.snapshotPosition).toBe(formatLogId(two.newer));
+  expect([warnings, recovery.replayed]).toEqual([[], 10]);
   expect(lines).toEqual(whole);
 });
 
 async function isPassedOver(snapshots: MemorySnapshotStore, reason: RegExp): Promise<void> {
-  const { figures, warnings, lines, whole } = await start(snapshots);
-  expect(figures.snapshotPosition).toBe(formatLogId(two.older));
-  expect(figures.replayed).toBe(20);
+  const { recovery, warnings, lines, whole } = await start(snapshots);
+  expect(recovery.snapshotPosition).toBe(formatLogId(two.older));
+  expect(recovery.replayed).toBe(20);
   expect(warnings).toEqual([expect.stringMatching(reason)]);
   expect(warnings[0]).not.toContain("\n");
   expect(lines).toEqual(whole);
 }
 
-describe("the newest snapshot is passed over for the one before", () => {
+describe("the newest snapshot is skipped for the previous one", () => {
   test.each(DAMAGES)("%s", async (_, damage, reason) => {
     await isPassedOver(damaged(damage), reason);
   });
 
-  test("a bit is flipped, in every chunk, in every field of its header and in its bytes", async () => {
+  test("a bit is flipped in any chunk, in each field of its header and in its bytes", async () => {
     const chunks = two.snapshots.slots[NEWER] ?? [];
     for (const [number, chunk] of chunks.entries()) {
       for (const byte of [0, 4, 5, 6, 8, 12, 16, 24, 32, chunk.length - 1]) {
@@ -166,24 +166,24 @@ describe("the newest snapshot is passed over for the one before", () => {
   });
 });
 
-test("without any good snapshot all of a whole log is replayed", async () => {
+test("without a good snapshot a complete log is replayed from its beginning", async () => {
   for (const [, damage] of DAMAGES) {
     const both = damaged(damage);
     both.slots[OLDER] = [flip(both.slots[OLDER]?.[0], 40)];
-    const { figures, warnings, lines, whole } = await start(both);
-    expect(figures.snapshotPosition).toBeNull();
+    const { recovery, warnings, lines, whole } = await start(both);
+    expect(recovery.snapshotPosition).toBeNull();
     expect(warnings.length).toBe(2);
     expect(lines).toEqual(whole);
   }
 });
 
-test("on a trimmed log, without any good snapshot, a start is refused in one line that says what is missing and what is bad", async () => {
+test("on a trimmed log without a good snapshot, a start is refused with one line that names what is missing and what is bad", async () => {
   const kept = two.store.entries.slice(two.store.entries.findIndex(({ id }) => id.seq === two.older.seq));
   const older = await start(
     damaged((chunks) => chunks.slice(0, -1)),
     kept,
   ).catch((error: unknown) => error);
-  expect(older).toMatchObject({ figures: { snapshotPosition: formatLogId(two.older) } });
+  expect(older).toMatchObject({ recovery: { snapshotPosition: formatLogId(two.older) } });
   const both = damaged((chunks) => chunks.slice(0, -1));
   both.slots[OLDER] = (both.slots[OLDER] ?? []).with(1, flip(both.slots[OLDER]?.[1], 50));
   const refused = await start(both, kept).then(
@@ -199,7 +199,7 @@ test("on a trimmed log, without any good snapshot, a start is refused in one lin
   expect(message).not.toContain("\n");
 });
 
-test("a snapshot that is newer than its log says that the log has lost data", async () => {
+test("a snapshot newer than its log shows that the log has lost data", async () => {
   const { entries } = two.store;
   const lost = entries.slice(
     0,
@@ -211,7 +211,7 @@ test("a snapshot that is newer than its log says that the log has lost data", as
   });
 });
 
-test("a snapshot of another history than its log says that the log has lost data", async () => {
+test("a snapshot with another history than its log shows that the log has lost data", async () => {
   const [other] = (await writeLogs(150)) as [MemoryStore];
   await expect(start(two.snapshots, other.entries)).rejects.toMatchObject({
     code: "log_lost_data",
@@ -219,7 +219,7 @@ test("a snapshot of another history than its log says that the log has lost data
   });
 });
 
-test("a whole snapshot that says what this version does not know is no damage: the start is refused in one line", async () => {
+test("an undamaged snapshot of an unknown version is not skipped: the start is refused with one line", async () => {
   const snapshots = copyOf(two.snapshots);
   const [snapshot] = snapshotsIn(await inspectSlots(snapshots));
   if (snapshot === undefined) throw new Error("there is no snapshot");
@@ -231,7 +231,7 @@ test("a whole snapshot that says what this version does not know is no damage: t
   });
 });
 
-test("a next snapshot is made from the one that is good, and the bad one is taken away", async () => {
+test("the next snapshot is made from the good one, and the bad one is removed", async () => {
   const snapshots = damaged((chunks) => chunks.with(1, flip(chunks[1], 50)));
   const until = two.store.entries.at(-1)?.id;
   if (until === undefined) throw new Error("the log is empty");
@@ -239,7 +239,7 @@ test("a next snapshot is made from the one that is good, and the bad one is take
   expect(report.passedOver).toEqual([expect.stringMatching(/crc mismatch in chunk 1/)]);
   expect(report.older).toMatchObject(two.older);
   expect(report.replayed).toBe(20);
-  // Else the log would be trimmed on the account of one that is bad.
-  const { figures, warnings } = await start(snapshots);
-  expect([figures.snapshotPosition, warnings]).toEqual([formatLogId(until), []]);
+  // Otherwise the log would be trimmed because of a bad snapshot.
+  const { recovery, warnings } = await start(snapshots);
+  expect([recovery.snapshotPosition, warnings]).toEqual([formatLogId(until), []]);
 });

@@ -3,10 +3,10 @@ import { MemoryStore } from "../../../src/wal/memory.ts";
 import { followLog } from "../../../src/workers/recovery/follow.ts";
 import { makeJournal, write } from "../../wal/journal-contract.ts";
 
-/** A page takes two of these. */
+/** Two of these fill a page. */
 const BODY = "x".repeat(600_000);
 
-test("a log that is trimmed while it is read is not called damaged", async () => {
+test("a log that is trimmed during a read is not reported as damaged", async () => {
   const store = new MemoryStore("memory:{g1s0}");
   await write(makeJournal(store.open()), BODY, BODY, BODY, BODY, BODY, BODY);
   const seen: number[] = [];
@@ -21,7 +21,7 @@ test("a log that is trimmed while it is read is not called damaged", async () =>
   expect(seen).toEqual([1, 2]);
 });
 
-test("a batch that is missing behind the beginning is damage, also in a trimmed log", async () => {
+test("a batch missing after the beginning counts as damage, also in a trimmed log", async () => {
   const store = new MemoryStore("memory:{g1s0}");
   const [, second] = await write(makeJournal(store.open()), "a", "b", "c", "d", "e");
   store.trim({ epoch: 1, seq: 2 }, 128);

@@ -1,4 +1,4 @@
-/** A former owner of a shard that goes on writing a snapshot spoils none of the present owner's. */
+/** A former owner of a shard that is still writing a snapshot damages no snapshot of the present owner. */
 import { beforeAll, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ids = batchIds(store.entries);
 });
 
-/** The same slots over another connection, which stands still before its write number `pauseAt` until `proceed`. */
+/** The same slots over another connection, which pauses before its write number `pauseAt` until `proceed`. */
 class PausedStore extends MemorySnapshotStore {
   readonly #shared: MemorySnapshotStore;
   readonly #pauseAt: number;
@@ -66,7 +66,7 @@ async function kept(snapshots: MemorySnapshotStore): Promise<readonly string[]> 
 
 // It clears its slot, writes a head, blocks and an end, and clears the slot of the third-newest.
 test.each(Array.from({ length: 9 }, (_, i) => i))(
-  "paused before its write %i: the present owner's snapshots are whole, and what it trimmed by is there",
+  "paused before its write %i: the present owner's snapshots are undamaged, also the one that allowed its last trim",
   async (pauseAt) => {
     const snapshots = new MemorySnapshotStore("snapshots");
     for (const cut of [10, 20]) await take(snapshots, cut, FORMER);
@@ -90,7 +90,7 @@ test.each(Array.from({ length: 9 }, (_, i) => i))(
   },
 );
 
-test("snapshots from before slots had epochs are found, and give way to newer ones", async () => {
+test("snapshots from before slots had epochs are found, and are replaced by newer ones", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   for (const cut of [10, 20]) await take(snapshots, cut, 0);
   expect(await take(snapshots, 30, PRESENT)).toMatchObject({ replayed: 10, older: ids[20] });

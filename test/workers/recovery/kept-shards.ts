@@ -1,4 +1,4 @@
-/** Shards in memory that keep snapshots, start from them, and drop from their logs what nobody needs any more. */
+/** Shards in memory that take snapshots, restore from them, and trim their logs. */
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { MemorySnapshotStore, type SnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
@@ -12,7 +12,7 @@ import { TrimmedStore } from "../shard/trimmed-store.ts";
 
 export type Place = Readonly<{ shard: number; shards: number }>;
 
-/** A snapshot of all up to a batch, as the server's thread takes one. */
+/** Takes a snapshot up to a batch, as the snapshot thread does. */
 export function snapshotOf(
   stream: LogStream,
   snapshots: SnapshotStore,
@@ -28,7 +28,7 @@ export function batchIds(entries: readonly StoredEntry[]): LogId[] {
   return entries.filter(({ id }) => id.seq > 0).map(({ id }) => id);
 }
 
-/** The state after all entries, and what a start from `snapshots` would come to instead, both in lines. */
+/** The state after all entries, and the state that a start from `snapshots` recovers, both as text lines. */
 export async function compareStates(
   all: readonly StoredEntry[],
   kept: readonly StoredEntry[],
@@ -38,7 +38,7 @@ export async function compareStates(
   const ledger = new Ledger(place.shard, place.shards);
   const { snapshot } = await restoreNewest(snapshots, ledger, place);
   await follow(kept, ledger, snapshot?.head);
-  // Keys are listed by their hashes, and a snapshot says with which secret they are hashed.
+  // Keys are listed by their hashes; the snapshot contains the secret of the hash.
   const { seed } = ledger.state.keys;
   const whole = new Ledger(place.shard, place.shards, () => new Uint8Array(new Uint32Array(seed).buffer));
   await follow(all, whole, undefined);
@@ -65,7 +65,7 @@ export class KeptShards {
   readonly snapshots: readonly MemorySnapshotStore[];
   readonly #random: (below: number) => number;
   #taking: Promise<unknown> = Promise.resolve();
-  /** Starts that found a snapshot, and snapshots that were taken. */
+  /** The number of starts that found a snapshot, and of snapshots taken. */
   restored = 0;
   taken = 0;
 
@@ -75,7 +75,7 @@ export class KeptShards {
     this.snapshots = this.stores.map(({ name }) => new MemorySnapshotStore(`${name}:snapshot`));
   }
 
-  /** For a run: its logs, how its shards start, and now and then a snapshot beside them. */
+  /** For a test run: its logs, how its shards restore, and a snapshot at intervals. */
   get options(): RunOptions {
     return {
       stores: this.stores,
@@ -98,7 +98,7 @@ export class KeptShards {
 
   #begin(shard: number): void {
     this.#taking = this.#taking.then(() => this.#take(shard));
-    // `end` tells of it.
+    // `end` reports it.
     this.#taking.catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** A log of one shard of two whose snapshots are several blocks long. */
+/** A log of one of two shards, whose snapshots have several blocks. */
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../../src/wal/wal.ts";
@@ -11,7 +11,7 @@ const METADATA = JSON.stringify({ note: "x".repeat(900) });
 
 export const PLACE: Place = { shard: 0, shards: SHARDS };
 
-/** Entries of both shards' logs, whose owners have ended. */
+/** The entries of both shards' logs, after their owners have ended. */
 export async function writeLogs(accounts: number): Promise<readonly MemoryStore[]> {
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")];
   const cluster = await MemoryCluster.start(stores);
@@ -27,7 +27,7 @@ export async function writeLogs(accounts: number): Promise<readonly MemoryStore[
   return stores;
 }
 
-/** A copy that may be damaged. */
+/** A copy, for tests that damage it. */
 export function copyOf(snapshots: MemorySnapshotStore): MemorySnapshotStore {
   const copy = new MemorySnapshotStore(snapshots.name);
   for (const [slot, chunks] of snapshots.slots.entries())
@@ -37,13 +37,13 @@ export function copyOf(snapshots: MemorySnapshotStore): MemorySnapshotStore {
 
 export type TwoSnapshots = Readonly<{
   store: MemoryStore;
-  /** The older one is in slot 0, the newer one in slot 1. */
+  /** The older snapshot is in slot 0, the newer one in slot 1. */
   snapshots: MemorySnapshotStore;
   older: LogId;
   newer: LogId;
 }>;
 
-/** Two snapshots of a log: one of most of it, one of a little more. */
+/** Two snapshots of a log: one of most of it, one of slightly more. */
 export async function takeTwo(store: MemoryStore, place: Place = PLACE): Promise<TwoSnapshots> {
   const ids = batchIds(store.entries);
   const [older, newer] = [ids.at(-20), ids.at(-10)];

@@ -1,4 +1,4 @@
-/** How a snapshot is taken: from the one before and the log since then, into a slot that is free, and then proved. */
+/** How a snapshot is taken: from the previous one and the log since then, into a free slot, and then verified. */
 import { beforeAll, expect, test, vi } from "vitest";
 import * as image from "../../../src/actors/ledger/image.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
@@ -26,7 +26,7 @@ const positions = async (snapshots: MemorySnapshotStore) =>
 const take = (snapshots: MemorySnapshotStore, until: LogId | undefined) =>
   snapshotOf(logOf(store.entries).open(), snapshots, PLACE, until ?? { epoch: 9, seq: 9 });
 
-test("each begins with the one before it, two are kept, and the third slot is empty", async () => {
+test("each snapshot starts from the previous one, two are kept, and the third slot is empty", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   const reports = [];
   for (const cut of [20, 40, 60, 80, 100]) reports.push(await take(snapshots, ids[cut]));
@@ -40,7 +40,7 @@ test("each begins with the one before it, two are kept, and the third slot is em
   expect(started).toEqual(whole);
 });
 
-test("where nothing was logged since the last one, nothing is written", async () => {
+test("if nothing was logged since the last snapshot, nothing is written", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   await take(snapshots, ids[20]);
   const before = structuredClone(snapshots.slots);
@@ -48,10 +48,10 @@ test("where nothing was logged since the last one, nothing is written", async ()
   expect(snapshots.slots).toEqual(before);
 });
 
-test("one that was broken off is in nobody's way, and its slot is the next one's", async () => {
+test("a partial snapshot is no obstacle, and the next snapshot uses its slot", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   for (const cut of [20, 40, 60]) await take(snapshots, ids[cut]);
-  // Two are kept in slots 1 and 2; the server was killed while it wrote the next one.
+  // Two snapshots are in slots 1 and 2; the server was killed while it wrote the next one.
   const half = (snapshots.slots[2] ?? []).slice(0, 2).map((chunk) => new Uint8Array(chunk));
   snapshots.slots[0] = half;
   expect(freeSlot(await inspectSlots(snapshots), 0)).toBe(0);
@@ -65,7 +65,7 @@ test("one that was broken off is in nobody's way, and its slot is the next one's
 });
 
 test.each(["the first chunk", "a block", "the end"])(
-  "a store that refuses %s leaves those that were kept, and half of one nowhere",
+  "with a store that refuses %s, the kept snapshots stay, and no partial one is left",
   async (which) => {
     const snapshots = new MemorySnapshotStore("snapshots");
     for (const cut of [20, 40]) await take(snapshots, ids[cut]);
@@ -87,7 +87,7 @@ type Writer = typeof image.imageOf;
 
 test.each<[string, (imageOf: Writer) => Writer]>([
   [
-    "leaves out what was sent to other shards",
+    "leaves out the messages to other shards",
     (imageOf) => (state) => imageOf(new Proxy<typeof state>(state, { get: withoutExchanges })),
   ],
   [
@@ -98,13 +98,13 @@ test.each<[string, (imageOf: Writer) => Writer]>([
       },
   ],
   [
-    "says everything twice",
+    "writes everything twice",
     (imageOf) =>
       function* (state) {
         yield* [...imageOf(state), ...imageOf(state)];
       },
   ],
-])("a writer of images that always %s makes no snapshot that is kept", async (_, spoil) => {
+])("a snapshot by a writer that %s is not kept", async (_, spoil) => {
   const snapshots = new MemorySnapshotStore("snapshots");
   const last = ids.at(-1);
   for (const cut of [20, 40]) await take(snapshots, ids[cut]);
@@ -121,13 +121,13 @@ function withoutExchanges(state: object, name: string | symbol): unknown {
   return name === "exchanges" ? new Map() : Reflect.get(state, name, state);
 }
 
-test("a log that ends before the batch that was named has lost data", async () => {
+test("a log that ends before the requested batch has lost data", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   await expect(take(snapshots, undefined)).rejects.toMatchObject({ code: "log_lost_data" });
   expect(snapshots.slots).toEqual([[], [], []]);
 });
 
-test("a damaged log makes no snapshot, and leaves those that there are", async () => {
+test("from a damaged log no snapshot is taken, and existing snapshots are kept", async () => {
   const snapshots = new MemorySnapshotStore("snapshots");
   for (const cut of [20, 40]) await take(snapshots, ids[cut]);
   const damaged = logOf(store.entries);

@@ -22,23 +22,23 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** A server whose clock, and that of its Redis, can be set. */
+/** A server with a settable clock, and a settable clock of its Redis. */
 function machine() {
   const at = { uptimeMs: HOUR, shiftMs: 0, redisShiftMs: 0, aheadMs: 0 };
-  const told: JudgedClock[] = [];
+  const judgements: JudgedClock[] = [];
   const clocks = { wallMs: () => BEGIN_MS + at.uptimeMs + at.shiftMs, uptimeMs: () => at.uptimeMs };
   const clock = new ServerClock({ clocks, bootId: "boot", witnessed: [], jumpMsMax: 24 * HOUR });
   const log = { warn: () => {}, info: () => {} } as unknown as Log;
   const second = { ask: async () => BEGIN_MS + at.uptimeMs + at.redisShiftMs };
   const watch = new ClockWatch({ clock, ...clocks, dataDir, second, log });
   const supervisor = {
-    judgeClock: (judged: JudgedClock) => void told.push(judged),
+    judgeClock: (judged: JudgedClock) => void judgements.push(judged),
     get clockAheadMs() {
       return at.aheadMs;
     },
   };
   watch.start({ supervisor, onChange: () => {} });
-  /** A minute passes, and whoever is asked answers. */
+  /** Lets a minute pass, with the second clock answering. */
   const pass = async (): Promise<void> => {
     for (let looks = 0; looks < 3; looks++) {
       at.uptimeMs += 20_000;
@@ -46,39 +46,43 @@ function machine() {
       await Promise.resolve();
     }
   };
-  return { at, told, clock, watch, clocks, pass };
+  return { at, judgements, clock, watch, clocks, pass };
 }
 
 test("a jump is accepted when the clock of another machine, which has not jumped, agrees", async () => {
-  const { at, told, clock, watch, pass } = machine();
+  const { at, judgements, clock, watch, pass } = machine();
   at.shiftMs = -HOUR;
-  // It was wrong from the beginning; now it is set right.
+  // It was wrong from the beginning and is corrected now.
   await pass();
   clock.accept();
   await pass();
   at.shiftMs = 0;
   await pass();
-  expect([clock.state.kind, watch.warnings(), told.at(-1)?.baselineMs]).toEqual(["followed", [], BEGIN_MS]);
+  expect([clock.state.kind, watch.warnings(), judgements.at(-1)?.baselineMs]).toEqual([
+    "followed",
+    [],
+    BEGIN_MS,
+  ]);
 });
 
 test.each([
   ["disagrees", 0],
   ["has jumped along, as the clock of another container does", 25 * HOUR],
 ])("a jump is not accepted when the second clock %s", async (_, redisShiftMs) => {
-  const { at, told, clock, watch, pass } = machine();
+  const { at, judgements, clock, watch, pass } = machine();
   await pass();
-  const before = told.at(-1);
+  const before = judgements.at(-1);
   Object.assign(at, { shiftMs: 25 * HOUR, redisShiftMs });
   await pass();
   expect(clock.state.kind).toBe("jumped");
   expect(watch.warnings()).toEqual([expect.stringContaining("has jumped 90000 s ahead")]);
   expect(watch.metrics()).toContain("daybook_clock_followed 0\n");
   expect(watch.metrics()).toContain("daybook_clock_difference_seconds 90000\n");
-  expect(told.at(-1)?.baselineMs ?? BEGIN_MS).toBe(before?.baselineMs ?? BEGIN_MS);
+  expect(judgements.at(-1)?.baselineMs ?? BEGIN_MS).toBe(before?.baselineMs ?? BEGIN_MS);
 });
 
-test("an operator accepts what the clock shows now, and nothing that it shows later", async () => {
-  const { at, clock, watch, clocks, told } = machine();
+test("an operator's acceptance covers the present time of the clock, and no later jump", async () => {
+  const { at, clock, watch, clocks, judgements } = machine();
   at.shiftMs = 25 * HOUR;
   acceptClock(dataDir, clocks.wallMs() - HOUR);
   watch.check();
@@ -86,7 +90,7 @@ test("an operator accepts what the clock shows now, and nothing that it shows la
   acceptClock(dataDir, clocks.wallMs());
   watch.check();
   expect([clock.state.kind, isAcceptancePending(dataDir)]).toEqual(["followed", false]);
-  expect(told.at(-1)?.baselineMs).toBe(BEGIN_MS + 25 * HOUR);
+  expect(judgements.at(-1)?.baselineMs).toBe(BEGIN_MS + 25 * HOUR);
 });
 
 test("it warns while the log time of a shard is far ahead of the clock", () => {

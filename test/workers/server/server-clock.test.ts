@@ -10,7 +10,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const BEGIN_MS = Date.UTC(2026, 10, 28);
 
-/** A machine that was started an hour ago, with a server on it. */
+/** A machine that booted an hour ago, and its server. */
 class Machine {
   uptimeMs = HOUR;
   offsetMs = 0;
@@ -24,7 +24,7 @@ class Machine {
     return new ServerClock({ clocks: this.clocks, bootId: this.bootId, witnessed, jumpMsMax: DAY });
   }
 
-  /** A second passes as often as it takes. */
+  /** Lets time pass, in steps of one second. */
   pass(ms: number, clock: ServerClock): void {
     for (let passed = 0; passed < ms; passed += SECOND) {
       this.uptimeMs += SECOND;
@@ -48,7 +48,7 @@ test.each([-HOUR, 2 * MINUTE, 25 * HOUR])("a jump by %i ms is not followed until
   expect([clock.state, clock.judged.baselineMs]).toEqual([{ kind: "followed" }, BEGIN_MS + byMs]);
 });
 
-test("a jump that is taken back is over", () => {
+test("after a jump that is corrected the clock is followed again", () => {
   const machine = new Machine();
   const clock = machine.serverClock();
   machine.offsetMs = DAY;
@@ -68,7 +68,7 @@ test("a clock that is slewed as fast as chrony does is followed to the end", () 
   }
 });
 
-test("a clock that jumps by less than a minute again and again is not followed for long", () => {
+test("repeated jumps of less than a minute do not add up", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -59, max: 59 }), { minLength: 1, maxLength: 200 }), (jumps) => {
       const machine = new Machine();
@@ -83,7 +83,7 @@ test("a clock that jumps by less than a minute again and again is not followed f
   );
 });
 
-test("a start of the server is no reason to follow a clock that has jumped before it, or meanwhile", () => {
+test("a restart of the server does not make it follow a clock that jumped before or during the restart", () => {
   const machine = new Machine();
   const witnessed = [witnessedOf(machine.serverClock(), machine)];
   machine.uptimeMs += 3 * DAY;
@@ -97,7 +97,7 @@ test("a start of the server is no reason to follow a clock that has jumped befor
   expect(later.state).toEqual({ kind: "jumped", byMs: HOUR });
 });
 
-test("small jumps before many starts of the server do not add up", () => {
+test("small jumps before many restarts of the server do not add up", () => {
   const machine = new Machine();
   let clock = machine.serverClock();
   const { baselineMs } = clock.judged;
@@ -111,7 +111,7 @@ test("small jumps before many starts of the server do not add up", () => {
 });
 
 test.each(["second", undefined])(
-  "after a start of the machine (%s) a day ahead of the log is followed",
+  "after a reboot (%s) a clock a day ahead of the log is followed",
   (bootId) => {
     const machine = new Machine();
     const witnessed = [witnessedOf(machine.serverClock(), machine)];
@@ -120,7 +120,7 @@ test.each(["second", undefined])(
   },
 );
 
-test("one that is further ahead is held back for ten minutes, across starts of the server, or until it is accepted", () => {
+test("a clock further ahead is held back for ten minutes, across restarts of the server, or until it is accepted", () => {
   const machine = new Machine();
   const witnessed = [witnessedOf(machine.serverClock(), machine)];
   Object.assign(machine, { uptimeMs: MINUTE, offsetMs: 400 * DAY, bootId: "second" });
@@ -135,13 +135,13 @@ test("one that is further ahead is held back for ten minutes, across starts of t
   expect(logClock()).toBe(lastMs);
   machine.pass(HELD_BACK_MS - SECOND, held);
   expect([held.state.kind, logClock()]).toEqual(["held_back", lastMs + HELD_BACK_MS - SECOND]);
-  // Another start of the server begins to wait anew: it is not taken for a clock that has jumped since.
+  // A restart of the server starts the wait again: the clock does not count as one that jumped since.
   expect(machine.serverClock([witnessedOf(held, machine)]).state.kind).toBe("held_back");
   machine.pass(SECOND, held);
   expect([held.state.kind, logClock()]).toEqual(["followed", machine.clocks.wallMs()]);
 });
 
-test("a clock that is set right meanwhile is followed", () => {
+test("a clock that is corrected while it is held back is followed", () => {
   const machine = new Machine();
   const witnessed = [witnessedOf(machine.serverClock(), machine)];
   Object.assign(machine, { uptimeMs: MINUTE, offsetMs: 400 * DAY, bootId: "second" });

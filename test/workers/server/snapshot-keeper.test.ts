@@ -1,4 +1,4 @@
-/** When snapshots are taken, and what may be dropped from the logs after it. The clock stands still but for `pass`. */
+/** When snapshots are taken, and how far logs are trimmed then. Only `pass` moves the clock. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatLogId, type LogId, parseLogId } from "../../../src/wal/wal.ts";
 import { NO_RECOVERY } from "../../../src/workers/recovery/recover.ts";
@@ -15,27 +15,27 @@ type ShardNow = Awaited<ReturnType<SnapshotKeeperOptions["shards"]>>[number];
 const say = (lines: string[]) => (fields: object, message: string) =>
   lines.push(`${message} ${JSON.stringify(fields)}`);
 
-/** A server of shards that do as they are told. */
+/** A server of simulated shards. */
 class Harness {
   readonly taken: string[] = [];
   readonly trimmed: string[] = [];
   readonly errors: string[] = [];
   readonly warnings: string[] = [];
   readonly archived = new Map<number, LogId>();
-  /** What goes wrong with the next snapshot. */
+  /** The error of the next snapshot. */
   failure: Error | undefined;
   passedOver: readonly string[] = [];
   readonly keeper: SnapshotKeeper;
   readonly #shards: ShardNow[];
   readonly #newest = new Map<number, LogId>();
-  /** Snapshots that are under way wait for this. */
+  /** Running snapshots wait for this. */
   gate: Promise<void> = Promise.resolve();
 
   constructor(shards: number) {
     this.#shards = Array.from({ length: shards }, (_, shard) => ({
       shard,
       recovery: NO_RECOVERY,
-      figures: undefined,
+      stats: undefined,
     }));
     this.keeper = new SnapshotKeeper({
       shards: async () => this.#shards,
@@ -52,18 +52,18 @@ class Harness {
     });
   }
 
-  /** A shard has come so far, and has started from a snapshot of so many records. */
+  /** Sets a shard's position, and the number of records of the snapshot that it was restored from. */
   reaches(shard: number, durable: string, records: number, snapshotRecords = 0): void {
     const recovery = { ...NO_RECOVERY, snapshotRecords };
-    const figures = { records, durable: parseLogId(durable) } as ShardStats;
-    this.#shards[shard] = { shard, recovery, figures };
+    const stats = { records, durable: parseLogId(durable) } as ShardStats;
+    this.#shards[shard] = { shard, recovery, stats };
   }
 
   isAway(shard: number): void {
-    this.#shards[shard] = { shard, recovery: NO_RECOVERY, figures: undefined };
+    this.#shards[shard] = { shard, recovery: NO_RECOVERY, stats: undefined };
   }
 
-  /** What was taken, and what was trimmed, in one check. */
+  /** Runs one check. @returns the snapshots taken and the logs trimmed */
   async check(): Promise<Readonly<{ taken: readonly string[]; trimmed: readonly string[] }>> {
     await this.keeper.check();
     return { taken: this.taken.splice(0), trimmed: this.trimmed.splice(0) };
@@ -77,7 +77,7 @@ class Harness {
     if (failure !== undefined) throw failure;
     const older = this.#newest.get(shard);
     this.#newest.set(shard, until);
-    const records = this.#shards[shard]?.figures?.records ?? 0;
+    const records = this.#shards[shard]?.stats?.records ?? 0;
     const place = { generation: 1, shard, shards: this.#shards.length };
     const head = { id: until, hash: new Uint8Array(32), timeMs: 0, records, ...place };
     const snapshot = { slot: 0, head, chunks: 3, bytes: 1000 };
@@ -91,8 +91,8 @@ const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance", "setInterval", "clearInterval"] }));
 afterEach(() => void vi.useRealTimers());
 
-describe("a snapshot is due", () => {
-  test("after so many records, counted from the one before", async () => {
+describe("when a snapshot is due", () => {
+  test("after the configured number of records since the previous snapshot", async () => {
     const harness = new Harness(1);
     harness.reaches(0, "1-50", 99);
     expect(await harness.check()).toEqual(NOTHING);
@@ -105,7 +105,7 @@ describe("a snapshot is due", () => {
     expect((await harness.check()).taken).toEqual(["0:1-91"]);
   });
 
-  test("counted from the one that the shard has started from", async () => {
+  test("counted from the snapshot that the shard was restored from", async () => {
     const harness = new Harness(1);
     harness.reaches(0, "3-10", 1_000, 950);
     expect(await harness.check()).toEqual(NOTHING);
@@ -113,7 +113,7 @@ describe("a snapshot is due", () => {
     expect((await harness.check()).taken).toEqual(["0:3-20"]);
   });
 
-  test("after so long, if anything was logged meanwhile", async () => {
+  test("after the configured time, if anything was logged since", async () => {
     const harness = new Harness(1);
     harness.reaches(0, "1-1", 0);
     await harness.check();
@@ -128,7 +128,7 @@ describe("a snapshot is due", () => {
     expect((await harness.check()).taken).toEqual(["0:1-3"]);
   });
 
-  test("on demand, of every shard that serves, at once and once", async () => {
+  test("on request, of every serving shard, immediately and once", async () => {
     const harness = new Harness(3);
     harness.reaches(0, "1-5", 3);
     harness.reaches(1, "1-6", 4);
@@ -138,7 +138,7 @@ describe("a snapshot is due", () => {
     expect(await harness.check()).toEqual(NOTHING);
   });
 
-  test("never of a shard that does not serve, or has logged nothing", async () => {
+  test("never for a shard that does not serve or has logged nothing", async () => {
     const harness = new Harness(2);
     harness.reaches(0, "0-0", 0);
     await harness.keeper.takeAll();
@@ -147,7 +147,7 @@ describe("a snapshot is due", () => {
   });
 });
 
-test("after one that took long there is none for as long, however much is logged", async () => {
+test("after a slow snapshot the next one waits as long, however much is logged", async () => {
   const harness = new Harness(1);
   harness.reaches(0, "1-1", 100);
   await harness.check();
@@ -158,7 +158,7 @@ test("after one that took long there is none for as long, however much is logged
   expect((await harness.check()).taken).toEqual(["0:1-2"]);
 });
 
-test("one that fails is tried again a minute later; until then nothing is dropped, and an operator may ask sooner", async () => {
+test("a failed snapshot is retried a minute later; until then nothing is trimmed, and an operator may request one sooner", async () => {
   const harness = new Harness(1);
   harness.archived.set(0, { epoch: 9, seq: 9 });
   harness.reaches(0, "1-1", 100);
@@ -180,12 +180,14 @@ test("one that fails is tried again a minute later; until then nothing is droppe
   await vi.waitFor(() => expect(harness.keeper.taken).toBe(2));
 });
 
-test("what turned out to be bad is said", async () => {
+test("bad snapshots are logged", async () => {
   const harness = new Harness(1);
   harness.passedOver = ["the snapshot at 1-1: crc mismatch"];
   harness.reaches(0, "1-2", 100);
   await harness.check();
-  expect(harness.warnings).toEqual([expect.stringMatching(/a snapshot was bad.*1-1: crc mismatch/)]);
+  expect(harness.warnings).toEqual([
+    expect.stringMatching(/a damaged snapshot was replaced.*1-1: crc mismatch/),
+  ]);
 });
 
 test("one is taken at a time, of one shard after the other", async () => {
@@ -195,7 +197,7 @@ test("one is taken at a time, of one shard after the other", async () => {
   harness.gate = gate.promise;
   const checking = harness.keeper.check();
   await vi.waitFor(() => expect(harness.taken).toEqual(["0:1-1"]));
-  // Whoever asks meanwhile does not begin another one.
+  // A request during a snapshot starts no other.
   await harness.keeper.check();
   await harness.keeper.takeAll();
   expect(harness.taken).toEqual(["0:1-1"]);
@@ -204,7 +206,7 @@ test("one is taken at a time, of one shard after the other", async () => {
   expect(harness.taken).toEqual(["0:1-1", "1:1-1"]);
 });
 
-test("it checks by itself once it has begun, and no more when it is closed", async () => {
+test("after its start it checks periodically, until it is closed", async () => {
   const harness = new Harness(1);
   harness.reaches(0, "1-1", 100);
   harness.keeper.start();
@@ -216,7 +218,7 @@ test("it checks by itself once it has begun, and no more when it is closed", asy
   expect(harness.taken).toEqual(["0:1-1"]);
 });
 
-test("what it knows of the newest ones", async () => {
+test("what it reports about the newest snapshots", async () => {
   const harness = new Harness(2);
   expect([harness.keeper.last(0), harness.keeper.newest]).toEqual([undefined, []]);
   harness.reaches(1, "2-7", 150);
@@ -240,8 +242,8 @@ async function withTwo(older: string): Promise<Harness> {
   return harness;
 }
 
-describe("a log is trimmed", () => {
-  test("below the older of two snapshots where the archive is further, once", async () => {
+describe("when a log is trimmed", () => {
+  test("below the older of two snapshots if the archive is further ahead, once", async () => {
     const harness = await withTwo("2-5");
     harness.archived.set(0, { epoch: 2, seq: 9 });
     expect(await harness.check()).toEqual({ taken: ["0:7-1"], trimmed: ["0:2-5"] });
@@ -249,7 +251,7 @@ describe("a log is trimmed", () => {
     expect(await harness.check()).toEqual(NOTHING);
   });
 
-  test("below what the archive holds where that is less, and further as the archive comes", async () => {
+  test("below the archive's position if that is lower, and further as the archive advances", async () => {
     const harness = await withTwo("2-5");
     harness.archived.set(0, { epoch: 1, seq: 30 });
     expect((await harness.check()).trimmed).toEqual(["0:1-30"]);
@@ -261,7 +263,7 @@ describe("a log is trimmed", () => {
     expect(await harness.check()).toEqual(NOTHING);
   });
 
-  test("never with one snapshot alone, and never without an archive", async () => {
+  test("never with only one snapshot, and never without an archive", async () => {
     const harness = new Harness(1);
     harness.archived.set(0, { epoch: 9, seq: 9 });
     harness.reaches(0, "2-5", 100);
@@ -271,7 +273,7 @@ describe("a log is trimmed", () => {
     expect((await other.check()).trimmed).toEqual([]);
   });
 
-  test("with the newest snapshot failing, not below what it would have been", async () => {
+  test("if the newest snapshot failed, not below the position that it would have allowed", async () => {
     const harness = await withTwo("2-5");
     harness.archived.set(0, { epoch: 9, seq: 9 });
     harness.failure = new Error("no room");
@@ -291,7 +293,7 @@ describe("a log is trimmed", () => {
     expect(await harness.check()).toEqual({ taken: ["1:1-9"], trimmed: ["1:1-2"] });
   });
 
-  test("no further while the archive cannot be asked, which is said and no reason to end", async () => {
+  test("no further while the archive does not answer, which is logged and ends nothing", async () => {
     const harness = await withTwo("2-5");
     vi.spyOn(harness.archived, "get").mockImplementationOnce(() => {
       throw new Error("the archive is gone");

@@ -21,7 +21,7 @@ function after(log: readonly Batch[], position: LogId | undefined): readonly Bat
   return log.filter(({ id }) => position === undefined || id.seq > position.seq);
 }
 
-/** The archive's end. */
+/** The archive's end of the channel. */
 class Asker {
   readonly channel: Channel;
   #answers = Promise.withResolvers<Uint8Array>();
@@ -30,7 +30,7 @@ class Asker {
     this.channel = openChannel(end, { receive: (bytes) => this.#answers.resolve(bytes), closed: () => {} });
   }
 
-  /** The numbers of the batches that come, each as it was offered. */
+  /** The sequence numbers of the received batches, each checked against the offered one. */
   async ask(afterSeq: number | null, bytesMax = 10, again = false): Promise<number[]> {
     this.#answers = Promise.withResolvers();
     const position = afterSeq === null ? null : { epoch: 1, seq: afterSeq };
@@ -49,7 +49,7 @@ afterEach(() => {
   for (const feed of feeds.splice(0)) feed.close();
 });
 
-describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
+describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
   type Read = (after: LogId | undefined) => Promise<readonly Batch[]>;
 
   function connect(read: Read, last?: LogId): { feed: ArchiveFeed; archive: Asker; errors: unknown[] } {
@@ -62,7 +62,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     return { feed, archive: new Asker(archiveEnd), errors };
   }
 
-  /** A shard's end over a log of these batches, which is read two at a time. */
+  /** A shard's end over a log of these batches, which is read in pages of two. */
   function connectTo(log: readonly Batch[]) {
     const reads: (LogId | undefined)[] = [];
     const read: Read = async (position) => {
@@ -72,7 +72,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     return { ...connect(read, log.at(-1)?.id), reads };
   }
 
-  test("whoever is behind is served from the log, then from memory, and waits when there is nothing new", async () => {
+  test("an archive that is behind is served from the log, then from memory, and waits when there is nothing new", async () => {
     const { feed, archive, reads } = connectTo([batch(1), batch(2), batch(3)]);
     feed.offer(batch(4));
     expect(await archive.ask(null)).toEqual([1, 2]);
@@ -91,7 +91,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(await archive.ask(2)).toEqual([3, 4, 5]);
   });
 
-  test("what exceeds the memory bound is let go, and read from the log later", async () => {
+  test("batches beyond the memory bound are dropped and read from the log later", async () => {
     const large = 20 * 1024 * 1024;
     const log = [batch(1, large), batch(2, large), batch(3)];
     const { feed, archive, reads } = connectTo(log);
@@ -102,7 +102,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(await archive.ask(2)).toEqual([3]);
   });
 
-  test("a log that does not answer is asked again, and the shard goes on", async () => {
+  test("a log that does not answer is read again, and the shard continues", async () => {
     const away = new LogError("log_unavailable", "no answer");
     const read = vi
       .fn<Read>()
@@ -112,7 +112,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     const { feed, archive, errors } = connect(read, { epoch: 1, seq: 2 });
     const waiting = archive.ask(null);
     await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
-    // Durable meanwhile: no reason to ask the log any sooner, nor to answer before what comes first.
+    // A batch that becomes durable in between neither shortens the pause nor is sent before the earlier ones.
     feed.offer(batch(3));
     expect(read).toHaveBeenCalledTimes(1);
     expect(await waiting).toEqual([1, 2]);
@@ -141,7 +141,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(errors).toEqual([]);
   });
 
-  test("any other failure of the log is the shard's end", async () => {
+  test("any other failure of the log ends the shard", async () => {
     const corrupt = new LogError("log_corrupt", "a byte is wrong");
     const { archive, errors } = connect(() => Promise.reject(corrupt), { epoch: 1, seq: 2 });
     void archive.ask(null);
@@ -152,7 +152,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     [null, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive holds nothing of it"],
     [3, "log was trimmed up to 1-7, but the archive in DATA_DIR/archive ends at 1-3"],
   ])(
-    "what another server has trimmed is missing from the archive for good (%s)",
+    "batches that another server has trimmed are permanently missing from the archive (%s)",
     async (afterSeq, reason) => {
       const last = afterSeq === null ? undefined : { epoch: 1, seq: afterSeq };
       const trimmed = new TrimmedError("log", { epoch: 1, seq: 7 }, last);
@@ -163,7 +163,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     },
   );
 
-  test("what is asked for again and was trimmed meanwhile is answered by nothing", async () => {
+  test("a request for batches that were trimmed since gets an empty answer", async () => {
     const trimmed = new TrimmedError("log", { epoch: 1, seq: 7 }, undefined);
     const read = vi
       .fn<Read>()
@@ -175,13 +175,13 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(errors).toEqual([]);
   });
 
-  test("what becomes durable while the log is being read is not left until the next write", async () => {
+  test("batches that become durable during a read of the log are sent without waiting for the next write", async () => {
     const first = Promise.withResolvers<readonly Batch[]>();
     const read = vi
       .fn<Read>()
       .mockReturnValueOnce(first.promise)
       .mockImplementation(async (position) => after([batch(3)], position));
-    // The log ends with a claim, so that the archive's last batch is behind it and there is nothing to read.
+    // The log ends with a claim after the archive's last batch, so there is nothing to read.
     const { feed, archive } = connect(read, { epoch: 2, seq: 0 });
     const waiting = archive.ask(2);
     await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
@@ -190,7 +190,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(await waiting).toEqual([3]);
   });
 
-  test("a new way to the archive takes the place of the old one, and what was asked there is forgotten", async () => {
+  test("a new channel to the archive replaces the old one, and its open request is dropped", async () => {
     const reads = [Promise.withResolvers<readonly Batch[]>(), Promise.withResolvers<readonly Batch[]>()];
     const read = vi.fn<Read>();
     for (const { promise } of reads) read.mockReturnValueOnce(promise);
@@ -208,7 +208,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
     expect(await waiting).toEqual([2]);
   });
 
-  test("a question that is cut, or none, is an error", async () => {
+  test("a truncated or malformed request of the archive is an error", async () => {
     const whole = packAsk({ after: { epoch: 1, seq: 7 }, bytesMax: 1_000 });
     const bad = [
       whole.slice(0, -1),
@@ -224,7 +224,7 @@ describe.each(channelPairs())("the archive's feed over %s", (_, pair) => {
   });
 });
 
-test("an answer that is cut anywhere, or longer than it says, is an error", async () => {
+test("an answer that is truncated anywhere, or longer than declared, is an error", async () => {
   const [shardEnd, archiveEnd] = portPair();
   const feed = new ArchiveFeed({ read: async () => [] }, () => {});
   feeds.push(feed);

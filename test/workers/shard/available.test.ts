@@ -1,4 +1,4 @@
-/** All that an account has, moved to another shard, while what it has changes before that shard has answered. */
+/** Moves the whole available balance to another shard, while the balance changes before that shard has answered. */
 import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
@@ -9,7 +9,7 @@ import { account, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 const [A = "", A2 = ""] = idsOn(0, 2, 2);
 const [B = ""] = idsOn(1, 2, 1);
 
-/** In fewer of them the other shard is asked more often than it may be for one transfer. */
+/** Number of turns: more than enough for one transfer to exceed its prepare rounds. */
 const TURNS = 100;
 
 /** Account A with 100 on shard 0; account B on shard 1. */
@@ -45,8 +45,8 @@ function movedBy(answer: unknown): number {
   return (answer as { outcome: { transfer: { postedAmount: number } } }).outcome.transfer.postedAmount;
 }
 
-test("it is moved although something comes in every turn, and the answer says how much", async () => {
-  // What is said of an account with a ceiling waits for its newest batch, so that there is a while to wait.
+test("the whole balance is moved although credits arrive in every turn, and the reply states the amount", async () => {
+  // The answer about an account with a ceiling waits for its newest batch, which leaves time for more changes.
   const { gateway, slow } = await begun(1_000_000);
   const credits: Promise<void>[] = [];
   let append = Promise.withResolvers<void>();
@@ -70,7 +70,7 @@ test("it is moved although something comes in every turn, and the answer says ho
   expect(await gateway.account("acme", B)).toMatchObject({ posted: TURNS + moved });
 });
 
-test("room for more than was moved in the end is given back", async () => {
+test("room prepared beyond the amount that was moved is released", async () => {
   const { gateway } = await begun(150);
   const [all] = await Promise.all([gateway.submit(allOf(A, B)), mustPost(gateway, transfer(A, A2, 60))]);
   expect(movedBy(all)).toBe(40);
@@ -78,7 +78,7 @@ test("room for more than was moved in the end is given back", async () => {
   expect(await gateway.account("acme", B)).toMatchObject({ posted: 150 });
 });
 
-test("what would not fit is asked for again when it has become less", async () => {
+test("amounts that would not fit are prepared again after they have shrunk", async () => {
   const { gateway } = await begun(50);
   const [all] = await Promise.all([gateway.submit(allOf(A, B)), mustPost(gateway, transfer(A, A2, 60))]);
   expect(movedBy(all)).toBe(40);

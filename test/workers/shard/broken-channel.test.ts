@@ -1,4 +1,4 @@
-/** A channel that breaks although both of its parties live. */
+/** A channel that breaks while both of its parties run. */
 import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -17,7 +17,7 @@ function idOn(shard: number, name: string): string {
   }
 }
 
-test("a shard misses a channel that broke and did not come back, and no other", async () => {
+test("a shard reports a channel that broke and was not replaced, and no other", async () => {
   const missed: Party[] = [];
   const first = Promise.withResolvers<void>();
   const watch = new ChannelWatch({
@@ -39,7 +39,7 @@ test("a shard misses a channel that broke and did not come back, and no other", 
     const { mine, theirs } = give(party as Party);
     if (party === closed) mine.close();
     theirs.close();
-    // The other side hears of it a turn later.
+    // The other side notices it a turn later.
     await Promise.resolve();
     if (party === returning) give(party as Party);
   }
@@ -47,7 +47,7 @@ test("a shard misses a channel that broke and did not come back, and no other", 
   expect(missed).toEqual([lost]);
 });
 
-test("I8: two shards that get a new channel while both live lose nothing and do nothing twice", async () => {
+test("I8: two running shards that get a new channel lose no message and apply none twice", async () => {
   const cluster = await MemoryCluster.start([new MemoryStore("a"), new MemoryStore("b")]);
   const { gateway } = cluster;
   const [a, b] = [idOn(0, "a"), idOn(1, "b")];
@@ -62,13 +62,13 @@ test("I8: two shards that get a new channel while both live lose nothing and do 
   let done = 0;
   for (let round = 0; round < 20; round++) {
     const asked = [0, 1, 2].map((i) => gateway.submit(transfer(a, b, 1, `${round}-${i}`)));
-    // Each round breaks it at another moment.
+    // Each round breaks the channel at another moment.
     for (let turn = 0; turn < round; turn++) await Promise.resolve();
     replaceChannel();
     const answers = await within(10_000, "all are answered", Promise.allSettled(asked));
     for (const answer of answers) if (answer.status === "fulfilled" && "outcome" in answer.value) done += 1;
   }
-  // What was refused for the moment is done now, and what was done is not done again.
+  // Commands that were refused temporarily are executed now; executed ones are not executed again.
   for (let round = 0; round < 20; round++) {
     for (const i of [0, 1, 2]) {
       const again = await gateway.submit(transfer(a, b, 1, `${round}-${i}`));

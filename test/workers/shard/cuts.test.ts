@@ -1,4 +1,4 @@
-/** Consistent cuts, step by step: what is on its way is in them, and none holds up another for good. */
+/** Consistent cuts, step by step: they contain the amounts in transit, and no cut blocks another forever. */
 import { afterEach, expect, test, vi } from "vitest";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import type { Query, QueryResults } from "../../../src/workers/shard/messages.ts";
@@ -25,7 +25,7 @@ async function begun() {
   return { stores, gateway: cluster.gateway, ask };
 }
 
-/** From here on everything happens so much later. */
+/** Moves the clock forward. */
 function passes(ms: number): void {
   const now = performance.now.bind(performance);
   vi.spyOn(performance, "now").mockImplementation(() => now() + ms);
@@ -35,7 +35,7 @@ function hasForgotten(store: MemoryStore): boolean {
   return recordsOf(store, 0).some(({ record: { command } }) => command.op === "delivered");
 }
 
-test("what was sent before a shard is looked at stays on its way, although it arrives where the look is over", async () => {
+test("a message sent before a shard's capture counts as in transit, even if it arrives at a shard that is already captured", async () => {
   const { stores, gateway, ask } = await begun();
   expect(await ask(0, ["halt", "1", true])).toEqual([[1, 0]]);
   expect(await ask(1, ["halt", "1", true])).toEqual([[0, 0]]);
@@ -44,7 +44,7 @@ test("what was sent before a shard is looked at stays on its way, although it ar
   const there = await ask(1, ["capture", "1", [A, B], [[0, 0]]]);
   expect(there).toMatchObject({ accounts: [{ id: B, posted: 0 }], inTransit: [] });
   expect(await moved).toMatchObject({ outcome: { ok: true, creditPosted: 30 } });
-  // Whatever is written next could say that the message is not needed any more.
+  // The next record could log that the message is not needed any more.
   await mustPost(gateway, transfer("@issuance", A2, 1));
   expect(hasForgotten(stores[0])).toBe(false);
   const here = await ask(0, ["capture", "1", [A, B], [[1, 0]]]);
@@ -53,7 +53,7 @@ test("what was sent before a shard is looked at stays on its way, although it ar
   expect(hasForgotten(stores[0])).toBe(true);
 });
 
-test("a cut that waits for another one does not keep the end of that one from coming", async () => {
+test("a waiting cut does not block the capture of the cut that it waits for", async () => {
   const { ask } = await begun();
   await ask(0, ["halt", "1", true]);
   passes(100);
@@ -64,7 +64,7 @@ test("a cut that waits for another one does not keep the end of that one from co
   expect(await ask(0, ["capture", "2", [A], []])).toMatchObject({ accounts: [{ id: A }] });
 });
 
-test("a cut does not wait for a later one, which may wait for it on another shard", async () => {
+test("a cut never waits for a younger cut, which may wait for it on another shard", async () => {
   const { ask } = await begun();
   await ask(0, ["halt", "1", true]);
   await ask(1, ["halt", "2", true]);
@@ -79,7 +79,7 @@ test("a cut does not wait for a later one, which may wait for it on another shar
     expect(await ask(shard, ["capture", "2", [A, B], []])).toMatchObject({ accounts: [{}] });
 });
 
-test("a shard without accounts of the cut takes messages meanwhile, and keeps what it has sent until it is captured", async () => {
+test("a shard without accounts of the cut goes on handling messages, and keeps those that it sent until it is captured", async () => {
   const { stores, gateway, ask } = await begun();
   expect(await ask(0, ["halt", "1", false])).toEqual([[1, 0]]);
   expect(await ask(1, ["halt", "1", true])).toEqual([[0, 0]]);
@@ -94,7 +94,7 @@ test("a shard without accounts of the cut takes messages meanwhile, and keeps wh
   expect(hasForgotten(stores[0])).toBe(true);
 });
 
-test("cuts that follow each other without a pause do not keep a shard from forgetting what has arrived", async () => {
+test("back-to-back cuts do not keep a shard from forgetting delivered messages", async () => {
   const { stores, gateway, ask } = await begun();
   await ask(0, ["halt", "1", false]);
   await mustPost(gateway, transfer(A, B, 1));
@@ -104,7 +104,7 @@ test("cuts that follow each other without a pause do not keep a shard from forge
   expect(hasForgotten(stores[0])).toBe(true);
 });
 
-test("of a transfer whose home is a third shard, what has not arrived is on its way: a debit counts below zero", async () => {
+test("for a transfer whose home is a third shard, undelivered amounts count as in transit, and a debit counts as negative", async () => {
   const [C = "", C2 = ""] = idsOn(2, 3, 2);
   const [from = ""] = idsOn(0, 3, 1);
   const [to = ""] = idsOn(1, 3, 1);
@@ -119,17 +119,19 @@ test("of a transfer whose home is a third shard, what has not arrived is on its 
     { debit: from, credit: to, amount: 7 },
   ];
   const kind = { available: false, pending: false, timeoutMs: null } as const;
-  // The debit's shard takes nothing from here on, the credit's shard goes on for now.
+  // From here on the debit's shard handles no messages, while the credit's shard still does.
   await ask(0, ["halt", "1", true]);
   const moved = gateway.submit({ ...asked, ...kind, op: "compound_transfer", postings });
   await expect.poll(async () => (await gateway.account("acme", to))?.posted).toBe(7);
   await ask(1, ["halt", "1", true]);
   await ask(2, ["halt", "1", false]);
-  const heard = [
+  const received = [
     [0, 0],
     [1, 1],
   ] as const;
-  const found = await Promise.all([0, 1, 2].map((shard) => ask(shard, ["capture", "1", [from, to], heard])));
+  const found = await Promise.all(
+    [0, 1, 2].map((shard) => ask(shard, ["capture", "1", [from, to], received])),
+  );
   expect(found.flatMap((part) => part?.accounts ?? [])).toMatchObject([{ posted: 0 }, { posted: 7 }]);
   expect(found.map((part) => part?.inTransit)).toEqual([[], [], [["PTS/0", "-7"]]]);
   expect(await moved).toMatchObject({ outcome: { ok: true } });

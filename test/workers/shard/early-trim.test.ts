@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 
-/** A timer that is set later, and for longer than the shard's own, has its turn after that. */
+/** A timer that is set later, and for longer, fires after the shard's own timer. */
 const LATER_MS = 100;
 
-test("a shard that is told to trim while its log does not answer yet starts all the same, and has all of its log", async () => {
+test("a shard that is told to trim before its log answers starts with its whole log", async () => {
   const store = new MemoryStore("s0");
   const cluster = await MemoryCluster.start([store]);
   await mustPost(cluster.gateway, account("alice"));

@@ -17,9 +17,9 @@ function attach(gateways: Gateways, gateway: number): Told {
   return { channel, messages };
 }
 
-/** Confirms all that this gateway was told. */
+/** Confirms all facts sent to this gateway. */
 function confirm(gateways: Gateways, gateway: number, { messages }: Told): void {
-  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.learned(gateway, no);
+  for (const [kind, no] of messages) if (kind === TO_GATEWAY.facts) gateways.confirmed(gateway, no);
 }
 
 function started() {
@@ -31,7 +31,7 @@ function started() {
   return { gateways, one, two };
 }
 
-test("what all must know is known once every gateway has said so", () => {
+test("a broadcast is complete when every gateway has confirmed it", () => {
   const { gateways, one, two } = started();
   let known = false;
   gateways.tell(REVOKED, () => {
@@ -43,21 +43,21 @@ test("what all must know is known once every gateway has said so", () => {
   expect(known).toBe(true);
 });
 
-test("a gateway that is gone is not waited for, and what it had asked reaches nobody else", () => {
+test("a shard does not wait for an ended gateway, and sends its replies to no other gateway", () => {
   const { gateways, one, two } = started();
   let known = false;
   gateways.tell(REVOKED, () => {
     known = true;
   });
   confirm(gateways, 0, one);
-  gateways.gone(1);
+  gateways.remove(1);
   expect(known).toBe(true);
   const next = attach(gateways, 2);
   gateways.send(1, REPLIES);
   expect([...two.messages, ...next.messages]).not.toContainEqual(REPLIES);
 });
 
-test("a gateway whose channel has broken is waited for until it has confirmed everything over a new one", () => {
+test("a shard waits for a gateway with a broken channel until it has confirmed all facts over a new channel", () => {
   const { gateways, one, two } = started();
   const known: string[] = [];
   gateways.tell(REVOKED, () => known.push("told before"));
@@ -74,7 +74,7 @@ test("a gateway whose channel has broken is waited for until it has confirmed ev
   expect(known).toEqual(["told before", "told meanwhile"]);
 });
 
-test("what a channel has lost that was replaced is told again over the new one", () => {
+test("facts lost with a replaced channel are sent again over the new one", () => {
   const { gateways, one } = started();
   let known = false;
   gateways.tell(REVOKED, () => {
@@ -87,7 +87,7 @@ test("what a channel has lost that was replaced is told again over the new one",
   expect(known).toBe(true);
 });
 
-test("a shard that begins tells of nothing before all gateways know what it knows", () => {
+test("a starting shard reports no outcome before all gateways have its facts", () => {
   const gateways = new Gateways();
   const [one, two] = [attach(gateways, 0), attach(gateways, 1)];
   gateways.welcome(0, REVOKED);
@@ -101,14 +101,14 @@ test("a shard that begins tells of nothing before all gateways know what it know
   expect(one.messages).toContainEqual(REPLIES);
 });
 
-test("what a gateway confirms over a new channel before its welcome is not what it has missed", () => {
+test("a confirmation over a new channel before the welcome does not count for facts that were missed", () => {
   const { gateways, one, two } = started();
   let known = false;
   gateways.tell(REVOKED, () => {});
   confirm(gateways, 0, one);
   gateways.detach(1, two.channel);
   const again = attach(gateways, 1);
-  // As for a repeat of the revocation, while the welcome waits for a batch to be durable.
+  // As for a retry of the revocation, while the welcome waits for a batch.
   gateways.tell([], () => {
     known = true;
   });
@@ -120,7 +120,7 @@ test("what a gateway confirms over a new channel before its welcome is not what 
   expect(known).toBe(true);
 });
 
-test("a gateway that comes while the log does not answer is told so", () => {
+test("a gateway that connects while the log does not answer is informed of that", () => {
   const { gateways } = started();
   gateways.setAvailable(false);
   const again = attach(gateways, 1);

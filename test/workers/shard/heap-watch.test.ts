@@ -17,15 +17,15 @@ function watched() {
   const heap = new FakeHeap();
   const kept = { bytes: 0 };
   const watch = new HeapWatch(heap, () => kept.bytes);
-  /** As often as it takes until it is measured. */
+  /** Looks until the heap is measured. */
   const look = () => {
     for (let i = 0; i < 3; i++) watch.look();
   };
   return { heap, kept, watch, look };
 }
 
-describe("how much a shard may still grow", () => {
-  test("until the first full collection all that is in use counts", () => {
+describe("how much a shard's memory may still grow", () => {
+  test("until the first full collection the whole heap in use counts", () => {
     const { heap, watch, look } = watched();
     expect(watch.freeBytes).toBe(750);
     heap.used = 600;
@@ -33,7 +33,7 @@ describe("how much a shard may still grow", () => {
     expect(watch.freeBytes).toBe(150);
   });
 
-  test("after one, what it has left counts, and what partners were counted for since; garbage does not", () => {
+  test("after a full collection only the surviving heap and newly counted bytes count; garbage does not", () => {
     const { heap, kept, watch, look } = watched();
     heap.used = 400;
     kept.bytes = 300;
@@ -54,7 +54,7 @@ describe("how much a shard may still grow", () => {
     expect(watch.freeBytes).toBe(250);
   });
 
-  test("it is measured every third time at most", () => {
+  test("the heap is measured at every third look at most", () => {
     const { heap, watch } = watched();
     heap.used = 700;
     watch.look();
@@ -64,12 +64,12 @@ describe("how much a shard may still grow", () => {
     expect(watch.freeBytes).toBe(50);
   });
 
-  test("without a heap to watch it is without bound", () => {
+  test("without a heap to watch there is no bound", () => {
     expect(new HeapWatch(undefined, () => 5).freeBytes).toBe(Number.POSITIVE_INFINITY);
   });
 });
 
-test("the own heap says how large it may become, and what is in use", () => {
+test("the process's own heap reports its limit and its use", () => {
   const heap = new OwnHeap();
   expect(heap.maxBytes).toBeGreaterThan(32 * 1024 * 1024);
   expect(heap.usedBytes()).toBeGreaterThan(1024 * 1024);

@@ -1,4 +1,4 @@
-/** Two keys whose hashes are the same, as chance might make them: a weak hash is handed in. */
+/** Two keys with the same hash, produced by a weak hash function. */
 import { expect, test } from "vitest";
 import type { ScopeHash } from "../../../src/actors/idempotency/scope-hash.ts";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
@@ -11,7 +11,7 @@ const COLLIDING: ScopeHash = { a: 1, b: 2, c: 3, d: 4, run: () => {} };
 const [A = ""] = idsOn(0, 2, 1);
 const [B = ""] = idsOn(1, 2, 1);
 
-/** The same body, so that the fingerprints do not differ either. */
+/** The same body, so that the fingerprints are equal, too. */
 function of(partner: string, key: string): Transfer {
   return { ...transfer(A, B, 5, key), partner, vnode: homeVnodeOf(partner, A, B, key) };
 }
@@ -29,7 +29,7 @@ async function begun() {
 
 const REFUSED = { refused: "idempotency_key_reused" };
 
-test("a key with the hash of another one is refused, and neither answered with the other's record nor done", async () => {
+test("a key with the same hash as another is refused; it gets neither the other's record nor is its command executed", async () => {
   const { gateway, transfers } = await begun();
   const first = await gateway.submit(of("acme", "one"));
   expect(await gateway.submit(of("acme", "two"))).toEqual(REFUSED);
@@ -37,12 +37,12 @@ test("a key with the hash of another one is refused, and neither answered with t
     items: [{ code: "idempotency_key_reused" }],
   });
   expect(transfers()).toBe(1);
-  // Who has used the key first still gets the answer.
+  // The first user of the key still gets its outcome.
   expect(first).toMatchObject({ outcome: { ok: true }, replayed: false });
   expect(await gateway.submit(of("acme", "one"))).toEqual({ ...first, replayed: true });
 });
 
-test("another partner whose key has the same hash learns nothing of the first one's transfer", async () => {
+test("another partner whose key has the same hash learns nothing about the first partner's transfer", async () => {
   const { gateway, transfers } = await begun();
   await mustPost(gateway, of("acme", "one"));
   const foreign = { ...of("other", "one"), vnode: of("acme", "one").vnode };
@@ -50,7 +50,7 @@ test("another partner whose key has the same hash learns nothing of the first on
   expect(transfers()).toBe(1);
 });
 
-test("the same while the first one still waits for the other shard", async () => {
+test("the same while the first request still waits for the other shard", async () => {
   const { stores, gateway, transfers } = await begun();
   const gate = Promise.withResolvers<void>();
   const credited = new Promise<void>((resolve) => {

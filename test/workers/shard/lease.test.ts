@@ -6,7 +6,7 @@ import { type Journal, LogError } from "../../../src/wal/wal.ts";
 import { bootClock } from "../../../src/workers/shard/clock/boot-clock.ts";
 import { LEASE_MS, Lease } from "../../../src/workers/shard/lease.ts";
 
-/** A log that answers when told to; `sentMs` is when the question left. */
+/** A log that answers when the test says so; `sentMs` is when the question was sent. */
 function start() {
   const questions: { sentMs: number; settle: (error?: Error) => void }[] = [];
   const log = {
@@ -34,7 +34,7 @@ function start() {
   return { lease: new Lease(journal, (error) => errors.push(error)), log, questions, errors };
 }
 
-test("while the lease runs a read goes through; else it waits for the log's word", async () => {
+test("during the lease a read is answered; after it the read waits for the log's confirmation", async () => {
   const { lease, log, questions } = start();
   log.lastExchangeMs = performance.now();
   let reads = 0;
@@ -48,11 +48,11 @@ test("while the lease runs a read goes through; else it waits for the log's word
   await expect.poll(() => reads).toBe(3);
 });
 
-test("a word that was asked for longer ago than the lease is asked for again", async () => {
+test("a confirmation whose question is older than the lease is requested again", async () => {
   const { lease, log, questions } = start();
   let reads = 0;
   lease.whenOwned(() => reads++);
-  // As if the process had been halted between the answer and its turn.
+  // As if the process had been paused between the arrival of the answer and its handling.
   const settle = questions[0]?.settle;
   settle?.();
   log.lastExchangeMs = performance.now() - LEASE_MS - 1;
@@ -62,7 +62,7 @@ test("a word that was asked for longer ago than the lease is asked for again", a
   await expect.poll(() => reads).toBe(1);
 });
 
-test("a log that is away is no error, one that another server owns is", async () => {
+test("an unavailable log is no error; a log that another server owns is", async () => {
   const { lease, questions, errors } = start();
   lease.whenOwned(() => {});
   questions[0]?.settle(new LogError("log_unavailable", "away"));
@@ -77,9 +77,9 @@ test("a log that is away is no error, one that another server owns is", async ()
   await expect.poll(() => errors.length).toBe(1);
 });
 
-test("a machine that was asleep asks its log before it shows anything", async () => {
+test("after the machine was suspended, a read first confirms the ownership of the log", async () => {
   let sleptMs = 0;
-  // The monotonic clock knows nothing of the sleep.
+  // The monotonic clock does not count the suspension.
   const monotonicMs = bootClock({
     uptimeMs: () => 10_000 + sleptMs,
     monotonicMs: () => 10_000,

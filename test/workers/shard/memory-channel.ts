@@ -1,4 +1,4 @@
-/** Channels within one thread: what is posted arrives before anything else happens, in order. */
+/** Channels within one thread: messages arrive in order, before anything else happens. */
 import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
 import type { ChannelEnd, openChannel } from "../../../src/workers/channels/open-channel.ts";
 
@@ -20,7 +20,7 @@ class MemoryEnd {
     if (this.#closed) queueMicrotask(() => handlers.closed());
   }
 
-  /** The other side has closed it. */
+  /** The other side has closed the channel. */
   lose(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,4 +1,4 @@
-/** Shards on logs in memory, with their gateway, in this thread: everything but carrier, supervisor and archive. */
+/** Shards on logs in memory with their gateway, in this thread: everything except carrier, supervisor and archive. */
 
 import type { LedgerSettings } from "../../../src/actors/ledger/ledger-state.ts";
 import { claimOf } from "../../../src/actors/ledger/limits/claim-names.ts";
@@ -23,7 +23,7 @@ import { ShardHost } from "../../../src/workers/shard/shard-host.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
 import { TrimmedStore } from "./trimmed-store.ts";
 
-/** Long beside anything that a log in memory does, short beside a test's patience. */
+/** Longer than any operation of a log in memory, shorter than a test's timeout. */
 const APPEND_DEADLINE_MS = 500;
 
 export type MemoryShard = Readonly<{
@@ -34,18 +34,18 @@ export type MemoryShard = Readonly<{
 export type ClusterOptions = Readonly<{
   instance?: string;
   now?: () => number;
-  /** Time since boot; else `now`, so that a clock that was set ahead has run there. */
+  /** Time since boot; absent: equal to `now`, so a clock that is set ahead counts as time that has passed. */
   uptime?: () => number;
-  /** As a server's main thread has it; else the clock is taken as it was at first. */
+  /** The main thread's judgement; absent: the clock is trusted as it was at the start. */
   judgedClock?: () => JudgedClock;
-  /** Smaller batches than usual. */
+  /** Smaller batch bounds. */
   bounds?: BatchBounds;
-  /** What a shard begins with, by its number; else with the first record of its log. */
+  /** Restores a shard's snapshot; absent: it replays its log from the first record. */
   restore?: (shard: number) => Restore;
   settings?: LedgerSettings;
-  /** Where programmes draw ids. */
+  /** Source of random bytes. */
   random?: Random;
-  /** Who asks the archive about names waits for this, and is told what was known before. */
+  /** Questions to the archive about names wait for this, and get the answer as of before. */
   archiveDelay?: () => Promise<void>;
 }>;
 
@@ -77,7 +77,7 @@ export class MemoryCluster {
     return cluster;
   }
 
-  /** The shard, while it runs. */
+  /** The running shard; throws if it does not run. */
   running(shard: number): MemoryShard | undefined {
     return this.#running[shard];
   }
@@ -88,7 +88,7 @@ export class MemoryCluster {
     return running;
   }
 
-  /** Ends a shard in good order. */
+  /** Stops a shard in an orderly way. */
   async stop(shard: number): Promise<void> {
     const { host, exited } = this.shard(shard);
     host.control({ type: "stop" });
@@ -161,7 +161,7 @@ export class MemoryCluster {
     }
   }
 
-  /** What the archive would answer, straight from the logs. */
+  /** Answers as the archive would, directly from the logs. */
   #archive(): ArchiveQueries {
     const all = () => this.#stores.flatMap((store, shard) => recordsOf(store, shard));
     const records = async (at: readonly Location[]) => {
@@ -183,7 +183,7 @@ export class MemoryCluster {
       const views = own
         .filter(({ record: { outcome } }) => outcome.ok && "id" in outcome && outcome.id === id)
         .map(viewOf);
-      // A record of expiry leaves out what does not change.
+      // A record of expiry omits the unchanged fields.
       return views.length === 0 ? undefined : (Object.assign({}, ...views) as TransferView);
     };
     const claims = async ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0]) => {
@@ -202,7 +202,7 @@ export class MemoryCluster {
   }
 }
 
-/** The transfer that has taken the name for ever, if one has. */
+/** The transfer that has claimed the name, if any. */
 export function takenBy(records: readonly ArchivedRecord[], name: string): string | undefined {
   for (const { record } of records)
     if (record.outcome.ok && claimOf(record.command) === name)
@@ -210,7 +210,7 @@ export function takenBy(records: readonly ArchivedRecord[], name: string): strin
   return undefined;
 }
 
-/** The transfer as its home's record has left it; `undefined` where a record is none of a transfer's home. */
+/** The transfer after a record of its home; `undefined` for other records. */
 export function viewOf({
   record: { command, outcome },
   timeMs,
@@ -224,7 +224,7 @@ export function viewOf({
   return { id: outcome.id, ...whole, memo, metadata, ...times, reverts: null };
 }
 
-/** All that a log holds, or held before it was trimmed, in order. */
+/** All entries of a log, trimmed ones included, in order. */
 export function recordsOf(store: MemoryStore, shard: number): readonly ArchivedRecord[] {
   const records: ArchivedRecord[] = [];
   const entries = store instanceof TrimmedStore ? store.history : store.entries;
@@ -261,7 +261,7 @@ export function transfer(debit: string, credit: string, amount: number, key: str
   return { ...unkeyed, key, fingerprint, op: "transfer", debit, credit, amount, ...rest };
 }
 
-/** Whether a promise has settled by the time that everything else at hand is done. */
+/** Whether a promise has settled when all pending work is done. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
   let pending = true;
   const settled = () => {

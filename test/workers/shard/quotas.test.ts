@@ -1,4 +1,4 @@
-/** Quotas on shards with small bounds: judged before anything is logged, and forgotten. */
+/** Quotas on shards with small bounds: checked before anything is logged, and freed again. */
 import { describe, expect, test } from "vitest";
 import { setQuotas } from "../../../src/actors/programmes/quotas/acts.ts";
 import type { Command, Transfer } from "../../../src/actors/records/command.ts";
@@ -22,7 +22,7 @@ async function open(logs: readonly MemoryStore[], keysMax = 20) {
   return cluster;
 }
 
-test("what a quota refuses is not logged: with room the same key is new, and is used once", async () => {
+test("a command refused by a quota is not logged: when there is room its key is still new, and is used once", async () => {
   const logs = stores();
   const { gateway } = await open(logs);
   await gateway.submit({ op: "act", ...unkeyed, act: setQuotas("acme", { idempotency_keys: 1 }) });
@@ -41,7 +41,7 @@ test("what a quota refuses is not logged: with room the same key is new, and is 
   expect(await gateway.submit(transfer("a", "@x", 2, "second"))).toMatchObject({ replayed: true });
 });
 
-test("quotas are known on every shard, and after each has started anew", async () => {
+test("quotas apply on every shard, also after restarts", async () => {
   const logs = stores();
   const cluster = await open(logs);
   await cluster.gateway.submit({
@@ -62,7 +62,7 @@ test("quotas are known on every shard, and after each has started anew", async (
   ]);
 });
 
-test("a table of keys that one partner fills has room for others, and for the ends of what is open", async () => {
+test("a key table filled by one partner leaves room for other partners, and for ending what is open", async () => {
   const { gateway } = await open(stores());
   const held = await gateway.submit(hold(transfer("a", "@x", 1, "held")));
   for (let no = 0; no < 30; no++) await gateway.submit(transfer("a", "@x", 1, `key-${no}`));
@@ -84,14 +84,14 @@ test("a table of keys that one partner fills has room for others, and for the en
   expect(await gateway.submit(end)).toMatchObject({ outcome: { ok: true } });
 });
 
-describe("while the archive is behind, or the log is full", () => {
+describe("while the archive is behind or the log is full", () => {
   const end: VoidTransfer = { op: "void_transfer", ...unkeyed, id: "tr_0001001", settled: null };
   const freeze = { op: "set_account_status", ...unkeyed, id: "a", action: "freeze" } as const;
 
   test.each<readonly [string, Command, string]>([
     ["a transfer", transfer("a", "@x", 1), "the archive is behind"],
     ["an account", account("b"), "the archive is behind"],
-    // It gets as far as the shards, of which there are none.
+    // It gets as far as the shards; there are none in this test.
     ["a void", end, "not an answer"],
     ["a freeze", freeze, "not an answer"],
   ])("%s", async (_, command, answer) => {

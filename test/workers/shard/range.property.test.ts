@@ -1,5 +1,5 @@
 /**
- * I1, I2: money moved near the ends of the range, on accounts and on slices of system accounts, by many at once over three
+ * I1, I2: concurrent transfers near the limits of the range, on accounts and slices of system accounts, over three
  * shards that crash. No decision goes beyond ±2^52; no balance ever leaves ±(2^53−1), which would end its shard.
  */
 import { describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import type { CompoundTransfer, Posting } from "../../../src/actors/records/comp
 import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
 import { idsOn } from "../cross-shard/crossing-history.ts";
-import { DyingShards } from "../cross-shard/dying-shards.ts";
+import { CrashingShards } from "../cross-shard/dying-shards.ts";
 import { account, mustPost, recordsOf, transfer } from "./memory-shards.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 12);
@@ -20,7 +20,7 @@ const COMMANDS_PER_CLIENT = 10;
 const DECIDED_MAX = 2 ** 52;
 const AMOUNTS = [1, 2 ** 30 + 1, 2 ** 50, 2 ** 51, 2 ** 52 - 1, 2 ** 52, Number.MAX_SAFE_INTEGER];
 
-/** Two accounts of one owner on each shard: with the system account they share a slice. */
+/** Two accounts of one owner on each shard; their system account has one slice for both. */
 const ACCOUNTS = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 1)).flatMap(([owner]) => [
   `${owner}/p`,
   `${owner}/q`,
@@ -30,7 +30,7 @@ type Round = Readonly<{ balances: readonly number[]; problems: readonly string[]
 
 async function run(seed: number, crashes: boolean): Promise<Round> {
   const random = new Random(seed);
-  const shards = await DyingShards.start(random);
+  const shards = await CrashingShards.start(random);
   for (const id of ACCOUNTS) await mustPost(shards.gateway, account(id, null));
   if (crashes) await shards.arm(failpointsFor(random));
   await Promise.all(Array.from({ length: CLIENTS }, (_, client) => goOn(shards, random, client)));
@@ -54,7 +54,7 @@ function failpointsFor(random: Random): readonly Failpoint[] {
   });
 }
 
-async function goOn(shards: DyingShards, random: Random, client: number): Promise<void> {
+async function goOn(shards: CrashingShards, random: Random, client: number): Promise<void> {
   const { gateway } = shards;
   for (let no = 0; no < COMMANDS_PER_CLIENT; no++) {
     const key = `${client}-${no}`;
@@ -62,28 +62,31 @@ async function goOn(shards: DyingShards, random: Random, client: number): Promis
     const postings = postingsFrom(random);
     const [first] = postings as [Posting, ...Posting[]];
     if (random.chance(0.4)) {
-      await shards.insist(key, () => gateway.submit(transfer(first.debit, first.credit, first.amount, key)));
+      await shards.submitUntilAnswered(key, () =>
+        gateway.submit(transfer(first.debit, first.credit, first.amount, key)),
+      );
       continue;
     }
     const command = compound(key, postings, random.chance(0.4));
-    const done = await shards.insist(key, () => gateway.submit(command));
+    const done = await shards.submitUntilAnswered(key, () => gateway.submit(command));
     const id = idOf(done);
     if (id === undefined) continue;
     const next = { ...asked, key: `${key}-next` };
     if (!command.pending) {
-      if (random.chance(0.5)) await shards.insist(next.key, () => gateway.revert({ ...next, id }));
+      if (random.chance(0.5))
+        await shards.submitUntilAnswered(next.key, () => gateway.revert({ ...next, id }));
       continue;
     }
     if (random.chance(0.6)) {
       const post = { ...next, op: "post_transfer", id, amount: null, final: false, settled: null } as const;
-      if ((await shards.insist(next.key, () => gateway.submit(post))).ok) continue;
+      if ((await shards.submitUntilAnswered(next.key, () => gateway.submit(post))).ok) continue;
     }
     const undo = { ...asked, key: `${key}-void`, op: "void_transfer", id, settled: null } as const;
-    await shards.insist(undo.key, () => gateway.submit(undo));
+    await shards.submitUntilAnswered(undo.key, () => gateway.submit(undo));
   }
 }
 
-/** One to three; their sum is a safe integer, as a gateway makes sure. */
+/** One to three postings, whose sum is a safe integer, as a gateway ensures. */
 function postingsFrom(random: Random): readonly Posting[] {
   let left = Number.MAX_SAFE_INTEGER;
   return Array.from({ length: 1 + random.below(3) }, () => {
@@ -106,7 +109,7 @@ function idOf(outcome: Outcome): string | undefined {
   return outcome.ok && "id" in outcome ? outcome.id : undefined;
 }
 
-/** Posted, held and available as a record has left them. */
+/** Posted, held and available after a record. */
 function balancesIn({ outcome }: LogRecord): number[] {
   if (!outcome.ok) return [];
   if ("moves" in outcome) return outcome.moves.flatMap(({ posted, held }) => [posted, held, posted - held]);
@@ -116,7 +119,7 @@ function balancesIn({ outcome }: LogRecord): number[] {
 
 const seeds = Array.from({ length: ROUNDS }, (_, i) => FIRST_SEED + i);
 
-describe("near the ends of the range", () => {
+describe("near the limits of the range", () => {
   test("no decision takes a balance beyond ±2^52, and the books balance", async () => {
     let largest = 0;
     for (const seed of seeds) {
@@ -131,7 +134,7 @@ describe("near the ends of the range", () => {
     expect(largest).toBe(DECIDED_MAX);
   }, 300_000);
 
-  test("shards that crash come back to balanced books of safe integers", async () => {
+  test("after crashes the books balance and all balances are safe integers", async () => {
     for (const seed of seeds) {
       const { problems } = await run(seed, true);
       expect(problems, `SEED=${seed} ROUNDS=1`).toEqual([]);

@@ -10,7 +10,7 @@ import { account, isPending, MemoryCluster, mustPost, transfer } from "./memory-
 const MAX = 2 ** 52;
 const [A = "", A2 = ""] = idsOn(0, 2, 2);
 const [B = ""] = idsOn(1, 2, 1);
-/** Two accounts of one owner: with a system account they move money over one slice. */
+/** Two accounts of one owner: their transfers with a system account use one slice. */
 const [X, Y] = [`${B}/x`, `${B}/y`];
 
 async function begun(): Promise<MemoryCluster> {
@@ -19,7 +19,7 @@ async function begun(): Promise<MemoryCluster> {
   return cluster;
 }
 
-/** Its home is shard 0, whatever else it moves. */
+/** A transfer whose home is shard 0. */
 function atHome(...postings: readonly Posting[]): CompoundTransfer {
   const all = [{ debit: A, credit: A2, amount: 1 }, ...postings];
   const kind = { available: false, pending: false, timeoutMs: null } as const;
@@ -44,7 +44,7 @@ async function expectBalanced({ gateway }: MemoryCluster): Promise<void> {
     .toMatchObject({ sum: 0n, inTransit: 0n });
 }
 
-describe("of two transfers of another shard at once that one slice has no room for, one is refused", () => {
+describe("of two concurrent transfers of another shard for which a slice has room for one, one is refused", () => {
   test.each<readonly [what: string, (amount: number, id: string) => readonly Posting[]]>([
     ["it is debited", (amount, id) => [{ debit: "@x", credit: id, amount }]],
     ["it is credited", (amount, id) => [{ debit: id, credit: "@x", amount }]],
@@ -64,7 +64,7 @@ describe("of two transfers of another shard at once that one slice has no room f
     const { posted = 0n } = (await gateway.systemAccount("acme", "@x"))?.balances["PTS/0"] ?? {};
     expect(posted < 0n ? -posted : posted).toBeLessThanOrEqual(MAX - 1);
     await expectBalanced(cluster);
-    // What was kept for the refused one is given back: a slice that is full one way has all room the other way.
+    // The reservation of the refused transfer is released: a slice at one limit has full room in the other direction.
     const [back] = await codesOf([
       gateway.submit(transfer(posted < 0n ? X : "@x", posted < 0n ? "@x" : X, MAX)),
     ]);
@@ -72,14 +72,14 @@ describe("of two transfers of another shard at once that one slice has no room f
   });
 });
 
-test("room that is kept in a slice is no use of it", async () => {
+test("reserving room in a slice of a system account does not make that account exist", async () => {
   const { gateway } = await begun();
   const refused = atHome({ debit: "@x", credit: X, amount: 1 }, { debit: A, credit: "nobody", amount: 1 });
   expect(await codesOf([gateway.submit(refused)])).toEqual(["account_not_found"]);
   expect(await gateway.systemAccount("acme", "@x")).toBeUndefined();
 });
 
-/** A credit of all that the range has is committed; then both shards end, and that of the credit alone comes back. */
+/** A credit of the whole range is committed; then both shards end, and only the credit's shard comes back. */
 async function unsettled(postings: readonly Posting[]): Promise<MemoryCluster> {
   const cluster = await begun();
   const { gateway } = cluster;
@@ -99,24 +99,24 @@ async function unsettled(postings: readonly Posting[]): Promise<MemoryCluster> {
   return cluster;
 }
 
-test("a shard that another one has not greeted yet gives away no room that a committed credit may need", async () => {
+test("before another shard has greeted, a shard gives away no room that a committed credit of it may need", async () => {
   const cluster = await unsettled([{ debit: A, credit: X, amount: MAX }]);
   const { gateway } = cluster;
   await expect(gateway.submit(transfer("@issuance", X, MAX / 2))).rejects.toMatchObject({
     code: "log_unavailable",
   });
-  // So little fits whatever is still to come.
+  // Such a small amount fits, whatever credit may still arrive.
   await mustPost(gateway, transfer("@issuance", X, 2));
   await cluster.launch(0);
   await expectBalanced(cluster);
   expect((await gateway.account("acme", X))?.posted).toBe(MAX + 2);
   expect(await codesOf([gateway.submit(transfer("@issuance", X, 1))])).toEqual(["balance_out_of_range"]);
-  // What is beyond may go back in one piece, to an account that has room for it.
+  // An amount beyond the limit can be returned in one transfer, to an account that has room for it.
   await mustPost(gateway, transfer(A, "@issuance", 2));
   await mustPost(gateway, transfer(X, A, MAX + 2));
 });
 
-test("nor room of a slice that a committed debit may need", async () => {
+test("nor does it give away the room of a slice that a committed debit may need", async () => {
   const kept = { debit: "@x", credit: X, amount: MAX };
   const cluster = await unsettled([{ debit: A, credit: A2, amount: 1 }, kept]);
   const { gateway } = cluster;
@@ -135,7 +135,7 @@ test("nor room of a slice that a committed debit may need", async () => {
   expect(await codesOf([gateway.submit(transfer("@x", Y, 1))])).toEqual(["balance_out_of_range"]);
 });
 
-test("room that a large debit has made is promised to nobody before the debit is durable", async () => {
+test("room made by a large debit is not pinned for another shard before the debit is durable", async () => {
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
   const cluster = await MemoryCluster.start(stores);
   const { gateway } = cluster;

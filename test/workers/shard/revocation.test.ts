@@ -1,4 +1,4 @@
-/** A key is revoked for whoever asks once it is so at every gateway; one of two gateways is slow to confirm here. */
+/** A revocation is reported only when every gateway has confirmed it. Here one of two gateways confirms late. */
 import { expect, test } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -8,7 +8,7 @@ import { account, MemoryCluster } from "./memory-shards.ts";
 
 const NAMES = { partner: "acme", fingerprint: 1 } as const;
 
-/** Another gateway of this shard, which confirms nothing until it is told to confirm everything. */
+/** Another gateway of this shard, which confirms nothing until the test calls `confirm`. */
 function slowGateway({ host }: ReturnType<MemoryCluster["shard"]>) {
   const [here, there] = memoryPair();
   const told: number[] = [];
@@ -45,7 +45,7 @@ test.each([
     answered.push(by);
   };
   const revoked = [revoke("first"), revoke(key)];
-  // Answers of what comes later show that the shard has had its turn.
+  // The replies to later requests show that the shard has handled this one.
   for (let turn = 0; turn < 3; turn++) await gateway.submit(account(`a${turn}`));
   expect(answered).toEqual([]);
   slow.confirm();

@@ -25,7 +25,7 @@ function posted({ gateway }: OneShard, id: string): Promise<number | undefined> 
   return gateway.account("acme", id).then((view) => view?.posted);
 }
 
-test("neither an answer nor what a read saw leaves before its batch is durable", async () => {
+test("neither the reply to a command nor the result of a read leaves before its batch is durable", async () => {
   const shard = await startWithMoney();
   const gate = Promise.withResolvers<void>();
   shard.store.inject({ kind: "delay", until: gate.promise });
@@ -40,7 +40,7 @@ test("neither an answer nor what a read saw leaves before its batch is durable",
   expect(await touched).toBe(70);
 });
 
-test("what arrives while an append is in flight forms one next batch", async () => {
+test("commands that arrive during an append form one next batch", async () => {
   const shard = await startWithMoney();
   const gate = Promise.withResolvers<void>();
   shard.store.inject({ kind: "delay", until: gate.promise });
@@ -54,14 +54,14 @@ test("what arrives while an append is in flight forms one next batch", async () 
   expect(shard.store.entries.length).toBe(before + 2);
 });
 
-test("an append whose answer is lost is looked up, and answered as it went", async () => {
+test("an append whose answer was lost is looked up, and callers get its real outcome", async () => {
   const shard = await startWithMoney();
   shard.store.inject({ kind: "drop_answer" });
   expect(await shard.gateway.submit(transfer("a", "b", 30))).toMatchObject({ outcome: { ok: true } });
   expect(await posted(shard, "b")).toBe(30);
 });
 
-test("an append that is not there stops the shard: callers learn that the outcome is unknown, and the log decides", async () => {
+test("a lost append stops the shard: callers learn that the outcome is unknown, and the log decides", async () => {
   const shard = await startWithMoney();
   shard.store.inject({ kind: "fail_before" });
   const answer = shard.gateway.submit(transfer("a", "b", 30, "k"));
@@ -74,7 +74,7 @@ test("an append that is not there stops the shard: callers learn that the outcom
   expect(await next.gateway.submit(transfer("a", "b", 30, "k"))).toMatchObject({ replayed: false });
 });
 
-test("an append found after a restart of the store is answered only when a later one is durable", async () => {
+test("an append found after a restart of the store is answered only when a later append is durable", async () => {
   const shard = await startWithMoney();
   const gate = Promise.withResolvers<void>();
   shard.store.inject({ kind: "hang", stored: true }, { kind: "delay", until: gate.promise });
@@ -83,14 +83,14 @@ test("an append found after a restart of the store is answered only when a later
   await expect.poll(() => shard.store.entries.length, { interval: 1 }).toBe(before + 1);
   shard.store.restart();
   const read = posted(shard, "b");
-  // The append's own deadline passes, the batch is found, and an empty one behind it is on its way.
+  // The append's deadline expires, its batch is found, and an empty batch after it is being appended.
   await expect.poll(() => shard.host.figures().position, { interval: 1 }).toBe("0:1-5");
   expect(await isPending(answer)).toBe(true);
   expect(await isPending(read)).toBe(true);
   gate.resolve();
   expect(await answer).toMatchObject({ outcome: { ok: true }, position: "0:1-4" });
   expect(await read).toBe(30);
-  // The empty batch behind it has taken a number; what follows agrees about it.
+  // The empty batch has used a sequence number; the next batch continues after it.
   expect(await shard.gateway.submit(transfer("a", "b", 1, "k"))).toMatchObject({ position: "0:1-6" });
   expect(await shard.gateway.submit(transfer("a", "b", 1, "k"))).toMatchObject({
     position: "0:1-6",
@@ -98,7 +98,7 @@ test("an append found after a restart of the store is answered only when a later
   });
 });
 
-test("a shard that another server has replaced answers nothing more", async () => {
+test("a shard whose log another server has claimed sends no more replies", async () => {
   const shard = await startWithMoney();
   const claimant = { instance: "two", generation: 1, shard: 0, shards: 1 };
   const stream = shard.store.open();
@@ -131,7 +131,7 @@ test("20 requests at once with one key are one transfer and 20 equal answers", a
   expect(await posted(shard, "b")).toBe(30);
 });
 
-test("I11: a key keeps its outcome, a refusal too, although the money has come and the shard started anew", async () => {
+test("I11: a key keeps its outcome, also a rejection, after the balance has grown and the shard has restarted", async () => {
   const shard = await startWithMoney();
   const refused = await shard.gateway.submit(transfer("b", "a", 5, "early"));
   expect(refused).toMatchObject({ outcome: { ok: false, code: "insufficient_funds" } });
@@ -157,20 +157,20 @@ test("a UUIDv7 key from before the window is refused without a record", async ()
   expect(store.entries.length).toBe(before);
 });
 
-test("a shard that cannot do what its supervisor says ends in order, and does not take its thread along", async () => {
+test("a shard that fails on a control message ends in an orderly way, and its thread survives", async () => {
   const { host, exited } = await startShard(new MemoryStore("s0"));
-  // An end that nobody can open.
+  // A channel end that cannot be opened.
   host.control({ type: "channel", party: { kind: "archive" }, end: undefined as never });
   expect((await exited).reason).toBe("crashed");
 });
 
-test("what was shown of the past stays so, though the clock was set back since", async () => {
+test("a past balance that was shown stays the same, even after the clock was set back", async () => {
   const store = new MemoryStore("s0");
   const shownMs = 5_000;
   const cluster = await MemoryCluster.start([store], { now: () => shownMs - 1_000 });
   await mustPost(cluster.gateway, account("alice"));
   const answered = mustPost(cluster.gateway, transfer("@issuance", "alice", 1));
-  // One that finds a batch open, and one that finds none.
+  // One read with an open batch, and one without.
   for (let time = 0; time < 2; time++) {
     await cluster.links[0]?.ask("acme", ["tick", shownMs, "alice"]);
     await answered;
@@ -182,10 +182,10 @@ test("what was shown of the past stays so, though the clock was set back since",
   await cluster.stop(0);
 });
 
-test("logged time never goes back, whatever the clock does", async () => {
+test("logged times never go back, whatever the clock does", async () => {
   const store = new MemoryStore("log");
   let nowMs = 50_000;
-  // No time passes: what moves is the clock on the wall.
+  // No time passes; only the wall clock moves.
   const { gateway } = await MemoryCluster.start([store], { now: () => nowMs, uptime: () => 0 });
   const logged: number[] = [];
   for (const showsMs of [50_000, 10_000, 90_000]) {
@@ -219,7 +219,7 @@ test("a batch is answered index for index, and one bad item does not fail the ot
   expect(await posted(shard, "b")).toBe(50);
 });
 
-test("a shard that is told to stop answers all that was sent to it, also what was on its way", async () => {
+test("a shard that is told to stop answers all requests that were sent to it, also those in transit", async () => {
   const cluster = await MemoryCluster.start([new MemoryStore("log")]);
   const { gateway } = cluster;
   await mustPost(gateway, account("a"));

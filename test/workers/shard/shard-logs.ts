@@ -1,4 +1,4 @@
-/** What must hold of the logs of several shards, whatever was asked and whoever has crashed. */
+/** Invariants of the logs of several shards, for any commands and crashes. */
 import { viewOf } from "../../../src/actors/ledger/account.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import type { AccountView, LogRecord } from "../../../src/actors/records/command.ts";
@@ -6,10 +6,10 @@ import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
 import type { ShardStats } from "../../../src/workers/shard/stats.ts";
 import { balanceOf, LedgerAudit } from "../../actors/ledger/ledger-audit.ts";
 
-/** By shard, in order. */
+/** Records by shard, in order. */
 export type ShardLogs = readonly (readonly ArchivedRecord[])[];
 
-/** What each log has against itself, and all of them against each other. */
+/** Problems within each log, and between the logs. */
 export function logProblems(logs: ShardLogs): readonly string[] {
   const problems: string[] = [];
   const keys = new Set<string>();
@@ -31,7 +31,7 @@ export function logProblems(logs: ShardLogs): readonly string[] {
   return [...problems, ...messageProblems(logs)];
 }
 
-/** What was sent was received: each message once, on its shard. */
+/** Every message that was sent is received once, on its shard. */
 export function messageProblems(logs: ShardLogs): readonly string[] {
   const sent = logs.flatMap((log, from) => log.flatMap(({ record }) => sentBy(record, from)));
   const received = logs.flatMap((log, to) => log.flatMap(({ record }) => receivedBy(record, to)));
@@ -59,8 +59,8 @@ function receivedBy({ command }: LogRecord, to: number): readonly string[] {
 }
 
 /**
- * What shards at rest are, and say of themselves, beside what their logs make of them (I3, I9): holds are held for what is
- * pending, and nothing else is kept for anybody.
+ * Compares the state of shards at rest with the state replayed from their logs (I3, I9): every hold belongs to a
+ * pending transfer, and no other reservation is left.
  */
 export function stateProblems(
   logs: ShardLogs,
@@ -93,7 +93,7 @@ export function stateProblems(
   return problems;
 }
 
-/** I3, on one shard. */
+/** I3 on one shard. */
 function holdProblems({ compound }: Ledger, partner: string): readonly string[] {
   const holds = new Map<string, number>();
   for (const [, kept] of [

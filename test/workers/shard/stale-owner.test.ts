@@ -1,4 +1,4 @@
-/** What a shard knows by heart is worth nothing once another server owns its log. */
+/** A shard's memory is stale once another server owns its log. */
 import { expect, test } from "vitest";
 import type { ArchiveQueries } from "../../../src/archive/queries/query.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
@@ -9,7 +9,7 @@ import { LEASE_MS } from "../../../src/workers/shard/lease.ts";
 import { memoryPair, openMemoryChannel } from "./memory-channel.ts";
 import { account, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 
-/** A UUIDv7 of the year 2500: refused by log time, and nothing is logged. */
+/** A UUIDv7 of the year 2500, which log time refuses without a record. */
 const KEY_AHEAD = "0f3c0e8c-3000-7000-8000-000000000001";
 
 const refused = (gateway: Gateway) => gateway.submit({ ...transfer("@issuance", "a", 1), key: KEY_AHEAD });
@@ -26,7 +26,7 @@ const ASKED: readonly [string, (gateway: Gateway) => Promise<unknown>][] = [
 
 const NOT_ANSWERED = { code: expect.stringMatching(/outcome_unknown|log_unavailable/) };
 
-/** A server on this log, which can be halted, and another one that can replace it. */
+/** A server on this log that can be paused, and another one that can take the log over. */
 async function startOwner(store: MemoryStore) {
   let haltedMs = 0;
   const uptime = () => performance.now() + haltedMs;
@@ -37,13 +37,13 @@ async function startOwner(store: MemoryStore) {
   const replace = async () => {
     const claimant = { instance: "new", generation: 1, shard: 0, shards: 1 };
     await new StreamJournal({ stream: store.open(), claimant, witnesses: [], mayCreate: false }).claim();
-    // The old one was halted for longer than its lease lasts.
+    // The old server was paused for longer than its lease.
     haltedMs = 2 * LEASE_MS;
   };
   return { gateway, other: await otherGateway(cluster), replace };
 }
 
-/** What is asked there does not wait for what the first gateway has in hand. */
+/** A second gateway: its requests do not wait for the open requests of the first. */
 async function otherGateway(cluster: MemoryCluster): Promise<Gateway> {
   const link = new ShardLink({ shard: 0, onFacts: () => {}, onAllFacts: () => {}, open: openMemoryChannel });
   const [end, own] = memoryPair();
@@ -55,7 +55,7 @@ async function otherGateway(cluster: MemoryCluster): Promise<Gateway> {
   return gateway;
 }
 
-test.each(ASKED)("%s is not answered by a server that has been replaced", async (_, ask) => {
+test.each(ASKED)("a server whose log another one has claimed does not answer %s", async (_, ask) => {
   const { gateway, replace } = await startOwner(new MemoryStore("s0"));
   await ask(gateway);
   await replace();
@@ -70,13 +70,13 @@ test.each(ASKED)(
     const answer = Promise.withResolvers<void>();
     const before = store.entries.length;
     store.inject({ kind: "slow_answer", until: answer.promise });
-    // Answered or not: it is in the log.
+    // It is in the log, whether it was answered or not.
     const posted = gateway.submit(transfer("@issuance", "a", 1)).catch(() => {});
     await expect.poll(() => store.entries.length).toBe(before + 1);
     await replace();
     const asked = ask(other);
     asked.catch(() => {});
-    // Decided while the append is in flight.
+    // Decided during the append.
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     answer.resolve();
     await posted;

@@ -1,4 +1,4 @@
-/** What a new owner of a log waits for: the other one may answer reads until its lease is over. */
+/** A new owner of a log waits one lease, because the former owner may answer reads until its lease expires. */
 import { expect, test } from "vitest";
 import { StreamJournal } from "../../../src/wal/journal.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -11,7 +11,7 @@ function journalOf(store: MemoryStore, instance: string): StreamJournal {
   return new StreamJournal({ stream: store.open(), claimant, witnesses: [], mayCreate: false });
 }
 
-/** @returns how long the shard took from the word to proceed until it served. */
+/** @returns ms from the "proceed" message until the shard served. */
 async function serve(store: MemoryStore, instance: string, proceedAfterMs = 0): Promise<number> {
   const ready = Promise.withResolvers<void>();
   let proceedMs = 0;
@@ -49,13 +49,13 @@ async function logOfAnother(): Promise<MemoryStore> {
   return store;
 }
 
-test("a shard waits one lease although its own server has claimed the log since the other one", async () => {
+test("a shard waits one lease even if its own server has claimed the log after the other server", async () => {
   const store = await logOfAnother();
-  // It ended before it had waited.
+  // It ended before its wait was over.
   await journalOf(store, "two").claim();
   expect(await serve(store, "two")).toBeGreaterThan(LEASE_MS - 50);
 });
 
-test("the lease counts from when all logs of the server are claimed: another shard's owner may answer until then", async () => {
+test("the lease wait starts when all logs of the server are claimed: until then a former owner of another shard may answer", async () => {
   expect(await serve(await logOfAnother(), "two", LEASE_MS / 2)).toBeGreaterThan(LEASE_MS - 50);
 });

@@ -1,16 +1,16 @@
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import type { LogId, StoredEntry } from "../../../src/wal/wal.ts";
 
-/** A log in memory of which nothing is forgotten: what is trimmed is gone for its shard, not for an archive or a checker. */
+/** A log in memory whose trimmed entries are hidden from its shard, but not from an archive or a checker. */
 export class TrimmedStore extends MemoryStore {
   readonly #trimmed: StoredEntry[] = [];
 
-  /** All that was ever in it. */
+  /** Every entry ever appended. */
   get history(): readonly StoredEntry[] {
     return [...this.#trimmed, ...this.entries];
   }
 
-  /** How much of that the log no longer holds. */
+  /** The number of trimmed entries. */
   get trimmed(): number {
     return this.#trimmed.length;
   }

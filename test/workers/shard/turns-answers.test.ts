@@ -6,10 +6,10 @@ import { account, mustPost, startShard, transfer } from "./memory-shards.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** How many replies each message to a gateway brings, of those that bring any. */
+/** The number of replies in each message to a gateway that has any. */
 function repliesPerMessage(): number[] {
   const counts: number[] = [];
-  // oxlint-disable-next-line typescript/unbound-method -- it is called with its gateways below
+  // oxlint-disable-next-line typescript/unbound-method -- called with its `this` below
   const { send } = Gateways.prototype;
   vi.spyOn(Gateways.prototype, "send").mockImplementation(function (this: Gateways, gateway, message) {
     if (message[0] === TO_GATEWAY.replies) counts.push(message[4].length);
@@ -18,7 +18,7 @@ function repliesPerMessage(): number[] {
   return counts;
 }
 
-test("what a turn answers without a new record leaves together: reads, refusals and repeats", async () => {
+test("replies of a turn that need no new record leave in one message: reads, refusals and replays", async () => {
   const { gateway } = await startShard(new MemoryStore("log"));
   await mustPost(gateway, account("a"));
   await mustPost(gateway, transfer("@issuance", "a", 100, "first"));

@@ -1,4 +1,4 @@
-/** The supervisor beside a carrier whose shards do as they are told. */
+/** The supervisor with a carrier of simulated shards. */
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Carrier } from "../../../src/workers/carriers/carrier.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
@@ -9,16 +9,16 @@ import { Supervisor } from "../../../src/workers/supervisor/supervisor.ts";
 
 const CORRUPT: ShardExit = { reason: "log_corrupt", message: "bad entry 1-1" };
 const NO_END = {} as ChannelEnd;
-const FIGURES = { type: "figures", figures: {} } as FromShard;
+const STATS = { type: "stats", stats: {} } as FromShard;
 
-/** A shard that the test plays. It claims and begins when it may, unless it is told to be slow. */
+/** A simulated shard. It claims and starts when it may, unless it is set to be slow. */
 class FakeShard {
   readonly shard: number;
-  readonly told: ToShard[] = [];
+  readonly received: ToShard[] = [];
   readonly exited = Promise.withResolvers<ShardExit>();
   readonly say: (message: FromShard) => void;
   hangs = false;
-  /** A call of the system that does not return. */
+  /** Simulates a system call that does not return. */
   survives = false;
 
   constructor(shard: number, say: (message: FromShard) => void) {
@@ -27,15 +27,15 @@ class FakeShard {
   }
 
   hear(message: ToShard): void {
-    this.told.push(message);
+    this.received.push(message);
     if (this.hangs) return;
-    if (message.type === "figures") this.say(FIGURES);
+    if (message.type === "stats") this.say(STATS);
     if (message.type === "claim") this.say({ type: "claimed", epoch: 1 });
     if (message.type === "proceed") this.say({ type: "ready", recovery: NO_RECOVERY });
   }
 
   was(type: ToShard["type"]): boolean {
-    return this.told.some((message) => message.type === type);
+    return this.received.some((message) => message.type === type);
   }
 
   end(message: string): void {
@@ -88,14 +88,14 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
   return { supervisor, started, statuses, reported };
 }
 
-/** Timers and the monotonic clock are the test's. */
+/** Fake timers and monotonic clock. */
 function ownTime(): (ms: number) => Promise<unknown> {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
   return (ms) => vi.advanceTimersByTimeAsync(ms);
 }
 
-test("a failed shard that is told twice to start, while its log does not answer yet, is started once", async () => {
+test("a failed shard that is restarted twice while its log does not answer is started once", async () => {
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
   started[0]?.exited.resolve(CORRUPT);
@@ -104,7 +104,7 @@ test("a failed shard that is told twice to start, while its log does not answer 
   expect(supervisor.restart(0)).toBe(true);
   expect(supervisor.restart(0)).toBe(true);
   await expect.poll(() => started.length).toBe(2);
-  // Whatever the second word has begun has had its turn by the time that the third one is heard.
+  // When the third request is handled, everything that the second one started is done.
   expect(supervisor.restart(0)).toBe(true);
   await expect.poll(() => started[1]?.was("stop")).toBe(true);
   expect(started.length).toBe(2);
@@ -141,7 +141,7 @@ test.each(["fenced", "log_lost_data", "archive_behind"] as const)(
   },
 );
 
-test("when one shard refuses, no other has claimed", async () => {
+test("if one shard refuses to start, no other has claimed its log", async () => {
   const { supervisor, started } = supervise(2, { isSlow: true });
   const ready = supervisor.start();
   const refused = expect(ready).rejects.toThrow("bad entry");
@@ -152,15 +152,15 @@ test("when one shard refuses, no other has claimed", async () => {
   expect(started.some((each) => each.was("claim"))).toBe(false);
 });
 
-test("a shard that hangs is unready after 3 s, ended after 10 s, and started anew", async () => {
+test("a hung shard is not ready after 3 s, is killed after 10 s, and is restarted", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(2);
   await supervisor.start();
-  const told: boolean[] = [];
+  const silences: boolean[] = [];
   supervisor.connect({
     party: { kind: "gateway", number: 0 },
     attach: () => {},
-    silent: (shard, isSilent) => void told.push(shard === 1 && isSilent),
+    silent: (shard, isSilent) => void silences.push(shard === 1 && isSilent),
   });
   const shard = started[1] as FakeShard;
   await pass(60_000);
@@ -170,7 +170,7 @@ test("a shard that hangs is unready after 3 s, ended after 10 s, and started ane
   expect(supervisor.unready()).toEqual([
     expect.stringMatching(/^shard 1 is hung: it has not answered for \d s$/),
   ]);
-  expect(told).toEqual([true]);
+  expect(silences).toEqual([true]);
   expect((await supervisor.shards()).map(({ status, hangs }) => [status, hangs])).toEqual([
     ["ready", 0],
     ["hung", 1],
@@ -180,7 +180,7 @@ test("a shard that hangs is unready after 3 s, ended after 10 s, and started ane
   expect(supervisor.unready()).toEqual([]);
 });
 
-test("a shard that answers before it is ended goes on", async () => {
+test("a silent shard that answers before it is killed continues", async () => {
   const pass = ownTime();
   const { supervisor, started, reported } = supervise(1);
   await supervisor.start();
@@ -188,7 +188,7 @@ test("a shard that answers before it is ended goes on", async () => {
   shard.hangs = true;
   await pass(6_000);
   expect(supervisor.unready()).toHaveLength(1);
-  shard.say(FIGURES);
+  shard.say(STATS);
   expect(supervisor.unready()).toEqual([]);
   expect(reported.at(-1)).toBe("0 ready: it answers again");
   shard.hangs = false;
@@ -196,7 +196,7 @@ test("a shard that answers before it is ended goes on", async () => {
   expect(started.length).toBe(1);
 });
 
-test("a restart ends a shard that hangs at once, and one that falls silent over it soon", async () => {
+test("a requested restart kills a hung shard immediately, and one that then falls silent soon", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1);
   await supervisor.start();
@@ -214,7 +214,7 @@ test("a restart ends a shard that hangs at once, and one that falls silent over 
   expect(supervisor.unready()).toEqual([]);
 });
 
-test("a shard that hangs again and again stays down", async () => {
+test("a shard that hangs repeatedly stays down", async () => {
   const pass = ownTime();
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
@@ -226,7 +226,7 @@ test("a shard that hangs again and again stays down", async () => {
   expect(started.length).toBe(6);
 });
 
-test("a shard that cannot be ended is not started a second time beside itself", async () => {
+test("a shard that cannot be killed is not started a second time", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1);
   await supervisor.start();
@@ -236,7 +236,7 @@ test("a shard that cannot be ended is not started a second time beside itself", 
   expect(supervisor.unready()).toHaveLength(1);
 });
 
-test("a shard that ends for want of file descriptors is tried until there are some, however often", async () => {
+test("a shard that ends for lack of file descriptors is restarted until there are some", async () => {
   const pass = ownTime();
   const { supervisor, started, statuses } = supervise(1);
   await supervisor.start();
@@ -249,7 +249,7 @@ test("a shard that ends for want of file descriptors is tried until there are so
   expect(statuses.at(-1)).toBe("ready");
 });
 
-test("a shard that finds no file descriptor when the server starts does not keep it from starting later", async () => {
+test("a lack of file descriptors at its start does not end the server: the shard is retried", async () => {
   const pass = ownTime();
   const { supervisor, started } = supervise(1, { isSlow: true });
   const start = supervisor.start();

@@ -1,4 +1,4 @@
-/** Which starts of a shard take its log over from another server. */
+/** Which starts of a shard count as a takeover of its log from another server. */
 import { expect, test } from "vitest";
 import type { Carrier, ShardInit } from "../../../src/workers/carriers/carrier.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
@@ -20,7 +20,7 @@ const INIT = {
   failpoints: [],
 };
 
-test("a shard takes its log over until it has served, also when its server has claimed it before", async () => {
+test("until a shard has served, each of its starts counts as a takeover, also if its own server has claimed the log before", async () => {
   const inits: ShardInit[] = [];
   const carrier: Carrier = {
     isolation: "threads",

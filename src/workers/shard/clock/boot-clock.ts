@@ -1,17 +1,17 @@
 /**
- * The time since the machine started, time asleep included. `performance.now()` stands still while a machine is
- * suspended, so it cannot say how old a word of the log is, nor whether the wall clock has jumped. `os.uptime()` can, but
- * costs 10 µs and has a resolution of 10 ms (Linux), 16 ms (Windows) or 1 s (macOS). So the monotonic clock is read, and
- * what it has missed is added.
+ * The time since the machine booted, suspended time included. `performance.now()` stops while a machine is suspended,
+ * so it cannot measure the age of a lease, nor show whether the wall clock has jumped. `os.uptime()` can, but costs
+ * 10 µs and has a resolution of 10 ms (Linux), 16 ms (Windows) or 1 s (macOS). So this clock reads the monotonic
+ * clock and adds the suspended time.
  */
 import { readFileSync } from "node:fs";
 import { uptime } from "node:os";
 
-/** `os.uptime()` is asked this often, and whenever wall clock and monotonic clock disagree. */
+/** `os.uptime()` is read this often, and whenever wall clock and monotonic clock disagree. */
 const ASK_EVERY_MS = 250;
-/** A sleep moves the wall clock and not the monotonic one. NTP slews by less than 0.1 ms per ms. */
+/** A suspension moves the wall clock but not the monotonic clock. NTP slews by less than 0.1 ms per ms. */
 const DISAGREEMENT_MS = 30;
-/** What two readings of `os.uptime()` may be wrong by. A shorter sleep is not seen. */
+/** Error of the difference of two `os.uptime()` readings. A shorter suspension is not noticed. */
 const UNCERTAINTY_MS = process.platform === "darwin" ? 1_100 : 50;
 
 export type BootClockSources = Readonly<{
@@ -28,7 +28,7 @@ const MACHINE: BootClockSources = {
   uncertaintyMs: UNCERTAINTY_MS,
 };
 
-/** @returns a clock in ms that never goes back and counts sleep. A reading costs about 0.2 µs. */
+/** @returns a clock in ms that never goes back and counts suspended time. A reading costs about 0.2 µs. */
 export function bootClock(sources: BootClockSources = MACHINE): () => number {
   const { uptimeMs, monotonicMs, wallMs, uncertaintyMs } = sources;
   let monotonicAtMs = monotonicMs();
@@ -37,8 +37,8 @@ export function bootClock(sources: BootClockSources = MACHINE): () => number {
   return () => {
     const elapsedMs = monotonicMs() - monotonicAtMs;
     const wallElapsedMs = wallMs() - wallAtMs;
-    const isPlain = Math.abs(wallElapsedMs - elapsedMs) < DISAGREEMENT_MS;
-    if (isPlain && elapsedMs < ASK_EVERY_MS) return uptimeAtMs + elapsedMs;
+    const isSteady = Math.abs(wallElapsedMs - elapsedMs) < DISAGREEMENT_MS;
+    if (isSteady && elapsedMs < ASK_EVERY_MS) return uptimeAtMs + elapsedMs;
     monotonicAtMs += elapsedMs;
     wallAtMs += wallElapsedMs;
     uptimeAtMs += elapsedMs;
@@ -49,8 +49,8 @@ export function bootClock(sources: BootClockSources = MACHINE): () => number {
 }
 
 /**
- * Names this start of the machine, so that times since boot can be compared. `undefined` where the system has no such
- * name (macOS, Windows): there every start of a server counts as one after a start of the machine.
+ * The id of this boot of the machine; times since boot are comparable only within one boot. `undefined` where the
+ * system has no such id (macOS, Windows): there every start of a server is treated as one after a reboot.
  */
 export function readBootId(): string | undefined {
   try {

@@ -1,21 +1,22 @@
 /**
- * Requests that wait until nothing that is due is left on their subject. What is due is ended in portions, a few in each
- * batch, so that a million holds that end at one moment hold up nobody but those who ask for their account. Subjects take
- * turns. All that waits came with a request of a gateway or another shard, and those are bounded.
+ * Requests that wait until all due expiries of their subject are processed. Each batch takes a bounded number of
+ * expiries, so a million holds that expire at one moment delay only requests for their own account. Subjects take
+ * turns. The queues are bounded because every entry is a request of a gateway or another shard, and those are
+ * bounded.
  */
-import { type Crossed, PendingReply } from "../../cross-shard/pending-reply.ts";
+import { type CrossShardResult, PendingReply } from "../../cross-shard/pending-reply.ts";
 import type { GroupCommit } from "../group-commit.ts";
 import { type Decided, REFUSED, type Refused } from "../messages.ts";
 
-/** Who waits longer is refused: nothing was done. The ends that it waited for go on. */
+/** A request that waits longer is refused; nothing was done. The expiries continue. */
 const WAIT_MS_MAX = 5_000;
-/** Ended for one subject before the next one has its turn. */
+/** Expiries processed for one subject before the next subject's turn. */
 const PORTION_MAX = 512;
 
 export const OVERLOADED: Refused = [REFUSED, "overloaded"];
 
-/** An account, or another subject of a programme, on which something is due that is not ended yet. */
-export class StillDue {
+/** An account or programme subject that has due expiries which are not processed yet. */
+export class ExpiryBacklog {
   readonly partner: string;
   readonly subject: string;
 
@@ -25,95 +26,94 @@ export class StillDue {
   }
 }
 
-/** Not on a subject: waits for the next batch. */
-export const NO_ROOM = new StillDue("", "");
+/** No subject: the request waits for room in the next batch. */
+export const BATCH_FULL = new ExpiryBacklog("", "");
 
 export type Waiter = Readonly<{
-  /** Tries again; what it returns is what it still has to wait for. */
-  resume: () => StillDue | undefined;
+  /** Tries again. @returns what the request still has to wait for */
+  resume: () => ExpiryBacklog | undefined;
   giveUp: () => void;
 }>;
 
-/** A command that waits: it is executed later as if it had come then. */
-export class ExpiryWait extends PendingReply {
+/** A command that waits for expiries or for room. It is executed later as if it had arrived then. */
+export class DeferredCommand extends PendingReply {
   override settle(): void {
-    throw new Error("nothing of it is on another shard yet");
+    throw new Error("a deferred command has no part on another shard");
   }
 
-  /** What it came to. */
-  pass(result: Decided | Crossed, gate: number): void {
+  resolve(result: Decided | CrossShardResult, gate: number): void {
     this.answer(result, gate);
   }
 }
 
 type Waiting = Waiter & Readonly<{ untilMs: number }>;
-type Row = { readonly on: StillDue; waiting: Waiting[] };
+type Queue = { readonly subject: ExpiryBacklog; waiting: Waiting[] };
 
 export class ExpiryWaits {
   readonly #commit: GroupCommit;
-  readonly #endDueOf: (on: StillDue, max: number) => boolean;
+  readonly #expireSubject: (subject: ExpiryBacklog, max: number) => boolean;
   /** By subject, in the order of their turns. */
-  readonly #rows = new Map<string, Row>();
+  readonly #queues = new Map<string, Queue>();
   #size = 0;
 
-  /** @param endDueOf ends at most `max` that are due there, and says whether nothing is left. */
-  constructor(commit: GroupCommit, endDueOf: (on: StillDue, max: number) => boolean) {
+  /** @param expireSubject processes at most `max` due expiries there, and returns whether none is left. */
+  constructor(commit: GroupCommit, expireSubject: (subject: ExpiryBacklog, max: number) => boolean) {
     this.#commit = commit;
-    this.#endDueOf = endDueOf;
+    this.#expireSubject = expireSubject;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  add(on: StillDue, waiter: Waiter): void {
+  add(subject: ExpiryBacklog, waiter: Waiter): void {
     this.#size += 1;
-    this.#put(on, [{ ...waiter, untilMs: performance.now() + WAIT_MS_MAX }]);
+    this.#put(subject, [{ ...waiter, untilMs: performance.now() + WAIT_MS_MAX }]);
   }
 
-  /** Ends a portion of what is waited for, as far as the open batch has room for that, and resumes those that need not wait. */
+  /** Processes a portion of expiries for each subject while the open batch has room; resumes requests that are ready. */
   work(): void {
-    for (let turns = this.#rows.size; turns > 0 && !this.#commit.crowded; turns--) {
-      const [row] = this.#rows.values();
-      if (row === undefined) return;
-      this.#rows.delete(keyOf(row.on));
-      if (this.#endDueOf(row.on, PORTION_MAX)) this.#resume(row);
-      else this.#put(row.on, row.waiting);
+    for (let turns = this.#queues.size; turns > 0 && !this.#commit.crowded; turns--) {
+      const [queue] = this.#queues.values();
+      if (queue === undefined) return;
+      this.#queues.delete(keyOf(queue.subject));
+      if (this.#expireSubject(queue.subject, PORTION_MAX)) this.#resume(queue);
+      else this.#put(queue.subject, queue.waiting);
     }
   }
 
-  /** Refuses those that have waited too long. */
+  /** Refuses requests that have waited too long. */
   expire(): void {
     if (this.#size === 0) return;
     const nowMs = performance.now();
-    for (const row of Array.from(this.#rows.values())) {
-      const late = row.waiting.filter(({ untilMs }) => untilMs <= nowMs);
+    for (const queue of Array.from(this.#queues.values())) {
+      const late = queue.waiting.filter(({ untilMs }) => untilMs <= nowMs);
       if (late.length === 0) continue;
       this.#size -= late.length;
-      row.waiting = row.waiting.filter(({ untilMs }) => untilMs > nowMs);
-      if (row.waiting.length === 0) this.#rows.delete(keyOf(row.on));
+      queue.waiting = queue.waiting.filter(({ untilMs }) => untilMs > nowMs);
+      if (queue.waiting.length === 0) this.#queues.delete(keyOf(queue.subject));
       for (const { giveUp } of late) giveUp();
     }
   }
 
-  #resume({ on, waiting }: Row): void {
+  #resume({ subject, waiting }: Queue): void {
     let at = 0;
     while (at < waiting.length && !this.#commit.full) {
       const waiter = waiting[at++] as Waiting;
-      const still = waiter.resume();
-      if (still === undefined) this.#size -= 1;
-      else this.#put(still, [waiter]);
+      const backlog = waiter.resume();
+      if (backlog === undefined) this.#size -= 1;
+      else this.#put(backlog, [waiter]);
     }
-    if (at < waiting.length) this.#put(on, waiting.slice(at));
+    if (at < waiting.length) this.#put(subject, waiting.slice(at));
   }
 
-  #put(on: StillDue, waiting: readonly Waiting[]): void {
-    const row = this.#rows.get(keyOf(on));
-    if (row === undefined) this.#rows.set(keyOf(on), { on, waiting: [...waiting] });
-    else row.waiting.push(...waiting);
+  #put(subject: ExpiryBacklog, waiting: readonly Waiting[]): void {
+    const queue = this.#queues.get(keyOf(subject));
+    if (queue === undefined) this.#queues.set(keyOf(subject), { subject, waiting: [...waiting] });
+    else queue.waiting.push(...waiting);
   }
 }
 
-function keyOf({ partner, subject }: StillDue): string {
+function keyOf({ partner, subject }: ExpiryBacklog): string {
   return `${partner}\0${subject}`;
 }

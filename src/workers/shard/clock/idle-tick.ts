@@ -2,10 +2,10 @@ import type { Executor } from "../executor.ts";
 import type { GroupCommit } from "../group-commit.ts";
 import type { LogClock } from "./log-clock.ts";
 
-/** At most so long between two records. */
+/** The longest time between two records. */
 const IDLE_MS = 60_000;
 
-/** Logs a tick where nothing else is logged, so that the end of a log, and its witness, tell what time it is. */
+/** Logs a tick when the log is idle, so that the last time in the log (and in its witness file) is never old. */
 export class IdleTick {
   readonly #clock: LogClock;
   readonly #commit: GroupCommit;

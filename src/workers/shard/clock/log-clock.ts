@@ -1,35 +1,35 @@
 /**
- * The clock that a shard's log is written by. It follows the wall clock, but not when that jumps: see
- * docs/adr/0014-the-log-clock.md. Pure: the clocks are handed in.
+ * The clock of a shard's log. It follows the wall clock unless that jumps: see docs/adr/0014-the-log-clock.md. Pure:
+ * the clocks are passed in.
  *
- * It knows a *baseline*, wall time minus time since boot, which all shards of a server get from its main thread
- * (`ServerClock`). Baseline plus time since boot is what the wall clock ought to show. A wall clock within a minute of that
- * is followed; one that is further off is not, and log time runs by the time since boot.
+ * The main thread (`ServerClock`) gives all shards a *baseline*: wall time minus time since boot. Baseline plus time
+ * since boot is the expected wall time. While the wall clock is within a minute of that, log time follows the wall
+ * clock; otherwise log time advances with the time since boot.
  */
 import type { WitnessedClock } from "../../../wal/witness.ts";
 
-/** A wall clock that differs by more than this from what it ought to show has jumped. */
+/** A wall clock that differs from the expected time by more than this has jumped. */
 export const JUMP_MS = 60_000;
-/** While log time is ahead it runs at this share of real time, until it is reached. */
+/** While log time is ahead of its goal it advances at this fraction of real time. */
 const CREEP = 0.5;
 
-/** In ms; with or without fractions. */
+/** In ms, possibly with fractions. */
 export type Clocks = Readonly<{
-  /** The clock on the wall: time since 1970. It may jump. */
+  /** Wall clock: time since 1970. It may jump. */
   wallMs: () => number;
-  /** Time since boot, sleep included. It never goes back. */
+  /** Time since boot, suspended time included. It never goes back. */
   uptimeMs: () => number;
 }>;
 
-/** What a server's main thread has found about the wall clock. Plain data. */
+/** The main thread's judgement of the wall clock. Plain data. */
 export type JudgedClock = Readonly<{
-  /** Wall time minus time since boot, as it ought to be. */
+  /** Expected wall time minus time since boot. */
   baselineMs: number;
-  /** Names the start of the machine that the time since boot counts from; `undefined`: not to be compared later. */
+  /** The boot that the time since boot counts from; `undefined`: do not compare it with a later one. */
   bootId: string | undefined;
 }>;
 
-/** A wall clock that is taken as it is. */
+/** Trusts the wall clock as it is now. */
 export function unjudgedClock({ wallMs, uptimeMs }: Clocks): JudgedClock {
   return { baselineMs: wallMs() - uptimeMs(), bootId: undefined };
 }
@@ -37,7 +37,8 @@ export function unjudgedClock({ wallMs, uptimeMs }: Clocks): JudgedClock {
 /**
  * Between two readings that are `d` ms of boot time apart, with one baseline:
  * - log time never goes back, and advances by at least `d / 2`;
- * - it is never more than a minute ahead of baseline + time since boot, or it was so before and has advanced by `d / 2`.
+ * - it is never more than a minute ahead of baseline + time since boot, or it was so before and has advanced by `d /
+ *   2`.
  */
 export class LogClock {
   readonly #clocks: Clocks;
@@ -51,24 +52,24 @@ export class LogClock {
     this.#uptimeMs = clocks.uptimeMs();
   }
 
-  /** Log time is not before this: the last time in the log, however long it took to read it. */
+  /** Log time starts no earlier than `timeMs`, the last time in the log. */
   begin(timeMs: number): void {
     this.now();
     this.#timeMs = Math.max(this.#timeMs, timeMs);
   }
 
-  /** The main thread has judged the wall clock anew. */
+  /** Takes a new judgement of the main thread. */
   judge(judged: JudgedClock): void {
     this.now();
     this.#judged = judged;
   }
 
-  /** How far log time is ahead of the wall clock, or negative. */
+  /** Log time minus wall clock, ms. */
   get aheadMs(): number {
     return this.now() - this.#clocks.wallMs();
   }
 
-  /** For DATA_DIR, so that the next server can tell whether the wall clock has jumped meanwhile. */
+  /** For the witness file: lets the next server detect a jump of the wall clock. */
   witnessed(): WitnessedClock {
     return { ...this.#judged, timeMs: this.now(), uptimeMs: Math.floor(this.#uptimeMs) };
   }
@@ -86,10 +87,10 @@ export class LogClock {
   }
 
   /**
-   * Raises log time to one that another shard has logged. One that is more than a minute ahead of what the wall clock ought
-   * to show is not followed, so that no shard takes over another one's clock.
+   * Raises log time to a time that another shard has logged. A time more than a minute ahead of the expected wall
+   * time is not followed, so a wrong clock does not spread from shard to shard.
    *
-   * @returns log time as it has to be at least: `timeMs`, or what it is where that is not followed.
+   * @returns the lower bound for log time: `timeMs`, or the present log time if `timeMs` is not followed.
    */
   raise(timeMs: number): number {
     const nowMs = this.now();

@@ -2,7 +2,7 @@ import { uptime } from "node:os";
 import { expect, test } from "vitest";
 import { bootClock } from "../../../../src/workers/shard/clock/boot-clock.ts";
 
-/** A machine whose uptime is told in steps of 10 ms. */
+/** A machine whose uptime has a resolution of 10 ms. */
 function machine() {
   const at = { runMs: 5_003, sleptMs: 0, steppedMs: 0, asked: 0 };
   const read = bootClock({
@@ -17,7 +17,7 @@ function machine() {
   return { at, read };
 }
 
-test("it runs with the monotonic clock, and asks the system only now and then", () => {
+test("it follows the monotonic clock, and reads the system's uptime only at intervals", () => {
   const { at, read } = machine();
   const beganMs = read();
   for (let i = 0; i < 10_000; i++) {
@@ -28,7 +28,7 @@ test("it runs with the monotonic clock, and asks the system only now and then", 
   expect(at.asked).toBeLessThan(25);
 });
 
-test("a sleep of the machine counts at once, a step of the wall clock does not", () => {
+test("a suspension of the machine counts immediately, a step of the wall clock does not", () => {
   const { at, read } = machine();
   const beganMs = read();
   at.sleptMs = 400;
@@ -40,7 +40,7 @@ test("a sleep of the machine counts at once, a step of the wall clock does not",
   expect(read()).toBe(awakeMs);
 });
 
-test("on this machine it shows what the system says", () => {
+test("on this machine it agrees with the system's uptime", () => {
   const read = bootClock();
   const before = read();
   expect(Math.abs(read() - uptime() * 1000)).toBeLessThan(2_000);

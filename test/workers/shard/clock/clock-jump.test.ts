@@ -1,4 +1,4 @@
-/** The clock on the wall jumps while shards serve: what is promised in log time must not feel it. */
+/** The wall clock jumps while shards serve: log time and its expiries must not be affected. */
 import { afterEach, expect, test } from "vitest";
 import { MemoryStore } from "../../../../src/wal/memory.ts";
 import { HELD_BACK_MS, ServerClock } from "../../../../src/workers/server/server-clock.ts";
@@ -11,7 +11,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Real time passes by `uptimeMs`; the clock on the wall shows `offsetMs` beyond that. */
+/** Real time is `uptimeMs`; the wall clock shows `offsetMs` more. */
 class Machine {
   uptimeMs = HOUR;
   offsetMs = 0;
@@ -44,7 +44,7 @@ function uuid7(ms: number): string {
 }
 
 test.each([25 * HOUR, 365 * DAY, -25 * HOUR])(
-  "a clock that is %i ms off for one record: a retry gets its outcome, and fresh UUIDv7 keys are taken",
+  "with a clock that is %i ms off for one record, a retry gets its outcome, and fresh UUIDv7 keys are accepted",
   async (jumpMs) => {
     const machine = new Machine();
     const { gateway } = await start(machine);
@@ -61,7 +61,7 @@ test.each([25 * HOUR, 365 * DAY, -25 * HOUR])(
   },
 );
 
-test("a clock that is a year ahead for a moment: no hold ends by it, and limits and holds go on", async () => {
+test("a clock that is a year ahead for a moment expires no hold and resets no limit", async () => {
   const machine = new Machine();
   const { gateway } = await start(machine);
   const limits = [{ windowS: 60, direction: "debit", maxAmount: 50, maxCount: null }] as const;
@@ -85,7 +85,7 @@ test("a clock that is a year ahead for a moment: no hold ends by it, and limits 
   expect(await held()).toBe(0n);
 });
 
-test("a log that ends in the year 2107 takes keyed commands, and knows them again after a start", async () => {
+test("a log whose last time is in the year 2107 accepts keyed commands, and recognizes retries after a restart", async () => {
   const machine = new Machine();
   const stores = [new MemoryStore("s0")];
   machine.offsetMs = Date.UTC(2107, 0) - machine.now();
@@ -108,7 +108,7 @@ test("a log that ends in the year 2107 takes keyed commands, and knows them agai
   expect([(after ?? 0) >= (before ?? 0), creptMs]).toEqual([true, HOUR / 2]);
 });
 
-test("a message from a shard whose log is a year ahead is taken, and its time is not", async () => {
+test("a message from a shard whose log time is a year ahead is applied, but its time is not followed", async () => {
   const machine = new Machine();
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")];
   const [here = ""] = idsOn(0, 2, 1);
@@ -125,7 +125,7 @@ test("a message from a shard whose log is a year ahead is taken, and its time is
   expect(lastOf(1)).toBeLessThanOrEqual(machine.now() + MINUTE);
 });
 
-test("nobody moves log time ahead by asking for a moment that has not come", async () => {
+test("a query about a future time does not move log time ahead", async () => {
   const machine = new Machine();
   const stores = [new MemoryStore("s0")];
   const cluster = await start(machine, stores);
@@ -137,7 +137,7 @@ test("nobody moves log time ahead by asking for a moment that has not come", asy
   expect(recordsOf(stores[0] as MemoryStore, 0).at(-1)?.timeMs).toBe(machine.now() + 1);
 });
 
-test("a machine that starts a year ahead of its log ends nothing for ten minutes", async () => {
+test("after a reboot with a clock a year ahead nothing expires for ten minutes", async () => {
   const machine = new Machine();
   const stores = [new MemoryStore("s0")];
   const before = await start(machine, stores);
@@ -158,7 +158,7 @@ test("a machine that starts a year ahead of its log ends nothing for ten minutes
   expect(await again()).toMatchObject({ replayed: false });
 });
 
-test("a shard that has nothing to log logs a tick a minute", async () => {
+test("an idle shard logs a tick every minute", async () => {
   const machine = new Machine();
   const stores = [new MemoryStore("s0")];
   const cluster = await start(machine, stores);

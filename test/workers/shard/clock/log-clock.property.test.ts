@@ -5,7 +5,7 @@ import { JUMP_MS, LogClock, unjudgedClock } from "../../../../src/workers/shard/
 const BEGIN_MS = Date.UTC(2026, 10, 28);
 const DAY = 86_400_000;
 
-/** A machine's clocks, and a log clock that reads them. Honest time is what the wall clock would show if it never jumped. */
+/** A machine's clocks, and a log clock that reads them. Honest time is the wall clock without its jumps. */
 class Machine {
   uptimeMs = 1_000;
   jumpedMs = 0;
@@ -36,7 +36,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 40 },
 );
 
-test("log time never goes back, advances by half of real time at least, and is never more than a minute ahead", () => {
+test("log time never goes back, advances at least half as fast as real time, and is never more than a minute ahead", () => {
   fc.assert(
     fc.property(steps, (walk) => {
       const machine = new Machine();
@@ -62,7 +62,7 @@ test("log time never goes back, advances by half of real time at least, and is n
   );
 });
 
-test("whatever the clock does, what ends after h of log time ends after h plus two minutes, and after 2 h, of real time", () => {
+test("whatever the clock does, an expiry after h of log time comes by h plus two minutes or 2 h of real time", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: DAY }), steps, (lengthMs, walk) => {
       const machine = new Machine();
@@ -72,14 +72,14 @@ test("whatever the clock does, what ends after h of log time ends after h plus t
       }
       const endsMs = machine.clock.now() + lengthMs;
       const beganMs = machine.uptimeMs;
-      // Of the same clock, first to where it may still be going, then to where it must have ended.
+      // First to the latest time at which the hold may still be open, then to the time at which it must have expired.
       machine.uptimeMs = beganMs + Math.min(lengthMs + 2 * JUMP_MS, 2 * lengthMs) + 2;
       expect(machine.clock.now()).toBeGreaterThanOrEqual(endsMs);
     }),
   );
 });
 
-test("a log that is a year ahead creeps until the clock is there, and then follows it", () => {
+test("log time that is a year ahead advances slowly until the clock has caught up, and then follows it", () => {
   const machine = new Machine();
   const yearMs = 365 * DAY;
   machine.clock.begin(machine.honestMs + yearMs);
@@ -89,15 +89,15 @@ test("a log that is a year ahead creeps until the clock is there, and then follo
   expect(machine.clock.aheadMs).toBe(0);
 });
 
-test("the time that a start takes is not added to the last time of the log", () => {
+test("the duration of a start is not added to the last time in the log", () => {
   const machine = new Machine();
   machine.uptimeMs += DAY;
-  // Another owner has written until now.
+  // Another owner has written until this time.
   machine.clock.begin(machine.honestMs);
   expect(machine.clock.now()).toBe(machine.honestMs);
 });
 
-test("what is accepted is followed at once", () => {
+test("an accepted clock is followed immediately", () => {
   const machine = new Machine();
   machine.jumpedMs = 3 * DAY;
   expect(machine.clock.now()).toBe(machine.honestMs);

@@ -1,4 +1,4 @@
-/** Thousands that are over at one moment: they end in portions, and whoever meets them waits while others pass. */
+/** Thousands of holds expire at one moment: they are processed in portions; only requests for the same account wait. */
 import { afterEach, expect, test, vi } from "vitest";
 import { homeVnodeOf } from "../../../../src/actors/ledger/routing.ts";
 import type { Command } from "../../../../src/actors/records/command.ts";
@@ -10,7 +10,7 @@ import { idsOn } from "../../cross-shard/crossing-history.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../memory-shards.ts";
 
 const BOUNDS = { records: 200, bytes: 1024 * 1024 };
-/** One record may be added by each portion and by each other shard. */
+/** Each portion and each other shard may add one record. */
 const RECORDS_MAX = BOUNDS.records + 2;
 const HOLDS = 1_500;
 const TIMEOUT_MS = 1_000;
@@ -37,7 +37,7 @@ function hold(debit: string, credit: string): CompoundTransfer {
   return compound([{ debit, credit, amount: 1 }], { pending: true, timeoutMs: TIMEOUT_MS, metadata });
 }
 
-/** Two shards; A and B have all their money in holds that are over, thousands of them. */
+/** Two shards; all money of A and B is in thousands of holds that are due to expire. */
 async function begun(isOver = true) {
   const clock = { nowMs: Date.UTC(2026, 5, 1) };
   const stores = [new MemoryStore("s0"), new MemoryStore("s1")] as const;
@@ -58,7 +58,7 @@ function batchesOf(store: MemoryStore) {
   });
 }
 
-/** Batches after the first `from`, by the number of their records. */
+/** The number of records of each batch after the first `from`. */
 function sizesOf(store: MemoryStore, from = 0): readonly number[] {
   return batchesOf(store)
     .slice(from)
@@ -73,11 +73,11 @@ function accepted(asked: Promise<unknown>): Promise<unknown> {
   return asked.then((answer) => (answer as { outcome: { ok: boolean } }).outcome.ok);
 }
 
-test("a read of an account waits until all that is due there is ended, and no entry is larger than a batch may be", async () => {
+test("a read of an account waits until all its due expiries are processed, and no log entry exceeds its bounds", async () => {
   const { gateway, stores } = await begun();
   const from = stores.map((store) => batchesOf(store).length);
   const read = gateway.account("acme", A);
-  // Somebody else's command passes.
+  // A command for another account is not delayed.
   expect(await accepted(gateway.submit(transfer(A2, A3, 1)))).toBe(true);
   expect(opsOf(stores[0]).filter((op) => op === "expire_transfer").length).toBeLessThan(HOLDS);
   expect(await read).toMatchObject({ posted: HOLDS, held: 0 });
@@ -85,7 +85,7 @@ test("a read of an account waits until all that is due there is ended, and no en
   expect(Math.max(...sizesOf(stores[0], from[0]))).toBeLessThanOrEqual(RECORDS_MAX);
 });
 
-test("records of expiry have neither memo nor metadata, and the transfer keeps them", async () => {
+test("records of expiry carry neither memo nor metadata, and the transfer keeps its own", async () => {
   const { gateway, stores } = await begun();
   await gateway.account("acme", A);
   const expired = recordsOf(stores[0], 0).filter(({ record }) => record.command.op === "expire_transfer");
@@ -97,7 +97,7 @@ test("records of expiry have neither memo nor metadata, and the transfer keeps t
   });
 });
 
-test("reads, commands, dry runs and cuts over two shards see nothing that is over, whatever comes at once", async () => {
+test("reads, commands, dry runs and cuts over two shards see nothing that has expired, however many requests are concurrent", async () => {
   const { gateway, stores } = await begun();
   const from = stores.map((store) => batchesOf(store).length);
   const all = HOLDS;
@@ -111,13 +111,13 @@ test("reads, commands, dry runs and cuts over two shards see nothing that is ove
   expect(cut.accounts.map(({ held }) => held)).toEqual([0, 0]);
   expect(dry.ok).toBe(true);
   expect(others).toEqual([true, true]);
-  // What crosses meets what is due where it is debited.
+  // A cross-shard transfer waits for the expiries of its debit account.
   expect(await accepted(gateway.submit(transfer(A, B3, all)))).toBe(true);
   for (const [i, store] of stores.entries())
     expect(Math.max(...sizesOf(store, from[i]))).toBeLessThanOrEqual(RECORDS_MAX);
 });
 
-test("what another shard has to reserve of an account waits until all that is due there is ended", async () => {
+test("a reservation for another shard waits until all due expiries of the account are processed", async () => {
   const { gateway } = await begun();
   const legs = [
     { debit: A2, credit: B3, amount: 1 },
@@ -126,7 +126,7 @@ test("what another shard has to reserve of an account waits until all that is du
   expect(await accepted(gateway.submit(compound(legs)))).toBe(true);
 });
 
-test("a batch of transfers of which one has to wait is answered whole, each as if it had come alone", async () => {
+test("a batch of transfers of which one has to wait gets one reply, with each result as if it had been sent alone", async () => {
   const { gateway } = await begun();
   const { items } = await gateway.submitTransfers([
     transfer(A2, A3, 1),
@@ -136,7 +136,7 @@ test("a batch of transfers of which one has to wait is answered whole, each as i
   expect(items).toMatchObject([{ id: expect.any(String) }, { id: expect.any(String) }, {}]);
 });
 
-test("a transfer that crosses is decided after what has come to its end while the other shard was asked", async () => {
+test("a cross-shard transfer is decided after expiries that became due while it waited for the other shard", async () => {
   const { gateway, stores, clock } = await begun(false);
   const durable = Promise.withResolvers<void>();
   stores[1].inject({ kind: "delay", until: durable.promise });
@@ -160,12 +160,12 @@ test("a transfer that crosses is decided after what has come to its end while th
   durable.resolve();
   await changed;
   const [first, second] = await Promise.all([accepted(crossing), accepted(several)]);
-  // Only one of them has room for all of it; neither was refused for what is held and over.
+  // Only one of them has enough money; neither was refused because of holds that are due to expire.
   expect([first, second]).toContain(true);
   expect(opsOf(stores[0]).filter((op) => op === "expire_transfer")).toHaveLength(HOLDS);
 });
 
-test("who waits too long is refused: a read and a command, with nothing done", async () => {
+test("a read and a command that wait too long are refused, with nothing done", async () => {
   const { gateway, stores } = await begun();
   const stuck = Promise.withResolvers<void>();
   stores[0].inject({ kind: "delay", until: stuck.promise });
@@ -180,7 +180,7 @@ test("who waits too long is refused: a read and a command, with nothing done", a
   expect(await gateway.account("acme", A)).toMatchObject({ posted: HOLDS, held: 0 });
 });
 
-test("answers of another shard that come in one message do not fill a batch beyond its bounds", async () => {
+test("answers of another shard in one message do not fill a batch beyond its bounds", async () => {
   const { gateway, stores } = await begun(false);
   const from = batchesOf(stores[0]).length;
   const crossing = Array.from({ length: 1_000 }, () => transfer(A2, B2, 1));
@@ -195,7 +195,7 @@ test("answers of another shard that come in one message do not fill a batch beyo
   expect(Math.max(...sizesOf(stores[0], from))).toBeLessThanOrEqual(RECORDS_MAX);
 });
 
-test("a request that is larger than an entry may be goes into several, and is answered whole", async () => {
+test("a request larger than a log entry is split over several entries, and gets one reply", async () => {
   const store = new MemoryStore("s0");
   const { gateway } = await MemoryCluster.start([store]);
   await mustPost(gateway, account("u"));
