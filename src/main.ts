@@ -106,7 +106,7 @@ async function start(config: Config): Promise<void> {
   const shared = { ...common, address, operatorKeyHash, web, counters, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
-  if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.tellUses(uses));
+  if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
   operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
@@ -198,7 +198,7 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
       secretKey,
       log,
       lines: logs.memoryOf(gateway),
-      standing: operations.standing(),
+      health: operations.health(),
       archive: archive.connect(),
     }),
     shards: supervisor,

@@ -5,8 +5,14 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Command } from "commander";
 import { ArchiveError } from "../archive/archive-error.ts";
 import type { Flaw } from "../archive/batches/batch-chain.ts";
-import { type Damage, placeText } from "../archive/batches/damage-table.ts";
-import { ArchiveRepair, copyIn, type Source, salvage, walkAll } from "../archive/batches/repair.ts";
+import { type Damage, formatBatchPosition } from "../archive/batches/damage-table.ts";
+import {
+  ArchiveRepair,
+  archiveSource,
+  type CopySource,
+  findFlaws,
+  salvage,
+} from "../archive/batches/repair.ts";
 import { isMalformed } from "../archive/database.ts";
 import { plural } from "../text/plural.ts";
 import { hashFrame } from "../wal/frame.ts";
@@ -41,7 +47,7 @@ can be used while the server runs. Exit code 1 if a batch is damaged.`,
           isWhole
             ? `${paint("green", "ok")}   ${count}`
             : `${paint("red", "BAD")}  ${count}, ${flaws.length} damaged`,
-          ...flaws.map((flaw) => `     ${placeText(flaw)}: ${flaw.reason}`),
+          ...flaws.map((flaw) => `     ${formatBatchPosition(flaw)}: ${flaw.reason}`),
         ]);
       }
       if (flaws.length > 0) process.exitCode = 1;
@@ -80,7 +86,8 @@ space again. Exit code 1 if a batch stays damaged.`,
             : [`added ${formatCount(added)} ${plural(added, "batch", "batches")} from the copy`]),
           ...mended.map((place) => `${paint("green", "ok")}   ${place} restored`),
           ...damaged.map(
-            (each) => `${paint("red", "BAD")}  ${placeText(each)}: no intact copy was found: ${each.reason}`,
+            (each) =>
+              `${paint("red", "BAD")}  ${formatBatchPosition(each)}: no intact copy was found: ${each.reason}`,
           ),
           ...(mended.length + damaged.length === 0 ? ["nothing is damaged"] : []),
         ]);
@@ -94,7 +101,7 @@ function verifyFolder(folder: string): Readonly<{ batches: number; flaws: readon
   const bar = new ProgressBar();
   try {
     let batches = 0;
-    const flaws = walkAll(database, (done, of) => {
+    const flaws = findFlaws(database, (done, of) => {
       batches = of;
       bar.draw(folder, done, of);
     });
@@ -122,7 +129,7 @@ async function repairFolder(
   streams: readonly ShardStream[],
 ): Promise<Report> {
   const copy = from === undefined ? undefined : openArchive(from);
-  const sources: Source[] = [inLog(streams), ...(copy === undefined ? [] : [copyIn(copy)])];
+  const sources: CopySource[] = [inLog(streams), ...(copy === undefined ? [] : [archiveSource(copy)])];
   try {
     if (existsSync(join(folder, "archive.sqlite"))) {
       try {
@@ -142,18 +149,19 @@ async function repairFolder(
 /** @param copy its batches beyond the end of the archive are added. */
 async function mendAll(
   folder: string,
-  sources: readonly Source[],
+  sources: readonly CopySource[],
   copy: DatabaseSync | undefined,
 ): Promise<Omit<Report, "salvaged">> {
   const repairing = new ArchiveRepair(folder);
   const bar = new ProgressBar();
   const mended: string[] = [];
   try {
-    const added = copy === undefined ? 0 : repairing.extend(copy);
+    const added = copy === undefined ? 0 : repairing.copyNewer(copy);
     for (;;) {
       const damaged = repairing.check((done, of) => bar.draw("archive", done, of));
       const before = mended.length;
-      for (const damage of damaged) if (await repairing.mend(damage, sources)) mended.push(placeText(damage));
+      for (const damage of damaged)
+        if (await repairing.restore(damage, sources)) mended.push(formatBatchPosition(damage));
       // A restored batch may prove where other copies belong, so check again.
       if (mended.length === before) return { mended, damaged, added };
     }
@@ -163,7 +171,7 @@ async function mendAll(
   }
 }
 
-function inLog(streams: readonly ShardStream[]): Source {
+function inLog(streams: readonly ShardStream[]): CopySource {
   return async (shard, { id }) => {
     const bytes = id === null ? undefined : await streams[shard]?.stream.find(id);
     if (id === null || bytes === undefined) return undefined;
@@ -180,5 +188,5 @@ function openArchive(folder: string): DatabaseSync {
 }
 
 function viewOf(flaw: Flaw): unknown {
-  return { position: placeText(flaw), kind: flaw.kind, reason: flaw.reason };
+  return { position: formatBatchPosition(flaw), kind: flaw.kind, reason: flaw.reason };
 }

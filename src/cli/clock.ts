@@ -1,6 +1,6 @@
 /** `daybook clock accept`: makes the running server follow this machine's clock after a jump. */
 import { type Command, Option } from "commander";
-import { acceptClock, isAcceptancePending, withdrawAcceptance } from "../wal/clock-acceptance.ts";
+import { acceptClock, cancelAcceptance, isAcceptancePending } from "../wal/clock-acceptance.ts";
 import { OperatorError } from "./errors.ts";
 import { readLogSettings } from "./settings.ts";
 import { printLines } from "./terminal.ts";
@@ -23,7 +23,7 @@ async function accept(dataDir: string): Promise<void> {
   const endMs = performance.now() + WAIT_MS_MAX;
   while (isAcceptancePending(dataDir)) {
     if (performance.now() >= endMs) {
-      withdrawAcceptance(dataDir);
+      cancelAcceptance(dataDir);
       throw new OperatorError(`no server has answered in ${dataDir}: is one running with this DATA_DIR?`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

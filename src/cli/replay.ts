@@ -10,7 +10,7 @@ import { plural } from "../text/plural.ts";
 import { openSnapshotStore } from "../wal/open.ts";
 import { openForReading } from "../wal/sqlite/sqlite-read-only.ts";
 import type { Batch } from "../wal/wal.ts";
-import type { Until } from "../workers/recovery/follow.ts";
+import type { ReadLimit } from "../workers/recovery/follow.ts";
 import { type Rebuilt, rebuild } from "../workers/recovery/rebuild.ts";
 import { UsageError } from "./errors.ts";
 import { type Bound, formatPosition, parseBound } from "./position.ts";
@@ -118,7 +118,7 @@ async function replayShard(
   settings: LogSettings,
   { generation, shard, stream }: ShardStream,
   shards: number,
-  until: Until,
+  until: ReadLimit,
 ): Promise<Replayed> {
   const bar = new ProgressBar();
   const snapshots = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });
@@ -159,7 +159,7 @@ function parseUntil(text: string): readonly Bound[] {
 }
 
 /** @returns `undefined` if no position names this shard. @throws UsageError */
-function untilOf(shard: number, bounds: readonly Bound[], shards: number): Until | undefined {
+function untilOf(shard: number, bounds: readonly Bound[], shards: number): ReadLimit | undefined {
   const [first] = bounds;
   if (first === undefined) return {};
   if (first.kind === "time") return { timeMs: first.timeMs };

@@ -2,7 +2,7 @@
 import { assert } from "../errors/assert.ts";
 import { Chain } from "../wal/chain.ts";
 import { type BatchFrame, decodeFrame, FrameError, NO_BATCH } from "../wal/frame.ts";
-import { isTrimmedPast, trimmedUpTo } from "../wal/trimmed.ts";
+import { isTrimmedPast, trimmedUpTo } from "../wal/trimmed-log.ts";
 import {
   type Batch,
   type Claimant,
@@ -86,13 +86,13 @@ export type Verification = Readonly<{
 }>;
 
 /** A batch that was durable. `of`: the source that remembers it, as shown to the operator. */
-export type Memory = Witness & Readonly<{ of: string }>;
+export type RememberedBatch = Witness & Readonly<{ of: string }>;
 
 export type VerificationOptions = Readonly<{
   /** Must be read before the walk, since a running server advances it. */
-  witness: Memory | undefined;
+  witness: RememberedBatch | undefined;
   /** The log may begin after one of them. Called before the walk, for the same reason. */
-  findSnapshots: () => Promise<readonly Memory[]>;
+  findSnapshots: () => Promise<readonly RememberedBatch[]>;
   onProgress: (entries: number) => void;
 }>;
 
@@ -144,13 +144,17 @@ class Walk {
   #last: Place | undefined;
   #fault: Verification["fault"];
   #trimmed: string | undefined;
-  readonly #confirmed = new Set<Memory>();
+  readonly #confirmed = new Set<RememberedBatch>();
   readonly #source: ShardStream;
-  readonly #snapshots: readonly Memory[];
-  readonly #memories: readonly Memory[];
+  readonly #snapshots: readonly RememberedBatch[];
+  readonly #memories: readonly RememberedBatch[];
   readonly #chain: Chain;
 
-  constructor(source: ShardStream, witness: Memory | undefined, snapshots: readonly Memory[]) {
+  constructor(
+    source: ShardStream,
+    witness: RememberedBatch | undefined,
+    snapshots: readonly RememberedBatch[],
+  ) {
     this.#source = source;
     this.#snapshots = snapshots;
     this.#memories = [...(witness === undefined ? [] : [witness]), ...snapshots];

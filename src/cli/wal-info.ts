@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { plural } from "../text/plural.ts";
 import { printable } from "../text/printable.ts";
-import { inspectTail } from "../wal/tail.ts";
+import { inspectTail } from "../wal/inspect-tail.ts";
 import type { StoredEntry } from "../wal/wal.ts";
 import { formatPosition } from "./position.ts";
 import {

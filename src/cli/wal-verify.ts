@@ -16,7 +16,7 @@ import {
 import { measureStream } from "./stream-size.ts";
 import { isCorrupt, type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
-import { type Memory, type Place, type Verification, verifyStream } from "./verification.ts";
+import { type Place, type RememberedBatch, type Verification, verifyStream } from "./verification.ts";
 
 type Options = LogOptions & Readonly<{ shard?: number }>;
 
@@ -75,7 +75,7 @@ async function verifyOne(
   source: ShardStream,
   bar: ProgressBar,
 ): Promise<Verification> {
-  let witness: Memory | undefined;
+  let witness: RememberedBatch | undefined;
   let unreadable: Verification["fault"];
   try {
     const found = readWitness(settings.dataDir, source);
@@ -96,7 +96,10 @@ async function verifyOne(
 }
 
 /** Reads only the heads: whether the rest of a snapshot is good does not matter for the log. */
-async function readSnapshotHeads(settings: LogSettings, source: ShardStream): Promise<readonly Memory[]> {
+async function readSnapshotHeads(
+  settings: LogSettings,
+  source: ShardStream,
+): Promise<readonly RememberedBatch[]> {
   const { generation, shard } = source;
   const store = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });
   try {

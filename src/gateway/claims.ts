@@ -6,7 +6,7 @@ import { claimOf, withSeen } from "../actors/ledger/limits/claim-names.ts";
 import type { Seen } from "../actors/records/act.ts";
 import { packCommand } from "../actors/records/codec.ts";
 import type { Command } from "../actors/records/command.ts";
-import type { Position } from "../archive/queries/query.ts";
+import type { BatchPosition } from "../archive/queries/query.ts";
 import { assert } from "../errors/assert.ts";
 import { OperatingError } from "../errors/operating-error.ts";
 import { ASK_ARCHIVE, type AskArchive, type CommandReply, REFUSED } from "../workers/shard/messages.ts";
@@ -44,7 +44,7 @@ export async function submitWithArchive(
 }
 
 /** The claim of this name in the archive, once the archive holds the log up to `upTo`. */
-async function lookUp(shards: Shards, name: string, upTo: Position): Promise<Seen> {
+async function lookUp(shards: Shards, name: string, upTo: BatchPosition): Promise<Seen> {
   try {
     const { by, epoch, seq } = await shards.archive.claims({ shard: upTo.shard, names: [name] }, [upTo]);
     return { epoch, seq, by: by[0] ?? null };

@@ -4,7 +4,7 @@
  */
 import { vnodeOfCommand } from "../actors/ledger/command-home.ts";
 import { isSystemAccount } from "../actors/ledger/routing.ts";
-import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
+import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import { growthOf } from "../actors/quotas/growth.ts";
 import type { JsonValue } from "../actors/records/act.ts";
@@ -23,9 +23,9 @@ import type {
   ActsRange,
   ArchivedRecord,
   ArchiveQueries,
+  BatchPosition,
   EntriesRange,
   Page,
-  Position,
   Statement,
 } from "../archive/queries/query.ts";
 import { assert } from "../errors/assert.ts";
@@ -145,12 +145,12 @@ export class Gateway {
 
   list<R extends JsonValue>(
     partner: string,
-    question: (page: ListAsk) => Question<ListPart<R>>,
+    question: (page: ListRequest) => Question<ListPage<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<R>> {
     // A list of one subject needs only that subject's shard.
-    const parts = async ({ subject, ...rest }: Question<ListPart<R>>) =>
+    const parts = async ({ subject, ...rest }: Question<ListPage<R>>) =>
       subject === null
         ? this.askAll(partner, { subject, ...rest })
         : [await this.ask(partner, { subject, ...rest })];
@@ -330,4 +330,4 @@ export class Gateway {
   }
 }
 
-type AccountPosition = Readonly<{ after: readonly Position[]; seq?: number }>;
+type AccountPosition = Readonly<{ after: readonly BatchPosition[]; seq?: number }>;

@@ -1,5 +1,5 @@
 /** The interfaces that `src/http` programs against. `main.ts` passes in implementations; tests pass in fakes. */
-import type { ListAsk, ListPart } from "../actors/programmes/paged-index.ts";
+import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { JsonValue } from "../actors/records/act.ts";
@@ -150,7 +150,7 @@ export interface Ledger {
   /** A programme's list, newest first: of one subject, or merged over all shards. */
   list<R extends JsonValue>(
     partner: string,
-    question: (page: ListAsk) => Question<ListPart<R>>,
+    question: (page: ListRequest) => Question<ListPage<R>>,
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<R>>;

@@ -29,7 +29,7 @@ import { Problem } from "./problem.ts";
 import { addLoyalty } from "./programmes/loyalty/routes.ts";
 import { addUserSegments } from "./programmes/segments/routes.ts";
 import { addTopup } from "./programmes/topup/routes.ts";
-import { addVoucherPool } from "./programmes/vouchers/routes.ts";
+import { addVoucherRoutes } from "./programmes/vouchers/routes.ts";
 import { addWallets } from "./programmes/wallet/routes.ts";
 import { isLoggedIn } from "./programmes/wallet/session.ts";
 import type { SessionCookie } from "./programmes/wallet/session-cookie.ts";
@@ -108,7 +108,7 @@ export function createApp(deps: AppDeps): App {
   addPartners(routes, deps);
   addTrialBalance(routes, deps);
   addLoyalty(routes, deps);
-  addVoucherPool(routes, deps);
+  addVoucherRoutes(routes, deps);
   addTopup(routes, deps);
   addUserSegments(routes, deps);
   addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });

@@ -55,7 +55,7 @@ export class Chain {
   accept(entry: StoredEntry): Link {
     const frame = this.#decode(entry);
     const reason = frame.kind === "claim" ? this.#refuseClaim(frame.id) : this.#refuseBatch(frame);
-    if (reason !== undefined) throw corrupt(this.#name, entry.id, reason);
+    if (reason !== undefined) throw corruptError(this.#name, entry.id, reason);
     this.#lastEntryId = entry.id;
     this.#mayLackClaims = false;
     if (frame.kind === "claim") {
@@ -71,7 +71,7 @@ export class Chain {
     try {
       return decodeFrame(entry.bytes, entry.id);
     } catch (error) {
-      if (error instanceof FrameError) throw corrupt(this.#name, entry.id, error.message, error);
+      if (error instanceof FrameError) throw corruptError(this.#name, entry.id, error.message, error);
       throw error;
     }
   }
@@ -105,7 +105,7 @@ export class Chain {
   }
 }
 
-export function corrupt(name: string, id: LogId, reason: string, cause?: Error): LogError {
+export function corruptError(name: string, id: LogId, reason: string, cause?: Error): LogError {
   return new LogError(
     "log_corrupt",
     `${name}: bad entry ${formatLogId(id)}: ${reason}. Nothing from here on was read. Restore this log from a copy that holds the entry, and do not delete it: it may be acknowledged money`,

@@ -20,7 +20,7 @@ export function isAcceptancePending(dataDir: string): boolean {
   return statSync(join(dataDir, NAME), { throwIfNoEntry: false }) !== undefined;
 }
 
-export function withdrawAcceptance(dataDir: string): void {
+export function cancelAcceptance(dataDir: string): void {
   rmSync(join(dataDir, NAME), { force: true });
 }
 
@@ -28,6 +28,6 @@ export function withdrawAcceptance(dataDir: string): void {
 export function takeAcceptance(dataDir: string): number | undefined {
   if (!isAcceptancePending(dataDir)) return undefined;
   const acceptedMs = Number(readFileSync(join(dataDir, NAME), "utf8"));
-  withdrawAcceptance(dataDir);
+  cancelAcceptance(dataDir);
   return Number.isFinite(acceptedMs) ? acceptedMs : undefined;
 }

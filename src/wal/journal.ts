@@ -5,11 +5,11 @@
 import { assert } from "../errors/assert.ts";
 import { Chain } from "./chain.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
+import { checkClaimant, inspectTail, type Tail } from "./inspect-tail.ts";
 import { appendLost, fenced, lostData, lostInRestart, lostSinceRead, toError } from "./journal-errors.ts";
 import { readBatches, readUpTo } from "./read-batches.ts";
 import { isUnavailable, type JournalTimer, RetryWithDeadline, systemTimer } from "./retry-with-deadline.ts";
-import { checkRecorded, inspectTail, type Tail } from "./tail.ts";
-import { trimmedUpTo, wasOvertaken } from "./trimmed.ts";
+import { trimmedUpTo, wasOvertaken } from "./trimmed-log.ts";
 import {
   type Appended,
   type Batch,
@@ -266,7 +266,7 @@ export class StreamJournal implements Journal {
     if (claimedEpoch > 0 && before.lastId.epoch > claimedEpoch && recorded.instance !== claimant.instance) {
       throw fenced(this.name, before.claim.id);
     }
-    checkRecorded(this.name, recorded, claimant);
+    checkClaimant(this.name, recorded, claimant);
     for (const witness of witnesses) await this.#checkWitness(witness, true);
   }
 

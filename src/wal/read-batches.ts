@@ -1,6 +1,6 @@
 /** Reads batches from a stream and checks their chain. */
 import { Chain } from "./chain.ts";
-import { explainGap } from "./trimmed.ts";
+import { toTrimmedError } from "./trimmed-log.ts";
 import {
   type Batch,
   compareLogIds,
@@ -72,6 +72,6 @@ export async function readBatches(
     }
     return batches;
   } catch (error) {
-    throw await explainGap(stream, next, error);
+    throw await toTrimmedError(stream, next, error);
   }
 }

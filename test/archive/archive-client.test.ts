@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
-import type { Position } from "../../src/archive/queries/query.ts";
+import type { BatchPosition } from "../../src/archive/queries/query.ts";
 import { ArchiveClient } from "../../src/archive/service/archive-client.ts";
 import { ArchiveQueryClient } from "../../src/archive/service/archive-query-client.ts";
 import { compareLogIds, type LogId } from "../../src/wal/wal.ts";
@@ -159,11 +159,11 @@ describe("the archive in its thread", () => {
     await first.close();
     const second = await start();
     const stored = { epoch: 1, seq: 1 };
-    expect(second.figures.shards).toEqual([{ shard: 0, stored, storedTimeMs: 70_000, indexed: stored }]);
+    expect(second.stats.shards).toEqual([{ shard: 0, stored, storedTimeMs: 70_000, indexed: stored }]);
     expect((await second.witness(0))?.id).toEqual(stored);
     expect(await second.accountIds({ partner: "acme", prefix: "", limit: 5 }, [])).toEqual([]);
     new ShardFeed(second, 0).write(issued(log));
-    await vi.waitFor(() => expect(second.figures.transfersIndexed).toBe(2));
+    await vi.waitFor(() => expect(second.stats.transfersIndexed).toBe(2));
     expect(failures).toEqual([]);
   });
 
@@ -254,7 +254,7 @@ describe("the archive in its thread", () => {
     expect(figures).toEqual([undefined, [1_000, 0, 0], [1_000, 10, 2]]);
   });
 
-  const never: readonly Position[] = [{ shard: 0, epoch: 9, seq: 9 }];
+  const never: readonly BatchPosition[] = [{ shard: 0, epoch: 9, seq: 9 }];
   const unavailable = { name: "OperatingError", code: "log_unavailable" };
 
   it("refuses queries that wait on a closed port, and answers on the others", async () => {

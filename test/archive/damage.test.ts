@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
 import { batchRowOf, checksumOf } from "../../src/archive/batches/batch-row.ts";
-import { placeText } from "../../src/archive/batches/damage-table.ts";
+import { formatBatchPosition } from "../../src/archive/batches/damage-table.ts";
 import type { DamagedRecord, FoundRecord } from "../../src/archive/queries/query.ts";
 import { Archive } from "../../src/archive/store.ts";
 import { LogWriter, type WrittenBatch } from "./ledger-writer.ts";
@@ -161,7 +161,7 @@ const TABLE: readonly Row[] = [
 function checkAll(archive: Archive): readonly string[] {
   const passes = archive.verifier.stats.passes;
   while (archive.verifier.stats.passes === passes) archive.verifier.scrubSome(10_000);
-  return archive.damages.map(placeText);
+  return archive.damages.map(formatBatchPosition);
 }
 
 describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
@@ -174,7 +174,7 @@ describe.each(TABLE)("$what", ({ damage, places, readable = false }) => {
     expect(checkAll(openArchive())).toEqual(places);
     close();
     // The damage is known without another scrub.
-    expect(openArchive().damages.map(placeText)).toEqual(places);
+    expect(openArchive().damages.map(formatBatchPosition)).toEqual(places);
   });
 
   it("is refused by id, while all other batches can be read", () => {
@@ -246,7 +246,7 @@ describe.each(TABLE.filter(({ what }) => what !== "a page that is no page"))(
         if (places.includes(placeOf({ shard, batch })))
           archive.append(shard, [{ ...batch, timeMs: batch.timeMs + 1, hash }]);
       }
-      expect(archive.damages.map(placeText)).toEqual(places);
+      expect(archive.damages.map(formatBatchPosition)).toEqual(places);
     });
   },
 );
@@ -262,7 +262,7 @@ describe("trimming", () => {
     sql("UPDATE batches SET body = x'' WHERE id = 3");
     expect(trim()).toEqual([undefined, undefined]);
     const asked = archive.verifier.takeRefetches(0);
-    expect(asked.map(placeText)).toEqual(["0:1-2"]);
+    expect(asked.map(formatBatchPosition)).toEqual(["0:1-2"]);
     archive.append(0, [(written[2] as WrittenBatch).batch]);
     archive.verifier.refetched(asked);
     // The restored batch must be synced and read back first.
@@ -280,7 +280,7 @@ describe("trimming", () => {
     while (archive.verifier.verifySome(10_000));
     archive.verifier.refetched(archive.verifier.takeRefetches(0));
     expect(archive.verifier.verified.get(0)?.id).toEqual({ epoch: 2, seq: 3 });
-    expect(archive.damages.map(placeText)).toEqual(["0:1-2"]);
+    expect(archive.damages.map(formatBatchPosition)).toEqual(["0:1-2"]);
   });
 });
 

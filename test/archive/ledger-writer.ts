@@ -2,7 +2,7 @@
 
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
-import { creditOf } from "../../src/actors/ledger/transfers/transfer.ts";
+import { creditMessage } from "../../src/actors/ledger/transfers/transfer.ts";
 import type {
   AccountView,
   CreateAccount,
@@ -118,7 +118,10 @@ export class LogWriter {
       to,
       no,
     };
-    return { record: { command, outcome }, credit: creditOf(command, outcome, this.shard, this.#timeMs) };
+    return {
+      record: { command, outcome },
+      credit: creditMessage(command, outcome, this.shard, this.#timeMs),
+    };
   }
 
   /** The credit of a transfer that another shard has sent. */

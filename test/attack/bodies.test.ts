@@ -2,7 +2,7 @@
  * Bodies that are cheap to send and expensive to read. Each is refused with one problem, and delays no other partner.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { openHouse } from "../integration/programmes/house.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
 import { Client, until, within } from "../support/server.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket } from "./raw.ts";
 
@@ -11,7 +11,7 @@ const BYTES_MAX = 900 * MIB;
 const BATCH = "/v1/transfers/batch";
 const LOGIN = "/v1/wallet/login";
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 let key: string;
 let attacker: Client;
 let othersKey: string;

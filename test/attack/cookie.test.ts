@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openHouse } from "../integration/programmes/house.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
 import { type Person, Wallets } from "../integration/programmes/wallets.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 
@@ -17,7 +17,7 @@ const KEPT = ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax"];
 const AWAY = { Host: "pay.example.com" };
 
 function opened(settings: Readonly<Record<string, string>>) {
-  const house = openHouse({ SHARDS: "1", ...settings });
+  const house = startTestServer({ SHARDS: "1", ...settings });
   const wallets = new Wallets(house);
   const stranger = () => house.caller("");
   const cookieOf = async ({ email, password }: Person, headers: Readonly<Record<string, string>> = {}) => {

@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { House } from "../integration/programmes/house.ts";
+import { TestServer } from "../integration/programmes/test-server.ts";
 import { Wallets } from "../integration/programmes/wallets.ts";
 import { Client, sendUntilDone, until } from "../support/server.ts";
 import type { Load, Taken } from "./load-thread.ts";
@@ -165,7 +165,7 @@ function batch(key: string): Uint8Array {
 }
 
 describe.each([1, 2])("with %i gateways", (gateways) => {
-  const house = new House({ SHARDS: "2", GATEWAYS: `${gateways}` });
+  const house = new TestServer({ SHARDS: "2", GATEWAYS: `${gateways}` });
   const wallets = new Wallets(house);
   let greedy: string;
   let other: string;

@@ -5,8 +5,8 @@
 import { randomInt } from "node:crypto";
 import { Agent, request } from "node:http";
 import { beforeAll, expect, test } from "vitest";
-import { type Json, openHouse } from "../integration/programmes/house.ts";
 import { openShop, PHONE, sell } from "../integration/programmes/shop.ts";
+import { type Json, startTestServer } from "../integration/programmes/test-server.ts";
 import { Wallets } from "../integration/programmes/wallets.ts";
 
 const TRIES = Number(process.env["TIMING_TRIES"] ?? 2_000);
@@ -25,7 +25,7 @@ const READING_SHARE = 0.1;
 /** Ids that another partner has, and ids that do not exist. */
 type Pair = readonly [foreign: string, missing: string];
 
-const house = openHouse({ SHARDS: "1" });
+const house = startTestServer({ SHARDS: "1" });
 const pairs = new Map<string, Pair>();
 let key: string;
 let session: string;

@@ -7,7 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { PROBLEMS } from "../../src/http/problem.ts";
-import { openHouse } from "../integration/programmes/house.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
 import { type Client, operator, type ShardView, shardsOf } from "../support/server.ts";
 import {
   type Exchange,
@@ -20,7 +20,7 @@ import { Requests } from "./fuzz/requests.ts";
 import { upTo } from "./fuzz/schema-values.ts";
 import { makeWorld, type World } from "./fuzz/world.ts";
 
-const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 30);
+const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 60);
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** An idle machine answers within 1 s; one that runs other tests is given more. */
 const ANSWER_MS_MAX = 5_000;
@@ -32,7 +32,7 @@ const AT_ONCE_MAX = 8;
 /** Codes of requests that are refused before they reach an actor. */
 const AT_THE_DOOR = new Set(["400", "401", "403", "405", "413", "415", "417", "429", "431"]);
 
-const house = openHouse({ ISOLATION: "threads", SHARDS: "2" });
+const house = startTestServer({ ISOLATION: "threads", SHARDS: "2" });
 let world: World;
 let admin: Client;
 let before: readonly ShardView[];

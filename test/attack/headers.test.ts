@@ -1,10 +1,10 @@
 /** Requests that a proxy and the server could interpret differently. */
 import { beforeAll, expect, test } from "vitest";
-import { openHouse } from "../integration/programmes/house.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
 import { within } from "../support/server.ts";
 import { RawSocket } from "./raw.ts";
 
-const house = openHouse({ SHARDS: "1" });
+const house = startTestServer({ SHARDS: "1" });
 let key: string;
 
 beforeAll(async () => {

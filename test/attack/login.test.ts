@@ -1,7 +1,7 @@
 /** Clients that guess passwords, or cause hashing, lock no one else out: over real sockets from several addresses. */
 import { Agent, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { House } from "../integration/programmes/house.ts";
+import { TestServer } from "../integration/programmes/test-server.ts";
 import type { Answer } from "../support/server.ts";
 
 const LOGIN = "/v1/wallet/login";
@@ -61,7 +61,7 @@ function opened(settings: Readonly<Record<string, string>>): {
   clientAt: (address: string) => LoginClient;
   signUp: (address: string, email: string) => Promise<Answer>;
 } {
-  const house = new House({ SHARDS: "1", ...settings });
+  const house = new TestServer({ SHARDS: "1", ...settings });
   const all: LoginClient[] = [];
   beforeAll(() => house.open());
   afterAll(() => {

@@ -1,9 +1,9 @@
 /** Reads that cause records in the log. */
 import { beforeAll, expect, test } from "vitest";
-import { openHouse } from "../integration/programmes/house.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
 import { type Client, operator, shardsOf } from "../support/server.ts";
 
-const house = openHouse({ SHARDS: "1" });
+const house = startTestServer({ SHARDS: "1" });
 let reader: Client;
 
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writ
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openerOf } from "../../src/sealed-secrets.ts";
-import { Caller } from "../integration/programmes/house.ts";
+import { Caller } from "../integration/programmes/test-server.ts";
 import {
   makePartner,
   OPERATOR_KEY,

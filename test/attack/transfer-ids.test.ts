@@ -1,13 +1,13 @@
 /** A partner's transfer ids reveal nothing about other partners. */
 import { beforeAll, expect, test } from "vitest";
 import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
-import { type Caller, openHouse } from "../integration/programmes/house.ts";
+import { type Caller, startTestServer } from "../integration/programmes/test-server.ts";
 
 const EACH = 1_000;
 const TAIL_LENGTH = 16;
 const DIGITS = "0123456789abcdefghijklmnopqrstuv";
 
-const house = openHouse({ SHARDS: "1" });
+const house = startTestServer({ SHARDS: "1" });
 let acme: Caller;
 let zen: Caller;
 

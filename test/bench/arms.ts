@@ -5,8 +5,8 @@
 import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
 import { MEDIA_TYPES } from "./bodies.ts";
 import { type Daybook, SERVER_SETTINGS } from "./daybook.ts";
-import type { Settings } from "./figure.ts";
 import type { Bodies } from "./load.ts";
+import type { Settings } from "./measurement.ts";
 import { cpuUsOfTree } from "./process-tree-cpu.ts";
 
 export type Arm = Readonly<{

@@ -1,6 +1,7 @@
 /** The context of every part of the benchmark. */
-import type { Measured } from "./figure.ts";
+
 import type { LoadGenerator } from "./load.ts";
+import type { Measured } from "./measurement.ts";
 import type { Options } from "./options.ts";
 
 export type BenchContext = Readonly<{

@@ -2,7 +2,7 @@
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median } from "./figure.ts";
+import { median } from "./measurement.ts";
 
 const TMPFS_MAGIC = 0x01021994;
 const PAGE_BYTES = 4096;

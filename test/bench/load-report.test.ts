@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { cpuPerOperation, parseStat } from "./cpu-time.ts";
 import { sumOfMetric } from "./daybook.ts";
-import { figureOf, median } from "./figure.ts";
 import { parseAutocannon, parseWrk, perSecond } from "./load-report.ts";
+import { figureOf, median } from "./measurement.ts";
 import { readOptions } from "./options.ts";
 import { wrkScript } from "./wrk-script.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Memory, verifyStream } from "../../src/cli/verification.ts";
+import { type RememberedBatch, verifyStream } from "../../src/cli/verification.ts";
 import { MemoryStore } from "../../src/wal/memory.ts";
 import type { LogId } from "../../src/wal/wal.ts";
 import { makeJournal } from "../wal/journal-contract.ts";
@@ -12,7 +12,7 @@ async function writeLog(onRead: (store: MemoryStore, after: LogId | undefined) =
   const journal = makeJournal(store.open());
   await journal.claim();
   await journal.replay(() => undefined);
-  const remembered: Memory[] = [];
+  const remembered: RememberedBatch[] = [];
   for (let seq = 1; seq <= 10; seq++) {
     const { id, hash } = await journal.append(seq, 0, NO_RECORDS);
     remembered.push({ id, hash, of: `the snapshot at 0:1-${seq}` });

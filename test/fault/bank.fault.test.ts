@@ -5,7 +5,6 @@ import { Bank, type CutBody, faultsOfCut, TOTAL } from "../support/bank.ts";
 import { expectBalanced } from "../support/compound-books.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import {
-  becomesReady,
   type Client,
   operator,
   shardsOf,
@@ -13,6 +12,7 @@ import {
   testRedis,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 
 const SHARDS = 4;
@@ -90,7 +90,7 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
     if (now?.status === "failed") await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
     return (now?.epoch ?? 0) > epoch;
   });
-  await becomesReady(admin, 30_000);
+  await waitUntilReady(admin, 30_000);
 }
 
 describe.each(ISOLATIONS)("%s", (isolation) => {

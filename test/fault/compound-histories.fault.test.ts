@@ -8,13 +8,13 @@ import { POINTS } from "../../src/workers/shard/failpoint.ts";
 import { history } from "../actors/ledger/histories.ts";
 import { Random } from "../support/random.ts";
 import {
-  becomesReady,
   Client,
   makePartner,
   operator,
   shardsOf,
   testFolder,
   testServer,
+  waitUntilReady,
 } from "../support/server.ts";
 import { HttpHistory } from "./http-history.ts";
 
@@ -82,6 +82,6 @@ async function restartFailedShards(admin: Client, random: Random, isOver: () => 
     const shard = random.below(SHARDS);
     const there = (await shardsOf(admin))[shard];
     if ((there?.restarts ?? 0) > 0) await admin.send("POST", `/v1/admin/shards/${shard}/restart`);
-    await becomesReady(admin);
+    await waitUntilReady(admin);
   }
 }

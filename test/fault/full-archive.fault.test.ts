@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
-  becomesReady,
   Client,
   codeOf,
   MAIN,
@@ -18,6 +17,7 @@ import {
   testFolder,
   testRedis,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
@@ -74,7 +74,7 @@ test("the disk of the archive is full: commands continue, reads of history wait,
   expect((await client.send("GET", "/v1/trial-balance")).status).toBe(200);
 
   rmSync(filler);
-  await becomesReady(admin, 60_000);
+  await waitUntilReady(admin, 60_000);
   await load.moreAcknowledged(60);
   await load.stop();
   expect(load.broken, "everybody got an answer").toBe(0);

@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import {
-  becomesReady,
   Client,
   codeOf,
   isAlive,
@@ -18,12 +17,13 @@ import {
   testFolder,
   testServer,
   until,
+  waitUntilReady,
   within,
 } from "../support/server.ts";
 
 const SHARDS = 2;
 const HUNG = 1;
-const MORTAL_GATEWAYS = join(import.meta.dirname, "../support/mortal-gateways.ts");
+const MORTAL_GATEWAYS = join(import.meta.dirname, "../support/failing-gateways.ts");
 
 function idOn(shard: number, name: string): string {
   for (let i = 0; ; i++) {
@@ -62,7 +62,7 @@ async function expectFastRefusal(acme: Client): Promise<void> {
 
 async function expectRestart(admin: Client, acme: Client): Promise<void> {
   await until("it is started anew", async () => (await shardsOf(admin))[HUNG]?.restarts === 1, 40_000);
-  await becomesReady(admin, 40_000);
+  await waitUntilReady(admin, 40_000);
   expect((await acme.send("GET", `/v1/accounts/${idOn(HUNG, "b")}`)).status).toBe(200);
   const metrics = (await admin.send("GET", "/metrics")).text;
   expect(metrics).toContain(`daybook_shard_hangs_total{shard="${HUNG}"} 1`);
@@ -126,9 +126,9 @@ test("a hung shard that continues in time has lost nothing, and a main thread th
   process.kill(pid, "SIGSTOP");
   await isHung(admin);
   process.kill(pid, "SIGCONT");
-  await becomesReady(admin);
+  await waitUntilReady(admin);
   await halt(server, 12_000);
-  await becomesReady(admin);
+  await waitUntilReady(admin);
   expect((await shardsOf(admin)).map(({ restarts }) => restarts)).toEqual([0, 0]);
   expect(await pidOf(admin)).toBe(pid);
 });

@@ -8,7 +8,6 @@ import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";
 import {
-  becomesReady,
   type Exit,
   makePartner,
   operator,
@@ -17,6 +16,7 @@ import {
   testFolder,
   testRedis,
   testServer,
+  waitUntilReady,
   within,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
@@ -96,7 +96,7 @@ test.each([
     await load.open(server.url);
     await isUsed(server, load);
     const older = await backupOf(redis);
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     load.begin(server.url, 8);
     await load.moreAcknowledged(60);
     if (how === "idle") await load.stop();

@@ -7,7 +7,6 @@ import { Load } from "../support/load.ts";
 import { type Hole, RedisProxy } from "../support/redis-proxy.ts";
 import {
   type Answer,
-  becomesReady,
   Client,
   codeOf,
   makePartner,
@@ -17,6 +16,7 @@ import {
   testRedis,
   testServer,
   until,
+  waitUntilReady,
   within,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
@@ -67,7 +67,7 @@ async function partitionAndHeal(hole: Hole, more: (flooder: Client) => Promise<v
   expect(load.acknowledged, "nothing is acknowledged meanwhile").toBe(acknowledged);
   await others;
   proxy.heal();
-  await becomesReady(admin, 30_000);
+  await waitUntilReady(admin, 30_000);
   await load.moreAcknowledged(60);
   await load.stop();
   expect(load.broken, "everybody got an answer").toBe(0);

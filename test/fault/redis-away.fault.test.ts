@@ -2,7 +2,6 @@
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
 import {
-  becomesReady,
   Client,
   codeOf,
   makePartner,
@@ -12,6 +11,7 @@ import {
   testRedis,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
@@ -36,7 +36,7 @@ test("a Redis killed repeatedly under load loses nothing, and the server recover
       await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
     }
     await redis.restart();
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     await load.moreAcknowledged(100);
     await load.stop();
     await load.settle(server.url);
@@ -69,7 +69,7 @@ test("while Redis is stopped nothing is acknowledged: waiting commands get outco
   await until("those that waited are told", () => load.count("unknown") > 0);
   expect(load.acknowledged).toBe(acknowledged);
   redis.resume();
-  await becomesReady(admin);
+  await waitUntilReady(admin);
   await load.moreAcknowledged(100);
   await load.stop();
   expect(load.broken).toBe(0);

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { Load } from "../support/load.ts";
 import {
-  becomesReady,
   makePartner,
   operator,
   readiness,
@@ -11,6 +10,7 @@ import {
   testFolder,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
@@ -50,7 +50,7 @@ test.each([
     await until("the shard has crashed", () => load.count("unknown") > 0);
     const served = others.acknowledged;
     expect((await readiness(admin)).status).toBe(503);
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     const servedMeanwhile = others.acknowledged - served;
     await load.moreAcknowledged(100);
     await Promise.all([load.stop(), others.stop()]);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatLogId } from "../../src/wal/wal.ts";
 import type { Load } from "../support/load.ts";
-import { becomesReady, operator, refusedStart, testServer, until } from "../support/server.ts";
+import { operator, refusedStart, testServer, until, waitUntilReady } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 import {
   loadAndSnapshots,
@@ -155,7 +155,7 @@ test("Redis refuses snapshots, or is killed while one is written: the server kee
     await load.moreAcknowledged(50 * (kill + 1));
     await place.redis?.kill();
     await place.redis?.restart();
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     await load.moreAcknowledged(50);
   }
   await until(

@@ -10,7 +10,7 @@ import {
 } from "../../src/wal/snapshots/snapshot.ts";
 import type { SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { countEntries } from "../../src/wal/sqlite/sqlite-stream.ts";
-import { trimmedUpTo } from "../../src/wal/trimmed.ts";
+import { trimmedUpTo } from "../../src/wal/trimmed-log.ts";
 import { formatLogId, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { Load } from "../support/load.ts";
 import type { RedisServer } from "../support/redis.ts";

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
 import { Load } from "../support/load.ts";
 import {
-  becomesReady,
   makePartner,
   operator,
   readiness,
@@ -12,6 +11,7 @@ import {
   testRedis,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
@@ -85,7 +85,7 @@ test("a Redis whose settings become unsafe at run time gets no writes until they
     expect(load.acknowledged).toBe(acknowledged);
     expect(await tamper.xlen(streamKey(1, 0))).toBe(length);
     await tamper.config("SET", setting, right);
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     await load.moreAcknowledged(30);
     await load.stop();
   }
@@ -106,12 +106,12 @@ test("a Redis whose AOF was off is written to again only once its data is on its
   await until("it stops", async () => (await readiness(admin)).text.includes("appendonly is no"));
   await tamper.config("SET", "rdb-key-save-delay", String(REWRITE_MICROSECONDS / FILLERS));
   await tamper.config("SET", "appendonly", "yes");
-  await becomesReady(admin);
+  await waitUntilReady(admin);
   load.begin(server.url, CALLERS);
   await load.moreAcknowledged(50);
   await redis.kill();
   await redis.restart();
-  await becomesReady(admin);
+  await waitUntilReady(admin);
   await load.stop();
   await checkBooks(server.url, load);
 });

@@ -29,7 +29,7 @@ const LAST_WITNESS = "witness-g1s2.json";
 const LAST_STREAM = streamKey(1, 2);
 const RIGHTS =
   "+ping +info +config|get +client|setname +xadd +xrange +xrevrange +xinfo|stream +xtrim +rpush +lrange +lindex +unlink";
-const MORTAL_GATEWAYS = join(import.meta.dirname, "../support/mortal-gateways.ts");
+const MORTAL_GATEWAYS = join(import.meta.dirname, "../support/failing-gateways.ts");
 
 /** A server that serves, on a log that another one has created. */
 type Production = Readonly<{

@@ -45,7 +45,7 @@ export function readFixture(version: string): Fixture {
  */
 export function summaryOf(ledger: Ledger): Expected {
   const lines = [
-    ...[...ledger.lines(0)].filter((line) => !/^\["(key|usage|claim|claims_forgotten)"/.test(line)),
+    ...[...ledger.stateLines(0)].filter((line) => !/^\["(key|usage|claim|claims_forgotten)"/.test(line)),
     ...claimLines(ledger),
   ].toSorted();
   const accounts = [...ledger.state.books].flatMap(([partner, book]) =>

@@ -8,7 +8,6 @@ import { drainUnderLoad } from "../support/drain.ts";
 import { callerPerGateway } from "../support/gateway-callers.ts";
 import { Load } from "../support/load.ts";
 import {
-  becomesReady,
   Client,
   codeOf,
   makePartner,
@@ -21,12 +20,13 @@ import {
   testFolder,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 
 const GATEWAYS = 3;
 const ISSUE = { debit_account: "@issuance", credit_account: "alice/a", amount: 5 };
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
-const MORTAL = join(import.meta.dirname, "../support/mortal-gateways.ts");
+const MORTAL = join(import.meta.dirname, "../support/failing-gateways.ts");
 
 /** Shared by the tests that leave the server running. */
 let server: ServerProcess;
@@ -69,7 +69,7 @@ test("connections are spread over all gateways, and each gateway reports on the 
     expect((await admin.send("POST", `/v1/admin/shards/${shard}/restart`)).status).toBe(202);
     for (const other of admins) {
       await until("it was restarted", async () => (await shardsOf(other))[shard]?.restarts === before + 1);
-      await becomesReady(other);
+      await waitUntilReady(other);
     }
   }
   const unknown = await Promise.all(admins.map((admin) => admin.send("POST", "/v1/admin/shards/9/restart")));

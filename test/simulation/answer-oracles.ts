@@ -1,9 +1,9 @@
 /** Oracles that compare what clients were shown with the entries of all logs: reads after answers, and cuts. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
+import type { ClientHistory, ShownCut } from "./client-history.ts";
 import { type Entry, entriesOf } from "./entries.ts";
 import type { Replayed } from "./log-oracles.ts";
-import type { Oracle } from "./surroundings.ts";
-import type { ClientHistory, ShownCut } from "./testimony.ts";
+import type { Oracle } from "./sim-context.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
 /** Entries by `<partner> <account>`. */

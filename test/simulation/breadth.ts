@@ -6,11 +6,11 @@ import { Random } from "../support/random.ts";
 import type { Replayed } from "./log-oracles.ts";
 import { PROGRAMMES } from "./programmes/programme-workload.ts";
 import { SimArchive } from "./sim-archive.ts";
+import type { Oracle } from "./sim-context.ts";
 import { SimStore } from "./sim-log.ts";
 import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
 import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
 import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
-import type { Oracle } from "./surroundings.ts";
 import { ENVIRONMENT, type VirtualClock } from "./virtual-clock.ts";
 
 const SALT = 0x5eed_b4ea;

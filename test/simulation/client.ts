@@ -4,12 +4,12 @@ import type { CompoundTransfer } from "../../src/actors/records/compound-command
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
+import { type Asked, type ClientHistory, nameOf } from "./client-history.ts";
 import type { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import { type Question, Questions, question } from "./questions.ts";
+import type { SimContext } from "./sim-context.ts";
 import type { CallResult, SimServer } from "./sim-server.ts";
-import type { SimContext } from "./surroundings.ts";
 import { OPERATIONS, type Operation, type Swarm } from "./swarm.ts";
-import { type Asked, type ClientHistory, nameOf } from "./testimony.ts";
 import { ENVIRONMENT } from "./virtual-clock.ts";
 import { fingerprintOf, MAIN, OTHER, type Workload } from "./workload.ts";
 

@@ -4,7 +4,7 @@ import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
 import { type Question, question } from "./questions.ts";
-import type { Oracle } from "./surroundings.ts";
+import type { Oracle } from "./sim-context.ts";
 import { askedOf } from "./workload.ts";
 
 const PARTNERS = ["k0", "k1", "k2"];

@@ -7,7 +7,7 @@ import type { Message } from "../../src/actors/ledger/exchange.ts";
 import { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { readRecords } from "../../src/actors/records/codec.ts";
 import type { LogRecord } from "../../src/actors/records/command.ts";
-import type { Location } from "../../src/archive/queries/query.ts";
+import type { RecordPosition } from "../../src/archive/queries/query.ts";
 import { Chain } from "../../src/wal/chain.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { formatLogId } from "../../src/wal/wal.ts";
@@ -15,15 +15,15 @@ import { replayBatch } from "../../src/workers/recovery/replay.ts";
 import { restoreNewest } from "../../src/workers/recovery/restore.ts";
 import { ENTRY_BYTES_MAX, ENTRY_RECORDS_MAX } from "../../src/workers/shard/group-commit.ts";
 import { balanceOf, LedgerAudit } from "../actors/ledger/ledger-audit.ts";
+import { type ClientHistory, itemOf, nameOf } from "./client-history.ts";
 import { entriesOf } from "./entries.ts";
 import { LimitsModel } from "./limits-oracle.ts";
 import { checkLotExpiry } from "./members.ts";
 import { SIM_SETTINGS, type SimArchive } from "./sim-archive.ts";
+import type { Oracle } from "./sim-context.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { Oracle } from "./surroundings.ts";
-import { type ClientHistory, itemOf, nameOf } from "./testimony.ts";
 
-export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number; at: Location }>;
+export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number; at: RecordPosition }>;
 
 /** The result of replaying a log. */
 export type Replayed = Readonly<{
@@ -273,8 +273,8 @@ export function checkMemory(
   partners: Iterable<string>,
   fail: Fail,
 ): void {
-  const actual = [...live.lines(timeMs)];
-  const expected = [...ledger.lines(timeMs)];
+  const actual = [...live.stateLines(timeMs)];
+  const expected = [...ledger.stateLines(timeMs)];
   for (const [i, line] of expected.entries())
     if (actual[i] !== line) {
       fail(
@@ -309,8 +309,8 @@ export async function checkSnapshots(
     const link = chain.accept(entry);
     if (link.kind === "batch") replayBatch(restored, memory.name, link.batch);
   }
-  const expected = [...ledger.lines(timeMs)];
-  for (const [i, line] of [...restored.lines(timeMs)].entries())
+  const expected = [...ledger.stateLines(timeMs)];
+  for (const [i, line] of [...restored.stateLines(timeMs)].entries())
     if (line !== expected[i])
       fail(
         "I9 replay is the live state",

@@ -10,7 +10,7 @@ import {
 import type { Command } from "../../src/actors/records/command.ts";
 import type { Random } from "../support/random.ts";
 import type { Logged, Replayed } from "./log-oracles.ts";
-import type { Oracle } from "./surroundings.ts";
+import type { Oracle } from "./sim-context.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
 type Header = Pick<Command, "partner" | "key" | "fingerprint">;
@@ -59,7 +59,7 @@ export function checkLotExpiry(
   const act = "act" in command ? (command.act as LoyaltyAct | undefined) : undefined;
   // Expiries have no key: shards make them.
   if (act === undefined || !outcome.ok || command.key === null) return;
-  const due = ledger.state.programmes.due.nextDueOf(command.partner, act.subject, timeMs);
+  const due = ledger.state.programmes.scheduler.nextDueOf(command.partner, act.subject, timeMs);
   if (due !== undefined)
     fail(
       "what is over is ended",

@@ -4,9 +4,9 @@ import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store
 import type { Random } from "../support/random.ts";
 import type { Moment } from "./moments.ts";
 import type { CarriedShard } from "./sim-carrier.ts";
+import type { SimContext } from "./sim-context.ts";
 import { type AppendFault, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
-import type { SimContext } from "./surroundings.ts";
 import { CALAMITIES, type Calamity, type Damage, type Strike, type Swarm } from "./swarm.ts";
 import { ENVIRONMENT, type Owner } from "./virtual-clock.ts";
 

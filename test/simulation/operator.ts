@@ -5,9 +5,9 @@
 
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
 import type { ShardExit } from "../../src/workers/shard/messages.ts";
+import type { SimContext } from "./sim-context.ts";
 import type { SimStore } from "./sim-log.ts";
 import { type ServerOptions, SimServer } from "./sim-server.ts";
-import type { SimContext } from "./surroundings.ts";
 import { ENVIRONMENT } from "./virtual-clock.ts";
 
 /** A server whose process has ended is restarted within this time. */

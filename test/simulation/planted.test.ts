@@ -88,7 +88,7 @@ describe("planted bugs", () => {
 
 /** Copies the source and everything else that the simulation needs to `root`, and applies the patch. */
 function plant(root: string, name: string): void {
-  for (const folder of ["src", "test/simulation", "test/support", "test/actors", "test/shard"]) {
+  for (const folder of ["src", "test/simulation", "test/support", "test/actors", "test/workers"]) {
     mkdirSync(join(root, folder), { recursive: true });
     cpSync(resolve(folder), join(root, folder), { recursive: true });
   }

@@ -6,8 +6,8 @@ import type { CompoundTransfer } from "../../src/actors/records/compound-command
 import type { Directory } from "../../src/gateway/directory.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import type { Random } from "../support/random.ts";
+import type { ClientHistory, ReadBaseline } from "./client-history.ts";
 import type { Operation } from "./swarm.ts";
-import type { ClientHistory, ReadBaseline } from "./testimony.ts";
 import { BANK, MAIN, OTHER, transferOf, type Workload } from "./workload.ts";
 
 /** An answer, and the function that records it when it reaches the client. */

@@ -7,8 +7,13 @@ import type { LedgerSettings } from "../../src/actors/ledger/ledger-state.ts";
 import { claimOf } from "../../src/actors/ledger/limits/claim-names.ts";
 import { readRecords } from "../../src/actors/records/codec.ts";
 import type { TransferView } from "../../src/actors/records/compound-command.ts";
-import type { ArchivedRecord, ArchiveQueries, Location, Position } from "../../src/archive/queries/query.ts";
-import { packAsk, unpackAnswer } from "../../src/archive/service/feed.ts";
+import type {
+  ArchivedRecord,
+  ArchiveQueries,
+  BatchPosition,
+  RecordPosition,
+} from "../../src/archive/queries/query.ts";
+import { packRequest, unpackReply } from "../../src/archive/service/feed.ts";
 import { OperatingError } from "../../src/errors/operating-error.ts";
 import { type Batch, compareLogIds, type LogId, type Witness } from "../../src/wal/wal.ts";
 import type { ChannelEnd } from "../../src/workers/channels/open-channel.ts";
@@ -23,7 +28,7 @@ const ASK_BYTES = 1 << 20;
 const ANSWER_MS = 0.2;
 const QUERY_DEADLINE_MS = 5_000;
 
-type PendingQuery = Readonly<{ after: readonly Position[]; answer: () => void }>;
+type PendingQuery = Readonly<{ after: readonly BatchPosition[]; answer: () => void }>;
 
 export class SimArchive {
   /** By shard: all batches received, oldest first. */
@@ -62,10 +67,11 @@ export class SimArchive {
 
   /** Pulls from a shard that has just started; runs as the current owner. */
   follow(shard: number, end: ChannelEnd): void {
-    const ask = () => channel.post(packAsk({ after: this.newest(shard)?.id ?? null, bytesMax: ASK_BYTES }));
+    const ask = () =>
+      channel.post(packRequest({ after: this.newest(shard)?.id ?? null, bytesMax: ASK_BYTES }));
     const channel = this.network.open(end, {
       receive: (bytes) => {
-        for (const batch of unpackAnswer(bytes)) this.take(shard, batch);
+        for (const batch of unpackReply(bytes)) this.take(shard, batch);
         ask();
         this.#answerReady();
       },
@@ -75,19 +81,22 @@ export class SimArchive {
   }
 
   queries(): ArchiveQueries {
-    const records = (at: readonly Location[]) =>
+    const records = (at: readonly RecordPosition[]) =>
       this.#ask(at, () => at.map((place) => this.#records.get(keyOf(place)) as ArchivedRecord));
-    const part = ({ from, to, no }: Parameters<ArchiveQueries["part"]>[0], after: readonly Position[]) =>
+    const part = ({ from, to, no }: Parameters<ArchiveQueries["part"]>[0], after: readonly BatchPosition[]) =>
       this.#ask(after, () => this.#parts.get(`${from}-${to} ${no}`));
     const transfer = (
       { partner, id }: Parameters<ArchiveQueries["transfer"]>[0],
-      after: readonly Position[],
+      after: readonly BatchPosition[],
     ) =>
       this.#ask(after, () => {
         const found = this.#transfers.get(id);
         return found?.partner === partner ? found.view : undefined;
       });
-    const claims = ({ shard, names }: Parameters<ArchiveQueries["claims"]>[0], after: readonly Position[]) =>
+    const claims = (
+      { shard, names }: Parameters<ArchiveQueries["claims"]>[0],
+      after: readonly BatchPosition[],
+    ) =>
       this.#ask(after, () => {
         const { epoch, seq } = this.newest(shard)?.id ?? { epoch: 0, seq: 0 };
         return { by: names.map((name) => this.#claims.get(name) ?? null), epoch, seq };
@@ -118,7 +127,7 @@ export class SimArchive {
   }
 
   /** Answers once all positions of `after` are received; runs as the current owner. @throws OperatingError */
-  #ask<T>(after: readonly Position[], answer: () => T): Promise<T> {
+  #ask<T>(after: readonly BatchPosition[], answer: () => T): Promise<T> {
     const owner = this.clock.current;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#pendingQueries.push({
@@ -140,12 +149,12 @@ export class SimArchive {
     });
   }
 
-  #has({ shard, epoch, seq }: Position): boolean {
+  #has({ shard, epoch, seq }: BatchPosition): boolean {
     const newest: LogId = this.newest(shard)?.id ?? { epoch: 0, seq: 0 };
     return compareLogIds(newest, { epoch, seq }) >= 0;
   }
 }
 
-function keyOf({ shard, epoch, seq, index }: Location): string {
+function keyOf({ shard, epoch, seq, index }: RecordPosition): string {
   return `${shard}:${epoch}-${seq} ${index}`;
 }

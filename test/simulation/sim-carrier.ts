@@ -13,8 +13,8 @@ import type { FromShard, ShardExit } from "../../src/workers/shard/messages.ts";
 import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
+import type { SimContext } from "./sim-context.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { SimContext } from "./surroundings.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;

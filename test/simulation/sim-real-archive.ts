@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { ArchiveQueries, Position } from "../../src/archive/queries/query.ts";
+import type { ArchiveQueries, BatchPosition } from "../../src/archive/queries/query.ts";
 import {
   type ArchiveMethod,
   type TaggedResult,
@@ -20,7 +20,7 @@ import type { Random } from "../support/random.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { SimArchive } from "./sim-archive.ts";
 import type { Network } from "./sim-channel.ts";
-import type { Oracle } from "./surroundings.ts";
+import type { Oracle } from "./sim-context.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
 const ANSWER_MS = 0.2;
@@ -110,7 +110,7 @@ export class SimRealArchive extends SimArchive {
     return Object.fromEntries(
       METHODS.map((method) => [
         method,
-        (query: unknown, after: readonly Position[] = []) => this.#ask(method, query, after),
+        (query: unknown, after: readonly BatchPosition[] = []) => this.#ask(method, query, after),
       ]),
     ) as unknown as ArchiveQueries;
   }
@@ -178,7 +178,7 @@ export class SimRealArchive extends SimArchive {
     return service;
   }
 
-  #ask(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<unknown> {
+  #ask(method: ArchiveMethod, query: unknown, after: readonly BatchPosition[]): Promise<unknown> {
     const { clock } = this;
     const caller = clock.current;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();

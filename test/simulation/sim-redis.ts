@@ -8,9 +8,9 @@ import { RedisSnapshotStore } from "../../src/wal/redis/redis-snapshots.ts";
 import { RedisStream } from "../../src/wal/redis/redis-stream.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
+import type { Oracle } from "./sim-context.ts";
 import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
 import { type RedisLink, ReplyError, ServerDied, SimRedisClient } from "./sim-redis-client.ts";
-import type { Oracle } from "./surroundings.ts";
 import { ENVIRONMENT } from "./virtual-clock.ts";
 
 /** Faults of a Redis server, beyond those of single commands. */

@@ -17,8 +17,8 @@ import type { ShardState } from "../../src/workers/supervisor/supervised.ts";
 import { Supervisor } from "../../src/workers/supervisor/supervisor.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import { type CarriedShard, Pipe, SimCarrier } from "./sim-carrier.ts";
+import type { SimContext } from "./sim-context.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { SimContext } from "./surroundings.ts";
 import { ENVIRONMENT, Owner } from "./virtual-clock.ts";
 
 const NETWORK_MS = 0.5;

@@ -5,8 +5,8 @@ import type { Entry } from "../../src/archive/queries/query.ts";
 import type { ArchiveAnswers } from "../../src/archive/queries/transfer-reader.ts";
 import type { Random } from "../support/random.ts";
 import type { Replayed } from "./log-oracles.ts";
+import type { Oracle } from "./sim-context.ts";
 import type { SimRealArchive } from "./sim-real-archive.ts";
-import type { Oracle } from "./surroundings.ts";
 
 type Fail = (oracle: Oracle, message: string) => void;
 type ExpectedAccount = Readonly<{ partner: string; id: string; posted: number; seq: number }>;

@@ -1,8 +1,8 @@
 /** Canaries: each falsifies one thing in correct books, and the checker must report it. */
 import { expect, test } from "vitest";
+import { honestBooks } from "./correct-books.ts";
 import { discrepanciesOf } from "./discrepancies.ts";
 import type { Entry, Evidence, ListedTransfer } from "./evidence.ts";
-import { honestBooks } from "./honest-books.ts";
 import type { Answer } from "./operation.ts";
 
 test("correct books have no discrepancy", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { bystandersOf, speedOf } from "./figures.ts";
 import type { Answer, Operation } from "./operation.ts";
+import { bystandersOf, speedOf } from "./stats.ts";
 
 const yes: Answer = { is: "accepted", id: "tr_1", replayed: false };
 const away: Answer = { is: "not_done", why: "log_unavailable" };

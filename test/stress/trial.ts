@@ -11,6 +11,12 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { discrepanciesOf } from "./discrepancies.ts";
 import { type Evidence, gatherEvidence } from "./evidence.ts";
+import { Lane } from "./lane.ts";
+import { LoadProcesses } from "./load-processes.ts";
+import { MachineMeter, type MachineUse } from "./machine-use.ts";
+import { nowMs, type Operation } from "./operation.ts";
+import { type Outage, untilDown, untilUp } from "./outage.ts";
+import { PARTNER, PRESETS, type Preset, type PresetName, shardOfAccount } from "./preset.ts";
 import {
   type Bystanders,
   bystandersOf,
@@ -19,13 +25,7 @@ import {
   type Speed,
   speedOf,
   type Window,
-} from "./figures.ts";
-import { Lane } from "./lane.ts";
-import { LoadProcesses } from "./load-processes.ts";
-import { MachineMeter, type MachineUse } from "./machine-use.ts";
-import { nowMs, type Operation } from "./operation.ts";
-import { type Outage, untilDown, untilUp } from "./outage.ts";
-import { PARTNER, PRESETS, type Preset, type PresetName, shardOfAccount } from "./preset.ts";
+} from "./stats.ts";
 import { type Isolation, Subject } from "./subject.ts";
 
 export type TrialOptions = Readonly<{

@@ -304,7 +304,7 @@ export async function readiness(client: Client): Promise<Readonly<{ status: numb
 }
 
 /** Resolves when every shard serves and its log answers. */
-export async function becomesReady(client: Client, msMax?: number): Promise<void> {
+export async function waitUntilReady(client: Client, msMax?: number): Promise<void> {
   await until("the server is ready", async () => (await readiness(client)).status === 200, msMax);
 }
 

@@ -1,8 +1,8 @@
 /** The contract of claims, hash chain and replay, which must hold over every store. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { inspectTail, mayCreateStreams } from "../../src/wal/inspect-tail.ts";
 import { type JournalOptions, StreamJournal } from "../../src/wal/journal.ts";
-import { inspectTail, mayCreateStreams } from "../../src/wal/tail.ts";
-import { trimmedUpTo } from "../../src/wal/trimmed.ts";
+import { trimmedUpTo } from "../../src/wal/trimmed-log.ts";
 import { type Batch, compareLogIds, type LogId, type LogStream } from "../../src/wal/wal.ts";
 import { readAll, type StoreUnderTest } from "./log-stream-contract.ts";
 

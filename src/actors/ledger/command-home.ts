@@ -65,7 +65,7 @@ export function originOf({ postings, act }: Pick<TransferView, "postings" | "act
  * The owner key that decides a revert: that of the account that the revert debits first. For a programme's transfer
  * it is that of the act's subject, because a post may have changed the credit account.
  */
-export function wayBackOwnerOf({ postings, act }: Pick<TransferView, "postings" | "act">): string {
+export function revertOwnerOf({ postings, act }: Pick<TransferView, "postings" | "act">): string {
   if (act !== undefined) return ownerKeyOf(act.subject);
   const { debit, credit } = postings.at(-1) as Posting;
   return homeOwnerOfTransfer(credit, debit, null);

@@ -57,7 +57,7 @@ export class Exchange {
   }
 
   /** Sequence number of the unacknowledged message that the record at `at` sent; 0 if there is none. */
-  numberOf(at: RecordPlace): number {
+  messageSeqAt(at: RecordPlace): number {
     let low = 0;
     let high = this.#outbox.length;
     while (low < high) {

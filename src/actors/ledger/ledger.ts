@@ -12,7 +12,7 @@ import {
   keyMadeAtMs,
 } from "../idempotency/key-table.ts";
 import { applyAct, decideAct } from "../programmes/act.ts";
-import type { Effect, Random } from "../programmes/programme.ts";
+import type { AcceptedAct, Random } from "../programmes/programme.ts";
 import { type Exceeded, exceededBy } from "../quotas/quotas.ts";
 import type {
   AccountChanged,
@@ -52,7 +52,7 @@ import {
   applyCredit,
   applySend,
   applyTransfer,
-  creditOf,
+  creditMessage,
   decideCredit,
   decideSend,
   decideTransfer,
@@ -89,8 +89,8 @@ export class Ledger {
   }
 
   /** The earliest expiry (ms) of a pending transfer or of anything a programme has scheduled. */
-  get nextEndMs(): number {
-    return Math.min(this.state.compound.pending.nextEndMs, this.state.programmes.due.nextEndMs);
+  get nextExpiryMs(): number {
+    return Math.min(this.state.compound.pending.nextExpiryMs, this.state.programmes.scheduler.nextDueMs);
   }
 
   /** Number of accounts on this shard, without system accounts. */
@@ -229,7 +229,7 @@ export class Ledger {
         }
         if ("to" in outcome) {
           applySend(book, command, outcome, place.timeMs, batch);
-          this.exchange(outcome.to).send(creditOf(command, outcome, this.#shard, place.timeMs), place);
+          this.exchange(outcome.to).send(creditMessage(command, outcome, this.#shard, place.timeMs), place);
         } else applyTransfer(book, command, outcome as TransferPosted, place.timeMs, batch);
         return;
       }
@@ -317,7 +317,7 @@ export class Ledger {
   }
 
   /** The whole state as lines of JSON: see `stateLines`. */
-  lines(nowMs: number): Iterable<string> {
+  stateLines(nowMs: number): Iterable<string> {
     return stateLines(this.state, nowMs);
   }
 
@@ -342,7 +342,7 @@ export class Ledger {
 /** Adds the act's effect to the outcome, if there is one. */
 function withEffect<T extends TransferPosted | TransferSent>(
   outcome: T | Rejected,
-  { effect }: Effect,
+  { effect }: AcceptedAct,
 ): T | Rejected {
   return outcome.ok && effect !== null ? { ...outcome, effect } : outcome;
 }

@@ -3,7 +3,7 @@ import { openAccount, viewOf } from "../ledger/account.ts";
 import type { RecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
-import type { AccountOpening, Effect } from "./programme.ts";
+import type { AcceptedAct, AccountOpening } from "./programme.ts";
 
 type RecordPosition = RecordPlace & Readonly<{ timeMs: number }>;
 
@@ -53,7 +53,7 @@ function accountAfter(
   state: LedgerState,
   partner: string,
   programme: string,
-  { opens, closes }: Effect,
+  { opens, closes }: AcceptedAct,
   nowMs: number,
 ): AccountView | Rejected | undefined {
   const { accounts } = state.book(partner);

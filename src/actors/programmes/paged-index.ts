@@ -2,19 +2,19 @@
 import type { JsonValue } from "../records/act.ts";
 
 /** The position of an item in the merged list of all shards. The newest item has the greatest position. */
-export type ListPlace = readonly [atMs: number, shard: number, serial: number];
+export type ListPosition = readonly [atMs: number, shard: number, serial: number];
 
 /**
  * One shard's part of a page, newest first. `upTo` is the position of the last item that was scanned, where the next
  * page continues; `null` at the end of the list.
  */
-export type ListPart<R> = Readonly<{
-  rows: readonly (readonly [place: ListPlace, row: R])[];
-  upTo: ListPlace | null;
+export type ListPage<R> = Readonly<{
+  rows: readonly (readonly [place: ListPosition, row: R])[];
+  upTo: ListPosition | null;
 }>;
 
 /** The last two values of a list query: the page size, and the position that the page starts below (`null`: newest). */
-export type ListAsk = readonly [limit: number, before: ListPlace | null];
+export type ListRequest = readonly [limit: number, before: ListPosition | null];
 
 /** Items scanned for one page, whether the list shows them or not. */
 const SCANNED_MAX = 5_000;
@@ -60,8 +60,8 @@ export class PagedIndex<T> {
   }
 
   /** @param show the row of an item, or `undefined` to leave the item out of this list. */
-  list<R extends JsonValue>([limit, before]: ListAsk, show: (item: T) => R | undefined): ListPart<R> {
-    const rows: [ListPlace, R][] = [];
+  list<R extends JsonValue>([limit, before]: ListRequest, show: (item: T) => R | undefined): ListPage<R> {
+    const rows: [ListPosition, R][] = [];
     const from = before === null ? this.#slots.length : this.#firstNotBefore(before);
     const to = Math.max(0, from - SCANNED_MAX);
     for (let at = from - 1; at >= to; at--) {
@@ -76,13 +76,13 @@ export class PagedIndex<T> {
     return { rows, upTo: to === 0 || last === undefined ? null : [last.atMs, this.#shard, last.serial] };
   }
 
-  #firstNotBefore(before: ListPlace): number {
+  #firstNotBefore(before: ListPosition): number {
     let low = 0;
     let high = this.#slots.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const { atMs, serial } = this.#slots[middle] as Slot<T>;
-      if (comparePlaces([atMs, this.#shard, serial], before) < 0) low = middle + 1;
+      if (comparePositions([atMs, this.#shard, serial], before) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -90,6 +90,6 @@ export class PagedIndex<T> {
 }
 
 /** Negative if `a` is older than `b`. */
-export function comparePlaces(a: ListPlace, b: ListPlace): number {
+export function comparePositions(a: ListPosition, b: ListPosition): number {
   return a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 }

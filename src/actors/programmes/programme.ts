@@ -19,13 +19,13 @@ import type { Command, Rejected } from "../records/command.ts";
  * - `hold`: a transfer that stays open; closing it will take another key.
  * - `more`: something else that stays, such as an account or a voucher.
  */
-export type Growth = "never" | "key" | "hold" | "more";
+export type MemoryGrowth = "never" | "key" | "hold" | "more";
 
 /** An account that an act opens or reopens. Only its programme may debit or credit it. */
 export type AccountOpening = Readonly<{ id: string; asset: string }>;
 
 /** The outcome of an accepted act. */
-export type Effect<E = JsonValue> = Readonly<{
+export type AcceptedAct<E = JsonValue> = Readonly<{
   ok: true;
   /** The result that is logged; `apply` needs it in addition to the act. */
   effect: E;
@@ -58,7 +58,7 @@ export type DecisionContext = Readonly<{
 export type MovedAccounts = Readonly<{ debit: string | null; credit: string | null }>;
 
 /** Facts about an accepted act, for `apply`. */
-export type Done = Readonly<{
+export type ApplyContext = Readonly<{
   partner: string;
   timeMs: number;
   /** Id of the transfer that the act came with; `null` without one. */
@@ -118,8 +118,8 @@ export type TransferWithAct = Readonly<{
 
 export interface Programme<A extends Act = Act, E = JsonValue> {
   /** Checks all rules of the programme; the rules of the accounts are checked afterwards. Changes nothing. */
-  decide(act: A, context: DecisionContext): Effect<E> | Rejected;
-  apply(act: A, effect: E, done: Done): void;
+  decide(act: A, context: DecisionContext): AcceptedAct<E> | Rejected;
+  apply(act: A, effect: E, done: ApplyContext): void;
   /** The part of a transfer's `amount` that a revert with this act may move back. Default: all of it. */
   takeable?(act: A, partner: string, amount: number): number;
   /** Applies the notice of an act that another shard has decided. */

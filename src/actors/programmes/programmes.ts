@@ -12,10 +12,10 @@ import { LOYALTY_GROWTH, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
+  AcceptedAct,
+  ApplyContext,
   DecisionContext,
-  Done,
-  Effect,
-  Growth,
+  MemoryGrowth,
   MovedAccounts,
   Programme,
   ProgrammeContext,
@@ -25,7 +25,7 @@ import type {
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
-import { usersOfSegments } from "./segments/changes.ts";
+import { usersOfSegments } from "./segments/membership-history.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
 import { movedAccountsOfTopup, TOPUP_GROWTH } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
@@ -49,7 +49,7 @@ export class Scheduler {
     this.#usageOf = usageOf;
   }
 
-  get nextEndMs(): number {
+  get nextDueMs(): number {
     return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
 
@@ -86,7 +86,7 @@ function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
 type ProgrammeDefinition = Readonly<{
   create: (context: ProgrammeContext) => Programme;
   /** By act; see `Growth`. */
-  growth: Readonly<Record<string, Growth>>;
+  growth: Readonly<Record<string, MemoryGrowth>>;
   /** The accounts of the transfer that an act must come with; `undefined` for an act without a new transfer. */
   movedAccounts?: (act: Act) => MovedAccounts | undefined;
   /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
@@ -139,7 +139,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
 };
 
 /** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
-export function growthOfAct({ programme, act }: Act): Growth {
+export function growthOfAct({ programme, act }: Act): MemoryGrowth {
   return PROGRAMMES[programme]?.growth[act] ?? "more";
 }
 
@@ -149,7 +149,7 @@ export function movedAccountsOf(act: Act): MovedAccounts | undefined {
 }
 
 /** The act that must come with the revert of this transfer; `undefined` if its programme allows no revert. */
-export function takeBackOf(act: Act, transfer: TransferWithAct): Act | undefined {
+export function revertActOf(act: Act, transfer: TransferWithAct): Act | undefined {
   return PROGRAMMES[act.programme]?.takeBack?.(act, transfer);
 }
 
@@ -178,7 +178,7 @@ export function historyName(programme: string, subject?: string): string {
 }
 
 export class Programmes {
-  readonly due: Scheduler;
+  readonly scheduler: Scheduler;
   /** Quotas that the operator has set for partners. */
   readonly quotas: PartnerQuotas;
   readonly #claims: Claims;
@@ -191,21 +191,21 @@ export class Programmes {
     ...shardContext
   }: Omit<ProgrammeContext, "scheduler"> &
     Readonly<{ claims: Claims; usageOf: (partner: string) => PartnerUsage }>) {
-    this.due = new Scheduler(usageOf);
+    this.scheduler = new Scheduler(usageOf);
     this.#claims = claims;
     const countBytes = (partner: string, bytes: number) => usageOf(partner).count(bytes);
-    const context = { ...shardContext, countBytes, scheduler: this.due };
+    const context = { ...shardContext, countBytes, scheduler: this.scheduler };
     this.#byName = new Map(
       Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const),
     );
     this.quotas = this.#of("quotas") as PartnerQuotas;
   }
 
-  decide(act: Act, context: DecisionContext): Effect | Rejected {
+  decide(act: Act, context: DecisionContext): AcceptedAct | Rejected {
     return this.#of(act.programme).decide(act, context);
   }
 
-  apply(act: Act, effect: JsonValue, done: Done): void {
+  apply(act: Act, effect: JsonValue, done: ApplyContext): void {
     this.#of(act.programme).apply(act, effect, done);
   }
 

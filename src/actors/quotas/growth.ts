@@ -1,5 +1,5 @@
 /** What each kind of command makes grow, which determines the quotas that apply to it. */
-import type { Growth } from "../programmes/programme.ts";
+import type { MemoryGrowth } from "../programmes/programme.ts";
 import { growthOfAct } from "../programmes/programmes.ts";
 import type { Act } from "../records/act.ts";
 import type { Command } from "../records/command.ts";
@@ -28,9 +28,9 @@ export const GROWTH = {
   create_key: "more",
   revoke_key: "never",
   set_operator_key: "never",
-} as const satisfies Record<Command["op"], Growth>;
+} as const satisfies Record<Command["op"], MemoryGrowth>;
 
-export function growthOf(command: Command): Growth {
+export function growthOf(command: Command): MemoryGrowth {
   switch (command.op) {
     case "act":
       return growthOfAct(command.act);
@@ -44,6 +44,6 @@ export function growthOf(command: Command): Growth {
 }
 
 /** Growth of a transfer with this act. */
-function growthWith(act: Act | undefined): Growth {
+function growthWith(act: Act | undefined): MemoryGrowth {
   return act === undefined ? "key" : growthOfAct(act);
 }

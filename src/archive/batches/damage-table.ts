@@ -97,7 +97,7 @@ export class DamageTable {
 }
 
 /** Names a damaged batch in messages: `<shard>:<epoch>-<seq>`, or its row if that is unknown. */
-export function placeText({ number, shard, id }: Pick<Flaw, "number" | "shard" | "id">): string {
+export function formatBatchPosition({ number, shard, id }: Pick<Flaw, "number" | "shard" | "id">): string {
   return shard === null || id === null ? `row ${number}` : positionText(shard, id);
 }
 
@@ -109,13 +109,16 @@ function positionText(shard: number, id: LogId): string {
 export function damageError(flaw: Pick<Flaw, "number" | "shard" | "id" | "reason">): ArchiveError {
   return new ArchiveError(
     "archive_damaged",
-    `the archived batch ${placeText(flaw)} is damaged: ${flaw.reason}; the operator can restore it`,
+    `the archived batch ${formatBatchPosition(flaw)} is damaged: ${flaw.reason}; the operator can restore it`,
   );
 }
 
 function isSame(a: Damage, b: Damage): boolean {
   return (
-    a.number === b.number && placeText(a) === placeText(b) && a.kind === b.kind && a.indexed === b.indexed
+    a.number === b.number &&
+    formatBatchPosition(a) === formatBatchPosition(b) &&
+    a.kind === b.kind &&
+    a.indexed === b.indexed
   );
 }
 

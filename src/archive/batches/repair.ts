@@ -10,14 +10,14 @@ import { chainedHash, findShards, HAS_NO_LINK } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, ROW_COLUMNS } from "./batch-row.ts";
 import { BatchTable } from "./batch-table.ts";
 import { BatchWalk } from "./batch-walk.ts";
-import { type Damage, DamageTable, placeText } from "./damage-table.ts";
+import { type Damage, DamageTable, formatBatchPosition } from "./damage-table.ts";
 
 const STEP_BYTES = 8 * 1024 * 1024;
 /** An `index_format` that no version uses, so that the next start rebuilds the index. */
 const NO_INDEX_FORMAT = 0;
 
 /** Looks up a copy of a damaged batch; `undefined` if it has none. */
-export type Source = (shard: number, damage: Damage) => Promise<Batch | undefined>;
+export type CopySource = (shard: number, damage: Damage) => Promise<Batch | undefined>;
 
 export type Progress = (done: number, of: number) => void;
 
@@ -40,17 +40,18 @@ export class ArchiveRepair {
 
   /** Checks every batch and records which are damaged. */
   check(progress: Progress): readonly Damage[] {
-    const flaws = walkAll(this.#database, progress);
+    const flaws = findFlaws(this.#database, progress);
     inTransaction(this.#database, () => {
-      const places = new Set(flaws.map(placeText));
-      for (const known of this.#damages.all) if (!places.has(placeText(known))) this.#damages.remove(known);
+      const places = new Set(flaws.map(formatBatchPosition));
+      for (const known of this.#damages.all)
+        if (!places.has(formatBatchPosition(known))) this.#damages.remove(known);
       for (const flaw of flaws) this.#damages.add(flaw);
     });
     return this.#damages.all;
   }
 
   /** Restores a damaged batch from the first source with a proven copy. @returns whether one was found. */
-  async mend(damage: Damage, sources: readonly Source[]): Promise<boolean> {
+  async restore(damage: Damage, sources: readonly CopySource[]): Promise<boolean> {
     const { shard, id, indexed, reason } = damage;
     if (shard === null || id === null) return false;
     const own = this.#withCorrectHash(damage);
@@ -65,7 +66,7 @@ export class ArchiveRepair {
   }
 
   /** Copies the batches that another archive has beyond the end of this one. @returns their number. */
-  extend(copy: DatabaseSync): number {
+  copyNewer(copy: DatabaseSync): number {
     let copied = 0;
     for (const row of copy.prepare(`SELECT ${ROW_COLUMNS} FROM batches ORDER BY id`).iterate()) {
       const batch = batchRowOf(row);
@@ -109,7 +110,7 @@ export class ArchiveRepair {
 }
 
 /** Checks all batches of an archive. @returns the flaws. */
-export function walkAll(database: DatabaseSync, progress: Progress) {
+export function findFlaws(database: DatabaseSync, progress: Progress) {
   const last =
     (database.prepare("SELECT max(id) AS last FROM batches").get()?.["last"] as number | null) ?? 0;
   const walk = new BatchWalk(database, 0);
@@ -122,7 +123,7 @@ export function walkAll(database: DatabaseSync, progress: Progress) {
 }
 
 /** A source that looks up batches in another archive. */
-export function copyIn(database: DatabaseSync): Source {
+export function archiveSource(database: DatabaseSync): CopySource {
   const find = database.prepare(
     `SELECT ${ROW_COLUMNS} FROM batches WHERE shard = ? AND epoch = ? AND seq = ?`,
   );

@@ -4,7 +4,7 @@ import { inTransaction, isMalformed, putSetting, setting } from "../database.ts"
 import type { Flaw } from "./batch-chain.ts";
 import type { BatchTable, StoredPosition } from "./batch-table.ts";
 import { BatchWalk } from "./batch-walk.ts";
-import { type Damage, type DamageTable, placeText } from "./damage-table.ts";
+import { type Damage, type DamageTable, formatBatchPosition } from "./damage-table.ts";
 
 /** Interval at which the scrub saves its progress, from which a restart continues. */
 const SAVE_EVERY_BYTES = 64 * 1024 * 1024;
@@ -70,8 +70,8 @@ export class Verifier {
   takeRefetches(shard: number): readonly Damage[] {
     const damages = [...this.#toRefetch.values()].filter((damage) => damage.shard === shard);
     for (const damage of damages) {
-      this.#toRefetch.delete(placeText(damage));
-      this.#refetching.add(placeText(damage));
+      this.#toRefetch.delete(formatBatchPosition(damage));
+      this.#refetching.add(formatBatchPosition(damage));
     }
     return damages;
   }
@@ -79,7 +79,7 @@ export class Verifier {
   /** Queues batches again whose request was lost with the shard's channel. */
   requeueRefetch(damages: readonly Damage[]): void {
     for (const damage of damages) {
-      this.#refetching.delete(placeText(damage));
+      this.#refetching.delete(formatBatchPosition(damage));
       this.#queueRefetch(damage);
     }
   }
@@ -87,8 +87,8 @@ export class Verifier {
   /** The log has answered for these. Batches that it could not restore stay damaged, but no longer block trimming. */
   refetched(damages: readonly Damage[]): void {
     for (const damage of damages) {
-      this.#blockingTrim.delete(placeText(damage));
-      this.#refetching.delete(placeText(damage));
+      this.#blockingTrim.delete(formatBatchPosition(damage));
+      this.#refetching.delete(formatBatchPosition(damage));
     }
     if (this.#blockingTrim.size > 0) return;
     const hasRestored = damages.some(
@@ -152,14 +152,14 @@ export class Verifier {
       const known = flaw.number === null ? undefined : this.#damages.ofRow(flaw.number);
       const damage = known ?? { ...flaw, indexed: true };
       if (isNew) this.#queueRefetch(damage);
-      const name = placeText(damage);
+      const name = formatBatchPosition(damage);
       if (blocksTrim && (this.#toRefetch.has(name) || this.#refetching.has(name)))
         this.#blockingTrim.add(name);
     }
   }
 
   #queueRefetch(damage: Damage): void {
-    if (damage.shard !== null && damage.id !== null) this.#toRefetch.set(placeText(damage), damage);
+    if (damage.shard !== null && damage.id !== null) this.#toRefetch.set(formatBatchPosition(damage), damage);
   }
 
   #savedProgress(name: "verified" | "scrubbed"): number {

@@ -6,10 +6,16 @@ import type { ActDone, Command } from "../../actors/records/command.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
 import { OPS, TRANSFER_SENT_OP } from "../../actors/records/record-kinds.ts";
 import { assert } from "../../errors/assert.ts";
-import { listedBy } from "../batches/beginning.ts";
 import type { Tail } from "../batches/tail.ts";
+import { accountsListing } from "../batches/transfer-lists.ts";
 import type { AccountTable } from "../queries/account-table.ts";
-import { changesOf, createsTransfer, isHomeRecord, transferIdOf, versionOf } from "../queries/posting.ts";
+import {
+  changesOf,
+  createsTransfer,
+  isHomeRecord,
+  transferIdOf,
+  versionOf,
+} from "../queries/record-views.ts";
 import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
 import {
   CLAIM,
@@ -233,7 +239,7 @@ export class BatchIndexer {
       const { high, low } = this.#keys.account(this.#partner, account, kind, shard);
       accounts.push(high, low, batch, slotOf(index, ordinal), amount === 0 ? 0 : seq, amount);
     }
-    for (const [ordinal, account] of listedBy(record).entries()) {
+    for (const [ordinal, account] of accountsListing(record).entries()) {
       const { high, low } = this.#keys.account(this.#partner, account, "transfers", shard);
       accounts.push(high, low, batch, slotOf(index, CREATED_TRANSFER + ordinal), 0, 0);
     }

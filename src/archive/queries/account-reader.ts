@@ -4,15 +4,14 @@ import { historiesOf, historyName } from "../../actors/programmes/programmes.ts"
 import type { AccountView, ActDone, LogRecord } from "../../actors/records/command.ts";
 import { entryBytes } from "../../bounds/page-bytes.ts";
 import { isDamage } from "../archive-error.ts";
-import { listedBy } from "../batches/beginning.ts";
 import { type Gap, type Gaps, untilGap } from "../batches/gaps.ts";
+import { accountsListing } from "../batches/transfer-lists.ts";
 import { type HistoryKind, hasSingleKey, type Keys } from "../index/key-hash.ts";
 import { CREATED_TRANSFER, ordinalOfSlot } from "../index/slot.ts";
 import type { SortedIndex } from "../index/sorted-index.ts";
 import { compareSortKeys, type SortKey } from "./cursor.ts";
 import { type History, type HistoryRange, mergeHistories } from "./history.ts";
 import { cursorOf, endBefore, type Found, type ListItem, page, within } from "./listing.ts";
-import { type Change, changeAt, entryOf, versionOf } from "./posting.ts";
 import type {
   ActsRange,
   ArchivedRecord,
@@ -25,6 +24,7 @@ import type {
   Statement,
 } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
+import { type Change, changeAt, entryOf, versionOf } from "./record-views.ts";
 import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;
@@ -253,7 +253,8 @@ function isOwnRecord(
 ): boolean {
   if (record.command.partner !== partner) return false;
   if (kind === "versions") return versionOf(record)?.id === account;
-  if (kind === "transfers") return listedBy(record)[ordinalOfSlot(slot) - CREATED_TRANSFER] === account;
+  if (kind === "transfers")
+    return accountsListing(record)[ordinalOfSlot(slot) - CREATED_TRANSFER] === account;
   if (kind === "acts") return isActOf(record, account);
   const change = changeAt(record, slot);
   return change?.account === account && (change.amount === 0) === (kind === "holds");

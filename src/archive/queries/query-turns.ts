@@ -1,8 +1,8 @@
 /** Makes queries wait for the batches that they need, and for their turn. */
-import type { Position } from "./query.ts";
+import type { BatchPosition } from "./query.ts";
 
 export type WaitingQuery = Readonly<{
-  needs: readonly Position[];
+  needs: readonly BatchPosition[];
   /** Whether the needed batches must be indexed, too. */
   needsIndex: boolean;
   run: () => void;

@@ -5,17 +5,17 @@ import type { TransferStatus, TransferView } from "../../actors/records/compound
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 
 /** The position of a record: its batch, and its zero-based index within the batch. */
-export type Location = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
+export type RecordPosition = Readonly<{ shard: number; epoch: number; seq: number; index: number }>;
 
-export type ArchivedRecord = Readonly<{ at: Location; timeMs: number; record: LogRecord }>;
+export type ArchivedRecord = Readonly<{ at: RecordPosition; timeMs: number; record: LogRecord }>;
 
 /** Returned for a record in a damaged batch. `damaged` is a message that names the batch and the reason. */
-export type DamagedRecord = Readonly<{ at: Location; damaged: string }>;
+export type DamagedRecord = Readonly<{ at: RecordPosition; damaged: string }>;
 
 export type FoundRecord = ArchivedRecord | DamagedRecord;
 
 /** The newest batch of a shard that an answer must include. */
-export type Position = Readonly<{ shard: number; epoch: number; seq: number }>;
+export type BatchPosition = Readonly<{ shard: number; epoch: number; seq: number }>;
 
 /**
  * One account's side of a posting. `at` and `timeMs` are those of the record on the account's shard; the two sides of
@@ -23,7 +23,7 @@ export type Position = Readonly<{ shard: number; epoch: number; seq: number }>;
  * `balanceAfter` and `seq` are those of its slice on that shard.
  */
 export type Entry = Readonly<{
-  at: Location;
+  at: RecordPosition;
   timeMs: number;
   seq: number;
   transferId: string;
@@ -82,11 +82,11 @@ export type EntriesSum = Readonly<{ sum: number; count: number }>;
  */
 export interface ArchiveQueries {
   /** The records at these positions, in this order. All must exist in the log. Damaged ones are marked one by one. */
-  records(at: readonly Location[]): Promise<readonly FoundRecord[]>;
+  records(at: readonly RecordPosition[]): Promise<readonly FoundRecord[]>;
   /** The current state of a transfer. With `owner`, only if the transfer belongs to that owner. */
   transfer(
     query: Readonly<{ partner: string; id: string; owner?: string | null }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<TransferView | undefined>;
   /**
    * The record on shard `to` (command `credit` or `portion`) of message number `no` from shard `from`, which is a
@@ -94,12 +94,12 @@ export interface ArchiveQueries {
    */
   part(
     query: Readonly<{ id: string; from: number; to: number; no: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<ArchivedRecord | undefined>;
   /** Which transfers claimed these names (`claimOf`), as far as the archive holds the log of their home shard. */
   claims(
     query: Readonly<{ shard: number; names: readonly string[] }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<ClaimsFound>;
   /**
    * The current state of a partner's transfers, optionally of one account, newest first, each once. Range and order
@@ -109,12 +109,12 @@ export interface ArchiveQueries {
   transfers(
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Page<TransferView>>;
   /** An account after all records logged at or before `atMs`; `undefined` if it did not exist yet. */
   accountAt(
     query: Readonly<{ partner: string; account: string; atMs: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<AccountView | undefined>;
   /**
    * Records of a programme's accepted acts that have no transfer, newest first by default. With `subject`, only the
@@ -122,7 +122,7 @@ export interface ArchiveQueries {
    */
   acts(
     query: ActsRange & Readonly<{ partner: string; programme: string }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Page<ArchivedRecord>>;
   /**
    * An account's entries. Those of a system account are merged by time from all shards.
@@ -131,22 +131,22 @@ export interface ArchiveQueries {
    */
   entries(
     query: EntriesRange & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Statement>;
   /** Sum and count of an account's entries whose seq is at most `seq`. */
   sum(
     query: Readonly<{ partner: string; account: string; seq: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<EntriesSum>;
   /** Ids of a partner's accounts that start with `prefix` and come after `afterId`, in order of id. */
   accountIds(
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<readonly string[]>;
 }
 
 /** The newest of the given batches, by shard. */
-export function lastBatches(at: readonly Location[]): readonly Position[] {
+export function lastBatches(at: readonly RecordPosition[]): readonly BatchPosition[] {
   const newest = new Map<number, LogId>();
   for (const { shard, epoch, seq } of at) {
     const known = newest.get(shard);

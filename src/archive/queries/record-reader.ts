@@ -5,7 +5,7 @@ import type { BatchTable, OpenBatch } from "../batches/batch-table.ts";
 import { damageError } from "../batches/damage-table.ts";
 import { recordOfSlot } from "../index/slot.ts";
 import type { BatchPositions, History } from "./history.ts";
-import type { ArchivedRecord, FoundRecord, Location } from "./query.ts";
+import type { ArchivedRecord, FoundRecord, RecordPosition } from "./query.ts";
 
 /** Reads single records by index entry or by position. */
 export class RecordReader {
@@ -22,7 +22,7 @@ export class RecordReader {
   }
 
   /** The record at a position that must exist in the log. */
-  find(at: Location): FoundRecord {
+  find(at: RecordPosition): FoundRecord {
     try {
       return this.#at(at);
     } catch (error) {
@@ -31,7 +31,7 @@ export class RecordReader {
     }
   }
 
-  #at({ shard, epoch, seq, index }: Location): ArchivedRecord {
+  #at({ shard, epoch, seq, index }: RecordPosition): ArchivedRecord {
     const batch = this.#batches.find(shard, epoch, seq);
     if (batch === undefined) {
       throw damageError({ number: null, shard, id: { epoch, seq }, reason: "its row is gone" });

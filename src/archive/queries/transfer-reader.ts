@@ -16,9 +16,9 @@ import type { AccountTable } from "./account-table.ts";
 import { compareSortKeys, type SortKey } from "./cursor.ts";
 import { mergeHistories } from "./history.ts";
 import { cursorOf, type Found, type ListItem, page, within } from "./listing.ts";
-import { createsTransfer, isPart, isWhole, transferIdOf, transferOf } from "./posting.ts";
-import type { ArchivedRecord, ArchiveQueries, FoundRecord, Location, Page, Range } from "./query.ts";
+import type { ArchivedRecord, ArchiveQueries, FoundRecord, Page, Range, RecordPosition } from "./query.ts";
 import { RecordReader } from "./record-reader.ts";
+import { createsTransfer, isPart, isWhole, transferIdOf, transferOf } from "./record-views.ts";
 
 /** `ArchiveQueries` as synchronous functions, without waiting for batches. */
 export type ArchiveAnswers = {
@@ -41,7 +41,7 @@ export function archiveAnswers(
   const accounts = new AccountReader(records, gaps, keys, indexes.accounts);
   const transfers = new TransferReader(records, gaps, keys, indexes, accounts);
   return {
-    records: (at: readonly Location[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
+    records: (at: readonly RecordPosition[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
     transfer: (query) => transfers.transfer(query),
     part: (query) => transfers.part(query),
     claims: ({ shard, names }) => {

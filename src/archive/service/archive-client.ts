@@ -10,7 +10,7 @@ import { type ChannelEnd, portsOf } from "../../workers/channels/open-channel.ts
 import {
   type ArchivedPosition,
   type ArchivedPositions,
-  type ArchiveFigures,
+  type ArchiveStats,
   type FromArchive,
   type ToArchive,
   untagError,
@@ -41,7 +41,7 @@ export class ArchiveClient extends ArchiveQueryClient {
   readonly #worker: Worker;
   readonly #onFailure: (error: Error) => void;
   readonly #ended: Promise<void>;
-  #stats: ArchiveFigures;
+  #stats: ArchiveStats;
   #ending = false;
   /** Fed by the thread's stats messages, so no pings are needed. */
   readonly #watchdog = new Watchdog(WATCH_LIMITS, performance.now());
@@ -51,7 +51,7 @@ export class ArchiveClient extends ArchiveQueryClient {
 
   private constructor(
     worker: Worker,
-    stats: ArchiveFigures,
+    stats: ArchiveStats,
     { onFailure, onChange = () => {} }: Pick<ArchiveClientOptions, "onFailure" | "onChange">,
   ) {
     super(connectTo(worker));
@@ -136,7 +136,7 @@ export class ArchiveClient extends ArchiveQueryClient {
   }
 
   /** The newest stats, at most about 250 ms old while the thread runs. */
-  get figures(): ArchiveFigures {
+  get stats(): ArchiveStats {
     return this.#stats;
   }
 
@@ -162,7 +162,7 @@ export class ArchiveClient extends ArchiveQueryClient {
     else this.#setSilent(liveness === "silent");
   }
 
-  #setStats(stats: ArchiveFigures): void {
+  #setStats(stats: ArchiveStats): void {
     const { away } = this.#stats;
     this.#stats = stats;
     if (stats.away !== away) this.#onChange();

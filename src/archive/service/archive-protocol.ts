@@ -9,7 +9,7 @@ import type { ChannelEnd } from "../../workers/channels/open-channel.ts";
 import { ArchiveError, type ArchiveErrorCode, isDamage } from "../archive-error.ts";
 import type { StoredPosition } from "../batches/batch-table.ts";
 import type { ScrubStats } from "../batches/verifier.ts";
-import type { ArchiveQueries, Position } from "../queries/query.ts";
+import type { ArchiveQueries, BatchPosition } from "../queries/query.ts";
 
 /** From the owner: attach a shard's feed, connect a query port, close. */
 export type ToArchive =
@@ -19,15 +19,15 @@ export type ToArchive =
 
 /** To the owner. */
 export type FromArchive =
-  | Readonly<{ kind: "ready"; stats: ArchiveFigures }>
-  | Readonly<{ kind: "stats"; stats: ArchiveFigures }>
+  | Readonly<{ kind: "ready"; stats: ArchiveStats }>
+  | Readonly<{ kind: "stats"; stats: ArchiveStats }>
   | Readonly<{ kind: "failed"; error: TaggedError }>;
 
 export type ArchiveMethod = keyof ArchiveQueries;
 
 /** A request over a connected port; the reply carries its id. `positions` and `sync` do not wait for batches. */
 export type ArchiveRequest =
-  | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly Position[] }>
+  | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly BatchPosition[] }>
   | Readonly<{ id: number; method: "positions" }>
   | Readonly<{ id: number; method: "sync" }>;
 
@@ -65,7 +65,7 @@ export type ArchiveCounts = Readonly<{
 /** `places` names the first few of `count` damaged batches, e.g. `0:3-17`. */
 export type DamageStats = Readonly<{ count: number; places: readonly string[] }>;
 
-export type ArchiveFigures = ArchiveCounts &
+export type ArchiveStats = ArchiveCounts &
   Readonly<{
     shards: readonly ArchivedShard[];
     damage: DamageStats;

@@ -7,13 +7,13 @@ import type {
   ActsRange,
   ArchivedRecord,
   ArchiveQueries,
+  BatchPosition,
   ClaimsFound,
   EntriesSum,
   FoundRecord,
-  Location,
   Page,
-  Position,
   Range,
+  RecordPosition,
   Statement,
 } from "../queries/query.ts";
 import {
@@ -57,27 +57,27 @@ export class ArchiveQueryClient implements ArchiveQueries {
     port.on("close", () => this.refuse("the connection to the archive was closed"));
   }
 
-  records(at: readonly Location[]): Promise<readonly FoundRecord[]> {
+  records(at: readonly RecordPosition[]): Promise<readonly FoundRecord[]> {
     return this.#query("records", at, []);
   }
 
   transfer(
     query: Readonly<{ partner: string; id: string; owner?: string | null }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<TransferView | undefined> {
     return this.#query("transfer", query, after);
   }
 
   part(
     query: Readonly<{ id: string; from: number; to: number; no: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<ArchivedRecord | undefined> {
     return this.#query("part", query, after);
   }
 
   claims(
     query: Readonly<{ shard: number; names: readonly string[] }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<ClaimsFound> {
     return this.#query("claims", query, after);
   }
@@ -85,42 +85,42 @@ export class ArchiveQueryClient implements ArchiveQueries {
   transfers(
     query: Range &
       Readonly<{ partner: string; account?: string | undefined; status?: TransferStatus | undefined }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Page<TransferView>> {
     return this.#query("transfers", query, after);
   }
 
   accountAt(
     query: Readonly<{ partner: string; account: string; atMs: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<AccountView | undefined> {
     return this.#query("accountAt", query, after);
   }
 
   acts(
     query: ActsRange & Readonly<{ partner: string; programme: string }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Page<ArchivedRecord>> {
     return this.#query("acts", query, after);
   }
 
   entries(
     query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<Statement> {
     return this.#query("entries", query, after);
   }
 
   sum(
     query: Readonly<{ partner: string; account: string; seq: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<EntriesSum> {
     return this.#query("sum", query, after);
   }
 
   accountIds(
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
   ): Promise<readonly string[]> {
     return this.#query("accountIds", query, after);
   }
@@ -152,7 +152,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
     });
   }
 
-  async #query<T>(method: ArchiveMethod, query: unknown, after: readonly Position[]): Promise<T> {
+  async #query<T>(method: ArchiveMethod, query: unknown, after: readonly BatchPosition[]): Promise<T> {
     return (await this.request((id) => ({ id, method, query, after }))) as T;
   }
 }

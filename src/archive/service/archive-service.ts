@@ -7,21 +7,21 @@ import { type Batch, compareLogIds } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
 import { ArchiveError } from "../archive-error.ts";
-import { type Damage, placeText } from "../batches/damage-table.ts";
+import { type Damage, formatBatchPosition } from "../batches/damage-table.ts";
 import { ReadBack } from "../batches/read-back.ts";
-import { type Location, lastBatches, type Position } from "../queries/query.ts";
+import { type BatchPosition, lastBatches, type RecordPosition } from "../queries/query.ts";
 import { QueryTurns, WaitingQueries } from "../queries/query-turns.ts";
 import type { Archive } from "../store.ts";
 import {
   type ArchivedPositions,
-  type ArchiveFigures,
   type ArchiveMethod,
   type ArchiveReply,
   type ArchiveRequest,
+  type ArchiveStats,
   type TaggedResult,
   tagError,
 } from "./archive-protocol.ts";
-import { packAsk, unpackAnswer } from "./feed.ts";
+import { packRequest, unpackReply } from "./feed.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
 /** `open` opens a feed's channel; the simulator replaces it. */
@@ -67,7 +67,7 @@ export class ArchiveService {
   /** Opens the same archive again after a suspension. */
   readonly #reopen: () => Archive;
   /** While the archive is closed for lack of resources: the reason, and its last known state. */
-  #suspended: Readonly<{ reason: string; stats: ArchiveFigures; positions: ArchivedPositions }> | undefined;
+  #suspended: Readonly<{ reason: string; stats: ArchiveStats; positions: ArchivedPositions }> | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
   readonly #onFailure: (error: unknown) => void;
   readonly #deadlineMs: number;
@@ -141,14 +141,14 @@ export class ArchiveService {
   query(
     method: ArchiveMethod,
     query: unknown,
-    after: readonly Position[],
+    after: readonly BatchPosition[],
     answer: (result: TaggedResult) => void,
   ): void {
     if (this.#suspended !== undefined) {
       answer(this.#answerQuery(method, query));
       return;
     }
-    const needs = method === "records" ? lastBatches(query as readonly Location[]) : after;
+    const needs = method === "records" ? lastBatches(query as readonly RecordPosition[]) : after;
     const needsIndex = method !== "records";
     const run = () => this.#runInTurn(query, () => answer(this.#answerQuery(method, query)));
     if (this.#holds(needs, needsIndex)) {
@@ -184,7 +184,7 @@ export class ArchiveService {
       feed.pause = undefined;
       feed.refetching = [first, ...others];
       const after = this.#archive.idBefore(feed.shard, first.id) ?? null;
-      feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX, again: true }));
+      feed.channel.post(packRequest({ after, bytesMax: FEED_BYTES_MAX, again: true }));
     }
   }
 
@@ -196,7 +196,7 @@ export class ArchiveService {
     });
   }
 
-  stats(): ArchiveFigures {
+  stats(): ArchiveStats {
     if (this.#suspended !== undefined) return { ...this.#suspended.stats, away: this.#suspended.reason };
     const shards = this.#archive.shards.flatMap((shard) => {
       const position = this.#archive.position(shard);
@@ -205,7 +205,7 @@ export class ArchiveService {
       return [{ shard, stored: position.id, storedTimeMs: position.timeMs, indexed }];
     });
     const { damages, verifier } = this.#archive;
-    const damage = { count: damages.length, places: damages.slice(0, PLACES_MAX).map(placeText) };
+    const damage = { count: damages.length, places: damages.slice(0, PLACES_MAX).map(formatBatchPosition) };
     return { ...this.#archive.counts, shards, damage, scrub: verifier.stats, away: null };
   }
 
@@ -282,12 +282,12 @@ export class ArchiveService {
     feed.pause = undefined;
     feed.requesting = true;
     const after = this.#archive.position(feed.shard)?.id ?? null;
-    feed.channel.post(packAsk({ after, bytesMax: FEED_BYTES_MAX }));
+    feed.channel.post(packRequest({ after, bytesMax: FEED_BYTES_MAX }));
   }
 
   #receive(feed: Feed, answer: Uint8Array): void {
     if (this.#closed || this.#suspended !== undefined || this.#feeds.get(feed.shard) !== feed) return;
-    const batches = unpackAnswer(answer);
+    const batches = unpackReply(answer);
     if (feed.refetching.length > 0 && this.#isRefetchReply(feed, batches)) {
       const refetched = feed.refetching;
       feed.refetching = [];
@@ -337,7 +337,7 @@ export class ArchiveService {
     });
   }
 
-  #holds(needs: readonly Position[], indexed: boolean): boolean {
+  #holds(needs: readonly BatchPosition[], indexed: boolean): boolean {
     return needs.every(({ shard, epoch, seq }) => {
       const id = indexed ? this.#archive.indexedPosition(shard) : this.#archive.position(shard)?.id;
       return id !== undefined && compareLogIds(id, { epoch, seq }) >= 0;

@@ -1,7 +1,7 @@
 /** Entry point of the archive's thread, the only code that accesses the archive's files. */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../errors/assert.ts";
-import { giveWay } from "../../workers/carriers/give-way.ts";
+import { lowerThreadPriority } from "../../workers/carriers/thread-priority.ts";
 import { Archive } from "../store.ts";
 import { type FromArchive, type ToArchive, tagError } from "./archive-protocol.ts";
 import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
@@ -63,7 +63,7 @@ function serve(): void {
 
 let statsTimer: NodeJS.Timeout | undefined;
 try {
-  giveWay(NICENESS);
+  lowerThreadPriority(NICENESS);
   serve();
 } catch (error) {
   fail(error);

@@ -16,7 +16,7 @@ import type { Batch, LogId } from "../../wal/wal.ts";
  * bytes of bodies. `again`: the archive had these batches before, so they may have been trimmed; then the reply is
  * empty.
  */
-export type FeedAsk = Readonly<{ after: LogId | null; bytesMax: number; again?: true }>;
+export type FeedRequest = Readonly<{ after: LogId | null; bytesMax: number; again?: true }>;
 
 /** A batch without its body. The heads of a reply are contiguous, oldest first. */
 export type FeedHead = readonly [
@@ -30,7 +30,7 @@ export type FeedHead = readonly [
 
 const HEAD_FIELDS = 6;
 
-export function packAsk(ask: FeedAsk): Uint8Array<ArrayBuffer> {
+export function packRequest(ask: FeedRequest): Uint8Array<ArrayBuffer> {
   return encode(ask);
 }
 
@@ -39,7 +39,7 @@ export function packAsk(ask: FeedAsk): Uint8Array<ArrayBuffer> {
  *
  * @throws PackError the reply is malformed.
  */
-export function unpackAnswer(reply: Uint8Array): readonly Batch[] {
+export function unpackReply(reply: Uint8Array): readonly Batch[] {
   let at: number;
   let heads: unknown;
   try {

@@ -4,7 +4,7 @@ import { readCommands } from "../../actors/records/codec.ts";
 import type { Command, Outcome, Transfer } from "../../actors/records/command.ts";
 import type { PackedPiece, PackedTransfers } from "../../actors/records/packed-transfers.ts";
 import { rejectionOf } from "../../actors/records/rejection.ts";
-import type { Location } from "../../archive/queries/query.ts";
+import type { RecordPosition } from "../../archive/queries/query.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 import { REFUSED, type TransfersReply, type WireItem } from "../../workers/shard/messages.ts";
@@ -75,7 +75,7 @@ function sendPieces(
 }
 
 /** A repeated item: its index in the piece, and where its first record is in the log. */
-type Replayed = Readonly<{ index: number; at: Location }>;
+type Replayed = Readonly<{ index: number; at: RecordPosition }>;
 
 async function writeAnswers(
   shards: Shards,

@@ -1,9 +1,9 @@
 /** Lists of programmes: merges the rows of all shards, newest first, into pages. */
 import {
-  comparePlaces,
-  type ListAsk,
-  type ListPart,
-  type ListPlace,
+  comparePositions,
+  type ListPage,
+  type ListPosition,
+  type ListRequest,
 } from "../../actors/programmes/paged-index.ts";
 import type { Question } from "../../actors/programmes/programme.ts";
 import type { JsonValue } from "../../actors/records/act.ts";
@@ -11,7 +11,7 @@ import type { Page } from "../../archive/queries/query.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import { FETCHES_MAX, type PageAsk, tooMany } from "./full-page.ts";
 
-type Ask<R extends JsonValue> = (question: Question<ListPart<R>>) => Promise<readonly ListPart<R>[]>;
+type Ask<R extends JsonValue> = (question: Question<ListPage<R>>) => Promise<readonly ListPage<R>[]>;
 
 /** A cursor that this list did not issue. Same code as the archive's error. */
 class BadCursor extends Error {
@@ -26,24 +26,24 @@ class BadCursor extends Error {
  */
 export async function pageOf<R extends JsonValue>(
   ask: Ask<R>,
-  question: (page: ListAsk) => Question<ListPart<R>>,
+  question: (page: ListRequest) => Question<ListPage<R>>,
   { limit, cursor }: PageAsk,
   caller?: Caller,
 ): Promise<Page<R>> {
-  const found: (readonly [place: ListPlace, row: R])[] = [];
+  const found: (readonly [place: ListPosition, row: R])[] = [];
   let before = cursor === undefined ? null : parsePlace(cursor);
   for (let asks = 0; found.length <= limit; asks++) {
     if (asks === FETCHES_MAX) throw tooMany();
     refuseGone(caller);
     const parts = await ask(question([limit + 1 - found.length, before]));
     // Beyond the newest point at which a shard stopped scanning, rows may still be missing.
-    let bound: ListPlace | null = null;
+    let bound: ListPosition | null = null;
     for (const { upTo } of parts)
-      if (upTo !== null && (bound === null || comparePlaces(upTo, bound) > 0)) bound = upTo;
+      if (upTo !== null && (bound === null || comparePositions(upTo, bound) > 0)) bound = upTo;
     const rows = parts
       .flatMap((part) => part.rows)
-      .filter(([place]) => bound === null || comparePlaces(place, bound) >= 0)
-      .toSorted(([a], [b]) => comparePlaces(b, a));
+      .filter(([place]) => bound === null || comparePositions(place, bound) >= 0)
+      .toSorted(([a], [b]) => comparePositions(b, a));
     found.push(...rows);
     if (bound === null) break;
     before = bound;
@@ -54,11 +54,11 @@ export async function pageOf<R extends JsonValue>(
   return { data: shown.map(([, row]) => row), cursors, nextCursor };
 }
 
-function cursorOf(place: ListPlace): string {
+function cursorOf(place: ListPosition): string {
   return place.map((part) => part.toString(36)).join("_");
 }
 
-function parsePlace(cursor: string): ListPlace {
+function parsePlace(cursor: string): ListPosition {
   const [atMs = Number.NaN, shard = Number.NaN, serial = Number.NaN, ...more] = cursor
     .split("_")
     .map((part) => Number.parseInt(part, 36));

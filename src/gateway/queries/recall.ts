@@ -4,7 +4,7 @@ import { vnodeOf } from "../../actors/ledger/routing.ts";
 import type { Command, Credited, Outcome, Transfer, TransferSent } from "../../actors/records/command.ts";
 import type { CommandHeader } from "../../actors/records/command-header.ts";
 import type { Move, Moved, TransferChanged } from "../../actors/records/compound-command.ts";
-import type { ArchivedRecord, FoundRecord, Location } from "../../archive/queries/query.ts";
+import type { ArchivedRecord, FoundRecord, RecordPosition } from "../../archive/queries/query.ts";
 import { assert } from "../../errors/assert.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { nonEmptyPositions, positionText, type Shards } from "../shard-link/shards.ts";
@@ -23,7 +23,7 @@ export type Recalled<C extends Command> = Readonly<{
 export async function recall<C extends Command>(
   shards: Shards,
   command: C,
-  at: Location,
+  at: RecordPosition,
 ): Promise<Recalled<C> | undefined> {
   const [first] = await firstRecords(shards, [at]);
   assert(first !== undefined, "the archive answers index for index");
@@ -68,7 +68,7 @@ export async function firstCommand(
  */
 export async function firstRecords(
   { archive }: Shards,
-  at: readonly Location[],
+  at: readonly RecordPosition[],
 ): Promise<readonly FoundRecord[]> {
   try {
     return await archive.records(at);

@@ -1,10 +1,10 @@
 /** Reads existing transfers, for display and for commands that post, void or revert them. */
-import { originOf, wayBackOwnerOf } from "../../actors/ledger/command-home.ts";
+import { originOf, revertOwnerOf } from "../../actors/ledger/command-home.ts";
 import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
-import { partOf } from "../../actors/ledger/transfers/legs.ts";
-import { takeBackOf } from "../../actors/programmes/programmes.ts";
+import { withAmount } from "../../actors/ledger/transfers/legs.ts";
+import { revertActOf } from "../../actors/programmes/programmes.ts";
 import type {
   Origin,
   RevertTransfer,
@@ -95,14 +95,14 @@ export async function revertOf(
     return { op: "revert_transfer", partner, key: null, fingerprint: 0, id, original: null, vnode };
   }
   const isSettled = view.status !== "pending";
-  const postings = isSettled && view.postedAmount > 0 ? partOf(view.postings, view.postedAmount) : [];
-  const act = view.act && takeBackOf(view.act, view);
+  const postings = isSettled && view.postedAmount > 0 ? withAmount(view.postings, view.postedAmount) : [];
+  const act = view.act && revertActOf(view.act, view);
   const revert = {
     ...header,
     op: "revert_transfer",
     original: { postings },
     vnode: revertHomeOf(partner, view),
-    ...(header.key !== null && { owner: wayBackOwnerOf(view) }),
+    ...(header.key !== null && { owner: revertOwnerOf(view) }),
   } as const;
   return act === undefined ? revert : { ...revert, act };
 }
@@ -117,7 +117,7 @@ async function readView(shards: Shards, partner: string, id: string): Promise<Tr
 
 /** The shard that decides a revert: that of the account whose money would go back first. */
 function revertHomeOf(partner: string, view: TransferView): number {
-  return vnodeOf(partner, wayBackOwnerOf(view));
+  return vnodeOf(partner, revertOwnerOf(view));
 }
 
 /** Adds `revertedBy`, which the shard that decides reverts knows. */

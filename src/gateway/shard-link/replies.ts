@@ -1,13 +1,18 @@
 /** Reads the replies of shards. */
 import { decode } from "../../actors/records/pack.ts";
-import type { Location } from "../../archive/queries/query.ts";
+import type { RecordPosition } from "../../archive/queries/query.ts";
 import type { LogId } from "../../wal/wal.ts";
-import type { Credits, Replayed, TransfersReply, WireItem } from "../../workers/shard/messages.ts";
+import type {
+  RemotePositions,
+  ReplayedFrom,
+  TransfersReply,
+  WireItem,
+} from "../../workers/shard/messages.ts";
 
 /** The answers in the order of the items, and the positions of credits on other shards. */
 export function answersOf(
   reply: TransfersReply,
-): Readonly<{ answers: readonly WireItem[]; credits: Credits }> {
+): Readonly<{ answers: readonly WireItem[]; credits: RemotePositions }> {
   if (reply instanceof Uint8Array) return { answers: readItems(reply), credits: [] };
   const [packed, later, credits] = reply;
   const answers = readItems(packed);
@@ -38,7 +43,7 @@ function readItems(packed: Uint8Array): WireItem[] {
   return items;
 }
 
-export function locationOf(shard: number, [, epoch, seq, index]: Replayed): Location {
+export function locationOf(shard: number, [, epoch, seq, index]: ReplayedFrom): RecordPosition {
   return { shard, epoch, seq, index };
 }
 

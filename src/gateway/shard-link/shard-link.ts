@@ -11,7 +11,7 @@ import type { LogId } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
 import {
-  AWAITED,
+  DEFERRED,
   type Query,
   REQUEST,
   type Reply,
@@ -24,8 +24,8 @@ import { Contention } from "./contention.ts";
 import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
 import { FairQueue, type Portion } from "./fair-queue.ts";
 import { type Flow, Flows, type Queued } from "./flows.ts";
+import { InFlightMessages, type Message, WAIT_MS_MAX } from "./in-flight-messages.ts";
 import type { LoopLag } from "./loop-lag.ts";
-import { InFlightMessages, type Message, WAIT_MS_MAX } from "./messages-in-hand.ts";
 import { BATCHES, WHOLE } from "./owners.ts";
 
 /**
@@ -154,7 +154,7 @@ export class ShardLink {
   }
 
   /** While a shard hangs, requests are refused at once instead of waiting. */
-  setSilent(isSilent: boolean): void {
+  setHung(isSilent: boolean): void {
     this.#isSilent = isSilent;
     this.#serves = this.#hasLog && !isSilent;
   }
@@ -322,7 +322,7 @@ export class ShardLink {
       const pending = this.#pending.get(requestNumber);
       if (pending === undefined) continue;
       if (pending.message !== undefined) this.#inFlight.answered(pending.message, nowMs);
-      if (result === AWAITED) {
+      if (result === DEFERRED) {
         pending.message = undefined;
         continue;
       }

@@ -1,7 +1,7 @@
 /** The links to all shards, and the archive. */
 import { shardOfVnode, vnodeOfAccount } from "../../actors/ledger/routing.ts";
 import { CommandWriter } from "../../actors/records/codec.ts";
-import type { ArchiveQueries, Position } from "../../archive/queries/query.ts";
+import type { ArchiveQueries, BatchPosition } from "../../archive/queries/query.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { formatLogId, type LogId } from "../../wal/wal.ts";
 import type { Query, QueryResults } from "../../workers/shard/messages.ts";
@@ -9,7 +9,7 @@ import { Turns } from "../turns.ts";
 import { ownerOfQuery } from "./owners.ts";
 import type { ShardLink } from "./shard-link.ts";
 
-type ShardAnswer<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: Position }>;
+type ShardAnswer<K extends Query[0]> = Readonly<{ result: QueryResults[K]; position: BatchPosition }>;
 
 export class Shards {
   readonly links: readonly ShardLink[];
@@ -82,13 +82,13 @@ export class Shards {
   }
 
   /** The positions of all shards. Once the archive has reached them, it has everything that was answered before. */
-  async positions(partner: string): Promise<readonly Position[]> {
+  async positions(partner: string): Promise<readonly BatchPosition[]> {
     return nonEmptyPositions((await this.askAll(partner, ["position"])).map(({ position }) => position));
   }
 }
 
 /** Drops the positions of empty logs: there is nothing to wait for. */
-export function nonEmptyPositions(positions: readonly Position[]): readonly Position[] {
+export function nonEmptyPositions(positions: readonly BatchPosition[]): readonly BatchPosition[] {
   return positions.filter(({ epoch }) => epoch > 0);
 }
 

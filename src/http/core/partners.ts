@@ -12,7 +12,6 @@ import {
 import type { Directory, Ledger } from "../../gateway/ports.ts";
 import { memberPartner } from "../auth.ts";
 import { jsonAnswer } from "../call.ts";
-import { actOf, firstOrNew, readChange } from "../change.ts";
 import { IDEMPOTENCY_PROBLEMS, type Random } from "../idempotency.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "../input/fields.ts";
 import { fingerprintOf } from "../input/fingerprint.ts";
@@ -20,9 +19,10 @@ import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "../input/paginat
 import { IdParams } from "../input/path-id.ts";
 import { invalid, Problem } from "../problem.ts";
 import { BANK_NAME_RULE, isBankName } from "../programmes/wallet/bank.ts";
+import { actOf, firstOrNew, readChange } from "../read-change.ts";
 import type { Routes } from "../routes.ts";
 import { readNothing } from "../server/body.ts";
-import { decidedAnswer, isDone, together } from "../writes.ts";
+import { decidedAnswer, isDone, together } from "../write-answers.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
 import { addUsage, changesOf, QuotaPatch, QuotasSchema } from "./quotas.ts";
 
@@ -123,7 +123,7 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked: header } = await readChange(request, call, NewPartner);
+      const { value, header } = await readChange(request, call, NewPartner);
       const { id, name } = value;
       const first = { role: "partner", name: "first" } as const;
       const keyPair = makeKey(id, first, header.key, `POST ${path}`, random);
@@ -195,7 +195,7 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
     },
     async (request, call) => {
       const id = memberPartner(call, directory, request.param("id"));
-      const { value, asked: header } = await readChange(request, call, PartnerPatch);
+      const { value, header } = await readChange(request, call, PartnerPatch);
       const { name, status, quotas } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
       const answer = await ledger.submit({ op: "update_partner", ...header, partner: id, ...patch });
@@ -229,7 +229,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
     },
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id"));
-      const { value, asked: header } = await readChange(request, call, NewKeyBody);
+      const { value, header } = await readChange(request, call, NewKeyBody);
       const { role, name = "", seller } = value;
       if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
       if ((role === "seller") !== (seller !== undefined))

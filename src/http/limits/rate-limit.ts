@@ -11,7 +11,7 @@ export type RateLimitOptions = Readonly<{
 }>;
 
 /** A limit that applies to an attempt, and the key under which it counts. */
-export type Limited = Readonly<{ rate: RateLimit; key: string }>;
+export type AppliedLimit = Readonly<{ rate: RateLimit; key: string }>;
 
 export class RateLimit {
   readonly #options: RateLimitOptions;
@@ -73,7 +73,7 @@ export class RateLimit {
  * @throws Problem 429
  */
 export async function attempt<T>(
-  limits: readonly Limited[],
+  limits: readonly AppliedLimit[],
   make: () => Promise<T>,
   hasFailed: (result: T) => boolean,
 ): Promise<T> {
@@ -103,7 +103,7 @@ export async function attempt<T>(
 type Full = Readonly<{ refusal: Problem; underWay: Promise<void> | undefined }>;
 
 /** The first limit that is reached, and an attempt in progress that may give its count back. */
-function firstExhausted(limits: readonly Limited[]): Full | undefined {
+function firstExhausted(limits: readonly AppliedLimit[]): Full | undefined {
   for (const { rate, key } of limits) {
     const window = rate.exhausted(key);
     if (window === undefined) continue;
@@ -114,7 +114,7 @@ function firstExhausted(limits: readonly Limited[]): Full | undefined {
 }
 
 /** @throws Problem 429 */
-function takeAllOrNone(limits: readonly Limited[]): readonly (() => void)[] {
+function takeAllOrNone(limits: readonly AppliedLimit[]): readonly (() => void)[] {
   const giveBacks: (() => void)[] = [];
   try {
     for (const { rate, key } of limits) giveBacks.push(rate.take(key));

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { checkWork, DEPTH_MAX, exactly, type Survey, surveyOf } from "../input/exact-json.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
-import { IncomingBodies, IncomingBody, tooLarge } from "./bodies-under-way.ts";
+import { IncomingBodies, IncomingBody, tooLarge } from "./incoming-bodies.ts";
 import { brokenBody } from "./unreadable.ts";
 
 export const BODY_BYTES_MAX = 1024 * 1024;

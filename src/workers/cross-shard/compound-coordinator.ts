@@ -18,15 +18,15 @@
  */
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import {
-  decideEnd,
   decideLegs,
+  decideVoidOrExpiry,
   type LegsCommand,
   movesElsewhere,
   NOT_OPEN,
   type Plan,
   plan,
 } from "../../actors/ledger/transfers/compound.ts";
-import { type LegReport, totalOf } from "../../actors/ledger/transfers/legs.ts";
+import { type LegReport, totalAmount } from "../../actors/ledger/transfers/legs.ts";
 import type { OpenTransfer } from "../../actors/ledger/transfers/pending.ts";
 import type { Command, Outcome, Recorded } from "../../actors/records/command.ts";
 import type {
@@ -139,7 +139,7 @@ export class CompoundCoordinator {
     const { ledger, commit, failpoints } = this.#options;
     failpoints.pass("before_expire");
     const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
-    const outcome = decideEnd(ledger.compound, command, commit.openTime());
+    const outcome = decideVoidOrExpiry(ledger.compound, command, commit.openTime());
     assert(outcome !== NOT_OPEN && outcome.ok, "an expiring transfer is pending");
     this.#record(command, packedAlone(command), outcome, undefined);
   }
@@ -161,7 +161,7 @@ export class CompoundCoordinator {
 
   #void(command: VoidTransfer, packed: PackedCommand, isDry: boolean): Decided | PendingReply {
     const { ledger, commit, linkTo } = this.#options;
-    const outcome = decideEnd(ledger.compound, command, commit.openTime());
+    const outcome = decideVoidOrExpiry(ledger.compound, command, commit.openTime());
     if (outcome === NOT_OPEN) return IS_NOT_OPEN;
     if (isDry) return outcome;
     if (!outcome.ok || outcome.sent.length === 0) {
@@ -319,7 +319,7 @@ export class CompoundCoordinator {
     this.#release(run.parts, () => {});
     removePending(run);
     // A steadily growing balance would outgrow every exact round, so the next round prepares more.
-    const isMore = !run.isDry && totalOf(planned.postings) > totalOf(run.plan?.postings ?? []);
+    const isMore = !run.isDry && totalAmount(planned.postings) > totalAmount(run.plan?.postings ?? []);
     const larger = isMore ? plan(ledger.compound, run.command as LegsCommand, HEADROOM_FACTOR) : planned;
     const next = larger !== NOT_OPEN && larger.ok ? larger : planned;
     if (!this.#needsOthers(next) || !this.#prepare(run, next)) this.#abandon(run, UNREACHABLE);

@@ -13,7 +13,7 @@ import type {
   VoidTransfer,
 } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
-import type { Credits } from "../shard/messages.ts";
+import type { RemotePositions } from "../shard/messages.ts";
 import { type CreditPlace, type PackedCommand, PendingReply, type TimedPlace } from "./pending-reply.ts";
 
 /** The share of one other shard in a run. */
@@ -63,7 +63,7 @@ export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
     this.#arrived.set(peer, credit ?? null);
     const { sent, moves } = outcome;
     if (this.#arrived.size < sent.length) return;
-    const credits: Credits[number][] = [];
+    const credits: RemotePositions[number][] = [];
     const remoteMoves: Move[] = [];
     for (const message of sent) {
       const arrived = this.#arrived.get(message.to);

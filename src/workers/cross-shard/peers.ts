@@ -25,7 +25,7 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import type { ExpiryBacklog, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
-import { type Credits, REFUSED, type Refused } from "../shard/messages.ts";
+import { REFUSED, type Refused, type RemotePositions } from "../shard/messages.ts";
 import { CompoundCoordinator } from "./compound-coordinator.ts";
 import { CrossShardTransfer } from "./cross-shard-transfer.ts";
 import { UNREACHABLE } from "./debit-side.ts";
@@ -43,7 +43,7 @@ import {
 export class NoticeBroadcast extends PendingReply<ActAlone> {
   readonly #place: TimedPlace;
   readonly #outcome: ActDone;
-  readonly #delivered: Credits[number][] = [];
+  readonly #delivered: RemotePositions[number][] = [];
   #missing: number;
 
   constructor(command: ActAlone, packed: PackedCommand, place: TimedPlace, outcome: ActDone) {
@@ -239,7 +239,7 @@ export class Peers {
     if (!SENDING.has(command.op)) return undefined;
     const { ledger } = this.#options;
     const sent = [...this.#links].flatMap(([peer, { debit }]) => {
-      const messageSeq = ledger.exchange(peer).numberOf(first);
+      const messageSeq = ledger.exchange(peer).messageSeqAt(first);
       return messageSeq > 0 && debit.isUndelivered(messageSeq) ? [{ debit, messageSeq }] : [];
     });
     const known = sent

@@ -8,7 +8,7 @@ import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { decideRelease, decideReserve } from "../../actors/ledger/transfers/compound.ts";
 import { type Examined, examine, risesOf } from "../../actors/ledger/transfers/legs.ts";
-import { areTaking } from "../../actors/ledger/transfers/reservations.ts";
+import { needReservation } from "../../actors/ledger/transfers/reservations.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
 import type { Leg, Purpose, Release, Reserve } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
@@ -106,7 +106,7 @@ export class PrepareHandler {
     // `asset` is null between two system accounts: the transfer will be rejected, so nothing is pinned.
     const isRefused = examined.reports.some(({ asset, objection }) => asset === null || objection !== null);
     if (isDry || isRefused) return { answer: answer(false), gate };
-    if (purpose !== "capture" && areTaking(legs, purpose === "hold")) {
+    if (purpose !== "capture" && needReservation(legs, purpose === "hold")) {
       failpoints.pass("before_reserve");
       this.#reserve(request, nowMs);
       failpoints.pass("after_reserve");

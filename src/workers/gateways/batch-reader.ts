@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { LargeBatch } from "../../http/core/transfers/batch.ts";
-import type { BatchAsked } from "../../http/core/transfers/batch-items.ts";
+import type { BatchSource } from "../../http/core/transfers/batch-items.ts";
 import { type FieldError, Problem, type ProblemCode } from "../../http/problem.ts";
 
 /** The largest batch takes some tenths of a second. */
@@ -16,7 +16,7 @@ const HEAP_MB = 512;
 export type ReadRequest = Readonly<{
   requestId: number;
   body: Uint8Array;
-  asked: BatchAsked;
+  asked: BatchSource;
   shards: number;
 }>;
 
@@ -45,7 +45,7 @@ export class BatchReader {
    * @throws Problem (as a rejection) as `readBatch` does; OperatingError `overloaded`: it takes too long or too much
    *   memory.
    */
-  read(body: Buffer, asked: BatchAsked, shards: number): Promise<LargeBatch> {
+  read(body: Buffer, asked: BatchSource, shards: number): Promise<LargeBatch> {
     const worker = (this.#worker ??= this.#start());
     const requestId = ++this.#newest;
     return new Promise((resolve, reject) => {

@@ -5,13 +5,13 @@ import { assert } from "../../errors/assert.ts";
 import { packTransfers } from "../../gateway/batches/packed-transfers.ts";
 import { readBatch } from "../../http/core/transfers/batch-items.ts";
 import { Problem } from "../../http/problem.ts";
-import { giveWay } from "../carriers/give-way.ts";
+import { lowerThreadPriority } from "../carriers/thread-priority.ts";
 import type { ReadReply, ReadRequest } from "./batch-reader.ts";
 
 /** Low priority: a large batch must not slow down other requests. */
 const NICENESS = 10;
 
-giveWay(NICENESS);
+lowerThreadPriority(NICENESS);
 assert(parentPort !== null, "batch-thread.ts runs as a worker");
 run(parentPort);
 

@@ -43,7 +43,7 @@ export type GatewayInit = Readonly<{
   log: LogOptions;
   /** Shared memory for its log lines. */
   lines: RingMemory;
-  standing: ServerHealth;
+  health: ServerHealth;
   /** Port to the archive, for queries. */
   archive: MessagePort;
 }>;

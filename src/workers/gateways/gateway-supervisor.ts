@@ -9,7 +9,7 @@ import type { KeyUse } from "../../gateway/directory.ts";
 import type { Operations } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
-import type { ShardClient } from "../carriers/correspondents.ts";
+import type { ShardClient } from "../carriers/channel-broker.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,
@@ -155,7 +155,7 @@ export class GatewaySupervisor {
     for (const { running } of this.#gateways) running?.post({ kind: "standing", standing: health });
   }
 
-  tellUses(uses: readonly KeyUse[], except?: RunningGateway): void {
+  broadcastUses(uses: readonly KeyUse[], except?: RunningGateway): void {
     for (const { running } of this.#gateways) if (running !== except) running?.post({ kind: "uses", uses });
   }
 
@@ -255,7 +255,7 @@ export class GatewaySupervisor {
         running.end();
         return;
       case "uses":
-        this.tellUses(directory.noteUses(message.uses), running);
+        this.broadcastUses(directory.noteUses(message.uses), running);
         return;
       case "ask":
         void this.#answer(running, message.requestId, message.question);

@@ -17,7 +17,7 @@ function run(main: MessagePort, init: GatewayInit): void {
   const archive = new ArchiveQueryClient(init.archive);
   const logs = createLog(init.log, init.lines);
   const rpc = new Rpc<MainQuestion>((requestId, question) => send({ kind: "ask", requestId, question }));
-  const operations = new RemoteOperations(rpc, init.standing);
+  const operations = new RemoteOperations(rpc, init.health);
   const gateway = new HttpGateway({
     operations,
     logs,

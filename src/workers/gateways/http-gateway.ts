@@ -145,7 +145,7 @@ export class HttpGateway {
 
   /** Notes whether a shard has stopped answering. */
   setSilent(shard: number, isSilent: boolean): void {
-    this.#links?.[shard]?.setSilent(isSilent);
+    this.#links?.[shard]?.setHung(isSilent);
   }
 
   /** Resolves when all shards have sent their welcome with all facts. */

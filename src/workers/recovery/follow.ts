@@ -1,6 +1,6 @@
 /** Reads a log without owning it. */
 import { Chain } from "../../wal/chain.ts";
-import { explainGap } from "../../wal/trimmed.ts";
+import { toTrimmedError } from "../../wal/trimmed-log.ts";
 import {
   type Batch,
   compareLogIds,
@@ -15,7 +15,7 @@ import {
 const READ_BYTES = 1 << 20;
 
 /** How far to read, inclusive: up to this batch, which must exist; up to this log time; absent: to the end. */
-export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
+export type ReadLimit = Readonly<{ id?: LogId; timeMs?: number }>;
 
 /**
  * Calls `visit` with the batches after `from` (undefined: from the beginning), in order. Each is checked against the
@@ -27,7 +27,7 @@ export type Until = Readonly<{ id?: LogId; timeMs?: number }>;
 export async function followLog(
   stream: LogStream,
   from: Witness | undefined,
-  until: Until,
+  until: ReadLimit,
   visit: (batch: Batch) => void,
 ): Promise<void> {
   const chain = new Chain(stream.name, from ?? "beginning");
@@ -47,7 +47,7 @@ export async function followLog(
       if (entries.length === 0) break;
     }
   } catch (error) {
-    throw await explainGap(stream, at, error);
+    throw await toTrimmedError(stream, at, error);
   }
   if (until.id === undefined) return;
   const end = at === undefined ? "is empty" : `ends at ${formatLogId(at)}`;

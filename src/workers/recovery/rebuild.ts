@@ -2,7 +2,7 @@
 import { Ledger } from "../../actors/ledger/ledger.ts";
 import type { SnapshotHead } from "../../wal/snapshots/snapshot.ts";
 import type { SnapshotStore } from "../../wal/snapshots/snapshot-store.ts";
-import { trimmedUpTo } from "../../wal/trimmed.ts";
+import { trimmedUpTo } from "../../wal/trimmed-log.ts";
 import {
   type Batch,
   compareLogIds,
@@ -11,7 +11,7 @@ import {
   type LogStream,
   type Witness,
 } from "../../wal/wal.ts";
-import { followLog, type Until } from "./follow.ts";
+import { followLog, type ReadLimit } from "./follow.ts";
 import { replayBatch } from "./replay.ts";
 import { restoreNewest } from "./restore.ts";
 
@@ -40,7 +40,7 @@ export type Rebuilt = Readonly<{
  */
 export async function rebuild(
   { shard, shards, stream, snapshots, archived }: Sources,
-  until: Until,
+  until: ReadLimit,
   onBatch: (batch: Batch) => void,
 ): Promise<Rebuilt> {
   const ledger = new Ledger(shard, shards);
@@ -78,7 +78,7 @@ export async function rebuild(
   return { ledger, last, from, replayed };
 }
 
-function isWithin({ id, timeMs }: Pick<SnapshotHead, "id" | "timeMs">, until: Until): boolean {
+function isWithin({ id, timeMs }: Pick<SnapshotHead, "id" | "timeMs">, until: ReadLimit): boolean {
   if (until.id !== undefined && compareLogIds(id, until.id) > 0) return false;
   return until.timeMs === undefined || timeMs <= until.timeMs;
 }

@@ -2,7 +2,7 @@
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { readRecords } from "../../actors/records/codec.ts";
 import { assert } from "../../errors/assert.ts";
-import { corrupt } from "../../wal/chain.ts";
+import { corruptError } from "../../wal/chain.ts";
 import type { Batch } from "../../wal/wal.ts";
 
 /** Bounds the work for each batch, even if a million keys expire at one moment. */
@@ -27,7 +27,7 @@ export function replayBatch(ledger: Ledger, log: string, batch: Batch): void {
     assert(index === count, "a batch holds as many records as it says");
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
-    throw corrupt(log, id, `its record ${index} cannot be replayed: ${cause.message}`, cause);
+    throw corruptError(log, id, `its record ${index} cannot be replayed: ${cause.message}`, cause);
   }
   ledger.keys.sweep(timeMs, KEYS_SWEPT_PER_BATCH);
 }

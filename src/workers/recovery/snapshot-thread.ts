@@ -1,6 +1,6 @@
 /** Thread that takes one snapshot and ends, which frees its memory. */
 import { parentPort, workerData } from "node:worker_threads";
-import { giveWay } from "../carriers/give-way.ts";
+import { lowerThreadPriority } from "../carriers/thread-priority.ts";
 import type { FromSnapshotThread } from "./snapshot-worker.ts";
 import { type SnapshotTask, takeSnapshot } from "./take-snapshot.ts";
 
@@ -20,5 +20,5 @@ function progress(): void {
 }
 
 // Not the lowest priority: the snapshot must also finish on a machine whose cores are always busy.
-giveWay(5);
+lowerThreadPriority(5);
 send({ kind: "taken", report: await takeSnapshot(workerData as SnapshotTask, progress) });

@@ -1,5 +1,5 @@
 /** Checks once a second whether the archive keeps up with the shards, and whether their logs have room. */
-import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
+import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
@@ -7,13 +7,13 @@ const CHECK_MS = 1_000;
 
 /** Reports the archive's problem, or `undefined`, each time that it changes. The first report is never `undefined`. */
 export function watchArchive(
-  archive: Readonly<{ figures: ArchiveFigures }>,
-  textOf: (figures: ArchiveFigures) => string | undefined,
+  archive: Readonly<{ stats: ArchiveStats }>,
+  textOf: (stats: ArchiveStats) => string | undefined,
   report: (warning: string | undefined) => void,
 ): void {
   let reported: string | undefined;
   const check = () => {
-    const warning = textOf(archive.figures);
+    const warning = textOf(archive.stats);
     if (warning !== reported) report(warning);
     reported = warning;
   };
@@ -22,7 +22,7 @@ export function watchArchive(
 }
 
 /** One line that names the damaged batches; `undefined` if there are none. */
-export function damageText({ damage: { count, places } }: ArchiveFigures): string | undefined {
+export function damageText({ damage: { count, places } }: ArchiveStats): string | undefined {
   if (count === 0) return undefined;
   const more = count > places.length ? ` and ${count - places.length} more` : "";
   return `the archive is damaged at ${places.join(", ")}${more}: see \`daybook archive repair\``;
@@ -68,14 +68,14 @@ const LAG_MS_MAX = 60_000;
 
 /** Reports why commands must be refused, or `undefined` when they are accepted again, each time that this changes. */
 export function watchBackpressure(
-  archive: Readonly<{ figures: ArchiveFigures }>,
+  archive: Readonly<{ stats: ArchiveStats }>,
   supervisor: Pick<Supervisor, "shards" | "full">,
   report: (reason: string | undefined) => void,
 ): void {
   const lag = new ArchiveLag(LAG_MS_MAX);
   let reported: string | undefined;
   const check = async () => {
-    const stored = new Map(archive.figures.shards.map((each) => [each.shard, each.stored]));
+    const stored = new Map(archive.stats.shards.map((each) => [each.shard, each.stored]));
     const shards = (await supervisor.shards()).flatMap(({ shard, stats }) =>
       stats === undefined ? [] : [{ shard, durable: stats.durable, stored: stored.get(shard) }],
     );

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import type { Log } from "../../http/log/request-log.ts";
+import { checkClaimant, inspectTail, mayCreateStreams } from "../../wal/inspect-tail.ts";
 import { archiveBehind } from "../../wal/journal-errors.ts";
 import { openLogStream, openSnapshotStore } from "../../wal/open.ts";
 import { inspectSlots } from "../../wal/snapshots/snapshot.ts";
-import { checkRecorded, inspectTail, mayCreateStreams } from "../../wal/tail.ts";
-import { trimmedUpTo } from "../../wal/trimmed.ts";
+import { trimmedUpTo } from "../../wal/trimmed-log.ts";
 import { compareLogIds, LogError, type LogId, type LogStream } from "../../wal/wal.ts";
 import { readWitness, type WitnessedClock } from "../../wal/witness.ts";
 
@@ -60,7 +60,7 @@ async function inspect(config: Config, archive: Archive): Promise<Findings> {
   // One core for each gateway, the rest for shards: docs/adr/0005.
   const shards = config.shards ?? recorded?.shards ?? Math.max(1, availableParallelism() - config.gateways);
   // A changed SHARDS is reported first: otherwise streams that never existed would be reported as missing.
-  if (recorded !== undefined) checkRecorded(open(0).name, recorded, { ...recorded, shard: 0, shards });
+  if (recorded !== undefined) checkClaimant(open(0).name, recorded, { ...recorded, shard: 0, shards });
   const positions = await archive.positions();
   const streams = () => Array.from({ length: shards }, (_, shard) => open(shard));
   await withStreams(streams(), (opened) => checkReach(opened, positions, config));

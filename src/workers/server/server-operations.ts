@@ -1,5 +1,5 @@
 /** Status and operations of the whole server. Lives on the main thread; gateways' threads use `RemoteOperations`. */
-import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
+import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
@@ -14,7 +14,7 @@ import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
   supervisor: Supervisor;
-  archive: Readonly<{ figures: ArchiveFigures; unready(): readonly string[] }>;
+  archive: Readonly<{ stats: ArchiveStats; unready(): readonly string[] }>;
   gateways: GatewaySupervisor;
   /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
@@ -66,10 +66,10 @@ export class ServerOperations implements Operations {
 
   /** Broadcasts the server's health to the other gateways. Call it whenever a shard's status has changed. */
   publish(): void {
-    this.#parts?.gateways.broadcastHealth(this.standing());
+    this.#parts?.gateways.broadcastHealth(this.health());
   }
 
-  standing(): ServerHealth {
+  health(): ServerHealth {
     return { unready: this.unready(), warnings: this.warnings(), overload: this.#overload };
   }
 
@@ -107,7 +107,7 @@ export class ServerOperations implements Operations {
     const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.figures)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}${renderLines(this.#droppedLines())}`;
+    return `${await renderMetrics(shards, archive.stats)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}${renderLines(this.#droppedLines())}`;
   }
 
   async shards(): Promise<readonly ShardStatus[]> {

@@ -4,9 +4,9 @@
  */
 import { decode, encode } from "../../actors/records/pack.ts";
 import { PackError } from "../../actors/records/pack-reader.ts";
-import type { FeedAsk, FeedHead } from "../../archive/service/feed.ts";
+import type { FeedHead, FeedRequest } from "../../archive/service/feed.ts";
 import { archiveBehind } from "../../wal/journal-errors.ts";
-import { TrimmedError } from "../../wal/trimmed.ts";
+import { TrimmedError } from "../../wal/trimmed-log.ts";
 import { type Batch, compareLogIds, type Journal, LogError, type LogId } from "../../wal/wal.ts";
 import type { Channel } from "../channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../channels/open-channel.ts";
@@ -28,9 +28,9 @@ export class ArchiveFeed {
   #newest: LogId | undefined;
   #channel: Channel | undefined;
   /** The request that is not answered yet; the archive sends one at a time. */
-  #ask: FeedAsk | undefined;
+  #ask: FeedRequest | undefined;
   /** The request for which the log is being read, or will be read again after a pause. */
-  #reading: FeedAsk | undefined;
+  #reading: FeedRequest | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   /** @param onError called with errors that end the shard. An unavailable log is none: it is read again. */
@@ -111,7 +111,7 @@ export class ArchiveFeed {
     this.#answer(batches);
   }
 
-  #readLog(ask: FeedAsk): void {
+  #readLog(ask: FeedRequest): void {
     this.#reading = ask;
     const newest = this.#newest;
     this.#journal.read(ask.after ?? undefined, ask.bytesMax).then(
@@ -127,7 +127,7 @@ export class ArchiveFeed {
   }
 
   /** An unavailable log does not end the shard: the shard and the archive both wait for it. */
-  #readFailed(ask: FeedAsk, error: unknown): void {
+  #readFailed(ask: FeedRequest, error: unknown): void {
     const isTrimmed = error instanceof TrimmedError;
     if (isTrimmed || (isCorrupt(error) && ask.again === true)) {
       if (this.#ask !== ask) return;
@@ -160,7 +160,7 @@ function isCorrupt(error: unknown): boolean {
 }
 
 /** @throws PackError the bytes are no request of an archive. */
-function unpackAsk(bytes: Uint8Array): FeedAsk {
+function unpackAsk(bytes: Uint8Array): FeedRequest {
   let ask: unknown;
   try {
     ask = decode(bytes);
@@ -172,8 +172,8 @@ function unpackAsk(bytes: Uint8Array): FeedAsk {
   return ask;
 }
 
-function isAsk(ask: unknown): ask is FeedAsk {
-  const { after, bytesMax } = (ask ?? {}) as Partial<FeedAsk>;
+function isAsk(ask: unknown): ask is FeedRequest {
+  const { after, bytesMax } = (ask ?? {}) as Partial<FeedRequest>;
   if (!Number.isSafeInteger(bytesMax)) return false;
   return after === null || (Number.isSafeInteger(after?.epoch) && Number.isSafeInteger(after?.seq));
 }

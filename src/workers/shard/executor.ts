@@ -111,7 +111,7 @@ export class Executor {
       const exceeded = this.#ledger.exceededBy(command, timeMs, this.#options.freeBytes());
       if (exceeded !== undefined) return this.#refusal(exceeded);
     }
-    if (this.#ledger.nextEndMs <= timeMs) {
+    if (this.#ledger.nextExpiryMs <= timeMs) {
       const backlog = this.expireFor(command);
       if (backlog !== undefined) return this.#executeLater(backlog, command, { source, start, end }, false);
     }
@@ -190,7 +190,7 @@ export class Executor {
    *   `expiryWaits`.
    */
   readonly expireDue = (partner: string, subjects: readonly string[]): ExpiryBacklog | undefined => {
-    if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
+    if (this.#ledger.nextExpiryMs > this.#commit.openTime()) return undefined;
     for (const subject of subjects)
       if (!this.#expireSubject(partner, subject, EXPIRED_BY_REQUEST_MAX))
         return new ExpiryBacklog(partner, subject);
@@ -199,7 +199,7 @@ export class Executor {
 
   /** As `expireDue`, for every subject on this shard that the command's decision depends on. */
   readonly expireFor = (command: Command): ExpiryBacklog | undefined => {
-    if (this.#ledger.nextEndMs > this.#commit.openTime()) return undefined;
+    if (this.#ledger.nextExpiryMs > this.#commit.openTime()) return undefined;
     if (command.op === "post_transfer" || command.op === "void_transfer") this.expireDueTransfer(command.id);
     return this.expireDue(command.partner, accountsOf(command));
   };
@@ -209,8 +209,9 @@ export class Executor {
     const { compound, programmes } = this.#ledger.state;
     const timeMs = this.#commit.openTime();
     for (let expired = 0; ; expired++) {
-      const transfer = compound.pending.nextDueOf(partner, subject, timeMs);
-      const due = transfer === undefined ? programmes.due.nextDueOf(partner, subject, timeMs) : undefined;
+      const transfer = compound.pending.nextExpiredOf(partner, subject, timeMs);
+      const due =
+        transfer === undefined ? programmes.scheduler.nextDueOf(partner, subject, timeMs) : undefined;
       if (transfer === undefined && due === undefined) return true;
       if (expired >= max || this.#commit.full) return false;
       if (transfer !== undefined) this.#peers?.compound.expire(transfer);
@@ -237,7 +238,7 @@ export class Executor {
   #tryAgain(deferred: DeferredCommand, isDry: boolean): ExpiryBacklog | typeof RETRY_LATER | undefined {
     const { command, packed } = deferred;
     const { source, start, end } = packed;
-    if (this.#ledger.nextEndMs <= this.#commit.openTime()) {
+    if (this.#ledger.nextExpiryMs <= this.#commit.openTime()) {
       const backlog = this.expireFor(command);
       if (backlog !== undefined) return backlog;
     }
@@ -262,12 +263,12 @@ export class Executor {
    * a batch is new, before requests fill it: otherwise a busy shard would never process any.
    */
   expirePortion(): void {
-    if (this.#ledger.nextEndMs === Number.POSITIVE_INFINITY) return;
+    if (this.#ledger.nextExpiryMs === Number.POSITIVE_INFINITY) return;
     const { compound, programmes } = this.#ledger.state;
     for (let expired = 0; expired < EXPIRED_AT_ONCE_MAX && !this.#commit.crowded; expired++) {
       const timeMs = this.#commit.openTime();
-      const transfer = compound.pending.nextDue(timeMs);
-      const due = transfer === undefined ? programmes.due.nextDue(timeMs) : undefined;
+      const transfer = compound.pending.nextExpired(timeMs);
+      const due = transfer === undefined ? programmes.scheduler.nextDue(timeMs) : undefined;
       if (transfer !== undefined) this.#peers?.compound.expire(transfer);
       else if (due !== undefined) this.#runScheduled(due);
       else return;

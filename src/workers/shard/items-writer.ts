@@ -3,14 +3,14 @@ import type { TransferPosted } from "../../actors/records/command.ts";
 import { PackWriter } from "../../actors/records/pack-writer.ts";
 import { REJECTIONS } from "../../actors/records/rejection.ts";
 import type { Caller, CrossShardResult } from "../cross-shard/pending-reply.ts";
-import type { Credits, Decided, TransfersReply, WireItem } from "./messages.ts";
+import type { Decided, RemotePositions, TransfersReply, WireItem } from "./messages.ts";
 
 /** Collects the results of a batch's transfers that are decided later, and replies when all are there. */
 export class OpenTransfers {
   readonly #reply: (reply: TransfersReply, gate: number) => void;
   readonly #later: [index: number, item: WireItem][] = [];
   /** By shard. The batches of one shard arrive in order, so the last one is the newest. */
-  readonly #credits = new Map<number, Credits[number]>();
+  readonly #credits = new Map<number, RemotePositions[number]>();
   #packed: Uint8Array | undefined;
   #missing = 0;
   #gate = 0;

@@ -16,8 +16,8 @@ import type { Durable, GroupCommit } from "./group-commit.ts";
 import { ItemsWriter, OpenTransfers } from "./items-writer.ts";
 import type { Lease } from "./lease.ts";
 import {
-  AWAITED,
   type CommandReply,
+  DEFERRED,
   type Decided,
   type Query,
   REFUSED,
@@ -135,7 +135,7 @@ export class Mailbox {
       const decided = this.#options.executor.execute(command, packed, start, end);
       if (decided === RETRY_LATER) {
         // Other requests of the same message, and later ones, must not wait for this one.
-        if (untilMs === undefined) this.#commit.reply(gateway, [requestId, AWAITED], 0);
+        if (untilMs === undefined) this.#commit.reply(gateway, [requestId, DEFERRED], 0);
         this.#retries.push({
           gateway,
           requests: [request],
@@ -145,7 +145,7 @@ export class Mailbox {
         decided.join((result, gate) => {
           this.#reply(gateway, [requestId, toReply(command, result)], gate);
         });
-        this.#commit.reply(gateway, [requestId, AWAITED], 0);
+        this.#commit.reply(gateway, [requestId, DEFERRED], 0);
       } else this.#replyDecided(gateway, requestId, command, decided);
     });
   }
@@ -163,7 +163,7 @@ export class Mailbox {
       return;
     }
     // Gateways may be slow to confirm; later requests must not wait for that.
-    this.#commit.reply(gateway, [requestId, AWAITED], 0);
+    this.#commit.reply(gateway, [requestId, DEFERRED], 0);
     const facts = "ok" in decided ? factsOf(command, decided) : [];
     const tell = ({ id, timeMs }: Durable) =>
       this.#options.gateways.tell(facts, () =>
@@ -196,7 +196,7 @@ export class Mailbox {
     executor.expirePortion();
     const backlog = this.#answerQuery(gateway, requestId, partner, query);
     if (backlog === undefined) return;
-    this.#commit.reply(gateway, [requestId, AWAITED], 0);
+    this.#commit.reply(gateway, [requestId, DEFERRED], 0);
     executor.expiryWaits.add(backlog, {
       resume: () => this.#answerQuery(gateway, requestId, partner, query),
       giveUp: () => this.#commit.reply(gateway, [requestId, UNANSWERED], 0),
@@ -226,7 +226,7 @@ export class Mailbox {
         const halted = cuts.halt(query[1], query[2], answer);
         if (halted === "refused") answer(null);
         // The requests that end the wait may come later in this mailbox.
-        if (halted === "waits") this.#commit.reply(gateway, [requestId, AWAITED], 0);
+        if (halted === "waits") this.#commit.reply(gateway, [requestId, DEFERRED], 0);
         return undefined;
       }
       case "capture": {
@@ -255,7 +255,7 @@ export class Mailbox {
         this.#reply(gateway, [requestId, toReply(command, result)], this.#commit.newestSeq);
       if (decided instanceof PendingReply) {
         decided.join(reply);
-        this.#commit.reply(gateway, [requestId, AWAITED], 0);
+        this.#commit.reply(gateway, [requestId, DEFERRED], 0);
       } else reply(decided);
     });
   }
@@ -279,7 +279,7 @@ export class Mailbox {
     if (open === undefined) this.#reply(gateway, [requestId, items.take()], gate);
     else {
       open.rest(items.take(), gate);
-      this.#commit.reply(gateway, [requestId, AWAITED], gate);
+      this.#commit.reply(gateway, [requestId, DEFERRED], gate);
     }
   }
 }

@@ -116,7 +116,7 @@ export interface QueryResults {
  * The position of the record that holds the answer, because the idempotency key was used before. With `FIRST` it is the
  * record of this very request, so the answer is not marked as a replay.
  */
-export type Replayed = readonly [
+export type ReplayedFrom = readonly [
   typeof REPLAYED,
   epoch: number,
   seq: number,
@@ -169,10 +169,10 @@ export const ASK_ARCHIVE = "ask_archive";
 export const REFUSED = -2;
 
 /** The result of a command on its shard. */
-export type Decided = Outcome | Replayed | Refused;
+export type Decided = Outcome | ReplayedFrom | Refused;
 
 /** Positions of the records that a transfer has on other shards. */
-export type Credits = readonly (readonly [shard: number, epoch: number, seq: number])[];
+export type RemotePositions = readonly (readonly [shard: number, epoch: number, seq: number])[];
 
 /**
  * A cross-shard transfer whose parts are all durable: position and time of its own record, positions of the others,
@@ -184,7 +184,7 @@ export type Settled = readonly [
   epoch: number,
   seq: number,
   timeMs: number,
-  credits: Credits,
+  credits: RemotePositions,
   outcome: Uint8Array,
   repeated: boolean,
 ];
@@ -194,16 +194,16 @@ export const SETTLED = -3;
  * Sent first in place of a reply that has to wait (for another shard, an expiry or a confirmation). The reply follows
  * under the same id; later replies need not wait for it.
  */
-export const AWAITED = -4;
+export const DEFERRED = -4;
 
 /** In place of a read's result: its subject had more due expiries than could be processed in time. */
 export const UNANSWERED = -5;
 
 /** One result in a batch of transfers: a transfer id, the number of a rejection, or one of the tuples. */
-export type WireItem = string | number | Replayed | Refused;
+export type WireItem = string | number | ReplayedFrom | Refused;
 
 /** `Uint8Array`: a packed outcome. */
-export type CommandReply = Uint8Array | Replayed | Refused | Settled;
+export type CommandReply = Uint8Array | ReplayedFrom | Refused | Settled;
 
 /** A packed array of `WireItem`. Items decided later are `nil` there, and follow in `later` with their index. */
 export type TransfersReply =
@@ -211,7 +211,7 @@ export type TransfersReply =
   | readonly [
       packed: Uint8Array,
       later: readonly (readonly [index: number, item: WireItem])[],
-      credits: Credits,
+      credits: RemotePositions,
     ];
 
 export type Reply = readonly [requestId: number, result: unknown];

@@ -175,12 +175,12 @@ export class ShardHost {
         this.#clock.judge(message.judged);
         return;
       case "stats":
-        this.#options.post({ type: "stats", stats: this.figures() });
+        this.#options.post({ type: "stats", stats: this.stats() });
         return;
     }
   }
 
-  figures(): ShardStats {
+  stats(): ShardStats {
     const { durable, newestSeq, batches, bytes, appendSeconds, appendBuckets } = this.#commit;
     const { epoch } = this.#journal;
     return {

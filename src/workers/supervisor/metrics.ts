@@ -1,7 +1,7 @@
 /** Metrics of the shards and the archive, as Prometheus text. */
 import { Counter, Gauge, Registry } from "prom-client";
 import { QUOTA_NAMES } from "../../actors/quotas/default-quotas.ts";
-import type { ArchiveFigures } from "../../archive/service/archive-protocol.ts";
+import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import { APPEND_BUCKETS_S, type ShardStats } from "../shard/stats.ts";
 
 type Measured = Readonly<{
@@ -50,7 +50,7 @@ const COUNTERS = [
 ] as const satisfies readonly (readonly [string, string, (stats: ShardStats) => number])[];
 
 /** Every sample has a shard label; sums over shards are left to the scraper. */
-export async function renderMetrics(shards: readonly Measured[], archive: ArchiveFigures): Promise<string> {
+export async function renderMetrics(shards: readonly Measured[], archive: ArchiveStats): Promise<string> {
   const registry = new Registry();
   const labelNames = ["shard"];
   for (const [name, help, valueOf] of GAUGES) {
@@ -98,7 +98,7 @@ function addQuotas(registry: Registry, shards: readonly Measured[]): void {
     for (const quota of QUOTA_NAMES) refused.inc({ shard, quota }, stats?.quotaExceeded[quota] ?? 0);
 }
 
-function addArchive(registry: Registry, archive: ArchiveFigures): void {
+function addArchive(registry: Registry, archive: ArchiveStats): void {
   const registers = [registry];
   const counters = [
     ["daybook_archive_batches_total", "Batches stored", archive.batchesStored],

@@ -7,7 +7,7 @@
  */
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";
-import { ChannelBroker, type ShardClient } from "../carriers/correspondents.ts";
+import { ChannelBroker, type ShardClient } from "../carriers/channel-broker.ts";
 import {
   ASK_EVERY_MS,
   describeSilence,

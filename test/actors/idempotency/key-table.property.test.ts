@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KEY_WINDOW_MS, type KeyEntry, KeyTable } from "../../../src/actors/idempotency/key-table.ts";
 import type { HashSeed, ScopeHash } from "../../../src/actors/idempotency/scope-hash.ts";
-import { runs } from "../ledger/runs.ts";
+import { runs } from "../ledger/property-runs.ts";
 
 const SEED: HashSeed = [1, 2, 3, 4];
 const SCOPES = Array.from({ length: 120 }, (_, i) => `acme\0alice\0${i}`);

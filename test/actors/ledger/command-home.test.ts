@@ -9,9 +9,9 @@ import {
   isPlain,
   legacyScopeOf,
   originOf,
+  revertOwnerOf,
   scopeOf,
   vnodeOfCommand,
-  wayBackOwnerOf,
 } from "../../../src/actors/ledger/command-home.ts";
 import { vnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
@@ -78,9 +78,9 @@ test("the origin of a transfer and the owner that decides its revert do not depe
   const postings = [posting, { debit: "c/1", credit: "d/1", amount: 1 }];
   expect(originOf({ postings })).toEqual({ owner: "a", act: null });
   expect(originOf({ postings, act })).toEqual({ owner: "a", act });
-  expect(wayBackOwnerOf({ postings })).toBe("d");
-  expect(wayBackOwnerOf({ postings: [{ ...posting, credit: "@x" }] })).toBe("a");
-  expect(wayBackOwnerOf({ postings, act })).toBe("points:ann");
+  expect(revertOwnerOf({ postings })).toBe("d");
+  expect(revertOwnerOf({ postings: [{ ...posting, credit: "@x" }] })).toBe("a");
+  expect(revertOwnerOf({ postings, act })).toBe("points:ann");
 });
 
 test("isPlain separates commands that one shard decides alone from those that may need other shards", () => {

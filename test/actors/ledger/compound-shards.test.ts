@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { homeVnodeOf, shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import {
-  decideEnd,
   decideLegs,
   decidePortion,
   decideRelease,
   decideReserve,
+  decideVoidOrExpiry,
   NOT_OPEN,
   plan,
 } from "../../../src/actors/ledger/transfers/compound.ts";
@@ -247,7 +247,7 @@ describe("a reservation", () => {
     if (!outcome.ok) return;
     home.apply(command, outcome);
     const end = { op: "void_transfer", ...header, id: "tr_1", settled: null } as const;
-    const ended = decideEnd(home.ledger.compound, end, NOW_MS);
+    const ended = decideVoidOrExpiry(home.ledger.compound, end, NOW_MS);
     expect(ended).toMatchObject({ sent: [{ to: 1, no: 1, purpose: "capture", legs: [] }] });
     const held = reserve("hold");
     away.apply(held, decideReserve(away.ledger.compound, held, NOW_MS));

@@ -48,7 +48,7 @@ test("messages are kept in order until acknowledged, and found by their sequence
 
 test("the sequence number of a kept message is found by the position of the record that sent it", () => {
   const exchange = filled();
-  const numbers = () => PLACES.map((place) => exchange.numberOf(place));
+  const numbers = () => PLACES.map((place) => exchange.messageSeqAt(place));
   expect(numbers()).toEqual([1, 2, 3, 4]);
   const others = [
     [0, 9, 9],
@@ -57,10 +57,10 @@ test("the sequence number of a kept message is found by the position of the reco
     [1, 7, 2],
     [2, 1, 1],
   ].map(([epoch = 0, seq = 0, index = 0]) => ({ epoch, seq, index }));
-  for (const place of others) expect(exchange.numberOf(place)).toBe(0);
+  for (const place of others) expect(exchange.messageSeqAt(place)).toBe(0);
   exchange.forget(3);
   expect(numbers()).toEqual([0, 0, 0, 4]);
-  expect(new Exchange().numberOf({ epoch: 1, seq: 1, index: 0 })).toBe(0);
+  expect(new Exchange().messageSeqAt({ epoch: 1, seq: 1, index: 0 })).toBe(0);
 });
 
 test("each message is received once and in order, also after a restore from an image", () => {

@@ -5,7 +5,7 @@ import type { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { restored } from "./copies.ts";
 import { history } from "./histories.ts";
 import { LedgerRun } from "./ledger-run.ts";
-import { runs } from "./runs.ts";
+import { runs } from "./property-runs.ts";
 
 test("I9: a restored image plus the later records gives the same state; a restored image yields the same image", () => {
   fc.assert(
@@ -20,12 +20,12 @@ test("I9: a restored image plus the later records gives the same state; a restor
         if (at === cut % steps.length) {
           const image = [...imageOf(run.ledger.state)];
           before = restored(image);
-          expect([...before.lines(0)]).toEqual([...run.ledger.lines(0)]);
+          expect([...before.stateLines(0)]).toEqual([...run.ledger.stateLines(0)]);
           expect([...imageOf(before.state)]).toEqual(image);
         }
         run.take(step);
       }
-      expect([...(before?.lines(0) ?? [])]).toEqual([...run.ledger.lines(0)]);
+      expect([...(before?.stateLines(0) ?? [])]).toEqual([...run.ledger.stateLines(0)]);
     }),
     { numRuns: runs(300) },
   );

@@ -2,9 +2,14 @@
 
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { countedTransferId } from "../../../src/actors/ledger/transfer-id.ts";
-import { decideEnd, decideLegs, NOT_OPEN, plan } from "../../../src/actors/ledger/transfers/compound.ts";
+import {
+  decideLegs,
+  decideVoidOrExpiry,
+  NOT_OPEN,
+  plan,
+} from "../../../src/actors/ledger/transfers/compound.ts";
 import type { Question, Random, Seal } from "../../../src/actors/programmes/programme.ts";
-import { takeBackOf } from "../../../src/actors/programmes/programmes.ts";
+import { revertActOf } from "../../../src/actors/programmes/programmes.ts";
 import type { Command, LogRecord, Outcome } from "../../../src/actors/records/command.ts";
 import type {
   Original,
@@ -64,8 +69,8 @@ export class LedgerRun {
   /** Executes everything that has expired by now. */
   end(): void {
     this.#expire();
-    const { due } = this.ledger.state.programmes;
-    for (let next = due.nextDue(this.nowMs); next; next = due.nextDue(this.nowMs)) {
+    const { scheduler } = this.ledger.state.programmes;
+    for (let next = scheduler.nextDue(this.nowMs); next; next = scheduler.nextDue(this.nowMs)) {
       const command = next.command();
       const outcome = this.#decide(command);
       if (!outcome.ok) throw new Error(`the expiry of ${next.id} is refused: ${outcome.code}`);
@@ -76,10 +81,14 @@ export class LedgerRun {
 
   #expire(): void {
     const { compound } = this.ledger;
-    for (let due = compound.pending.nextDue(this.nowMs); due; due = compound.pending.nextDue(this.nowMs)) {
+    for (
+      let due = compound.pending.nextExpired(this.nowMs);
+      due;
+      due = compound.pending.nextExpired(this.nowMs)
+    ) {
       const { id, partner } = due;
       const command = { op: "expire_transfer", partner, key: null, fingerprint: 0, id } as const;
-      const outcome = decideEnd(compound, command, this.nowMs);
+      const outcome = decideVoidOrExpiry(compound, command, this.nowMs);
       if (outcome === NOT_OPEN || !outcome.ok) throw new Error(`the expiry of transfer ${id} is refused`);
       this.#record(command, outcome);
       this.#file(command, outcome);
@@ -99,7 +108,7 @@ export class LedgerRun {
         return planned.ok ? decideLegs(ledger.compound, command, planned, new Map(), id, nowMs) : planned;
       }
       case "void_transfer": {
-        const outcome = decideEnd(ledger.compound, command, nowMs);
+        const outcome = decideVoidOrExpiry(ledger.compound, command, nowMs);
         return outcome === NOT_OPEN ? this.#decide(this.#settled(command)) : outcome;
       }
       case "expire_transfer":
@@ -153,7 +162,7 @@ export class LedgerRun {
   #withOriginal(command: Command): Command {
     if (command.op !== "revert_transfer") return command;
     const view = this.#known(command);
-    const act = view?.act && takeBackOf(view.act, view);
+    const act = view?.act && revertActOf(view.act, view);
     const original = view === undefined ? null : originalOf(view);
     return { ...command, original, ...(act !== undefined && { act }) };
   }

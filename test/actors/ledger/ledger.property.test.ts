@@ -7,7 +7,7 @@ import { PackedLog } from "./copies.ts";
 import { history } from "./histories.ts";
 import { balanceOf, LedgerAudit } from "./ledger-audit.ts";
 import { LedgerRun } from "./ledger-run.ts";
-import { RUNS_SHARE, runs } from "./runs.ts";
+import { RUNS_SHARE, runs } from "./property-runs.ts";
 
 const ACCOUNT_RULES = [
   "account_closed",
@@ -74,7 +74,7 @@ test("I9: a replay of the packed records gives the same state", () => {
       const log = new PackedLog();
       const run = new LedgerRun((record) => log.add(record));
       for (const step of steps) run.take(step);
-      expect([...log.replayed().lines(0)]).toEqual([...run.ledger.lines(0)]);
+      expect([...log.replayed().stateLines(0)]).toEqual([...run.ledger.stateLines(0)]);
     }),
     { numRuns: runs(300) },
   );

@@ -21,7 +21,7 @@ import { timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
 import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
-import { runs } from "../ledger/runs.ts";
+import { runs } from "../ledger/property-runs.ts";
 import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
 
 const PARTNER = "acme";
@@ -317,14 +317,14 @@ test("expired points are removed before a request about their member is answered
   const act = { ...actOf("accrual", "ann"), expiresAtMs: run.nowMs + 7 };
   const sides = { debit: "@issuance", credit: account, amount: 5, vnode: 0 };
   run.do({ op: "transfer", ...header, ...noted, ...sides, act });
-  const { due } = run.ledger.state.programmes;
-  expect(run.ledger.nextEndMs).toBe(run.nowMs + 7);
-  expect(due.nextDueOf(PARTNER, account, run.nowMs + 6)).toBeUndefined();
-  expect(due.nextDueOf(PARTNER, account, run.nowMs + 7)?.partner).toBe(PARTNER);
-  expect(due.nextDueOf("other", account, run.nowMs + 7)).toBeUndefined();
+  const { scheduler } = run.ledger.state.programmes;
+  expect(run.ledger.nextExpiryMs).toBe(run.nowMs + 7);
+  expect(scheduler.nextDueOf(PARTNER, account, run.nowMs + 6)).toBeUndefined();
+  expect(scheduler.nextDueOf(PARTNER, account, run.nowMs + 7)?.partner).toBe(PARTNER);
+  expect(scheduler.nextDueOf("other", account, run.nowMs + 7)).toBeUndefined();
   run.nowMs += 7;
   expect(run.ask(PARTNER, askMember("ann"))).toMatchObject({ balance: 0, expired: 5 });
-  expect(run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+  expect(run.ledger.nextExpiryMs).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("the expiry of an accrual must be in the future; no other loyalty act has such a time", () => {

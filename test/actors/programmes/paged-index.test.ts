@@ -1,14 +1,14 @@
 /** Lists over all shards, newest first and in pages; and sums beyond the safe integers. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Total } from "../../../src/actors/programmes/loyalty/loyalty.ts";
 import {
-  comparePlaces,
-  type ListPart,
-  type ListPlace,
+  comparePositions,
+  type ListPage,
+  type ListPosition,
   PagedIndex,
 } from "../../../src/actors/programmes/paged-index.ts";
-import { runs } from "../ledger/runs.ts";
+import { Total } from "../../../src/actors/programmes/total.ts";
+import { runs } from "../ledger/property-runs.ts";
 
 const show = (item: string) => item;
 const firstTwo = (item: number) => (item <= 2 ? item : undefined);
@@ -38,8 +38,8 @@ describe("a paged index", () => {
         expect([register.size, [...register.all()]]).toEqual([there.length, there.map(({ item }) => item)]);
         const wanted = there.filter(({ item }) => even(item) !== undefined).toReversed();
         const found: { item: string; atMs: number }[] = [];
-        for (let before: ListPlace | null = null, pages = 0; pages <= given.length; pages++) {
-          const { rows, upTo }: ListPart<string> = register.list([limit, before], even);
+        for (let before: ListPosition | null = null, pages = 0; pages <= given.length; pages++) {
+          const { rows, upTo }: ListPage<string> = register.list([limit, before], even);
           expect(rows.length).toBeLessThanOrEqual(limit);
           for (const [[at, shard], item] of rows) {
             expect(shard).toBe(3);
@@ -62,7 +62,7 @@ describe("a paged index", () => {
       ["c", 8],
     ] as const)
       register.add(item, atMs);
-    const page = (limit: number, before: ListPlace | null) => {
+    const page = (limit: number, before: ListPosition | null) => {
       const { rows, upTo } = register.list([limit, before], show);
       return [rows.map(([, item]) => item).join(""), upTo];
     };
@@ -87,14 +87,14 @@ describe("a paged index", () => {
   });
 
   test("orders positions by time, then shard, then serial number", () => {
-    const places: ListPlace[] = [
+    const places: ListPosition[] = [
       [1, 1, 1],
       [1, 1, 2],
       [1, 2, 1],
       [2, 0, 0],
     ];
     for (const [i, a] of places.entries())
-      for (const [j, b] of places.entries()) expect(Math.sign(comparePlaces(a, b))).toBe(Math.sign(i - j));
+      for (const [j, b] of places.entries()) expect(Math.sign(comparePositions(a, b))).toBe(Math.sign(i - j));
   });
 });
 

@@ -23,15 +23,15 @@ import {
   type SegmentsAct,
   type SegmentsEffect,
 } from "../../../src/actors/programmes/segments/acts.ts";
-import { membershipChanges } from "../../../src/actors/programmes/segments/changes.ts";
 import {
-  isChosen,
+  drawPosition,
+  isSelected,
   lanesOf,
-  placeOf,
   roundOf,
   SPAN,
   shareOf,
 } from "../../../src/actors/programmes/segments/draw.ts";
+import { membershipChanges } from "../../../src/actors/programmes/segments/membership-history.ts";
 
 const names = { programme: "segments" } as const;
 
@@ -41,18 +41,18 @@ test("draw positions never change, so that users keep their segments", () => {
     [1651466863, -1420793952],
     [86018623, 972716349],
   ]);
-  expect(placeOf(lanesOf("VOICE"), lanesOf("user-1"))).toBe(2283334067986414);
-  expect(placeOf(lanesOf("A"), lanesOf("é"))).toBe(862284590202058);
+  expect(drawPosition(lanesOf("VOICE"), lanesOf("user-1"))).toBe(2283334067986414);
+  expect(drawPosition(lanesOf("A"), lanesOf("é"))).toBe(862284590202058);
 });
 
 test("a draw selects existing users by the threshold and later users by the percentage", () => {
   const round = roundOf({ percent: 25, threshold: 10, cutoffs: [1, 3] }, 1);
   expect(round).toEqual({ percent: 25, threshold: 10, upTo: 3 });
   expect(roundOf({ percent: 25, threshold: 10, cutoffs: [1] }, 1).upTo).toBe(0);
-  expect([isChosen(10, 3, [round]), isChosen(11, 3, [round])]).toEqual([true, false]);
-  expect([isChosen(SPAN / 4 - 1, 4, [round]), isChosen(SPAN / 4, 4, [round])]).toEqual([true, false]);
-  expect(isChosen(11, 3, [round, { ...round, threshold: 11 }])).toBe(true);
-  expect(isChosen(0, 1, [])).toBe(false);
+  expect([isSelected(10, 3, [round]), isSelected(11, 3, [round])]).toEqual([true, false]);
+  expect([isSelected(SPAN / 4 - 1, 4, [round]), isSelected(SPAN / 4, 4, [round])]).toEqual([true, false]);
+  expect(isSelected(11, 3, [round, { ...round, threshold: 11 }])).toBe(true);
+  expect(isSelected(0, 1, [])).toBe(false);
 });
 
 test.each([

@@ -24,7 +24,7 @@ import {
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
 
-import { ALL, everyone, header, PARTNER, SegmentFixture } from "./segment-staff.ts";
+import { ALL, everyone, header, PARTNER, SegmentFixture } from "./segment-fixture.ts";
 
 describe("a segment", () => {
   test("is created, raised and deleted, and each change is broadcast to all shards", () => {
@@ -118,13 +118,13 @@ describe("a membership", () => {
     ];
     expect(at(endsAtMs - 1)).toMatchObject([[{ slug: "A" }], 1, { members: 1, isCurrent: true }]);
     expect(at(endsAtMs)).toMatchObject([[], 0, { members: 1, isCurrent: false }]);
-    expect(fixture.run.ledger.nextEndMs).toBe(endsAtMs);
+    expect(fixture.run.ledger.nextExpiryMs).toBe(endsAtMs);
     fixture.run.nowMs = endsAtMs;
     expect(fixture.ask(askSegment("A"))).toMatchObject({ members: 0, isCurrent: true });
     expect(fixture.done("expire")).toMatchObject([
       { effect: { ended: [["u", "A", 1, endsAtMs]] }, timeMs: endsAtMs },
     ]);
-    expect(fixture.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+    expect(fixture.run.ledger.nextExpiryMs).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("is prolonged but never shortened, and can be added again after removal or expiry", () => {
@@ -269,7 +269,7 @@ describe("users", () => {
     fixture.do(raisePercent("A", 1, everyone(3)));
     expect(fixture.ask(askSegment("A"))).toMatchObject({ isFilled: false, members: 1, percent: 100 });
     expect(fixture.do(createUser("u4"))).toEqual({ auto: ["A"] });
-    expect(fixture.run.ledger.nextEndMs).toBe(fixture.run.nowMs + 1);
+    expect(fixture.run.ledger.nextExpiryMs).toBe(fixture.run.nowMs + 1);
     fixture.pass(1);
     expect(fixture.done("fill")).toMatchObject([
       { act: { slug: "A", generation: 1 }, effect: { upTo: 3, over: [], added: ["u1"], prolonged: ["u2"] } },
@@ -327,9 +327,9 @@ test("reports are signed with one secret, which the first report creates", () =>
 test("a recorded answer changes nothing", () => {
   const fixture = new SegmentFixture();
   fixture.do(createSegment("A", null));
-  const lines = [...fixture.run.ledger.lines(0)];
+  const lines = [...fixture.run.ledger.stateLines(0)];
   expect(fixture.do(recordAnswer({ slug: "A", percent: null, members: 0, createdAtMs: 0 }))).toBeNull();
-  expect([...fixture.run.ledger.lines(0)]).toEqual(lines);
+  expect([...fixture.run.ledger.stateLines(0)]).toEqual(lines);
 });
 
 test("a given expiry must be in the future", () => {

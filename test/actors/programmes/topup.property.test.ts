@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
 import { homeVnodeOf, VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
-import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import {
   type Approve,
@@ -30,14 +30,14 @@ import {
 import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
-import { runs } from "../ledger/runs.ts";
+import { runs } from "../ledger/property-runs.ts";
 import { type Answer, TopupModel } from "./topup-model.ts";
 
 const PARTNER = "acme";
 const SELLERS = ["a", "b/1"];
 const PHONES = ["+989121111111", "+989122222222"];
 const NO_TRANSFER = "tr_0019001";
-const ALL: ListAsk = [99, null];
+const ALL: ListRequest = [99, null];
 const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 

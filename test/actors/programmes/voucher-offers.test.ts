@@ -18,7 +18,7 @@ import {
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 
-import { ANN, counted, header, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, counted, header, of, PARTNER, Shop } from "./voucher-fixture.ts";
 
 /** The outcome of defining an offer on the first of three shards. */
 function putOn(ledger: Ledger, name: string, discount: number, pricing: Pricing) {
@@ -141,9 +141,9 @@ describe("a batch", () => {
     shop.put("o", 6, "snapshot");
     shop.run.nowMs += 9;
     expect(shop.ask(askBatch(id))).toMatchObject({ issued: 0, isScheduled: true });
-    const { due } = shop.run.ledger.state.programmes;
+    const { scheduler } = shop.run.ledger.state.programmes;
     const act = { ...of("issue_portion", VOUCHERS_SUBJECT), batch: id };
-    expect(due.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...header, act });
+    expect(scheduler.nextDue(shop.run.nowMs + 1)?.command()).toEqual({ op: "act", ...header, act });
     shop.run.nowMs += 1;
     expect(shop.ask(askBatch(id))).toEqual({ requested: 2, issued: 2, isDone: true, isScheduled: false });
     for (const [email, count] of [
@@ -165,8 +165,8 @@ describe("a batch", () => {
     const { id } = shop.batch("o", [Array.from({ length: 290 }, (_, i) => i)]) as BatchMade;
     const issued = [128, 256, 290].map((so) => {
       const part = shop.ask(askBatch(id));
-      const { nextEndMs } = shop.run.ledger;
-      if (so < 290) expect(nextEndMs).toBe(shop.run.nowMs + 1);
+      const { nextExpiryMs } = shop.run.ledger;
+      if (so < 290) expect(nextExpiryMs).toBe(shop.run.nowMs + 1);
       shop.run.nowMs += 1;
       return part?.issued;
     });

@@ -1,7 +1,7 @@
 /** Vouchers on one ledger: effects, rejections and lists. */
 import { describe, expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
-import type { ListPlace } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListPosition } from "../../../src/actors/programmes/paged-index.ts";
 import { timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
 import {
   askBatch,
@@ -19,9 +19,9 @@ import {
   VOUCHERS_SUBJECT,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
-import { VoucherStore } from "../../../src/actors/programmes/vouchers/pool.ts";
+import { VoucherStore } from "../../../src/actors/programmes/vouchers/voucher-store.ts";
 
-import { ANN, header, of, PARTNER, Shop } from "./voucher-shop.ts";
+import { ANN, header, of, PARTNER, Shop } from "./voucher-fixture.ts";
 
 /** A ledger with one customer and one voucher. */
 function withVoucher(
@@ -67,11 +67,11 @@ describe("a voucher", () => {
     shop.use("rollback", ANN, code);
     expect(shop.statusAt(expiresAtMs - 1, ANN, code)).toBe("valid");
     expect(shop.statusAt(expiresAtMs, ANN, code)).toBe("expired");
-    expect(shop.run.ledger.nextEndMs).toBe(expiresAtMs);
+    expect(shop.run.ledger.nextExpiryMs).toBe(expiresAtMs);
     shop.run.nowMs = expiresAtMs;
     expect(shop.use("redeem", ANN, code)).toEqual(["voucher_expired", code]);
     expect(shop.statusAt(0, ANN, code)).toBe("expired");
-    expect(shop.run.ledger.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+    expect(shop.run.ledger.nextExpiryMs).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("that was redeemed stays redeemed after its expiry, and expires when it is rolled back", () => {
@@ -121,13 +121,13 @@ describe("a voucher", () => {
 
   test("is expired by its shard, together with the customer's other expired vouchers", () => {
     const { shop, expiresAtMs } = withVoucher();
-    const { due } = shop.run.ledger.state.programmes;
+    const { scheduler } = shop.run.ledger.state.programmes;
     const subject = customerSubject(ANN);
     const act = { ...of("expire", subject), email: ANN };
-    const over = due.nextDueOf(PARTNER, subject, expiresAtMs);
+    const over = scheduler.nextDueOf(PARTNER, subject, expiresAtMs);
     expect(over?.command()).toEqual({ op: "act", ...header, act });
-    expect(due.nextDueOf(PARTNER, subject, expiresAtMs - 1)).toBeUndefined();
-    expect(due.nextDueOf("other", subject, expiresAtMs)).toBeUndefined();
+    expect(scheduler.nextDueOf(PARTNER, subject, expiresAtMs - 1)).toBeUndefined();
+    expect(scheduler.nextDueOf("other", subject, expiresAtMs)).toBeUndefined();
   });
 
   test("has a unique code that contains its vnode", () => {
@@ -178,11 +178,11 @@ test("vouchers are listed in pages, newest first, of one status or of any", () =
   });
   const [first = "", , third = ""] = codes;
   shop.use("cancel", ANN, third);
-  const page = (status: "valid" | "cancelled" | null, limit: number, before: ListPlace | null) => {
+  const page = (status: "valid" | "cancelled" | null, limit: number, before: ListPosition | null) => {
     const { rows, upTo } = shop.ask(askVouchers(ANN, status)([limit, before]));
     return [rows.map(([, { code }]) => codes.indexOf(code)), upTo] as const;
   };
-  const place = (at: number): ListPlace => [shop.run.nowMs - 4 + at, 0, at];
+  const place = (at: number): ListPosition => [shop.run.nowMs - 4 + at, 0, at];
   expect(page(null, 9, null)).toEqual([[4, 3, 2, 1, 0], null]);
   expect(page(null, 2, null)).toEqual([[4, 3], place(3)]);
   expect(page(null, 2, place(3))).toEqual([[2, 1], place(1)]);
@@ -201,7 +201,7 @@ test("a page scans at most 5000 vouchers, and reports how far it got", () => {
   const { programmes } = shop.run.ledger.state;
   for (let i = 0; i < 5002; i++)
     programmes.restore("vouchers", ["voucher", PARTNER, ANN, `c${i}`, "o", 1, i, 5, "cancelled", null]);
-  const list = (before: ListPlace | null) => shop.ask(askVouchers(ANN, "valid")([9, before]));
+  const list = (before: ListPosition | null) => shop.ask(askVouchers(ANN, "valid")([9, before]));
   expect(list(null)).toEqual({ rows: [], upTo: [2, 0, 2] });
   expect(list([2, 0, 2])).toEqual({ rows: [], upTo: null });
 });

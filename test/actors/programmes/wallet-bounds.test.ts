@@ -1,6 +1,6 @@
 /** Limits and expiry of a wallet's orders. */
 import { describe, expect, test } from "vitest";
-import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
 import {
   type OrderAct,
@@ -12,7 +12,7 @@ import {
 import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 
 const HOUR_MS = 3_600_000;
-const ALL: ListAsk = [999, null];
+const ALL: ListRequest = [999, null];
 const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
 

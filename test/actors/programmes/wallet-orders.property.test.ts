@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
-import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import {
-  askPaper,
-  askPapers,
+  askOrder,
+  askOrders,
   askWithdrawals,
   bankAccount,
   bankSubject,
@@ -23,10 +23,10 @@ import {
 import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
-import { runs } from "../ledger/runs.ts";
+import { runs } from "../ledger/property-runs.ts";
 import { type Answer, PapersModel } from "./wallet-orders-model.ts";
 
-const ALL: ListAsk = [99, null];
+const ALL: ListRequest = [99, null];
 const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 /** An id that no order has. */
@@ -165,7 +165,7 @@ class World {
         held,
       });
     for (const order of orders) {
-      const question = askPaper(order.id);
+      const question = askOrder(order.id);
       expect(question && this.#run.ask(PLATFORM_TENANT, question)).toEqual(order);
     }
     for (const wallet of this.wallets) {
@@ -176,7 +176,7 @@ class World {
         withdrawals: (order: WalletOrder) => order.kind === "withdrawal" && order.wallet === wallet,
       };
       for (const list of ["holds", "payer", "requester", "withdrawals"] as const) {
-        const { rows } = this.#run.ask(PLATFORM_TENANT, askPapers(list, wallet, ALL));
+        const { rows } = this.#run.ask(PLATFORM_TENANT, askOrders(list, wallet, ALL));
         expect(rows.map(([, row]) => row)).toEqual(orders.filter(lists[list]).toReversed());
       }
     }
@@ -248,7 +248,7 @@ class World {
     const createdAtMs = this.#run.nowMs;
     this.#do({ op: "act", ...header, act }, (effect) => {
       const { id } = (effect ?? { id: "" }) as { id: string };
-      if (id !== "") expect(askPaper(id)).toMatchObject({ vnode: vnodeOfWallet(payer) });
+      if (id !== "") expect(askOrder(id)).toMatchObject({ vnode: vnodeOfWallet(payer) });
       const made = { wallet: payer, requester, amount: asking, memo: why, transfer: null, createdAtMs };
       return this.#model.request({
         kind: "request",

@@ -2,11 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
-import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import {
   askCredential,
-  askPaper,
-  askPapers,
+  askOrder,
+  askOrders,
   askSession,
   askWithdrawals,
   bankAccount,
@@ -26,7 +26,7 @@ import { LedgerRun } from "../ledger/ledger-run.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-const ALL: ListAsk = [999, null];
+const ALL: ListRequest = [999, null];
 const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const named = { programme: "wallet", subject: emailSubject("ann@x") } as const;
 const zeros = (bytes: number) => new Uint8Array(bytes);
@@ -165,10 +165,10 @@ describe("a session", () => {
 
   test("is ended by its shard before a request about it is answered", () => {
     const fixture = new WalletFixture();
-    const { due } = fixture.run.ledger.state.programmes;
+    const { scheduler } = fixture.run.ledger.state.programmes;
     const endsAtMs = fixture.run.nowMs + DAY_MS;
-    expect(due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs - 1)).toBeUndefined();
-    const over = due.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs);
+    expect(scheduler.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs - 1)).toBeUndefined();
+    const over = scheduler.nextDueOf(PLATFORM_TENANT, "session:first", endsAtMs);
     const vnode = vnodeOfAccount(PLATFORM_TENANT, named.subject);
     const end = {
       programme: "wallet",
@@ -262,15 +262,15 @@ test("queries go to the shard of the user, wallet, session or order, other lists
     ask: ["session", "s"],
   });
   const request = drawRoutedId("pr", 9, zeros);
-  expect(askPaper(request)).toEqual({ programme: "wallet", subject: "", vnode: 9, ask: ["paper", request] });
-  expect(askPaper("tr_0911001")).toMatchObject({ vnode: 9 });
-  expect(askPaper("other")).toBeNull();
+  expect(askOrder(request)).toEqual({ programme: "wallet", subject: "", vnode: 9, ask: ["paper", request] });
+  expect(askOrder("tr_0911001")).toMatchObject({ vnode: 9 });
+  expect(askOrder("other")).toBeNull();
   for (const list of ["holds", "payer", "withdrawals"] as const)
-    expect(askPapers(list, "wal_a", ALL)).toMatchObject({
+    expect(askOrders(list, "wal_a", ALL)).toMatchObject({
       programme: "wallet",
       subject: walletAccount("wal_a"),
     });
-  expect(askPapers("requester", "wal_a", ALL)).toMatchObject({ programme: "wallet", subject: null });
+  expect(askOrders("requester", "wal_a", ALL)).toMatchObject({ programme: "wallet", subject: null });
   expect(askWithdrawals(null, ALL)).toMatchObject({ programme: "wallet", subject: null });
   expect([bankSubject("b"), bankAccount("b"), bankOwner("b", "w")]).toEqual([
     "bank:b",

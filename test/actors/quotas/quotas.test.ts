@@ -4,7 +4,7 @@ import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import type { LedgerSettings } from "../../../src/actors/ledger/ledger-state.ts";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { LOYALTY_GROWTH } from "../../../src/actors/programmes/loyalty/acts.ts";
-import type { Growth } from "../../../src/actors/programmes/programme.ts";
+import type { MemoryGrowth } from "../../../src/actors/programmes/programme.ts";
 import { growthOfAct } from "../../../src/actors/programmes/programmes.ts";
 import { QUOTAS_GROWTH, type QuotaChanges, setQuotas } from "../../../src/actors/programmes/quotas/acts.ts";
 import { SEGMENTS_GROWTH } from "../../../src/actors/programmes/segments/acts.ts";
@@ -51,7 +51,7 @@ const newKey = { id: "key_1", role: "read", name: "n", prefix: "dk", hash: "h" }
 const act = { programme: "loyalty", act: "create_member", subject: "points:m", name: null } as const;
 
 /** An example of each op, with a key and its expected growth. The type requires an entry for every op. */
-const EXAMPLES: { readonly [Op in Command["op"]]: readonly [Extract<Command, { op: Op }>, Growth] } = {
+const EXAMPLES: { readonly [Op in Command["op"]]: readonly [Extract<Command, { op: Op }>, MemoryGrowth] } = {
   transfer: [{ op: "transfer", ...header, ...moved, vnode: 1 }, "key"],
   credit: [{ op: "credit", ...header, ...moved, id: view.id, createdAtMs: NOW_MS, from: 1, no: 1 }, "never"],
   delivered: [{ op: "delivered", ...header, to: 1, upTo: 1 }, "never"],
@@ -154,7 +154,7 @@ describe("for every kind of command", () => {
   );
 });
 
-function never(table: Readonly<Record<string, Growth>>): readonly string[] {
+function never(table: Readonly<Record<string, MemoryGrowth>>): readonly string[] {
   return Object.keys(table).filter((name) => table[name] === "never");
 }
 

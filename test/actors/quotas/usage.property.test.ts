@@ -7,7 +7,7 @@ import { usedOf } from "../../../src/actors/quotas/quotas.ts";
 import { copiesOf, PackedLog } from "../ledger/copies.ts";
 import { history } from "../ledger/histories.ts";
 import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
-import { runs } from "../ledger/runs.ts";
+import { runs } from "../ledger/property-runs.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const PARTNERS = ["p", "q"];

@@ -1,6 +1,7 @@
 /** Creates one of each thing that a route can name, and the credentials for it. */
-import type { Caller, House } from "../../integration/programmes/house.ts";
+
 import { openShop, sell } from "../../integration/programmes/shop.ts";
+import type { Caller, TestServer } from "../../integration/programmes/test-server.ts";
 import { Wallets } from "../../integration/programmes/wallets.ts";
 import { OPERATOR_KEY } from "../../support/server.ts";
 import type { OpenApi } from "./requests.ts";
@@ -40,7 +41,7 @@ async function makeProgrammes(fuzz: Caller) {
   return { code: String(code) };
 }
 
-export async function makeWorld(house: House): Promise<World> {
+export async function makeWorld(house: TestServer): Promise<World> {
   const key = await house.newPartner("fuzz");
   const fuzz = house.caller(key);
   const books = await makeBooks(fuzz);

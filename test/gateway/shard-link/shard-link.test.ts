@@ -9,7 +9,7 @@ import {
 import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
 import {
-  AWAITED,
+  DEFERRED,
   type Reply,
   type Request,
   TO_GATEWAY,
@@ -161,8 +161,8 @@ test("a request that waits for another shard delays no later request", async () 
   await expect.poll(() => sent.length).toBe(2);
   const third = command(link);
   reply([
-    [0, AWAITED],
-    [1, AWAITED],
+    [0, DEFERRED],
+    [1, DEFERRED],
   ]);
   expect(sent.map((message) => message.map(([requestNumber]) => requestNumber))).toEqual([[0, 1], [2]]);
   reply([[2, "c"]]);
@@ -273,7 +273,7 @@ test("batches that wait for other shards delay no single request, and no further
   await turn();
   const early = sent.flat();
   expect(early).toHaveLength(1 + 4);
-  reply(early.map(([requestNumber]) => [requestNumber, AWAITED]));
+  reply(early.map(([requestNumber]) => [requestNumber, DEFERRED]));
   all.push(command(link), command(link, "other"));
   await turn();
   expect(sent.at(-1)).toHaveLength(2);

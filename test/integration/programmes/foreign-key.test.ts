@@ -2,15 +2,15 @@
 import { beforeAll, expect, test } from "vitest";
 import { parseTransferId } from "../../../src/actors/ledger/transfer-id.ts";
 import type { Answer } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
 import { type Fills, type OpenApi, type Pair, type Twin, twinsOf } from "./route-walk.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 /** Prefix of all names of the other partner, so that an answer that reveals one contains it. */
 const MARK = "zebra";
 const PHONE = "+989121111222";
 const AMOUNT = 424_242;
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 let owner: Caller;
 let document: OpenApi;
 let fills: Fills;

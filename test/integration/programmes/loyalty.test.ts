@@ -2,10 +2,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 describe.each(ISOLATIONS)("loyalty, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 

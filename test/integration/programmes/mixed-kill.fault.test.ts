@@ -5,13 +5,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
 import { type Answer, Client, operator, until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 const KILLS = 3;
 const ROUNDS_BETWEEN_KILLS = 40;
 const RETRY_MS = 100;
 
-const house = openHouse({ ISOLATION: "processes" });
+const house = startTestServer({ ISOLATION: "processes" });
 let partnerKey = "";
 let houseKey = "";
 let sellerKey = "";

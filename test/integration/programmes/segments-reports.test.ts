@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 async function download(url: string): Promise<Response> {
   const response = await fetch(url);
@@ -13,7 +13,7 @@ async function download(url: string): Promise<Response> {
 type Row = readonly [user: string, slug: string, operation: string, at: string];
 
 describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
 
   beforeAll(async () => {

@@ -10,13 +10,13 @@ import {
   type SegmentPart,
   type SegmentsAct,
 } from "../../../src/actors/programmes/segments/acts.ts";
-import type { MembershipChange } from "../../../src/actors/programmes/segments/changes.ts";
+import type { MembershipChange } from "../../../src/actors/programmes/segments/membership-history.ts";
 import { Segments } from "../../../src/actors/programmes/segments/segments.ts";
 import type { Act, JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
 import type { Ledger } from "../../../src/gateway/ports.ts";
-import { rowsOf } from "../../../src/http/programmes/segments/reports.ts";
+import { rowsOfRecord } from "../../../src/http/programmes/segments/reports.ts";
 import { drawOf } from "../../../src/http/programmes/segments/segments.ts";
 
 export const PARTNER = "acme";
@@ -134,7 +134,7 @@ export class World {
   rows(): readonly MembershipChange[] {
     return this.#shards
       .flatMap(({ log }) => log)
-      .flatMap((entry) => ("act" in entry ? rowsOf(recordOf(entry)) : []))
+      .flatMap((entry) => ("act" in entry ? rowsOfRecord(recordOf(entry)) : []))
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 

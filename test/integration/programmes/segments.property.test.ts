@@ -8,13 +8,13 @@ import {
   createSegment,
   createUser,
   deleteSegment,
+  type MembershipExpiry,
   raisePercent,
-  type Until,
   type UserChange,
   userSubject,
 } from "../../../src/actors/programmes/segments/acts.ts";
-import { lanesOf, placeOf, SPAN, shareOf } from "../../../src/actors/programmes/segments/draw.ts";
-import { runs } from "../../actors/ledger/runs.ts";
+import { drawPosition, lanesOf, SPAN, shareOf } from "../../../src/actors/programmes/segments/draw.ts";
+import { runs } from "../../actors/ledger/property-runs.ts";
 import { PARTNER, World } from "./segments-world.ts";
 
 type Membership = { source: "manual" | "auto"; endsAtMs: number };
@@ -34,7 +34,7 @@ class Model {
     if (known !== undefined) return known;
     const held = new Map<string, Membership>();
     for (const [slug, { percent, chosen }] of this.segments) {
-      if (placeOf(lanesOf(slug), lanesOf(id)) >= (percent / 100) * SPAN) continue;
+      if (drawPosition(lanesOf(slug), lanesOf(id)) >= (percent / 100) * SPAN) continue;
       chosen.add(id);
       held.set(slug, { source: "auto", endsAtMs: Number.POSITIVE_INFINITY });
     }
@@ -67,7 +67,7 @@ class Model {
     const segment = this.segments.get(slug);
     if (segment === undefined) return;
     const { chosen, out } = segment;
-    const place = (id: string) => placeOf(lanesOf(slug), lanesOf(id));
+    const place = (id: string) => drawPosition(lanesOf(slug), lanesOf(id));
     const rest = [...this.users.keys()]
       .filter((id) => !chosen.has(id))
       .toSorted((a, b) => place(a) - place(b));
@@ -126,7 +126,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-function untilOf(ms: number | null): Until {
+function untilOf(ms: number | null): MembershipExpiry {
   return ms === null ? null : ["after", ms];
 }
 
@@ -263,7 +263,7 @@ const ids = Array.from({ length: 30_000 }, (_, i) => `user-${i}`);
 
 function firstTenth(name: string): Set<string> {
   const lanes = lanesOf(name);
-  return new Set(ids.filter((id) => placeOf(lanes, lanesOf(id)) < SPAN / 10));
+  return new Set(ids.filter((id) => drawPosition(lanes, lanesOf(id)) < SPAN / 10));
 }
 
 describe("a percentage", () => {

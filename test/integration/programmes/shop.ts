@@ -1,12 +1,12 @@
 /** Creates sellers with credit, for scenarios. */
-import type { Caller, House, Json } from "./house.ts";
+import type { Caller, Json, TestServer } from "./test-server.ts";
 
 export const PHONE = "+989121234567";
 
 export type Shop = Readonly<{ id: string; path: string; key: string; caller: Caller }>;
 
 /** Creates a seller of the partner with this credit. */
-export async function openShop(house: House, partner: Caller, id: string, credit = 0): Promise<Shop> {
+export async function openShop(house: TestServer, partner: Caller, id: string, credit = 0): Promise<Shop> {
   const { api_key: key } = await partner.post("/v1/sellers", 201, { id, name: `Shop ${id}` });
   if (credit > 0) await grant(partner, id, credit);
   return { id, path: `/v1/sellers/${id}`, key: String(key), caller: house.caller(String(key)) };

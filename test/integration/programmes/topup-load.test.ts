@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Answer, until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
 import { openShop, requestCredit } from "./shop.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import type { ClientPlan, ClientReport, SellerPlan } from "./topup-client.ts";
 
 /** Long enough for several processes on a busy machine. */
@@ -54,7 +54,7 @@ function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
 }
 
 describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
 
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PhoneBook } from "../../../src/actors/programmes/topup/phone-book.ts";
 import { phoneOf, phoneOfQuery } from "../../../src/http/programmes/topup/phone.ts";
-import { runs } from "../../actors/ledger/runs.ts";
+import { runs } from "../../actors/ledger/property-runs.ts";
 
 test("a phone book is sorted, whatever the order of insertion", () => {
   const phone = fc.integer({ min: 1_000_000, max: 1_002_000 }).map((digits) => `+${digits}`);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Account } from "../../../src/actors/ledger/account.ts";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
-import type { Done, ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
+import type { ApplyContext, ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
 import {
   creditAccount,
@@ -13,7 +13,7 @@ import {
 } from "../../../src/actors/programmes/topup/acts.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
-import { runs } from "../../actors/ledger/runs.ts";
+import { runs } from "../../actors/ledger/property-runs.ts";
 
 const PARTNER = "acme";
 const SELLERS = ["a", "b", "c/1"];
@@ -22,7 +22,7 @@ const PHONES = ["+989121111111", "+989122222222"];
 /** One shard: the programme, and the balances of the sellers. */
 class Shard {
   readonly credit = new Map<string, number>();
-  readonly applied: [TopupAct, JsonValue, Done][] = [];
+  readonly applied: [TopupAct, JsonValue, ApplyContext][] = [];
   readonly topup: Topup;
   /** Claimed names, which the ledger keeps for its programmes. */
   readonly #claims = new Claims();

@@ -1,11 +1,11 @@
 /** Top-up sales and their books over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
-import { type Caller, openHouse } from "./house.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
+import { type Caller, startTestServer } from "./test-server.ts";
 
 describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
   let made = 0;

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, shardsOf, until } from "../../support/server.ts";
-import { type Caller, House, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer, TestServer } from "./test-server.ts";
 import {
   BATCHES,
   completed,
@@ -16,7 +16,7 @@ import {
 } from "./voucher-callers.ts";
 
 describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 
@@ -91,7 +91,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
 
   test("V13 a batch continues on each shard from where it was at the crash", async () => {
     const points = "0:before_expire@2,1:before_expire@1,2:before_expire@3";
-    const shaky = new House({ ISOLATION: isolation, FAILPOINTS: points });
+    const shaky = new TestServer({ ISOLATION: isolation, FAILPOINTS: points });
     try {
       await shaky.open();
       const mass = await shaky.partner("mass");
@@ -110,7 +110,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
 });
 
 test("V5 V13 offers and batches work with a single shard", async () => {
-  const house = new House({ SHARDS: "1" });
+  const house = new TestServer({ SHARDS: "1" });
   try {
     await house.open();
     const alone = await house.partner("alone");

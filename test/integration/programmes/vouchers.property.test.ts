@@ -17,7 +17,7 @@ import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vo
 import { Offers } from "../../../src/actors/programmes/vouchers/offers.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { randomBytes } from "../../../src/random.ts";
-import { runs } from "../../actors/ledger/runs.ts";
+import { runs } from "../../actors/ledger/property-runs.ts";
 import { itemsOf, Model, newProgramme, PARTNER, restored, Shard } from "./voucher-model.ts";
 
 const EMAILS = ["a@x", "b@x", "c@x"];
@@ -197,7 +197,7 @@ test("random acts give what a plain model gives; replay and a restored snapshot 
       }
       const { shard, model } = run;
       // Execute everything that is scheduled: first the portions, then all expiries.
-      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.scheduler.nextEndMs) {
+      for (let ends = 0; ends < Number.POSITIVE_INFINITY; ends = shard.programme.scheduler.nextDueMs) {
         shard.timeMs = Math.max(shard.timeMs, ends);
         shard.end();
       }
@@ -248,7 +248,7 @@ test("many vouchers of one customer expire at the same time, 32 per record", () 
   const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
   expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
   expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
-  expect(shard.programme.scheduler.nextEndMs).toBe(Number.POSITIVE_INFINITY);
+  expect(shard.programme.scheduler.nextDueMs).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("the broadcast of a batch may arrive before that of its offer", () => {

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { at, codes, inMs, issue, LATER, listed, newCustomer, redeem } from "./voucher-callers.ts";
 
 const CODE = /^[2-9A-HJ-NP-Z]{14}$/;
@@ -20,7 +20,7 @@ function guess(i: number): string {
 }
 
 describe.each(ISOLATIONS)("vouchers, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
   let other: Caller;
 

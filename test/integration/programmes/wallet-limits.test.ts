@@ -83,7 +83,7 @@ test("a wallet has a limited number of payment requests, and decided ones make r
   expect(ask()).toBe("too_many_pending");
   const orders = [...wallet.items()].filter(([kind]) => kind === "paper");
   expect(orders).toHaveLength(ORDERS_MAX);
-  expect(scheduler.nextEndMs).toBeLessThan(Number.POSITIVE_INFINITY);
+  expect(scheduler.nextDueMs).toBeLessThan(Number.POSITIVE_INFINITY);
 });
 
 test("expired holds make room, although the programme is not notified of their expiry", () => {
@@ -118,7 +118,7 @@ test("a session expires 24 hours after its last use and 30 days after the login,
   const { scheduler, submit, pass } = wallets();
   submit(signUp("a@example.com"));
   const hour = 60 * 60 * 1000;
-  expect(scheduler.nextEndMs).toBe(1 + 24 * hour);
+  expect(scheduler.nextDueMs).toBe(1 + 24 * hour);
   let session = "s a@example.com";
   for (let hours = 20; hours < 30 * 24; hours += 20) {
     pass(20 * hour);
@@ -128,7 +128,7 @@ test("a session expires 24 hours after its last use and 30 days after the login,
     submit(isSwapped ? { ...named, act: "refresh_session", next } : { ...named, act: "touch_session" });
     if (isSwapped) session = next;
   }
-  expect(scheduler.nextEndMs).toBe(1 + 30 * 24 * hour);
+  expect(scheduler.nextDueMs).toBe(1 + 30 * 24 * hour);
 });
 
 test("a replaced session ends a minute later, however it is used, and is the first to end when there are too many", () => {
@@ -138,11 +138,11 @@ test("a replaced session ends a minute later, however it is used, and is the fir
   const replace = (session: string, next: string) =>
     submit({ ...of(session), act: "refresh_session", next, graceMs: minute });
   replace("s a@example.com", "s1");
-  expect(scheduler.nextEndMs).toBe(2 + minute);
+  expect(scheduler.nextDueMs).toBe(2 + minute);
   pass(minute / 2);
   submit({ ...of("s a@example.com"), act: "touch_session" });
   replace("s a@example.com", "s2");
-  expect(scheduler.nextEndMs).toBe(2 + minute);
+  expect(scheduler.nextDueMs).toBe(2 + minute);
   // Each session replaces the one before within its minute of grace.
   for (let i = 2; i < 100; i++) replace(`s${i}`, `s${i + 1}`);
   for (const session of ["s1", "s100"])

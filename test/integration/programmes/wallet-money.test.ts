@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
 const transfers = "/v1/wallet/transfers";
@@ -33,7 +33,7 @@ const twice = async (caller: Caller, path: string, status: number, body?: Json):
 };
 
 describe.each(ISOLATIONS)("money in wallets, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation, WALLET_ASSET: "EUR/2" });
+  const house = startTestServer({ ISOLATION: isolation, WALLET_ASSET: "EUR/2" });
   const wallets = new Wallets(house);
   let bank: Caller;
 

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { OPERATOR_KEY, sendUntilDone, until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
 const transfers = "/v1/wallet/transfers";
@@ -24,7 +24,7 @@ const decide = (path: string, by: readonly (readonly [Action, Person])[]): Promi
   );
 
 describe.each(ISOLATIONS)("concurrent requests for one wallet, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
+  const house = startTestServer({ ISOLATION: isolation, SNAPSHOT_RECORDS: "200" });
   const wallets = new Wallets(house);
   let bank: Caller;
 

@@ -2,14 +2,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "./house.ts";
+import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { Wallets } from "./wallets.ts";
 
 const signup = "/v1/wallet/signup";
 const login = "/v1/wallet/login";
 
 describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   const wallets = new Wallets(house);
   let stranger: Caller;
 

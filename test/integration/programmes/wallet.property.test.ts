@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
-import type { Effect } from "../../../src/actors/programmes/programme.ts";
+import type { AcceptedAct } from "../../../src/actors/programmes/programme.ts";
 import { claimOfAct, Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   bankSubject,
@@ -22,7 +22,7 @@ import {
 import { Wallet } from "../../../src/actors/programmes/wallet/wallet.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
-import { runs } from "../../actors/ledger/runs.ts";
+import { runs } from "../../actors/ledger/property-runs.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const IDLE_MS = 24 * HOUR_MS;
@@ -144,13 +144,13 @@ class History {
     return request === undefined ? {} : { credit: walletAccount(request.requester) };
   }
 
-  #decided(act: WalletAct): Effect<WalletEffect> {
+  #decided(act: WalletAct): AcceptedAct<WalletEffect> {
     const decided = this.live.wallet.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount: 0 });
     if (!decided.ok) throw new Error(`what is due was refused: ${decided.code}`);
     return decided;
   }
 
-  #apply(act: WalletAct, { effect }: Effect<WalletEffect>): void {
+  #apply(act: WalletAct, { effect }: AcceptedAct<WalletEffect>): void {
     const done = { partner: PLATFORM_TENANT, timeMs: this.nowMs, transfer: `tr_${this.#made}`, amount: 1 };
     for (const { wallet } of [this.live, this.replayed]) wallet.apply(act, effect, done);
   }
@@ -322,7 +322,7 @@ test("random acts on users, sessions and payment requests give what a plain mode
       for (const item of items) restored.wallet.restore(structuredClone(item));
       for (const other of [replayed, restored]) {
         expect(other.items).toEqual(items);
-        expect(other.scheduler.nextEndMs).toBe(live.scheduler.nextEndMs);
+        expect(other.scheduler.nextDueMs).toBe(live.scheduler.nextDueMs);
       }
     }),
     { numRuns: runs(300) },

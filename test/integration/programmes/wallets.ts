@@ -1,7 +1,7 @@
 /** A server with banks of the platform tenant and users with wallets. */
 import { expect } from "vitest";
 import { operator } from "../../support/server.ts";
-import type { Caller, House, Json } from "./house.ts";
+import type { Caller, Json, TestServer } from "./test-server.ts";
 
 export type Person = Readonly<{
   name: string;
@@ -14,11 +14,11 @@ export type Person = Readonly<{
 }>;
 
 export class Wallets {
-  readonly #house: House;
+  readonly #house: TestServer;
   readonly #keys = new Map<string, string>();
   #people = 0;
 
-  constructor(house: House) {
+  constructor(house: TestServer) {
     this.#house = house;
   }
 

@@ -1,9 +1,9 @@
 /** Both accounts of a transfer list it at once, ordered by the `created_at` that is shown, on one shard or two. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 /** With ten owners on three shards, some neighbours share a shard and some do not. */
 const OWNERS = 10;
 let acme: Caller;

@@ -1,10 +1,10 @@
 /** Content negotiation: `Accept` with quality values, content types and codings, and the headers of every answer. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 import { type Person, Wallets } from "../programmes/wallets.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 let person: Person;
 /** Every list of entries, with a caller who may read it. */

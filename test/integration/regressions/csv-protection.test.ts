@@ -1,9 +1,9 @@
 /** CSV injection: ids are unchanged, and no free text starts a formula, for readers that split at `,` or `;`. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 
 beforeAll(async () => {

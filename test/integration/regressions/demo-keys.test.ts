@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { daybookJson } from "../../cli/cli.ts";
 import { Client, OPERATOR_KEY } from "../../support/server.ts";
-import { type House, openHouse } from "../programmes/house.ts";
+import { startTestServer, type TestServer } from "../programmes/test-server.ts";
 
 type Demo = Readonly<{
   partnerKey: string;
@@ -11,7 +11,7 @@ type Demo = Readonly<{
   people: readonly { token: string }[];
 }>;
 
-function seed(house: House): Promise<Demo> {
+function seed(house: TestServer): Promise<Demo> {
   return daybookJson<Demo>(["seed", "--url", house.server.url], { OPERATOR_KEY });
 }
 
@@ -20,7 +20,7 @@ function secretsOf({ partnerKey, sellerKeys, bankKey, people }: Demo): readonly 
 }
 
 describe("two servers", () => {
-  const [first, second] = [openHouse({}), openHouse({})];
+  const [first, second] = [startTestServer({}), startTestServer({})];
 
   test("share no demo key, and a second run on one server adds new keys", async () => {
     const demos = [await seed(first), await seed(second), await seed(first)];

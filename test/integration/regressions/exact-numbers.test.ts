@@ -1,8 +1,8 @@
 /** Numbers are taken exactly or refused: nothing is rounded, and duplicate members are refused. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({ SHARDS: "2" });
+const house = startTestServer({ SHARDS: "2" });
 let acme: Caller;
 
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** A cursor is a position in a list and grants no access: it always leads into the caller's own list. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 const partners: Caller[] = [];
 
 /** Lists in which both partners have rows. Every row shows its owner. */

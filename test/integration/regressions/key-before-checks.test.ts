@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import { codeOf, until } from "../../support/server.ts";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 import type { Person } from "../programmes/wallets.ts";
 import { fresh, inSeconds, type Sent, type World, worldOf } from "./world.ts";
 
@@ -14,7 +14,7 @@ const scratch = makeScratchFolder("daybook-shift");
 const shift = join(scratch, "ms");
 writeFileSync(shift, "0");
 const preload = pathToFileURL(join(import.meta.dirname, "../../support/shifted-clock.ts")).href;
-const house = openHouse({
+const house = startTestServer({
   ISOLATION: "threads",
   NODE_OPTIONS: `--import ${preload}`,
   SHIFTED_CLOCK: shift,

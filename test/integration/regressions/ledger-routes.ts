@@ -1,5 +1,5 @@
 /** Requests for the routes with idempotency keys of the ledger core and of partners. */
-import type { Json } from "../programmes/house.ts";
+import type { Json } from "../programmes/test-server.ts";
 import { fresh, idOf, type Keyed, post, type Routes, type Sent, type World } from "./world.ts";
 
 /** Two accounts of one owner; the first has a balance of 1000. */

@@ -1,7 +1,7 @@
 /** URLs in answers lead to this server, whatever the Host and forwarding headers of the request say. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { refusedStart } from "../../support/server.ts";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 
 const MONTH = { year: 2026, month: 1 };
 const LIES = {
@@ -12,7 +12,7 @@ const LIES = {
 };
 
 describe("without PUBLIC_URL", () => {
-  const house = openHouse({ GATEWAYS: "2" });
+  const house = startTestServer({ GATEWAYS: "2" });
   let acme: Caller;
   beforeAll(async () => {
     acme = await house.partner("acme");
@@ -43,7 +43,7 @@ describe("without PUBLIC_URL", () => {
 });
 
 describe("with PUBLIC_URL", () => {
-  const house = openHouse({ PUBLIC_URL: "https://books.example.com/daybook/" });
+  const house = startTestServer({ PUBLIC_URL: "https://books.example.com/daybook/" });
   test("a report's URL starts with PUBLIC_URL", async () => {
     const acme = await house.partner("acme");
     const { url } = await acme.ask("POST", "/v1/segment-reports", 201, MONTH, LIES);

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import { operator, readiness, until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -18,7 +18,7 @@ function setClock(shiftMs: number): void {
 }
 
 setClock(0);
-const house = openHouse({ SHARDS: "2", NODE_OPTIONS: `--import ${preload}`, SHIFTED_CLOCK: shift });
+const house = startTestServer({ SHARDS: "2", NODE_OPTIONS: `--import ${preload}`, SHIFTED_CLOCK: shift });
 let acme: Caller;
 
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 /** Pages are full up to the last one, which has no cursor, and cursors reveal nothing about rows of others. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import { openShop, PHONE, requestCredit, type Shop, sell } from "../programmes/shop.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 import { Wallets } from "../programmes/wallets.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 
 beforeAll(async () => {

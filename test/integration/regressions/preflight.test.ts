@@ -1,11 +1,11 @@
 /** CORS preflight: pages of the origins in `CORS_ORIGINS` may call, and no others. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 
 const SHOP = "https://shop.example.com";
 
 describe("with CORS_ORIGINS", () => {
-  const house = openHouse({ CORS_ORIGINS: `${SHOP}, http://localhost:5173`, GATEWAYS: "2" });
+  const house = startTestServer({ CORS_ORIGINS: `${SHOP}, http://localhost:5173`, GATEWAYS: "2" });
   let acme: Caller;
   beforeAll(async () => {
     acme = await house.partner("acme");
@@ -69,7 +69,7 @@ describe("with CORS_ORIGINS", () => {
 });
 
 describe("without CORS_ORIGINS", () => {
-  const house = openHouse({});
+  const house = startTestServer({});
 
   test("OPTIONS gets 405, or 404 for an unknown path", async () => {
     const acme = await house.partner("acme");

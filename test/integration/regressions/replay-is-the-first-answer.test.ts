@@ -1,13 +1,13 @@
 /** A retry with the same idempotency key gets the first answer, whatever has changed since. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Answer } from "../../support/server.ts";
-import { openHouse } from "../programmes/house.ts";
 import type { OpenApi } from "../programmes/route-walk.ts";
+import { startTestServer } from "../programmes/test-server.ts";
 import { KEYED, WITHOUT_KEY } from "./keyed-routes.ts";
 import { WITH_SECRET } from "./ledger-routes.ts";
 import { fresh, type World, worldOf } from "./world.ts";
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 let world: World;
 
 beforeAll(async () => {

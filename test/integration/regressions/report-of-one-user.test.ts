@@ -1,7 +1,7 @@
 /** A report of one user reads only that user's history; its rows are oldest first. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ISOLATIONS } from "../../support/isolations.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 async function msOf(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
@@ -10,7 +10,7 @@ async function msOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe.each(ISOLATIONS)("shards as %s", (isolation) => {
-  const house = openHouse({ ISOLATION: isolation });
+  const house = startTestServer({ ISOLATION: isolation });
   let acme: Caller;
   let key: string;
 

@@ -1,12 +1,12 @@
 /** A second, different request of an owner with a used idempotency key is refused, whatever its route. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { codeOf } from "../../support/server.ts";
-import { openHouse } from "../programmes/house.ts";
+import { startTestServer } from "../programmes/test-server.ts";
 import { KEYED } from "./keyed-routes.ts";
 import { WITH_SECRET } from "./ledger-routes.ts";
 import { fresh, type Keyed, type Sent, type World, worldOf } from "./world.ts";
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 let world: World;
 
 beforeAll(async () => {

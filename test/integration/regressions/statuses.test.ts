@@ -1,10 +1,10 @@
 /** Statuses: missing permissions, optional bodies, and unknown names in queries. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
 import { openShop, type Shop } from "../programmes/shop.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 import { type Person, Wallets } from "../programmes/wallets.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 let shop: Shop;
 let person: Person;

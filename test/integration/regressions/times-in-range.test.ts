@@ -1,8 +1,8 @@
 /** Every accepted time can be shown again: RFC 3339, within the years 0001 to 9999 of UTC. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({ SHARDS: "2" });
+const house = startTestServer({ SHARDS: "2" });
 let acme: Caller;
 
 beforeAll(async () => {

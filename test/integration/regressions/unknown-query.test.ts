@@ -1,8 +1,8 @@
 /** Routes refuse unknown query parameters; only the POST routes of the ledger core accept `dry_run`. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, codeOf } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import type { OpenApi } from "../programmes/route-walk.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 import { fresh, type World, worldOf } from "./world.ts";
 
 const DRY_RUN_ROUTES = [
@@ -19,7 +19,7 @@ const DRY_RUN_ROUTES = [
 
 type Route = Readonly<{ name: string; method: string; path: string; queries: readonly string[] }>;
 
-const house = openHouse({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads" });
 let world: World;
 let routes: readonly Route[];
 let callers: readonly Caller[];

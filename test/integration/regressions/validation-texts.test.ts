@@ -1,9 +1,9 @@
 /** Validation errors use the words of the API, not of the validation library. */
 import { beforeAll, expect, test } from "vitest";
 import { refusedStart } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** The callers of these tests, and the requests that they send. */
 
 import { OPERATOR_KEY } from "../../support/server.ts";
-import type { Caller, House, Json } from "../programmes/house.ts";
+import type { Caller, Json, TestServer } from "../programmes/test-server.ts";
 import { Wallets } from "../programmes/wallets.ts";
 
 export type Sent = Readonly<{ method: string; path: string; body?: unknown }>;
@@ -18,7 +18,7 @@ export type Keyed = Sent &
 /** The callers: the operator, a partner, and wallet users and banks. */
 export type World = Readonly<{ wallets: Wallets; operator: Caller; acme: Caller }>;
 
-export async function worldOf(house: House): Promise<World> {
+export async function worldOf(house: TestServer): Promise<World> {
   const operator = house.caller(OPERATOR_KEY);
   return { wallets: new Wallets(house), operator, acme: await house.partner("acme") };
 }

@@ -4,8 +4,8 @@ import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { Command, Outcome } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
+import type { Asked } from "../client-history.ts";
 import type { Question } from "../questions.ts";
-import type { Asked } from "../testimony.ts";
 import { askedOf } from "../workload.ts";
 
 export type Keyed = Command & Readonly<{ key: string }>;

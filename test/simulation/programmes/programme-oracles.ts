@@ -3,7 +3,7 @@
  * replayed ledgers must say the same.
  */
 import type { Replayed } from "../log-oracles.ts";
-import type { Oracle } from "../surroundings.ts";
+import type { Oracle } from "../sim-context.ts";
 import { checkLoyalty } from "./loyalty-oracle.ts";
 import type { Fail } from "./programme-records.ts";
 import { checkSegments } from "./segment-oracle.ts";

@@ -12,7 +12,7 @@ import {
   emailSubject,
   HOLDS,
   PLATFORM_TENANT,
-  vnodeOfPaper,
+  vnodeOfOrder,
   vnodeOfWallet,
   WITHDRAWALS,
   walletAccount,
@@ -323,7 +323,7 @@ export class ProgrammeWorkload {
           programme: "wallet",
           act: `${verb}_request`,
           subject: walletAccount(who),
-          vnode: vnodeOfPaper(payment.id),
+          vnode: vnodeOfOrder(payment.id),
           wallet: who,
           request: payment.id,
         } as Act;

@@ -2,12 +2,16 @@
  * Segments: who was added by hand is a member until the end that was said, who was removed is not; of those who existed at
  * a draw exactly the percentage was chosen, and whoever is chosen has the segment.
  */
-import type { SegmentNews, SegmentsAct, Until } from "../../../src/actors/programmes/segments/acts.ts";
+import type {
+  MembershipExpiry,
+  SegmentNotice,
+  SegmentsAct,
+} from "../../../src/actors/programmes/segments/acts.ts";
 import {
   type Draw,
-  isChosen,
+  drawPosition,
+  isSelected,
   lanesOf,
-  placeOf,
   roundOf,
 } from "../../../src/actors/programmes/segments/draw.ts";
 import type { Replayed } from "../log-oracles.ts";
@@ -46,7 +50,7 @@ function modelOf(log: Replayed, partner: string): Shard {
     known.add(user);
     users.push(user);
   };
-  const learn = (news: SegmentNews) => {
+  const learn = (news: SegmentNotice) => {
     if (news.news === "deleted") segments.delete(news.slug);
     else if (news.news === "raised") segments.get(news.slug)?.draws.push(news.draw);
     else {
@@ -57,11 +61,11 @@ function modelOf(log: Replayed, partner: string): Shard {
   };
   for (const { command, outcome, timeMs } of log.records) {
     if (command.partner !== partner || !outcome.ok) continue;
-    if (command.op === "notice" && command.programme === "segments") learn(command.notice as SegmentNews);
+    if (command.op === "notice" && command.programme === "segments") learn(command.notice as SegmentNotice);
     if (command.op !== "act" || command.act.programme !== "segments") continue;
     const act = command.act as SegmentsAct;
     const effect = "effect" in outcome ? outcome.effect : null;
-    const add = (slug: string, user: string, until: Until) => {
+    const add = (slug: string, user: string, until: MembershipExpiry) => {
       const segment = segments.get(slug);
       if (segment === undefined) return;
       const endsAtMs = endOf(until, timeMs);
@@ -74,7 +78,7 @@ function modelOf(log: Replayed, partner: string): Shard {
       case "create_segment":
       case "raise_percent":
       case "delete_segment":
-        if (effect !== null) learn(effect as SegmentNews);
+        if (effect !== null) learn(effect as SegmentNotice);
         break;
       case "create_user":
         create(act.user);
@@ -111,7 +115,7 @@ function checkMembers({ log, users, segments }: Shard, partner: string, fail: Fa
     const held = new Map((shown as unknown as Membership[]).map(({ slug, endsAtMs }) => [slug, endsAtMs]));
     for (const { slug, draws, given, wereRemoved } of segments.values()) {
       const rounds = draws.map((draw) => roundOf(draw, shard));
-      const isDrawn = isChosen(placeOf(lanesOf(slug), lanesOf(user)), i + 1, rounds);
+      const isDrawn = isSelected(drawPosition(lanesOf(slug), lanesOf(user)), i + 1, rounds);
       const name = `${user} of ${partner} on shard ${shard}`;
       const end = held.get(slug);
       // By hand and by a percentage in any order: only what is certain is judged.
@@ -154,10 +158,10 @@ function checkShares(shards: readonly Shard[], partner: string, fail: Fail): voi
       const upTo = draw.cutoffs[shard] ?? 0;
       const rounds = draws.map((each) => roundOf(each, shard));
       for (const [i, user] of users.slice(0, upTo).entries()) {
-        const place = placeOf(lanesOf(slug), lanesOf(user));
+        const place = drawPosition(lanesOf(slug), lanesOf(user));
         counted += 1;
-        if (isChosen(place, i + 1, rounds)) chosen += 1;
-        if (isChosen(place, i + 1, rounds.slice(0, -1))) before += 1;
+        if (isSelected(place, i + 1, rounds)) chosen += 1;
+        if (isSelected(place, i + 1, rounds.slice(0, -1))) before += 1;
       }
     }
     // Nobody loses it when the share is smaller than what earlier draws have chosen.
@@ -167,7 +171,7 @@ function checkShares(shards: readonly Shard[], partner: string, fail: Fail): voi
   }
 }
 
-function endOf(until: Until, nowMs: number): number {
+function endOf(until: MembershipExpiry, nowMs: number): number {
   if (until === null) return Number.POSITIVE_INFINITY;
   return until[0] === "after" ? nowMs + until[1] : until[1];
 }

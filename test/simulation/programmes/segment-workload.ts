@@ -7,13 +7,13 @@ import {
   createSegment,
   createUser,
   deleteSegment,
+  type MembershipExpiry,
   raisePercent,
-  type Until,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
 import type { Ledger } from "../../../src/gateway/ports.ts";
-import { drawOf, drawOfNobody } from "../../../src/http/programmes/segments/segments.ts";
+import { drawOf, emptyDraw } from "../../../src/http/programmes/segments/segments.ts";
 import type { Random } from "../../support/random.ts";
 import { question } from "../questions.ts";
 import { askedOf } from "../workload.ts";
@@ -39,7 +39,7 @@ export class SegmentWorkload {
     const { partner, nowMs } = tools;
     const slug = `seg${random.below(SEGMENTS)}`;
     const user = () => `u${random.below(USERS)}`;
-    const until = (): Until =>
+    const until = (): MembershipExpiry =>
       random.oneOf([
         null,
         null,
@@ -50,7 +50,7 @@ export class SegmentWorkload {
     switch (random.below(14)) {
       case 0:
       case 1: {
-        const draw = random.chance(0.3) ? drawOfNobody(random.below(100)) : null;
+        const draw = random.chance(0.3) ? emptyDraw(random.below(100)) : null;
         // A draw of nobody chooses by the range alone: it is a percentage of those who come later.
         return askAlone(tools, createSegment(slug, draw), (effect) => {
           const { generation } = effect as { generation: number };

@@ -3,7 +3,7 @@ import { homeVnodeOf, shardOfVnode, vnodeOf } from "../../../src/actors/ledger/r
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, MemoryCluster, mustPost, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const SHARDS = 2;
 const [DEBIT = "", OTHER = ""] = idsOn(0, SHARDS, 2);
@@ -35,7 +35,7 @@ test("a transfer between two system accounts is refused and reserves nothing, ho
     Array.from({ length: 5 }, () => cluster.gateway.submit(compound(postings, true))),
   );
   for (const answer of answers) expect(answer).toMatchObject({ outcome: { code: "asset_mismatch" } });
-  expect(cluster.shard(1).host.figures()).toMatchObject({ reservations: 0, pending: 0 });
+  expect(cluster.shard(1).host.stats()).toMatchObject({ reservations: 0, pending: 0 });
 });
 
 test.each([

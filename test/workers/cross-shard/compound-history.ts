@@ -5,7 +5,7 @@ import type { Command, Outcome } from "../../../src/actors/records/command.ts";
 import { commandOf, type Step } from "../../actors/ledger/histories.ts";
 import { recordsOf } from "../shard/memory-shards.ts";
 import { logProblems, messageProblems, type ShardLogs, stateProblems } from "../shard/shard-logs.ts";
-import { randomOf } from "./crossing-history.ts";
+import { randomOf } from "./cross-shard-history.ts";
 import { type Decided, type FaultyOptions, FaultyShards } from "./faulty-shards.ts";
 
 /** One of six failpoints, whichever is passed first. */
@@ -84,7 +84,7 @@ export class CompoundRun {
         async (partner) => [partner, await gateway.accounts(partner, this.#idsOf(partner))] as const,
       ),
     );
-    const figures = this.faulty.stores.map((_, shard) => cluster.shard(shard).host.figures());
+    const figures = this.faulty.stores.map((_, shard) => cluster.shard(shard).host.stats());
     const found = [...stateProblems(this.logs, figures, new Map(views))];
     for (const partner of PARTNERS) {
       const { assets } = await gateway.trialBalance(partner);

@@ -4,7 +4,7 @@ import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const SHARDS = 3;
 const [A = "", B = "", C = ""] = [0, 1, 2].map((shard) => idsOn(shard, SHARDS, 1)[0]);

@@ -115,7 +115,7 @@ export class FaultyShards {
       await this.gateway.confirm();
       await turn();
       return this.stores.every((_, shard) => {
-        const figures = this.cluster.running(shard)?.host.figures();
+        const figures = this.cluster.running(shard)?.host.stats();
         return figures !== undefined && figures.position === figures.durablePosition;
       });
     });

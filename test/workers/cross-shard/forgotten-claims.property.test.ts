@@ -17,8 +17,8 @@ import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
 import { account, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { logProblems } from "../shard/shard-logs.ts";
-import { idsOn } from "./crossing-history.ts";
-import { CrashingShards } from "./dying-shards.ts";
+import { CrashingShards } from "./crashing-shards.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 40);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
@@ -117,7 +117,7 @@ function stateOf(log: readonly ArchivedRecord[], shard: number, claimsMax: numbe
     const reader = new ImageReader(ledger.state, at);
     for (const block of image) reader.accept(block);
   }
-  return [...ledger.lines(0)];
+  return [...ledger.stateLines(0)];
 }
 
 function turn(): Promise<void> {

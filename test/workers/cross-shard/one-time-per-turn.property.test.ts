@@ -77,7 +77,7 @@ test("a command that first expires a hold is applied and logged at a single time
   await mustPost(gateway, { op: "act", partner: "acme", key: null, fingerprint: 0, act });
   isTicking = false;
   await mustPost(gateway, accrual("m1", 10, nowMs + 500, "k"));
-  expect([...replayed(store, 0, 1).lines(nowMs)]).toEqual([...(ledgers()[0]?.lines(nowMs) ?? [])]);
+  expect([...replayed(store, 0, 1).stateLines(nowMs)]).toEqual([...(ledgers()[0]?.stateLines(nowMs) ?? [])]);
 });
 
 test("I9: whatever the clock shows at each reading, the live state equals the state replayed from the log", async () => {
@@ -103,7 +103,7 @@ test("I9: whatever the clock shows at each reading, the live state equals the st
       await Promise.allSettled(asked);
     }
     await Promise.all(stores.map((_, shard) => cluster.stop(shard)));
-    const lines = (ledger: Ledger) => [...ledger.lines(nowMs)];
+    const lines = (ledger: Ledger) => [...ledger.stateLines(nowMs)];
     const live = ledgers().map(lines);
     expect(live.length).toBeGreaterThan(0);
     const rebuilt = stores.map((store, shard) => lines(replayed(store, shard, 2)));

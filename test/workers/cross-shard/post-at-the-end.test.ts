@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const TIMEOUT_MS = 1_000;
 const [debit = ""] = idsOn(0, 2, 1);

@@ -4,7 +4,7 @@ import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const [A = "", D = ""] = idsOn(0, 2, 2);
 const [B = "", C = "", OTHER = ""] = idsOn(1, 2, 3);

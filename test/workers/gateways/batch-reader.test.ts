@@ -3,7 +3,7 @@ import { Packr } from "msgpackr";
 import { expect, onTestFinished, test } from "vitest";
 import { unpackTransfers } from "../../../src/gateway/batches/packed-transfers.ts";
 import type { LargeBatch } from "../../../src/http/core/transfers/batch.ts";
-import { type BatchAsked, type Encoding, readBatch } from "../../../src/http/core/transfers/batch-items.ts";
+import { type BatchSource, type Encoding, readBatch } from "../../../src/http/core/transfers/batch-items.ts";
 import { BatchReader } from "../../../src/workers/gateways/batch-reader.ts";
 
 const SHARDS = 3;
@@ -15,7 +15,7 @@ function newReader(): BatchReader {
   return reader;
 }
 
-function asked(encoding: Encoding = "application/json"): BatchAsked {
+function asked(encoding: Encoding = "application/json"): BatchSource {
   return { partner: "acme", encoding, headerKey: "day-7" };
 }
 

@@ -3,7 +3,7 @@ import { MessageChannel } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import type { KeyUse } from "../../../src/gateway/directory.ts";
 import type { Operations } from "../../../src/gateway/ports.ts";
-import type { ShardClient } from "../../../src/workers/carriers/correspondents.ts";
+import type { ShardClient } from "../../../src/workers/carriers/channel-broker.ts";
 import type {
   FromGatewayThread,
   GatewayInit,

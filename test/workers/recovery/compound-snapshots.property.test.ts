@@ -5,8 +5,8 @@ import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.t
 import { history, type Step } from "../../actors/ledger/histories.ts";
 import { runCrowd } from "../cross-shard/compound-crowd.ts";
 import { runSequence } from "../cross-shard/compound-sequence.ts";
-import { randomOf } from "../cross-shard/crossing-history.ts";
-import { batchIds, compareStates, KeptShards, logOf, snapshotOf } from "./kept-shards.ts";
+import { randomOf } from "../cross-shard/cross-shard-history.ts";
+import { batchIds, compareStates, KeptShards, logOf, snapshotOf } from "./snapshotting-shards.ts";
 
 const HISTORIES = Number(process.env["HISTORIES"] ?? 5);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);

@@ -9,8 +9,8 @@ import { formatLogId, type StoredEntry } from "../../../src/wal/wal.ts";
 import { type Recovered, recover } from "../../../src/workers/recovery/recover.ts";
 import { restoreNewest } from "../../../src/workers/recovery/restore.ts";
 import { makeJournal } from "../../wal/journal-contract.ts";
-import { compareStates, logOf, snapshotOf } from "./kept-shards.ts";
 import { copyOf, PLACE, type TwoSnapshots, takeTwo, writeLogs } from "./large-log.ts";
+import { compareStates, logOf, snapshotOf } from "./snapshotting-shards.ts";
 
 /** Slots of `takeTwo`. */
 const [OLDER, NEWER] = [0, 1] as const;
@@ -40,7 +40,7 @@ async function start(snapshots: MemorySnapshotStore, entries: readonly StoredEnt
     warn: (message) => warnings.push(message),
   });
   const whole = await compareStates(two.store.entries, entries, snapshots, PLACE);
-  return { ...recovered, warnings, lines: [...ledger.lines(0)], whole: whole.whole };
+  return { ...recovered, warnings, lines: [...ledger.stateLines(0)], whole: whole.whole };
 }
 
 type Damage = (chunks: Uint8Array[], two: TwoSnapshots) => Uint8Array[];

@@ -6,8 +6,8 @@ import { checkSnapshot, inspectSlots, snapshotsIn } from "../../../src/wal/snaps
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import { formatLogId, type LogId } from "../../../src/wal/wal.ts";
 import { restoreNewest } from "../../../src/workers/recovery/restore.ts";
-import { batchIds, logOf, snapshotOf } from "./kept-shards.ts";
 import { PLACE, writeLogs } from "./large-log.ts";
+import { batchIds, logOf, snapshotOf } from "./snapshotting-shards.ts";
 
 const FORMER = 7;
 const PRESENT = 8;

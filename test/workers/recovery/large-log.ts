@@ -2,9 +2,9 @@
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../../src/wal/wal.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, MemoryCluster, mustPost, transfer } from "../shard/memory-shards.ts";
-import { batchIds, logOf, type Place, snapshotOf } from "./kept-shards.ts";
+import { batchIds, logOf, type Place, snapshotOf } from "./snapshotting-shards.ts";
 
 const SHARDS = 2;
 const METADATA = JSON.stringify({ note: "x".repeat(900) });

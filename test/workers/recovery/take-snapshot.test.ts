@@ -7,8 +7,8 @@ import { freeSlot, inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import { formatLogId, LogError, type LogId } from "../../../src/wal/wal.ts";
 import { restoreNewest } from "../../../src/workers/recovery/restore.ts";
-import { batchIds, compareStates, logOf, snapshotOf } from "./kept-shards.ts";
 import { PLACE, writeLogs } from "./large-log.ts";
+import { batchIds, compareStates, logOf, snapshotOf } from "./snapshotting-shards.ts";
 
 vi.mock("../../../src/actors/ledger/image.ts", { spy: true });
 

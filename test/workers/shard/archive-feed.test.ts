@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type FeedAsk, packAsk, unpackAnswer } from "../../../src/archive/service/feed.ts";
-import { TrimmedError } from "../../../src/wal/trimmed.ts";
+import { type FeedRequest, packRequest, unpackReply } from "../../../src/archive/service/feed.ts";
+import { TrimmedError } from "../../../src/wal/trimmed-log.ts";
 import { type Batch, LogError, type LogId } from "../../../src/wal/wal.ts";
 import type { Channel } from "../../../src/workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../../src/workers/channels/open-channel.ts";
@@ -34,8 +34,10 @@ class Asker {
   async ask(afterSeq: number | null, bytesMax = 10, again = false): Promise<number[]> {
     this.#answers = Promise.withResolvers();
     const position = afterSeq === null ? null : { epoch: 1, seq: afterSeq };
-    this.channel.post(packAsk({ after: position, bytesMax, ...(again && { again }) } satisfies FeedAsk));
-    return unpackAnswer(await this.#answers.promise).map(({ body, hash, ...figures }) => {
+    this.channel.post(
+      packRequest({ after: position, bytesMax, ...(again && { again }) } satisfies FeedRequest),
+    );
+    return unpackReply(await this.#answers.promise).map(({ body, hash, ...figures }) => {
       const { body: offered, hash: offeredHash, ...expected } = batch(figures.id.seq, body.length);
       expect(figures).toEqual(expected);
       expect(Buffer.compare(body, offered) + Buffer.compare(hash, offeredHash)).toBe(0);
@@ -209,13 +211,13 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
   });
 
   test("a truncated or malformed request of the archive is an error", async () => {
-    const whole = packAsk({ after: { epoch: 1, seq: 7 }, bytesMax: 1_000 });
+    const whole = packRequest({ after: { epoch: 1, seq: 7 }, bytesMax: 1_000 });
     const bad = [
       whole.slice(0, -1),
       whole.slice(0, 9),
       new Uint8Array(0),
-      packAsk({ after: { epoch: 1 }, bytesMax: 1 } as FeedAsk),
-      packAsk(null as unknown as FeedAsk),
+      packRequest({ after: { epoch: 1 }, bytesMax: 1 } as FeedRequest),
+      packRequest(null as unknown as FeedRequest),
     ];
     const { archive, errors } = connectTo([]);
     for (const bytes of bad) archive.channel.post(bytes);
@@ -233,12 +235,12 @@ test("an answer that is truncated anywhere, or longer than declared, is an error
   feed.offer(batch(2, 5));
   const answer = Promise.withResolvers<Uint8Array>();
   const channel = openChannel(archiveEnd, { receive: answer.resolve, closed: () => {} });
-  channel.post(packAsk({ after: null, bytesMax: 100 }));
+  channel.post(packRequest({ after: null, bytesMax: 100 }));
   const whole = await answer.promise;
-  expect(unpackAnswer(whole)).toHaveLength(2);
+  expect(unpackReply(whole)).toHaveLength(2);
   const isBad = expect.objectContaining({ name: "PackError" });
   for (let length = 0; length < whole.length; length++)
-    expect(() => unpackAnswer(whole.subarray(0, length))).toThrow(isBad);
-  expect(() => unpackAnswer(Buffer.concat([whole, Buffer.of(0)]))).toThrow(isBad);
-  expect(() => unpackAnswer(packAsk({ after: null, bytesMax: 1 }))).toThrow(isBad);
+    expect(() => unpackReply(whole.subarray(0, length))).toThrow(isBad);
+  expect(() => unpackReply(Buffer.concat([whole, Buffer.of(0)]))).toThrow(isBad);
+  expect(() => unpackReply(packRequest({ after: null, bytesMax: 1 }))).toThrow(isBad);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 
 const [A = "", A2 = ""] = idsOn(0, 2, 2);

@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import type { Query, QueryResults } from "../../../src/workers/shard/messages.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "./memory-shards.ts";
 
 const [A = "", A2 = ""] = idsOn(0, 2, 2);

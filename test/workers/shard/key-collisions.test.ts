@@ -4,7 +4,7 @@ import type { ScopeHash } from "../../../src/actors/idempotency/scope-hash.ts";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { Transfer } from "../../../src/actors/records/command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "./memory-shards.ts";
 
 const COLLIDING: ScopeHash = { a: 1, b: 2, c: 3, d: 4, run: () => {} };

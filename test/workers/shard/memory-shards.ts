@@ -7,7 +7,7 @@ import type { Random } from "../../../src/actors/programmes/programme.ts";
 import { readRecords } from "../../../src/actors/records/codec.ts";
 import type { Command, CreateAccount, Transfer } from "../../../src/actors/records/command.ts";
 import type { ExpiredTransfer, TransferView } from "../../../src/actors/records/compound-command.ts";
-import type { ArchivedRecord, ArchiveQueries, Location } from "../../../src/archive/queries/query.ts";
+import type { ArchivedRecord, ArchiveQueries, RecordPosition } from "../../../src/archive/queries/query.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import { ShardLink } from "../../../src/gateway/shard-link/shard-link.ts";
 import { decodeFrame } from "../../../src/wal/frame.ts";
@@ -164,7 +164,7 @@ export class MemoryCluster {
   /** Answers as the archive would, directly from the logs. */
   #archive(): ArchiveQueries {
     const all = () => this.#stores.flatMap((store, shard) => recordsOf(store, shard));
-    const records = async (at: readonly Location[]) => {
+    const records = async (at: readonly RecordPosition[]) => {
       const there = new Map(all().map((record) => [JSON.stringify(record.at), record]));
       return at.map(({ shard, epoch, seq, index }) => {
         const found = there.get(JSON.stringify({ shard, epoch, seq, index }));

@@ -8,8 +8,8 @@ import type { LogRecord, Outcome } from "../../../src/actors/records/command.ts"
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
 import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
-import { CrashingShards } from "../cross-shard/dying-shards.ts";
+import { CrashingShards } from "../cross-shard/crashing-shards.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, mustPost, recordsOf, transfer } from "./memory-shards.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 12);

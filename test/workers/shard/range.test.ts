@@ -4,7 +4,7 @@ import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
-import { idsOn } from "../cross-shard/crossing-history.ts";
+import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, isPending, MemoryCluster, mustPost, transfer } from "./memory-shards.ts";
 
 const MAX = 2 ** 52;

@@ -84,7 +84,7 @@ test("an append found after a restart of the store is answered only when a later
   shard.store.restart();
   const read = posted(shard, "b");
   // The append's deadline expires, its batch is found, and an empty batch after it is being appended.
-  await expect.poll(() => shard.host.figures().position, { interval: 1 }).toBe("0:1-5");
+  await expect.poll(() => shard.host.stats().position, { interval: 1 }).toBe("0:1-5");
   expect(await isPending(answer)).toBe(true);
   expect(await isPending(read)).toBe(true);
   gate.resolve();

@@ -1,6 +1,6 @@
 /** A shard's pending transfers, reservations and claims, and how compound records change them. */
 import { assert, unreachable } from "../../../errors/assert.ts";
-import type { Done, Effect } from "../../programmes/programme.ts";
+import type { AcceptedAct, ApplyContext } from "../../programmes/programme.ts";
 import { claimOfAct, movedAccountsOf, type Programmes } from "../../programmes/programmes.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import type { Command, Rejected } from "../../records/command.ts";
@@ -22,11 +22,11 @@ import { claimOf, seenOf } from "../limits/claim-names.ts";
 import type { Claims, LogPlace } from "../limits/claims.ts";
 import { countUse, type Direction, uncountUse } from "../limits/velocity.ts";
 import { shardOfVnode } from "../routing.ts";
-import { applyMove, legsOf, partOf, totalOf, usesOf } from "./legs.ts";
+import { applyMove, legsOf, totalAmount, usesOf, withAmount } from "./legs.ts";
 import { type OpenTransfer, PendingTransfers } from "./pending.ts";
 import { Reservations } from "./reservations.ts";
 
-const NO_ACT: Effect = { ok: true, effect: null };
+const NO_ACT: AcceptedAct = { ok: true, effect: null };
 
 export type CompoundStateOptions = Readonly<{
   shard: number;
@@ -90,7 +90,7 @@ export class CompoundState {
   }
 
   /** The programme's decision on the command's act; accepts a command without one. */
-  decideAct(command: Acting, amount: number, nowMs: number): Effect | Rejected {
+  decideAct(command: Acting, amount: number, nowMs: number): AcceptedAct | Rejected {
     const { partner, act } = command;
     if (act === undefined) return NO_ACT;
     const name = claimOfAct(partner, act);
@@ -111,7 +111,11 @@ export class CompoundState {
   }
 
   /** Applies the command's act, if it has one, to its programme. */
-  applyAct({ partner, act }: Acting, effect: JsonValue | undefined, done: Omit<Done, "partner">): void {
+  applyAct(
+    { partner, act }: Acting,
+    effect: JsonValue | undefined,
+    done: Omit<ApplyContext, "partner">,
+  ): void {
     if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });
   }
 
@@ -212,7 +216,7 @@ export class CompoundState {
       endsAtMs: transfer.expiresAtMs ?? Number.POSITIVE_INFINITY,
       place: -1,
       view: transfer,
-      remaining: totalOf(transfer.postings),
+      remaining: totalAmount(transfer.postings),
       part: 0,
       holds,
       uses,
@@ -223,7 +227,7 @@ export class CompoundState {
   #applyPost(book: Book, command: PostTransfer, { transfer, part }: TransferChanged, timeMs: number): void {
     const open = this.#openTransfer(transfer.id);
     const amount = transfer.postedAmount - open.view.postedAmount;
-    const credited = this.#legsOf(command.partner, partOf(transfer.postings, amount));
+    const credited = this.#legsOf(command.partner, withAmount(transfer.postings, amount));
     countUses(book, usesOf(credited, "credit"), "credit", timeMs);
     open.view = transfer;
     open.remaining -= amount;

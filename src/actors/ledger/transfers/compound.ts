@@ -3,7 +3,7 @@
  * reported on their legs before, so one decision sees every rule.
  */
 import { assert } from "../../../errors/assert.ts";
-import type { Effect } from "../../programmes/programme.ts";
+import type { AcceptedAct } from "../../programmes/programme.ts";
 import type { JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type {
@@ -32,9 +32,9 @@ import type {
 import { revertClaim } from "../limits/claim-names.ts";
 import { verdictOf } from "../precedence.ts";
 import type { CompoundState } from "./compound-state.ts";
-import { examine, type LegReport, legsOf, partOf, releaseOf, risesOf, totalOf } from "./legs.ts";
+import { examine, type LegReport, legsOf, releaseOf, risesOf, totalAmount, withAmount } from "./legs.ts";
 import type { OpenTransfer } from "./pending.ts";
-import { areTaking } from "./reservations.ts";
+import { needReservation } from "./reservations.ts";
 
 /** The transfer is not open on this shard. The gateway must ask the archive for its status and retry with it. */
 export const NOT_OPEN = Symbol("not open");
@@ -83,7 +83,7 @@ export function plan(
       // Several postings are posted together or not at all.
       const isTooMuch = postings.length === 1 ? amount > open.remaining : amount !== open.remaining;
       if (isTooMuch) return reject("amount_exceeds_pending", open.id);
-      return planOf(state, command, partOf(postings, amount), "capture", { open });
+      return planOf(state, command, withAmount(postings, amount), "capture", { open });
     }
     case "revert_transfer": {
       const { id, original } = command;
@@ -91,8 +91,8 @@ export function plan(
       if (original.postings.length === 0) return reject("transfer_not_posted", id);
       if (state.claims.takenBy(revertClaim(id), command.seen) !== undefined)
         return reject("already_reverted", id);
-      const takeable = state.takeable(command, totalOf(original.postings));
-      const back = partOf(original.postings, Math.max(1, takeable)).toReversed();
+      const takeable = state.takeable(command, totalAmount(original.postings));
+      const back = withAmount(original.postings, Math.max(1, takeable)).toReversed();
       const postings = back.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount }));
       return planOf(state, command, postings, "revert", { isEmpty: takeable <= 0 });
     }
@@ -114,7 +114,7 @@ export function decideLegs(
   nowMs: number,
 ): TransferChanged | Rejected {
   const { postings, legs, purpose, open } = planned;
-  const decided = state.decideAct(command, totalOf(postings), nowMs);
+  const decided = state.decideAct(command, totalAmount(postings), nowMs);
   if (!decided.ok) return decided;
   const localLegs = legs.get(state.shard) ?? [];
   const { programme } = planned;
@@ -150,7 +150,9 @@ export function decideLegs(
     sent,
     part: open?.part ?? 0,
     holds: isHold ? local.holds : [],
-    reservedAt: isHold ? others.filter(([, each]) => areTaking(each, true)).map(([shard]) => shard) : [],
+    reservedAt: isHold
+      ? others.filter(([, each]) => needReservation(each, true)).map(([shard]) => shard)
+      : [],
     elsewhere: isHold ? movesElsewhere(state, planned, remote) : [],
     ...effectOf(decided),
   };
@@ -177,17 +179,17 @@ export function movesElsewhere(
 }
 
 /** Decides a void or an expiry: releases the remaining holds of a pending transfer. */
-export function decideEnd(
+export function decideVoidOrExpiry(
   state: CompoundState,
   command: VoidTransfer,
   nowMs: number,
 ): TransferChanged | Rejected | typeof NOT_OPEN;
-export function decideEnd(
+export function decideVoidOrExpiry(
   state: CompoundState,
   command: ExpireTransfer,
   nowMs: number,
 ): TransferExpired | Rejected | typeof NOT_OPEN;
-export function decideEnd(
+export function decideVoidOrExpiry(
   state: CompoundState,
   command: VoidTransfer | ExpireTransfer,
   nowMs: number,
@@ -294,7 +296,7 @@ function viewAfter(
   newId: string,
   nowMs: number,
 ): TransferView {
-  const amount = totalOf(postings);
+  const amount = totalAmount(postings);
   if (command.op === "post_transfer") {
     assert(open !== undefined, "a posted transfer was pending");
     const isResolved = command.final || amount === open.remaining;
@@ -327,7 +329,7 @@ function creditedTo(credit: string | undefined, postings: readonly Posting[]): r
 }
 
 /** Omits the field from the record if the act has no effect. */
-function effectOf({ effect }: Effect): Readonly<{ effect?: JsonValue }> {
+function effectOf({ effect }: AcceptedAct): Readonly<{ effect?: JsonValue }> {
   return effect === null ? {} : { effect };
 }
 

@@ -68,12 +68,12 @@ export function legsOf(partner: string, postings: readonly Posting[]): readonly 
 }
 
 /** Sum of the amounts of all postings. */
-export function totalOf(postings: readonly Posting[]): number {
+export function totalAmount(postings: readonly Posting[]): number {
   return postings.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /** The postings for a partial amount. Only a single posting can be partial; several are returned unchanged. */
-export function partOf(postings: readonly Posting[], amount: number): readonly Posting[] {
+export function withAmount(postings: readonly Posting[], amount: number): readonly Posting[] {
   return postings.length === 1 ? postings.map((posting) => ({ ...posting, amount })) : postings;
 }
 

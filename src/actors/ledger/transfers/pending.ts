@@ -72,18 +72,18 @@ export class PendingTransfers {
   }
 
   /** Earliest expiry in ms; infinity if there is none. */
-  get nextEndMs(): number {
+  get nextExpiryMs(): number {
     return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** The transfer with the earliest expiry, if it has expired at `nowMs`. */
-  nextDue(nowMs: number): OpenTransfer | undefined {
+  nextExpired(nowMs: number): OpenTransfer | undefined {
     const { first } = this.#deadlines;
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }
 
   /** The same among the transfers that hold something on this account. */
-  nextDueOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
+  nextExpiredOf(partner: string, account: string, nowMs: number): OpenTransfer | undefined {
     const first = this.#byAccount.firstOf(accountKeyOf(partner, account));
     return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
   }

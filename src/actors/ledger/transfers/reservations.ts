@@ -12,7 +12,7 @@ import { isSystemAccount } from "../routing.ts";
 import { usesOf } from "./legs.ts";
 
 /** Whether these legs need a reservation, since one debits an amount that must be there after the commit. */
-export function areTaking(legs: readonly Leg[], isPending: boolean): boolean {
+export function needReservation(legs: readonly Leg[], isPending: boolean): boolean {
   return legs.some(({ account, amount }) => amount < 0 && (isPending || !isSystemAccount(account)));
 }
 

@@ -174,7 +174,12 @@ export function applySend(
 }
 
 /** The message to the credit account's shard. Built from the record alone, so that a replay rebuilds it. */
-export function creditOf(command: Transfer, sent: TransferSent, from: number, createdAtMs: number): Credit {
+export function creditMessage(
+  command: Transfer,
+  sent: TransferSent,
+  from: number,
+  createdAtMs: number,
+): Credit {
   const { partner, debit, credit, amount, memo, metadata, occurredAtMs } = command;
   return {
     op: "credit",

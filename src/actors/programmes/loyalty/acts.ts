@@ -1,8 +1,8 @@
 /** Acts, effects and queries of the loyalty programme. Points are integers; times are milliseconds since 1970 UTC. */
 
 import type { Act } from "../../records/act.ts";
-import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
+import type { ListPage, ListRequest } from "../paged-index.ts";
+import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 import type { LotPart } from "./lots.ts";
 
 export const POINTS = "PTS/0";
@@ -75,7 +75,7 @@ export const LOYALTY_GROWTH = {
   expiry: "never",
   take_back: "key",
   change_settings: "key",
-} as const satisfies Record<LoyaltyAct["act"], Growth>;
+} as const satisfies Record<LoyaltyAct["act"], MemoryGrowth>;
 
 /** Balances in points. An effect reports when a movement takes a member above `memberThreshold` (`crossed`). */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
@@ -122,7 +122,7 @@ export function askLots(member: string): QuestionTo<readonly LotView[] | null> {
   return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member] };
 }
 
-export function askMembers(page: ListAsk): Question<ListPart<MemberView>> {
+export function askMembers(page: ListRequest): Question<ListPage<MemberView>> {
   return { programme: "loyalty", subject: null, ask: ["members", ...page] };
 }
 

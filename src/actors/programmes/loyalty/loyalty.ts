@@ -7,8 +7,15 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, PagedIndex } from "../paged-index.ts";
-import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
+import { type ListRequest, PagedIndex } from "../paged-index.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  Programme,
+  ProgrammeContext,
+} from "../programme.ts";
+import { Total } from "../total.ts";
 import {
   type ChangeSettings,
   type CreateMember,
@@ -33,30 +40,6 @@ import {
   memberBytes,
   memberFromItem,
 } from "./member.ts";
-
-/** A sum that may exceed `Number.MAX_SAFE_INTEGER`. An addition uses a bigint only when the number part overflows. */
-export class Total {
-  #whole: bigint;
-  #rest = 0;
-
-  constructor(value = 0n) {
-    this.#whole = value;
-  }
-
-  get value(): bigint {
-    return this.#whole + BigInt(this.#rest);
-  }
-
-  /** @param amount a safe integer. */
-  add(amount: number): void {
-    const rest = this.#rest + amount;
-    if (Number.isSafeInteger(rest)) this.#rest = rest;
-    else {
-      this.#whole += BigInt(this.#rest) + BigInt(amount);
-      this.#rest = 0;
-    }
-  }
-}
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
@@ -93,7 +76,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     this.#context = context;
   }
 
-  decide(act: LoyaltyAct, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
+  decide(act: LoyaltyAct, context: DecisionContext): AcceptedAct<LoyaltyEffect> | Rejected {
     if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
     const member = this.#states.get(context.partner)?.members.get(act.subject);
     if (act.act === "create_member") return this.#decideCreate(member, act, context);
@@ -129,7 +112,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
   }
 
-  apply(act: LoyaltyAct, effect: LoyaltyEffect, done: Done): void {
+  apply(act: LoyaltyAct, effect: LoyaltyEffect, done: ApplyContext): void {
     const { partner, timeMs } = done;
     const state = this.#stateOf(partner);
     if (act.act === "change_settings") {
@@ -154,7 +137,13 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     this.#context.countBytes?.(partner, after - before);
   }
 
-  #applyTo(state: LoyaltyState, member: Member, act: MemberAct, effect: LoyaltyEffect, done: Done): void {
+  #applyTo(
+    state: LoyaltyState,
+    member: Member,
+    act: MemberAct,
+    effect: LoyaltyEffect,
+    done: ApplyContext,
+  ): void {
     const { partner, amount } = done;
     const lots = effect?.lots ?? [];
     switch (act.act) {
@@ -216,7 +205,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
       case "lots":
         return state?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
       case "members": {
-        const page = values as unknown as ListAsk;
+        const page = values as unknown as ListRequest;
         const memberList = state?.memberList ?? new PagedIndex<Member>(this.#context.shard);
         return memberList.list(page, (member) => this.#viewOf(partner, member));
       }
@@ -274,7 +263,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     amount: number,
     lots: readonly LotPart[],
     extra: LoyaltyEffect = null,
-  ): Effect<LoyaltyEffect> {
+  ): AcceptedAct<LoyaltyEffect> {
     const before = this.#context.account(partner, subject)?.posted ?? 0;
     const after = before + amount;
     const { memberThreshold } = this.#states.get(partner)?.settings ?? DEFAULTS;
@@ -294,14 +283,18 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     member: Member | undefined,
     { subject }: CreateMember,
     { partner }: DecisionContext,
-  ): Effect<LoyaltyEffect> | Rejected {
+  ): AcceptedAct<LoyaltyEffect> | Rejected {
     if (member !== undefined) return reject("member_exists", memberIdOf(subject));
     const since = this.#context.account(partner, subject)?.seq ?? 0;
     return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
   }
 
   /** Rejects with `member_not_found` if the reverted entry belongs to a former member with the same id. */
-  #decideTakeBack(member: Member, act: TakeBack, context: DecisionContext): Effect<LoyaltyEffect> | Rejected {
+  #decideTakeBack(
+    member: Member,
+    act: TakeBack,
+    context: DecisionContext,
+  ): AcceptedAct<LoyaltyEffect> | Rejected {
     const { partner, amount } = context;
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {

@@ -1,7 +1,7 @@
 /** The act that changes a partner's quotas. Only the operator sends it. See src/actors/quotas. */
 import { vnodeOf } from "../../ledger/routing.ts";
 import type { Quotas } from "../../quotas/default-quotas.ts";
-import type { Growth } from "../programme.ts";
+import type { MemoryGrowth } from "../programme.ts";
 
 /** No account can have this id, so the idempotency keys of the partner and of the operator never collide. */
 const QUOTAS_SUBJECT = "#quotas";
@@ -28,4 +28,7 @@ export function setQuotas(partner: string, quotas: QuotaChanges): SetQuotas {
   return { programme: "quotas", act: "set_quotas", subject: QUOTAS_SUBJECT, vnode, quotas };
 }
 
-export const QUOTAS_GROWTH = { set_quotas: "never" } as const satisfies Record<QuotasAct["act"], Growth>;
+export const QUOTAS_GROWTH = { set_quotas: "never" } as const satisfies Record<
+  QuotasAct["act"],
+  MemoryGrowth
+>;

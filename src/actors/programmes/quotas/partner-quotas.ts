@@ -4,7 +4,7 @@
  */
 import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
 import type { JsonValue } from "../../records/act.ts";
-import type { DecisionContext, Done, Effect, Programme } from "../programme.ts";
+import type { AcceptedAct, ApplyContext, DecisionContext, Programme } from "../programme.ts";
 import type { OwnQuotas, QuotasAct } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];
@@ -20,7 +20,7 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     return this.#quotas.get(partner)?.all ?? DEFAULT_QUOTAS;
   }
 
-  decide({ quotas }: QuotasAct, { partner }: DecisionContext): Effect<OwnQuotas> {
+  decide({ quotas }: QuotasAct, { partner }: DecisionContext): AcceptedAct<OwnQuotas> {
     const own: Partial<Record<QuotaName, number>> = { ...this.#quotas.get(partner)?.own };
     for (const [name, quota] of Object.entries(quotas) as [QuotaName, number | null][]) {
       if (quota === null) delete own[name];
@@ -29,7 +29,7 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     return { ok: true, effect: own, notice: own };
   }
 
-  apply(_: QuotasAct, own: OwnQuotas, { partner }: Done): void {
+  apply(_: QuotasAct, own: OwnQuotas, { partner }: ApplyContext): void {
     this.#store(partner, own);
   }
 

@@ -2,8 +2,8 @@
  * Acts, effects and queries of the segments programme. Times are milliseconds since 1970 UTC; an expiry of `null` means
  * that a membership does not expire.
  */
-import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, Question, QuestionTo } from "../programme.ts";
+import type { ListPage, ListRequest } from "../paged-index.ts";
+import type { MemoryGrowth, Question, QuestionTo } from "../programme.ts";
 import type { Draw } from "./draw.ts";
 
 export function userSubject(user: string): string {
@@ -22,7 +22,7 @@ export const EXPIRIES_SUBJECT = "segment-endings";
 export const REPORTS_SUBJECT = "segment-reports";
 
 /** The expiry of a new membership: never, `ms` after the log time of the act, or at a time. */
-export type Until = null | readonly ["after", ms: number] | readonly ["at", ms: number];
+export type MembershipExpiry = null | readonly ["after", ms: number] | readonly ["at", ms: number];
 
 type Of<A extends string> = Readonly<{ programme: "segments"; act: A; subject: string; vnode?: number }>;
 
@@ -35,11 +35,12 @@ export type CreateUser = Of<"create_user"> & Readonly<{ user: string }>;
 export type ChangeUser = Of<"change_user"> &
   Readonly<{
     user: string;
-    add: readonly (readonly [slug: string, until: Until])[];
+    add: readonly (readonly [slug: string, until: MembershipExpiry])[];
     remove: readonly string[];
   }>;
 /** All users are on one shard, which `vnode` selects. Creates those that do not exist. */
-export type AddUsers = Of<"add_users"> & Readonly<{ slug: string; users: readonly string[]; until: Until }>;
+export type AddUsers = Of<"add_users"> &
+  Readonly<{ slug: string; users: readonly string[]; until: MembershipExpiry }>;
 /** Ends a portion of the expired memberships. Issued by their shard itself. */
 export type Expire = Of<"expire">;
 /** Adds a portion of the users that a percentage selects. Issued by each shard itself. */
@@ -81,7 +82,7 @@ export const SEGMENTS_GROWTH = {
   request_report: "key",
   rotate_report_secret: "never",
   record_answer: "key",
-} as const satisfies Record<SegmentsAct["act"], Growth>;
+} as const satisfies Record<SegmentsAct["act"], MemoryGrowth>;
 
 /** A segment as the API shows it. `members` is the sum over all shards. */
 export type SegmentShown = Readonly<{
@@ -92,7 +93,7 @@ export type SegmentShown = Readonly<{
 }>;
 
 /** A change of a segment: the effect on its home shard, and the notice to all others. */
-export type SegmentNews =
+export type SegmentNotice =
   | Readonly<{
       news: "created";
       slug: string;
@@ -137,7 +138,7 @@ export type Swept = Readonly<{ upTo: number; over: ExpiriesByName; removed: read
 
 export type SegmentsEffect =
   | null
-  | SegmentNews
+  | SegmentNotice
   | NewUser
   | UserChange
   | MembershipChanges
@@ -169,9 +170,9 @@ export type MembershipView = Readonly<{ slug: string; endsAtMs: number | null; s
 export type HolderView = Readonly<{ id: string; endsAtMs: number | null; source: "manual" | "auto" }>;
 
 /** Buckets of the histogram of draw positions (`draw.ts`). */
-export const PIECES = 1024;
+export const SURVEY_BUCKETS = 1024;
 /** Users scanned for one answer of a survey. */
-export const SURVEYED_MAX = 5_000;
+export const SURVEY_USERS_MAX = 5_000;
 
 /**
  * Part of a survey of the users with serial numbers up to `cutoff`. `chosen`: users that earlier draws selected.
@@ -205,7 +206,12 @@ export function changeUser(user: string, { add, remove }: Pick<ChangeUser, "add"
   return { programme: "segments", act: "change_user", subject: userSubject(user), user, add, remove };
 }
 
-export function addUsers(slug: string, users: readonly string[], until: Until, vnode: number): AddUsers {
+export function addUsers(
+  slug: string,
+  users: readonly string[],
+  until: MembershipExpiry,
+  vnode: number,
+): AddUsers {
   return {
     programme: "segments",
     act: "add_users",
@@ -229,7 +235,7 @@ export function askSegment(slug: string): Question<SegmentPart | null> {
   return { programme: "segments", subject: null, ask: ["segment", slug] };
 }
 
-export function askSegments(page: ListAsk): Question<ListPart<SegmentRow>> {
+export function askSegments(page: ListRequest): Question<ListPage<SegmentRow>> {
   return { programme: "segments", subject: null, ask: ["segments", ...page] };
 }
 
@@ -242,7 +248,7 @@ export function askUser(user: string): QuestionTo<UserView | null> {
   return { programme: "segments", subject: userSubject(user), ask: ["user", user] };
 }
 
-export function askUsers(page: ListAsk): Question<ListPart<UserView>> {
+export function askUsers(page: ListRequest): Question<ListPage<UserView>> {
   return { programme: "segments", subject: null, ask: ["users", ...page] };
 }
 
@@ -250,7 +256,7 @@ export function askMemberships(user: string): QuestionTo<readonly MembershipView
   return { programme: "segments", subject: userSubject(user), ask: ["memberships", user] };
 }
 
-export function askHolders(slug: string): (page: ListAsk) => Question<ListPart<HolderView>> {
+export function askHolders(slug: string): (page: ListRequest) => Question<ListPage<HolderView>> {
   return (page) => ({ programme: "segments", subject: null, ask: ["holders", slug, ...page] });
 }
 

@@ -7,7 +7,7 @@ import { assert } from "../../../errors/assert.ts";
 import type { Command } from "../../records/command.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
-import { isChosen, lanesOf, placeOf } from "./draw.ts";
+import { drawPosition, isSelected, lanesOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
 import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
@@ -101,9 +101,9 @@ export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJ
   while (serial < end && added.length + prolonged.length < CHANGED_MAX.fill) {
     const user = store.bySerial[serial] as User;
     serial += 1;
-    const place = placeOf(segment.lanes, lanesOf(user.id));
+    const place = drawPosition(segment.lanes, lanesOf(user.id));
     // A user that an earlier round selected has the segment already, or was removed by hand.
-    if (!isChosen(place, serial, rounds) || isChosen(place, serial, earlier)) continue;
+    if (!isSelected(place, serial, rounds) || isSelected(place, serial, earlier)) continue;
     const membership = membershipOf(user, segment);
     if (membership?.kind !== "removed") additions.add(user.id, membership, null);
   }

@@ -42,7 +42,7 @@ export function lanesOf(text: string): Lanes {
  * The draw position of a user: four Feistel rounds over the XOR of the lanes. The network is a bijection of 64 bits, of
  * which 53 are kept; every output bit depends on all input bits.
  */
-export function placeOf(segment: Lanes, user: Lanes): number {
+export function drawPosition(segment: Lanes, user: Lanes): number {
   let high = segment[0] ^ user[0];
   let low = segment[1] ^ user[1];
   high ^= mixed(low + 0x9e3779b9);
@@ -57,7 +57,7 @@ export function placeOf(segment: Lanes, user: Lanes): number {
  *
  * @param serial the user's serial number on this shard.
  */
-export function isChosen(place: number, serial: number, rounds: readonly Round[]): boolean {
+export function isSelected(place: number, serial: number, rounds: readonly Round[]): boolean {
   return rounds.some(({ percent, threshold, upTo }) =>
     serial <= upTo ? place <= threshold : place < (percent / 100) * SPAN,
   );

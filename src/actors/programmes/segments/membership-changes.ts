@@ -1,6 +1,6 @@
 /** Adding users to segments by hand and removing them. */
 import { type Rejected, reject } from "../../records/command.ts";
-import type { AddUsers, ChangeUser, MembershipChanges, Until, UserChange } from "./acts.ts";
+import type { AddUsers, ChangeUser, MembershipChanges, MembershipExpiry, UserChange } from "./acts.ts";
 import {
   isActive,
   type Membership,
@@ -126,7 +126,7 @@ export function applyAddUsers(
   for (const id of [...added, ...prolonged]) store.putWithExpiry(store.userById(id), segment, endsAtMs);
 }
 
-function expiryAtMs(until: Until, nowMs: number): number | null {
+function expiryAtMs(until: MembershipExpiry, nowMs: number): number | null {
   if (until === null) return null;
   return until[0] === "after" ? nowMs + until[1] : until[1];
 }

@@ -2,7 +2,7 @@
 import { assert } from "../../../errors/assert.ts";
 import { PagedIndex } from "../paged-index.ts";
 import type { MembershipView } from "./acts.ts";
-import { isChosen, type Lanes, lanesOf, placeOf, type Round } from "./draw.ts";
+import { drawPosition, isSelected, type Lanes, lanesOf, type Round } from "./draw.ts";
 import type { MembershipExpiries } from "./membership-expiries.ts";
 
 /** `removed` is a tombstone: a user who was removed by hand is never added again by a percentage. */
@@ -168,7 +168,7 @@ export class SegmentStore {
     const lanes = lanesOf(user);
     const serial = this.bySerial.length + 1;
     return [...this.percentSegments]
-      .filter((segment) => isChosen(placeOf(segment.lanes, lanes), serial, segment.rounds))
+      .filter((segment) => isSelected(drawPosition(segment.lanes, lanes), serial, segment.rounds))
       .map(({ slug }) => slug);
   }
 

@@ -7,7 +7,13 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  Programme,
+  ProgrammeContext,
+} from "../programme.ts";
 import {
   type CreateSegment,
   type DeleteSegment,
@@ -17,19 +23,19 @@ import {
   type NewUser,
   type RaisePercent,
   reportSecretOf,
-  type SegmentNews,
+  type SegmentNotice,
   type SegmentsAct,
   type SegmentsEffect,
   type Swept,
   segmentSubject,
   type UserChange,
 } from "./acts.ts";
-import { answerOf } from "./answers.ts";
 import { applyFill, applySweep, BackfillJobs, decideFill, decideSweep } from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
 import { applyAddUsers, applyChangeUser, decideAddUsers, decideChangeUser } from "./membership-changes.ts";
 import { MembershipExpiries } from "./membership-expiries.ts";
+import { answerOf } from "./segment-queries.ts";
 import { Segment, SegmentStore } from "./segment-store.ts";
 
 /** Per partner: every shard has all of them. */
@@ -50,7 +56,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     this.#expiries = new MembershipExpiries(context.scheduler);
   }
 
-  decide(act: SegmentsAct, { partner, nowMs }: DecisionContext): Effect<SegmentsEffect> | Rejected {
+  decide(act: SegmentsAct, { partner, nowMs }: DecisionContext): AcceptedAct<SegmentsEffect> | Rejected {
     const store = this.#stores.get(partner) ?? this.#newStore(partner);
     switch (act.act) {
       case "create_segment":
@@ -88,13 +94,13 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     }
   }
 
-  apply(act: SegmentsAct, effect: SegmentsEffect, { partner, timeMs }: Done): void {
+  apply(act: SegmentsAct, effect: SegmentsEffect, { partner, timeMs }: ApplyContext): void {
     const store = this.#storeOf(partner);
     switch (act.act) {
       case "create_segment":
       case "raise_percent":
       case "delete_segment":
-        if (effect !== null) this.#applyNews(store, effect as SegmentNews, timeMs);
+        if (effect !== null) this.#applyNews(store, effect as SegmentNotice, timeMs);
         return;
       case "count_user":
         store.lastUserNumber = (effect as { number: number }).number;
@@ -132,7 +138,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
   }
 
   receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
-    this.#applyNews(this.#storeOf(partner), notice as SegmentNews, timeMs);
+    this.#applyNews(this.#storeOf(partner), notice as SegmentNotice, timeMs);
   }
 
   answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
@@ -155,7 +161,7 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     restoreItem(item, this.#storeOf(item[1]), this.#jobs, (slug) => this.#isHome(item[1], slug));
   }
 
-  #applyNews(store: SegmentStore, news: SegmentNews, timeMs: number): void {
+  #applyNews(store: SegmentStore, news: SegmentNotice, timeMs: number): void {
     switch (news.news) {
       case "created": {
         const { slug, generation, createdAtMs, draw } = news;
@@ -227,7 +233,7 @@ export function* futureTimesOfSegments(act: Act): Generator<readonly [string, nu
     if (expiry?.[0] === "at") yield [`add.${i}.expires_at`, expiry[1]];
 }
 
-function accepted<E extends SegmentsEffect>(effect: E | Rejected): Effect<E> | Rejected {
+function accepted<E extends SegmentsEffect>(effect: E | Rejected): AcceptedAct<E> | Rejected {
   return isRejected(effect) ? effect : { ok: true, effect };
 }
 
@@ -235,7 +241,7 @@ function isRejected(effect: SegmentsEffect | Rejected): effect is Rejected {
   return effect !== null && "ok" in effect;
 }
 
-function announced(news: SegmentNews): Effect<SegmentNews> {
+function announced(news: SegmentNotice): AcceptedAct<SegmentNotice> {
   return { ok: true, effect: news, notice: news };
 }
 
@@ -243,7 +249,7 @@ function decideCreate(
   store: SegmentStore,
   { slug, draw }: CreateSegment,
   createdAtMs: number,
-): Effect<SegmentNews> | Rejected {
+): AcceptedAct<SegmentNotice> | Rejected {
   if (store.segments.has(slug)) return reject("segment_exists", slug);
   const isFull =
     store.segments.size >= SEGMENTS_MAX ||
@@ -256,7 +262,7 @@ function decideCreate(
 function decideRaise(
   store: SegmentStore,
   { slug, generation, draw }: RaisePercent,
-): Effect<SegmentsEffect> | Rejected {
+): AcceptedAct<SegmentsEffect> | Rejected {
   const segment = store.segments.get(slug);
   if (segment?.generation !== generation) return reject("segment_not_found", slug);
   const percent = segment.percent ?? 0;
@@ -271,7 +277,7 @@ function decideDelete(
   store: SegmentStore,
   { slug }: DeleteSegment,
   atMs: number,
-): Effect<SegmentNews> | Rejected {
+): AcceptedAct<SegmentNotice> | Rejected {
   const segment = store.segments.get(slug);
   if (segment === undefined) return reject("segment_not_found", slug);
   return announced({ news: "deleted", slug, generation: segment.generation, atMs });

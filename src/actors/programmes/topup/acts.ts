@@ -3,8 +3,8 @@
  */
 import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { Act } from "../../records/act.ts";
-import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
+import type { ListPage, ListRequest } from "../paged-index.ts";
+import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 
 const PREFIX = "credit:";
 
@@ -77,7 +77,7 @@ export const TOPUP_GROWTH = {
   reject: "never",
   sale: "more",
   take_back: "key",
-} as const satisfies Record<TopupAct["act"], Growth>;
+} as const satisfies Record<TopupAct["act"], MemoryGrowth>;
 
 /**
  * `request`: id of the new credit request. `seller`: the suspended or resumed seller, `decided`: the decided request,
@@ -126,7 +126,7 @@ export function askSeller(seller: string): QuestionTo<SellerView | null> {
   return { programme: "topup", subject: creditAccount(seller), ask: ["seller", seller] };
 }
 
-export function askSellers(page: ListAsk): Question<ListPart<SellerView>> {
+export function askSellers(page: ListRequest): Question<ListPage<SellerView>> {
   return { programme: "topup", subject: null, ask: ["sellers", ...page] };
 }
 
@@ -142,7 +142,7 @@ export function requestOwner(id: string): string {
 }
 
 export function askRequests({ seller, status }: RequestsQuery) {
-  return (page: ListAsk): Question<ListPart<RequestView>> => {
+  return (page: ListRequest): Question<ListPage<RequestView>> => {
     return { programme: "topup", subject: null, ask: ["requests", seller, status, ...page] };
   };
 }

@@ -7,8 +7,14 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, PagedIndex } from "../paged-index.ts";
-import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
+import { type ListRequest, PagedIndex } from "../paged-index.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  Programme,
+  ProgrammeContext,
+} from "../programme.ts";
 import {
   type Approve,
   creditAccount,
@@ -39,7 +45,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     this.#context = context;
   }
 
-  decide(act: TopupAct, context: DecisionContext): Effect<TopupEffect> | Rejected {
+  decide(act: TopupAct, context: DecisionContext): AcceptedAct<TopupEffect> | Rejected {
     const state = this.#states.get(context.partner);
     const seller = state?.sellers.get(act.subject);
     if (act.act === "create_seller") {
@@ -70,7 +76,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
     }
   }
 
-  apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: Done): void {
+  apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: ApplyContext): void {
     const state = this.#stateOf(partner);
     if (act.act === "create_seller") {
       state.addSeller(sellerOf(act.subject), act.name, timeMs);
@@ -129,7 +135,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
         return seller === undefined ? null : this.#viewOf(partner, seller);
       }
       case "sellers":
-        return this.#listOf(state?.sellerList).list(values as unknown as ListAsk, (seller) =>
+        return this.#listOf(state?.sellerList).list(values as unknown as ListRequest, (seller) =>
           this.#viewOf(partner, seller),
         );
       case "request": {
@@ -165,7 +171,7 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
       const view = requestView(request);
       return status === null || view.status === (status as RequestStatus) ? view : undefined;
     };
-    return this.#listOf(list).list(page as unknown as ListAsk, show);
+    return this.#listOf(list).list(page as unknown as ListRequest, show);
   }
 
   #listOf<T>(index: PagedIndex<T> | undefined): PagedIndex<T> {
@@ -216,14 +222,14 @@ function decideRequest(
   seller: Seller,
   act: Approve | Reject,
   nowMs: number,
-): Effect<TopupEffect> | Rejected {
+): AcceptedAct<TopupEffect> | Rejected {
   const request = state.requests.get(act.request);
   if (request === undefined) return reject("credit_request_not_found", act.request);
   if (request.decision !== undefined) return reject("already_decided", act.request);
   const isApproved = act.act === "approve";
   const reason = isApproved ? null : act.reason;
   const decision = { isApproved, by: act.by, atMs: nowMs, reason };
-  const decided: Effect<TopupEffect> = {
+  const decided: AcceptedAct<TopupEffect> = {
     ok: true,
     effect: { decided: requestView({ ...request, decision }) },
   };
@@ -233,7 +239,7 @@ function decideRequest(
   return increase.ok ? decided : increase;
 }
 
-function decideIncrease({ id, credited }: Seller, amount: number): Effect<null> | Rejected {
+function decideIncrease({ id, credited }: Seller, amount: number): AcceptedAct<null> | Rejected {
   return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : ACCEPTED;
 }
 
@@ -242,7 +248,7 @@ function decideSale(
   seller: Seller,
   act: Sale,
   { amount, isTaken }: DecisionContext,
-): Effect<null> | Rejected {
+): AcceptedAct<null> | Rejected {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
   if (isTaken) return reject("duplicate_reference", act.reference);
   const { total = 0 } = state.phones.find(act.phone) ?? {};

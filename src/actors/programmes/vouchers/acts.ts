@@ -2,8 +2,8 @@
  * Acts, effects and queries of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are
  * milliseconds since 1970 UTC; e-mail addresses are trimmed and in lower case.
  */
-import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, Question, QuestionTo } from "../programme.ts";
+import type { ListPage, ListRequest } from "../paged-index.ts";
+import type { MemoryGrowth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfCode } from "./codes.ts";
 
 /**
@@ -85,7 +85,7 @@ export const VOUCHERS_GROWTH = {
   expire: "never",
   create_batch: "more",
   issue_portion: "never",
-} as const satisfies Record<VoucherAct["act"], Growth>;
+} as const satisfies Record<VoucherAct["act"], MemoryGrowth>;
 
 /** `snapshot`: the fixed discount of the voucher; `null` if it follows its offer. `offer`: if created or changed. */
 export type Issued = Readonly<{
@@ -167,7 +167,7 @@ export function askOwner(code: string): QuestionTo<string | null> {
 export function askVouchers(
   email: string,
   status: VoucherStatus | null,
-): (page: ListAsk) => Question<ListPart<VoucherView>> {
+): (page: ListRequest) => Question<ListPage<VoucherView>> {
   const subject = customerSubject(email);
   return (page) => ({ programme: "vouchers", subject, ask: ["vouchers", email, status, ...page] });
 }
@@ -176,7 +176,7 @@ export function askOffer(name: string): QuestionTo<Offer | null> {
   return { programme: "vouchers", subject: offerSubject(name), ask: ["offer", name] };
 }
 
-export function askOffers(page: ListAsk): Question<ListPart<Offer>> {
+export function askOffers(page: ListRequest): Question<ListPage<Offer>> {
   return { programme: "vouchers", subject: VOUCHERS_SUBJECT, ask: ["offers", ...page] };
 }
 

@@ -1,5 +1,5 @@
 /** The offers of one partner. Every shard has all of them, so that it can price any voucher that it stores. */
-import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
+import { type ListPage, type ListRequest, PagedIndex } from "../paged-index.ts";
 import type { Offer, Pricing } from "./acts.ts";
 
 /** Per partner: each offer is broadcast to every shard and never deleted. */
@@ -54,7 +54,7 @@ export class Offers {
     } else if (isNewer(offer, entry.offer)) entry.offer = offer;
   }
 
-  list(page: ListAsk): ListPart<Offer> {
+  list(page: ListRequest): ListPage<Offer> {
     return this.#index.list(page, ({ offer }) => offer);
   }
 

@@ -5,8 +5,15 @@
 import { assert, unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import type { ListAsk } from "../paged-index.ts";
-import type { DecisionContext, Done, Effect, Programme, ProgrammeContext, Random } from "../programme.ts";
+import type { ListRequest } from "../paged-index.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  Programme,
+  ProgrammeContext,
+  Random,
+} from "../programme.ts";
 import type {
   BatchMade,
   BatchOrder,
@@ -25,8 +32,8 @@ import type {
   VoucherStatus,
 } from "./acts.ts";
 import { Batches, PORTION_MAX, partOf, sizeOf } from "./batches.ts";
-import { type NewVoucher, snapshotOf, type Voucher, VoucherStore } from "./pool.ts";
-import { decideIssue, decidePutOffer, decideRedeem, decideRollbackOrCancel } from "./rules.ts";
+import { decideIssue, decidePutOffer, decideRedeem, decideRollbackOrCancel } from "./voucher-decisions.ts";
+import { type NewVoucher, snapshotOf, type Voucher, VoucherStore } from "./voucher-store.ts";
 
 const ID_BYTES = 12;
 
@@ -66,7 +73,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     this.#batches = new Batches(context.scheduler);
   }
 
-  decide(act: VoucherAct, context: DecisionContext): Effect<VoucherEffect> | Rejected {
+  decide(act: VoucherAct, context: DecisionContext): AcceptedAct<VoucherEffect> | Rejected {
     const store = this.#storeForRead(context.partner);
     switch (act.act) {
       case "create_customer":
@@ -94,7 +101,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     }
   }
 
-  apply(act: VoucherAct, effect: VoucherEffect, { partner, timeMs }: Done): void {
+  apply(act: VoucherAct, effect: VoucherEffect, { partner, timeMs }: ApplyContext): void {
     const store = this.#storeOf(partner);
     switch (act.act) {
       case "create_customer":
@@ -156,12 +163,17 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
         return store.voucher(name)?.customer.email ?? null;
       case "vouchers": {
         const [email, status, ...page] = values;
-        return store.list(email as string, status as VoucherStatus | null, page as unknown as ListAsk, nowMs);
+        return store.list(
+          email as string,
+          status as VoucherStatus | null,
+          page as unknown as ListRequest,
+          nowMs,
+        );
       }
       case "offer":
         return store.offers.get(name) ?? null;
       case "offers":
-        return store.offers.list(values as unknown as ListAsk);
+        return store.offers.list(values as unknown as ListRequest);
       case "count":
         return store.customers.length;
       case "places":
@@ -225,7 +237,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     store: VoucherStore,
     act: CreateBatch,
     { partner, nowMs }: DecisionContext,
-  ): Effect<BatchMade> | Rejected {
+  ): AcceptedAct<BatchMade> | Rejected {
     const offer = store.offers.get(act.offer);
     if (offer === undefined) return reject("offer_not_found", act.offer);
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
@@ -238,7 +250,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     return { ok: true, effect: { id, requested, order }, notice };
   }
 
-  #decidePortion(store: VoucherStore, id: string, { partner }: DecisionContext): Effect<PortionIssued> {
+  #decidePortion(store: VoucherStore, id: string, { partner }: DecisionContext): AcceptedAct<PortionIssued> {
     const batch = this.#batches.get(partner, id);
     assert(batch !== undefined, "the batch of a portion is known");
     const { recipients, issued: from, order } = batch;

@@ -5,8 +5,8 @@
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { parseTransferId } from "../../ledger/transfer-id.ts";
 import type { Act } from "../../records/act.ts";
-import type { ListAsk, ListPart } from "../paged-index.ts";
-import type { Growth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
+import type { ListPage, ListRequest } from "../paged-index.ts";
+import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
 /** The partner id of the platform tenant, which all wallet users belong to. */
@@ -163,7 +163,7 @@ export const WALLET_GROWTH = {
   withdraw: "hold",
   confirm_withdrawal: "never",
   fail_withdrawal: "never",
-} as const satisfies Record<WalletAct["act"], Growth>;
+} as const satisfies Record<WalletAct["act"], MemoryGrowth>;
 
 export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;
 export type RequestMade = Readonly<{ id: string; expiresAtMs: number }>;
@@ -226,8 +226,8 @@ export function askSession(session: string, vnode: number): QuestionTo<SessionVi
 }
 
 /** The query for one order; `null` if no order can have this id. */
-export function askPaper(id: string): QuestionTo<WalletOrder | null> | null {
-  const vnode = vnodeOfPaper(id);
+export function askOrder(id: string): QuestionTo<WalletOrder | null> | null {
+  const vnode = vnodeOfOrder(id);
   if (vnode === undefined) return null;
   return { programme: "wallet", subject: "", vnode, ask: ["paper", id] };
 }
@@ -235,23 +235,23 @@ export function askPaper(id: string): QuestionTo<WalletOrder | null> | null {
 /**
  * The vnode in the id of a payment request (`pr_…`) or of a transfer; holds and withdrawals use their transfer's id.
  */
-export function vnodeOfPaper(id: string): number | undefined {
+export function vnodeOfOrder(id: string): number | undefined {
   return vnodeOfId("pr", id) ?? parseTransferId(id)?.vnode;
 }
 
 /** One wallet's orders, from its shard. Requests that it made are stored with their payers, so they need all shards. */
-export function askPapers(
+export function askOrders(
   list: Exclude<OrderList, "all_withdrawals">,
   wallet: string,
-  page: ListAsk,
-): Question<ListPart<WalletOrder>> {
+  page: ListRequest,
+): Question<ListPage<WalletOrder>> {
   const subject = list === "requester" ? null : walletAccount(wallet);
   return { programme: "wallet", subject, ask: ["papers", list, wallet, ...page] };
 }
 
 export function askWithdrawals(
   status: WithdrawalView["status"] | null,
-  page: ListAsk,
-): Question<ListPart<WalletOrder>> {
+  page: ListRequest,
+): Question<ListPage<WalletOrder>> {
   return { programme: "wallet", subject: null, ask: ["withdrawals", status, ...page] };
 }

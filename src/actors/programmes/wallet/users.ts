@@ -7,7 +7,13 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { type Command, type Rejected, reject } from "../../records/command.ts";
-import type { DecisionContext, Done, Effect, ProgrammeContext, ScheduledCommand } from "../programme.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  ProgrammeContext,
+  ScheduledCommand,
+} from "../programme.ts";
 import {
   type CredentialView,
   type EndSession,
@@ -84,7 +90,7 @@ export class Users {
     return this.#byWallet.has(wallet);
   }
 
-  decide(act: UserAct, { isTaken }: DecisionContext): Effect<WalletEffect> | Rejected {
+  decide(act: UserAct, { isTaken }: DecisionContext): AcceptedAct<WalletEffect> | Rejected {
     switch (act.act) {
       case "sign_up":
         return this.#decideSignUp(act);
@@ -114,7 +120,7 @@ export class Users {
     }
   }
 
-  apply(act: UserAct, effect: WalletEffect, { timeMs }: Done): void {
+  apply(act: UserAct, effect: WalletEffect, { timeMs }: ApplyContext): void {
     switch (act.act) {
       case "sign_up": {
         const { asset, password, session } = act;
@@ -195,7 +201,7 @@ export class Users {
   }
 
   /** The wallet id is drawn so that its account is on this shard: only this shard knows whether the e-mail is taken. */
-  #decideSignUp({ email, name, subject, asset }: SignUp): Effect<UserView> | Rejected {
+  #decideSignUp({ email, name, subject, asset }: SignUp): AcceptedAct<UserView> | Rejected {
     if (this.#byEmail.has(email)) return reject("email_taken", email);
     const { random } = this.#context;
     const vnode = vnodeOfAccount(PLATFORM_TENANT, subject);

@@ -5,8 +5,14 @@
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { type Command, type Rejected, reject } from "../../records/command.ts";
-import { type ListAsk, type ListPart, PagedIndex } from "../paged-index.ts";
-import type { DecisionContext, Done, Effect, ProgrammeContext, ScheduledCommand } from "../programme.ts";
+import { type ListPage, type ListRequest, PagedIndex } from "../paged-index.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  ProgrammeContext,
+  ScheduledCommand,
+} from "../programme.ts";
 import {
   type ExpireRequest,
   type HoldView,
@@ -54,7 +60,7 @@ export class WalletOrders {
     this.#hasWallet = hasWallet;
   }
 
-  decide(act: OrderAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
+  decide(act: OrderAct, context: DecisionContext): AcceptedAct<WalletEffect> | Rejected {
     switch (act.act) {
       case "hold":
         return this.#rejectIfFull("holds", act.wallet, context.nowMs) ?? ACCEPTED;
@@ -98,7 +104,7 @@ export class WalletOrders {
     }
   }
 
-  apply(act: OrderAct, effect: WalletEffect, { timeMs, transfer, amount: moved }: Done): void {
+  apply(act: OrderAct, effect: WalletEffect, { timeMs, transfer, amount: moved }: ApplyContext): void {
     switch (act.act) {
       case "hold": {
         const { wallet, amount, memo, timeoutMs } = act;
@@ -165,10 +171,10 @@ export class WalletOrders {
   list(
     list: OrderList,
     wallet: string,
-    page: ListAsk,
+    page: ListRequest,
     nowMs: number,
     status?: string,
-  ): ListPart<WalletOrder> {
+  ): ListPage<WalletOrder> {
     const index = this.#indexes.get(keyOf(list, wallet)) ?? new PagedIndex<StoredOrder>(this.#context.shard);
     return index.list(page, (order) => {
       const view = viewOf(order, nowMs);
@@ -184,7 +190,7 @@ export class WalletOrders {
     this.#put({ ...order });
   }
 
-  #decideRequest(act: RequestPayment, { nowMs }: DecisionContext): Effect<RequestMade> | Rejected {
+  #decideRequest(act: RequestPayment, { nowMs }: DecisionContext): AcceptedAct<RequestMade> | Rejected {
     const { payer, wallet, vnode, timeoutMs } = act;
     if (payer === wallet) return reject("same_account", wallet);
     if (!this.#hasWallet(payer)) return reject("wallet_not_found", payer);
@@ -259,10 +265,13 @@ export class WalletOrders {
   }
 }
 
-const ACCEPTED: Effect<null> = { ok: true, effect: null };
+const ACCEPTED: AcceptedAct<null> = { ok: true, effect: null };
 
 /** The effect is the request after the decision, but without its transfer, whose id is not known yet. */
-function decideRequest(request: RequestView, status: RequestView["status"]): Effect<RequestView> | Rejected {
+function decideRequest(
+  request: RequestView,
+  status: RequestView["status"],
+): AcceptedAct<RequestView> | Rejected {
   if (request.status !== "pending") return reject("already_decided", request.id);
   return { ok: true, effect: { ...request, status } };
 }

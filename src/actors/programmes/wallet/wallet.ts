@@ -5,8 +5,14 @@
  */
 import type { Act, JsonValue } from "../../records/act.ts";
 import type { Rejected } from "../../records/command.ts";
-import type { ListAsk } from "../paged-index.ts";
-import type { DecisionContext, Done, Effect, Programme, ProgrammeContext } from "../programme.ts";
+import type { ListRequest } from "../paged-index.ts";
+import type {
+  AcceptedAct,
+  ApplyContext,
+  DecisionContext,
+  Programme,
+  ProgrammeContext,
+} from "../programme.ts";
 import type {
   Deposit,
   OrderAct,
@@ -30,11 +36,11 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
     this.#orders = new WalletOrders(context, (wallet) => this.#users.has(wallet));
   }
 
-  decide(act: WalletAct, context: DecisionContext): Effect<WalletEffect> | Rejected {
+  decide(act: WalletAct, context: DecisionContext): AcceptedAct<WalletEffect> | Rejected {
     return isOfUser(act) ? this.#users.decide(act, context) : this.#orders.decide(act, context);
   }
 
-  apply(act: WalletAct, effect: WalletEffect, done: Done): void {
+  apply(act: WalletAct, effect: WalletEffect, done: ApplyContext): void {
     if (isOfUser(act)) this.#users.apply(act, effect, done);
     else this.#orders.apply(act, effect, done);
   }
@@ -52,11 +58,11 @@ export class Wallet implements Programme<WalletAct, WalletEffect> {
       case "paper":
         return this.#orders.order(values[0] as string, nowMs);
       case "papers": {
-        const [list, wallet, ...page] = values as [OrderList, string, ...ListAsk];
+        const [list, wallet, ...page] = values as [OrderList, string, ...ListRequest];
         return this.#orders.list(list, wallet, page, nowMs);
       }
       case "withdrawals": {
-        const [status, ...page] = values as [WithdrawalView["status"] | null, ...ListAsk];
+        const [status, ...page] = values as [WithdrawalView["status"] | null, ...ListRequest];
         return this.#orders.list("all_withdrawals", "", page, nowMs, status ?? undefined);
       }
       default:

@@ -2,13 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import type { AccountView, CreateAccount, UpdateAccount } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
-import { readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Asset, Metadata, MetadataPatch, NewAccountId } from "../../input/fields.ts";
 import { canonicalJson } from "../../input/fingerprint.ts";
 import { IdParams, ownAccountIdOf } from "../../input/path-id.ts";
+import { readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { DryRunQuery, dryRunAnswer } from "../transfers/dry-run.ts";
 import { Limits, limitsOf } from "./account-limits.ts";
 import { AccountSchema, accountJson } from "./account-view.ts";
@@ -78,7 +78,7 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
       problems: ["account_exists", "balance_conflict", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call, { dry_run }) => {
-      const { value, asked: header } = await readChange(request, call, NewAccount);
+      const { value, header } = await readChange(request, call, NewAccount);
       const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
@@ -120,7 +120,7 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
     },
     async (request, call) => {
       const id = ownAccountIdOf(request);
-      const { value, asked: header } = await readChange(request, call, AccountPatch);
+      const { value, header } = await readChange(request, call, AccountPatch);
       const { floor, ceiling, metadata, limits } = value;
       const command: UpdateAccount = {
         op: "update_account",

@@ -111,7 +111,7 @@ function itemOf(asker: RequestSender, value: unknown, key: string | null): Item 
 }
 
 /** The partner of a batch, its encoding and its key. */
-export type BatchAsked = Readonly<{
+export type BatchSource = Readonly<{
   partner: string;
   encoding: Encoding;
   /** Gives item i the key `<key>#i`, unless the item has its own. */
@@ -132,7 +132,7 @@ const READ_AT_ONCE_MAX = 2_000;
 /** @throws Problem (as a rejection) 400 if the body cannot be parsed, 413 if it has too many items */
 export async function readBatch(
   body: Buffer,
-  { partner, encoding, headerKey }: BatchAsked,
+  { partner, encoding, headerKey }: BatchSource,
 ): Promise<BatchRead> {
   const values = itemsOf(body, encoding);
   const asker: RequestSender = { partner, method: "POST", path: "/v1/transfers/batch" };

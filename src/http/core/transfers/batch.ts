@@ -10,9 +10,15 @@ import { encodeResults } from "../../input/message-pack.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
-import { WaitingBodies } from "../../server/bodies-under-way.ts";
 import { BATCH_BYTES_MAX, mediaType, readBody } from "../../server/body.ts";
-import { BATCH_ITEMS_MAX, type BatchAsked, type BatchRead, type Encoding, readBatch } from "./batch-items.ts";
+import { WaitingBodies } from "../../server/incoming-bodies.ts";
+import {
+  BATCH_ITEMS_MAX,
+  type BatchRead,
+  type BatchSource,
+  type Encoding,
+  readBatch,
+} from "./batch-items.ts";
 import { DryRunQuery } from "./dry-run.ts";
 import { TransferItem } from "./transfer-schema.ts";
 
@@ -27,7 +33,7 @@ export type LargeBatch = Omit<BatchRead, "transfers"> & Readonly<{ transfers: Tr
 /**
  * Reads a body on another thread, and takes its memory. @throws Problem as `readBatch`; OperatingError `overloaded`
  */
-export type ReadLarge = (body: Buffer, source: BatchAsked) => Promise<LargeBatch>;
+export type ReadLarge = (body: Buffer, source: BatchSource) => Promise<LargeBatch>;
 
 const BatchRequest = z
   .object({ transfers: z.array(TransferItem).max(BATCH_ITEMS_MAX) })
@@ -146,7 +152,7 @@ function createBegin({ ledger, readLarge }: BatchDeps) {
   const turns = new Turns({ slots: 1, share: 1 });
   // Two slots: while one body is read, the next one is sent to the other thread.
   const largeTurns = new Turns({ slots: 2, share: 1 });
-  return async (body: Buffer, call: Call, source: BatchAsked, isDryRun: boolean): Promise<StartedBatch> => {
+  return async (body: Buffer, call: Call, source: BatchSource, isDryRun: boolean): Promise<StartedBatch> => {
     const isLarge = body.length > LARGE_BYTES;
     return startInTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
       const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, source);
@@ -197,7 +203,7 @@ export function addBatch(routes: Routes, deps: BatchDeps): void {
         });
       }
       const encoding = encodingOf(request);
-      const source: BatchAsked = { partner: call.partner, encoding, headerKey: call.key };
+      const source: BatchSource = { partner: call.partner, encoding, headerKey: call.key };
       const body = await readBody(request, BATCH_BYTES_MAX);
       const started = await begin(body, call, source, dry_run === "true");
       const { items: answers, positions } = await started.answered;

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Accepted, Command, Outcome } from "../../../actors/records/command.ts";
 import { type Call, type HttpAnswer, jsonAnswer } from "../../call.ts";
 import { Flag } from "../../input/fields.ts";
-import { rejectionAnswer } from "../../writes.ts";
+import { rejectionAnswer } from "../../write-answers.ts";
 
 export const DryRunQuery = z.strictObject({
   dry_run: Flag.openapi({

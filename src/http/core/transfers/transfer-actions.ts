@@ -12,7 +12,7 @@ import { check } from "../../input/validation.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { readNothing, readOptionalJson } from "../../server/body.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
 import {
   inOrderOfPrecedence,

@@ -9,7 +9,7 @@ import { findAccount, TransferParams, transferIdOf, transferNotFound } from "../
 import { rangeOf, rangeQuery } from "../../input/time-range.ts";
 import type { Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { asCompound } from "./compound-request.ts";
 import { DryRunQuery, dryRunAnswer } from "./dry-run.ts";
 import { inOrderOfPrecedence, TRANSFER_REJECTIONS } from "./transfer-rejections.ts";

@@ -11,14 +11,14 @@ import {
 } from "../../../actors/programmes/loyalty/acts.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
-import { actOf, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 
 export type LoyaltyDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
@@ -91,12 +91,12 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       problems: ["member_exists", "account_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewMember);
-      const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, asked.key, random);
+      const { value, header } = await readChange(request, call, NewMember);
+      const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, header.key, random);
       const name = value.name ?? null;
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "create_member", subject, name } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) => {
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, (_, { timeMs }) => {
         const totals = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
         return memberJson({ id: member, name, ...totals, createdAtMs: timeMs });
       });
@@ -176,10 +176,10 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
     },
     async (request, call) => {
       const member = idOf(request);
-      const { value, asked } = await readChange(request, call, MemberPatch);
+      const { value, header } = await readChange(request, call, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
-      const answer = await ledger.submit(actOf(asked, act));
+      const answer = await ledger.submit(actOf(header, act));
       const recorded = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
       // Older records lack the member.
       const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
@@ -199,14 +199,14 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
     },
     async (request, call) => {
       const member = idOf(request);
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const act = {
         programme: "loyalty",
         act: "delete_member",
         subject: pointsAccount(member),
         member,
       } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 204, () => null);
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 204, () => null);
     },
   );
 }

@@ -5,14 +5,14 @@ import type { Act } from "../../../actors/records/act.ts";
 import type { TransferPosted } from "../../../actors/records/command.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
 import { callerOf } from "../../call.ts";
-import { readChange, transferWith } from "../../change.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "../../input/fields.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
+import { readChange, transferWith } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
 const NewAccrual = z
@@ -96,7 +96,7 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
     },
     async (request, call) => {
       const member = idOf(request);
-      const { value, asked } = await readChange(request, call, NewAccrual);
+      const { value, header } = await readChange(request, call, NewAccrual);
       const { points, description, occurred_at, expires_at } = value;
       const account = pointsAccount(member);
       const expiresAtMs = timeMsOrNull(expires_at);
@@ -106,7 +106,7 @@ function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
       const move = { amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
-        await ledger.submit(transferWith(asked, act, move)),
+        await ledger.submit(transferWith(header, act, move)),
         201,
         (posted, { timeMs }) =>
           movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.creditPosted),
@@ -132,7 +132,7 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
     },
     async (request, call) => {
       const member = idOf(request);
-      const { value, asked } = await readChange(request, call, NewRedemption);
+      const { value, header } = await readChange(request, call, NewRedemption);
       const { points, description, occurred_at } = value;
       const account = pointsAccount(member);
       const act = { programme: "loyalty", act: "redemption", subject: account } as const;
@@ -140,7 +140,7 @@ function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
       const move = { amount: points, memo: description, occurredAtMs };
       return decidedAnswer(
         call,
-        await ledger.submit(transferWith(asked, act, move)),
+        await ledger.submit(transferWith(header, act, move)),
         201,
         (posted, { timeMs }) =>
           movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.debitPosted),

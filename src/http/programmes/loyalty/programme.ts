@@ -7,11 +7,11 @@ import {
   type LoyaltySettings,
 } from "../../../actors/programmes/loyalty/acts.ts";
 import { jsonAnswer } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount } from "../../input/fields.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import type { LoyaltyDeps } from "./members.ts";
 
 const Total = z.int().openapi({ description: "Points. Most JSON readers round numbers above 2^53." });
@@ -82,7 +82,7 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       problems: IDEMPOTENCY_PROBLEMS,
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, Settings);
+      const { value, header } = await readChange(request, call, Settings);
       const settings = { memberThreshold: value.member_threshold, totalThreshold: value.total_threshold };
       const act = {
         programme: "loyalty",
@@ -90,7 +90,7 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
         subject: LOYALTY_SUBJECT,
         settings,
       } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, () => settingsJson(settings));
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, () => settingsJson(settings));
     },
   );
 }

@@ -13,14 +13,14 @@ import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import { OperatingError } from "../../../errors/operating-error.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
-import { actOf, firstOf } from "../../change.ts";
 import type { Clock } from "../../clock.ts";
 import { REQUEST_MS_MAX } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import { timeTextOf } from "../../input/fields.ts";
 import { invalid, Problem } from "../../problem.ts";
+import { actOf, firstCommandOf } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
-import type { Done } from "../../writes.ts";
+import type { Done } from "../../write-answers.ts";
 
 export type SegmentsDeps = Readonly<{ ledger: Ledger; clock: Clock; random: Random }>;
 
@@ -120,7 +120,9 @@ export async function recordedAnswer(
   if (header.key === null) return waitFilled();
   // Callers' keys contain no blanks, so this one is unique.
   const answerHeader = { ...header, key: `${header.key} answer` };
-  const first = replayed ? await firstOf(ledger, answerHeader, { owner: segmentSubject(slug) }) : undefined;
+  const first = replayed
+    ? await firstCommandOf(ledger, answerHeader, { owner: segmentSubject(slug) })
+    : undefined;
   if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
   const view = await waitFilled();
   await ledger.submit(actOf(answerHeader, recordAnswer(view)));

@@ -7,21 +7,21 @@ import {
   askSegment,
   type HolderView,
   type MembershipChanges,
+  type MembershipExpiry,
   segmentSubject,
-  type Until,
   userSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, writeAnswer } from "../../call.ts";
-import { actOf, readChange, takeKey } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Id, NewId } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { actOf, readChange, recordKey } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import {
   expiryField,
   isCurrent,
@@ -104,10 +104,10 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
     },
     async (request, call) => {
       const slug = slugOf(request);
-      const { value, asked } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
-      const expiry: Until = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
-      const header = await takeKey(ledger, asked, { owner: segmentSubject(slug) });
-      const answers = await addAll(ledger, header, slug, value.ids, expiry);
+      const { value, header } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
+      const expiry: MembershipExpiry = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
+      const recorded = await recordKey(ledger, header, { owner: segmentSubject(slug) });
+      const answers = await addAll(ledger, recorded, slug, value.ids, expiry);
       let added = 0;
       for (const answer of answers) {
         if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -131,7 +131,7 @@ async function addAll(
   header: CommandHeader,
   slug: string,
   users: readonly string[],
-  expiry: Until,
+  expiry: MembershipExpiry,
 ): Promise<readonly Answer<ActAlone>[]> {
   const { partner } = header;
   const shards = (await ledger.askAll(partner, askSegment(slug))).length;

@@ -14,7 +14,10 @@ import {
   type SegmentsAct,
   type SegmentsEffect,
 } from "../../../actors/programmes/segments/acts.ts";
-import { type MembershipChange, membershipChanges } from "../../../actors/programmes/segments/changes.ts";
+import {
+  type MembershipChange,
+  membershipChanges,
+} from "../../../actors/programmes/segments/membership-history.ts";
 import type { ActDone } from "../../../actors/records/command.ts";
 import type { ArchivedRecord, Page } from "../../../archive/queries/query.ts";
 import { assert } from "../../../errors/assert.ts";
@@ -23,13 +26,13 @@ import type { OpenSecret } from "../../../sealed-secrets.ts";
 import { csvCell } from "../../../text/csv.ts";
 import { keyIdOf, memberPartner } from "../../auth.ts";
 import { answer } from "../../call.ts";
-import { actOf, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId } from "../../idempotency.ts";
 import { Id, timeTextOf } from "../../input/fields.ts";
 import { IdParams } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { type SegmentsDeps, userNotFound } from "./access.ts";
 
 /**
@@ -40,7 +43,7 @@ import { type SegmentsDeps, userNotFound } from "./access.ts";
 export const LATE_MS_MAX = 24 * 3600 * 1000;
 
 /** The rows of one record, in the order in which they happened. */
-export function rowsOf({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
+export function rowsOfRecord({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
   if (record.command.op !== "act") return [];
   const { effect } = record.outcome as ActDone;
   const changes = membershipChanges(record.command.act as SegmentsAct, effect as SegmentsEffect, timeMs);
@@ -133,14 +136,14 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
       problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewReport);
+      const { value, header } = await readChange(request, call, NewReport);
       const { partner } = call;
       const { year, month, user_id: user = null, separator = "," } = value;
       // Users are never deleted, so a retry finds the same user.
       if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
-      const requested = await ledger.submit(actOf(asked, requestReport()));
+      const requested = await ledger.submit(actOf(header, requestReport()));
       const secret = isDone(requested) ? await secretToSign(deps, partner) : undefined;
-      const id = madeId("rep", partner, `POST ${path}`, asked.key, random);
+      const id = madeId("rep", partner, `POST ${path}`, header.key, random);
       return decidedAnswer(call, requested, 201, (_, { timeMs, replayed }) => {
         if (replayed) return JSON.stringify({ id, url: null, secret_shown: true });
         assert(secret !== undefined, "the first report makes the secret");
@@ -193,8 +196,8 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
     },
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id"));
-      const asked = { ...(await readBareChange(request, call)), partner };
-      const rotated = await ledger.submit(actOf(asked, rotateReportSecret()));
+      const header = { ...(await readBareChange(request, call)), partner };
+      const rotated = await ledger.submit(actOf(header, rotateReportSecret()));
       return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
         JSON.stringify({ partner, rotated_at: timeTextOf(timeMs) }),
       );
@@ -243,7 +246,7 @@ async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>):
   yield `${HEADER.join(separator)}\r\n`;
   for (let page = first; ; page = await pageOf(ledger, plan, page.nextCursor ?? undefined)) {
     for (const record of page.data) {
-      const lines = rowsOf(record)
+      const lines = rowsOfRecord(record)
         .filter((row) => row.atMs >= fromMs && row.atMs < toMs && (user === null || row.user === user))
         .map((row) => csvLine(row, separator));
       if (lines.length === 0) continue;

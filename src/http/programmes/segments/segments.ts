@@ -7,20 +7,20 @@ import {
   askSurvey,
   createSegment,
   deleteSegment,
-  PIECES,
   raisePercent,
-  SURVEYED_MAX,
+  SURVEY_BUCKETS,
+  SURVEY_USERS_MAX,
   type SurveyPart,
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import { type Draw, shareOf } from "../../../actors/programmes/segments/draw.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import {
   isCurrent,
   isFilled,
@@ -39,7 +39,7 @@ import {
 /** Below every place: a draw with this threshold chooses nobody. */
 const NOBODY = -1;
 
-export function drawOfNobody(percent: number): Draw {
+export function emptyDraw(percent: number): Draw {
   return { percent, threshold: NOBODY, cutoffs: [] };
 }
 
@@ -65,10 +65,10 @@ export async function drawOf(ledger: Ledger, partner: string, slug: string, perc
 }
 
 async function survey(ledger: Ledger, partner: string, slug: string): Promise<Survey> {
-  const pieces = new Array<number>(PIECES).fill(0);
+  const pieces = new Array<number>(SURVEY_BUCKETS).fill(0);
   let cutoffs: readonly number[] | null = null;
   let chosen = 0;
-  for (let after = 0; cutoffs === null || after < Math.max(...cutoffs); after += SURVEYED_MAX) {
+  for (let after = 0; cutoffs === null || after < Math.max(...cutoffs); after += SURVEY_USERS_MAX) {
     const parts: readonly SurveyPart[] = await ledger.askAll(partner, askSurvey(slug, after, cutoffs));
     cutoffs ??= parts.map(({ cutoff }) => cutoff);
     for (const part of parts) {
@@ -88,7 +88,7 @@ async function placesOf(
   piece: number,
 ): Promise<readonly number[]> {
   const places: number[] = [];
-  for (let after = 0; after < Math.max(...cutoffs); after += SURVEYED_MAX)
+  for (let after = 0; after < Math.max(...cutoffs); after += SURVEY_USERS_MAX)
     for (const part of await ledger.askAll(partner, askPlaces(slug, after, cutoffs, piece)))
       for (const place of part) places.push(place);
   return places.toSorted((a, b) => a - b);
@@ -150,15 +150,15 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       problems: ["segment_exists", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewSegment);
+      const { value, header } = await readChange(request, call, NewSegment);
       const { slug, user_percent: percent } = value;
-      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+      const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
         const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
-        return actOf(asked, createSegment(slug, draw));
+        return actOf(header, createSegment(slug, draw));
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
-      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+      const view = await recordedAnswer(ledger, header, answer, slug, async () => {
         const { members = 0 } = (await segmentView(deps, call, slug, isFilled)) ?? {};
         return { slug, percent: percent ?? null, members, createdAtMs: answer.timeMs };
       });
@@ -245,18 +245,18 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
     },
     async (request, call) => {
       const slug = slugOf(request);
-      const { value, asked } = await readChange(request, call, SegmentPatch);
+      const { value, header } = await readChange(request, call, SegmentPatch);
       const { user_percent: percent } = value;
-      const command = await firstOrNew(ledger, asked, { owner: segmentSubject(slug) }, async () => {
+      const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
         const before = await segmentView(deps, call, slug, isCurrent);
         // An unknown segment is rejected by its home shard.
         const draw =
-          before === undefined ? drawOfNobody(percent) : await drawOf(ledger, call.partner, slug, percent);
-        return actOf(asked, raisePercent(slug, before?.generation ?? 0, draw));
+          before === undefined ? emptyDraw(percent) : await drawOf(ledger, call.partner, slug, percent);
+        return actOf(header, raisePercent(slug, before?.generation ?? 0, draw));
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const view = await recordedAnswer(ledger, asked, answer, slug, async () => {
+      const view = await recordedAnswer(ledger, header, answer, slug, async () => {
         const after = await segmentView(deps, call, slug, isFilled);
         const { members = 0, createdAtMs = answer.timeMs } = after ?? {};
         return { slug, percent, members, createdAtMs };
@@ -281,8 +281,8 @@ function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
     },
     async (request, call) => {
       const slug = slugOf(request);
-      const asked = await readBareChange(request, call);
-      return decidedAnswer(call, await ledger.submit(actOf(asked, deleteSegment(slug))), 204, () => null);
+      const header = await readBareChange(request, call);
+      return decidedAnswer(call, await ledger.submit(actOf(header, deleteSegment(slug))), 204, () => null);
     },
   );
 }

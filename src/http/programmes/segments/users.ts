@@ -7,8 +7,8 @@ import {
   changeUser,
   countUser,
   createUser,
+  type MembershipExpiry,
   type MembershipView,
-  type Until,
   type UserChange,
   type UserView,
 } from "../../../actors/programmes/segments/acts.ts";
@@ -16,14 +16,14 @@ import type { ActAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import { type Call, callerOf, jsonAnswer } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { knownTimeMsOf, NewId, Time, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { expiryField, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
@@ -81,12 +81,12 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewUser);
+      const { value, header } = await readChange(request, call, NewUser);
       const { id } = value;
       const created =
         id === undefined
-          ? await createNumbered(deps, call, asked)
-          : { id, answer: await deps.ledger.submit(actOf(asked, createUser(id))) };
+          ? await createNumbered(deps, call, header)
+          : { id, answer: await deps.ledger.submit(actOf(header, createUser(id))) };
       return decidedAnswer(call, created.answer, 201, () => JSON.stringify({ id: created.id }));
     },
   );
@@ -96,18 +96,18 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
 async function createNumbered(
   { ledger, clock }: SegmentsDeps,
   call: Call,
-  asked: CommandHeader,
+  header: CommandHeader,
 ): Promise<Readonly<{ id: string; answer: Answer<ActAlone> }>> {
   let round = 0;
   return waitUntil(clock, call, async () => {
     const skip = round < 2 ? 0 : 2 ** (round - 1) - 1;
     // The key of the round makes a retry draw the same numbers.
-    const key = asked.key === null ? null : `${asked.key}#${round}`;
+    const key = header.key === null ? null : `${header.key}#${round}`;
     round += 1;
-    const counted = await ledger.submit(actOf({ ...asked, key }, countUser(skip)));
+    const counted = await ledger.submit(actOf({ ...header, key }, countUser(skip)));
     if (!isDone(counted)) return { id: "", answer: counted };
     const id = String((counted.outcome.effect as { number: number }).number);
-    const answer = await ledger.submit(actOf(asked, createUser(id)));
+    const answer = await ledger.submit(actOf(header, createUser(id)));
     const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
     return isTaken ? undefined : { id, answer };
   });
@@ -203,14 +203,14 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
     },
     async (request, call) => {
       const user = idOf(request);
-      const { value, asked } = await readChange(request, call, SegmentsPatch);
+      const { value, header } = await readChange(request, call, SegmentsPatch);
       const { add = [], remove = [], ttl_s } = value;
       if (add.length + remove.length > SLUGS_MAX) throw invalid("", `at most ${SLUGS_MAX} slugs in all`);
       const added = add.map((item, i) => {
         const { slug, ...expiry } = typeof item === "string" ? { slug: item } : item;
         return [slug, expiryOf(expiry, ttl_s, `add.${i}`)] as const;
       });
-      const answer = await ledger.submit(actOf(asked, changeUser(user, { add: added, remove })));
+      const answer = await ledger.submit(actOf(header, changeUser(user, { add: added, remove })));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const change = answer.outcome.effect as UserChange;
       // Older records lack `held`.
@@ -225,7 +225,11 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
 type Expiry = Readonly<{ ttl_s?: number | undefined; expires_at?: string | undefined }>;
 
 /** @param defaultTtl seconds, for a segment without an expiry of its own. @throws Problem 400 */
-function expiryOf({ ttl_s, expires_at }: Expiry, defaultTtl: number | undefined, path: string): Until {
+function expiryOf(
+  { ttl_s, expires_at }: Expiry,
+  defaultTtl: number | undefined,
+  path: string,
+): MembershipExpiry {
   if (expires_at === undefined) {
     const seconds = ttl_s ?? defaultTtl;
     return seconds === undefined ? null : ["after", seconds * 1000];

@@ -17,15 +17,15 @@ import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
 import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../../call.ts";
-import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
-import { actingSeller, maySee, namedSeller } from "./own.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -139,12 +139,12 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       problems: ["seller_not_found", "too_many_pending_requests", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewCreditRequest);
+      const { value, header } = await readChange(request, call, NewCreditRequest);
       const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, ({ effect }, { timeMs }) => {
         const { request: id } = effect as { request: string };
         const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
         return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
@@ -199,12 +199,12 @@ async function decide(
   request: HttpRequest,
   call: Call,
   ledger: Ledger,
-  asked: CommandHeader,
+  header: CommandHeader,
   make: (request: RequestView, fields: DecisionFields) => Transfer | ActAlone,
 ): Promise<HttpAnswer> {
   const { id, vnode } = requestAddress(request);
   const aliasOwner = requestOwner(id);
-  const command = await firstOrNew(ledger, asked, { owner: aliasOwner, vnode }, async () => {
+  const command = await firstOrNew(ledger, header, { owner: aliasOwner, vnode }, async () => {
     const credit = await requestOf(request, call, ledger);
     const subject = creditAccount(credit.seller);
     return make(credit, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
@@ -249,10 +249,10 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
       ],
     },
     async (request, call) => {
-      const asked = await readBareChange(request, call);
-      return decide(request, call, ledger, asked, ({ id, amount }, fields) => {
+      const header = await readBareChange(request, call);
+      return decide(request, call, ledger, header, ({ id, amount }, fields) => {
         const act: Approve = { ...fields, act: "approve", amount };
-        return transferWith(asked, act, { amount: Math.abs(amount), memo: id });
+        return transferWith(header, act, { amount: Math.abs(amount), memo: id });
       });
     },
   );
@@ -272,11 +272,11 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       problems: ["credit_request_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, RejectBody);
+      const { value, header } = await readChange(request, call, RejectBody);
       const { reason = null } = value;
-      return decide(request, call, ledger, asked, (_, fields) => {
+      return decide(request, call, ledger, header, (_, fields) => {
         const act: Reject = { ...fields, act: "reject", reason };
-        return actOf(asked, act);
+        return actOf(header, act);
       });
     },
   );

@@ -12,7 +12,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { invalid } from "../../problem.ts";
 import type { Routes } from "../../routes.ts";
-import { maySee, sellerNotFound } from "./own.ts";
+import { maySee, sellerNotFound } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -12,7 +12,6 @@ import {
 import type { CreateKey } from "../../../actors/records/command.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
 import type { Clock } from "../../clock.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../../core/new-key.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
@@ -20,9 +19,10 @@ import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone, together } from "../../writes.ts";
-import { maySee, sellerNotFound, sellerOfKey } from "./own.ts";
+import { decidedAnswer, isDone, together } from "../../write-answers.ts";
+import { maySee, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
 export type TopupDeps = Readonly<{
   ledger: Ledger;
@@ -103,8 +103,8 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewSeller);
-      const { partner, key, fingerprint } = asked;
+      const { value, header } = await readChange(request, call, NewSeller);
+      const { partner, key, fingerprint } = header;
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
@@ -112,10 +112,10 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
-      const command = await firstOrNew(ledger, asked, { owner: ownerKeyOf(subject) }, () => {
+      const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
         if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
           throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
-        return actOf(asked, act);
+        return actOf(header, act);
       });
       const created = await ledger.submit(command);
       if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
@@ -197,10 +197,10 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
     },
     async (request, call) => {
       const seller = idOf(request);
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
-      const answer = await ledger.submit(actOf(asked, act));
+      const answer = await ledger.submit(actOf(header, act));
       const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
       const recorded = effect !== null && "seller" in effect ? effect.seller : undefined;
       // Older records lack the seller.

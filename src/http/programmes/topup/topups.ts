@@ -5,16 +5,16 @@ import type { Act } from "../../../actors/records/act.ts";
 import type { TransferView } from "../../../actors/records/compound-command.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
 import { type Call, callerOf, jsonAnswer } from "../../call.ts";
-import { readChange, transferWith } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, Id, textField, timeTextOf } from "../../input/fields.ts";
 import { pageAnswer, pageOf } from "../../input/pagination.ts";
 import { rangeOf, rangeQuery } from "../../input/time-range.ts";
 import { invalid, Problem } from "../../problem.ts";
+import { readChange, transferWith } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
-import { actingSeller, maySee, namedSeller } from "./own.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
+import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const Reference = textField(100, {
@@ -134,13 +134,13 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       ],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewTopup);
+      const { value, header } = await readChange(request, call, NewTopup);
       const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
       const account = creditAccount(seller);
       const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
       const move = { amount, memo: reference };
-      const answer = await ledger.submit(transferWith(asked, act, move));
+      const answer = await ledger.submit(transferWith(header, act, move));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }, { timeMs }) => {
         const topup = { id, seller, phone, amount, reference, isReverted: false, createdAtMs: timeMs };
         return topupJson(topup, `,"credit":${debitPosted}`);

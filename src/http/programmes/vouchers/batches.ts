@@ -10,14 +10,14 @@ import {
 } from "../../../actors/programmes/vouchers/acts.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { jsonAnswer } from "../../call.ts";
-import { actOf, firstOrNew, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeMsOrNull } from "../../input/fields.ts";
 import { invalid, Problem } from "../../problem.ts";
+import { actOf, firstOrNew, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { OfferName, type VoucherDeps } from "./fields.ts";
 
 const EMAILS_MAX = 10_000;
@@ -72,16 +72,16 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       problems: ["offer_not_found", "customer_not_found", "too_many_batches", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
+      const { value, header } = await readChange(request, call, NewBatch, { bytesMax: BATCH_BYTES_MAX });
       const { offer_name: offer, emails, run_at } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
-      const command = await firstOrNew(ledger, asked, { owner: VOUCHERS_SUBJECT }, async () => {
+      const command = await firstOrNew(ledger, header, { owner: VOUCHERS_SUBJECT }, async () => {
         const resolved = await recipientsOf(ledger, call.partner, emails);
         const base = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
         const act = { ...base, offer, expiresAtMs, runAtMs, ...resolved };
-        return actOf(asked, act);
+        return actOf(header, act);
       });
       return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
         const { id, requested, order } = effect as BatchMade;

@@ -13,7 +13,6 @@ import type { ActAlone } from "../../../actors/records/command.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
 import { type Call, jsonAnswer } from "../../call.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { timeTextOf } from "../../input/fields.ts";
@@ -22,10 +21,11 @@ import { check } from "../../input/validation.ts";
 import { RateLimit } from "../../limits/rate-limit.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
-import { type Done, decidedAnswer } from "../../writes.ts";
+import { type Done, decidedAnswer } from "../../write-answers.ts";
 import { percentOf, type VoucherDeps } from "./fields.ts";
 
 /** How many unknown codes one API key may send for one customer in a window. */
@@ -204,11 +204,11 @@ async function submitByHolder(
   { ledger, guessLimit }: CodeDeps,
   name: "redeem" | "rollback",
 ) {
-  const { value, asked } = await readChange(request, call, Holder);
+  const { value, header } = await readChange(request, call, Holder);
   const { email } = value;
   const code = guessLimit.codeOf(request, call, email);
   const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
-  const answer = await guessLimit.submit(call, email, ledger, actOf(asked, act), code);
+  const answer = await guessLimit.submit(call, email, ledger, actOf(header, act), code);
   return { code, email, answer };
 }
 
@@ -275,14 +275,14 @@ function addCancel(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const code = guessLimit.codeOf(request, call);
       // A voucher never changes its owner.
       const email = await ledger.ask(call.partner, askOwner(code));
       if (email === null) return guessLimit.unknown(call);
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, ({ effect }) =>
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, ({ effect }) =>
         unusedJson(code, email, effect as VoucherTerms, "cancelled"),
       );
     },

@@ -2,13 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import { askCustomer, type CustomerView, customerSubject } from "../../../actors/programmes/vouchers/acts.ts";
 import { jsonAnswer } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email, emailOfPath } from "../../input/email.ts";
 import { ProgrammeName, timeTextOf } from "../../input/fields.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import type { VoucherDeps } from "./fields.ts";
 
 const NewCustomer = z
@@ -38,11 +38,11 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       problems: ["customer_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewCustomer);
+      const { value, header } = await readChange(request, call, NewCustomer);
       const { email, name = null } = value;
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "create_customer", subject, email, name } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, (_, { timeMs }) =>
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, (_, { timeMs }) =>
         customerJson({ email, name, createdAtMs: timeMs }),
       );
     },

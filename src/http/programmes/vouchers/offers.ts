@@ -3,12 +3,12 @@ import { z } from "@hono/zod-openapi";
 import { askOffer, askOffers, type Offer, offerSubject } from "../../../actors/programmes/vouchers/acts.ts";
 import { assert } from "../../../errors/assert.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
 
 const Pricing = z.enum(["live", "snapshot"]).openapi({
@@ -48,13 +48,13 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
     },
     async (request, call) => {
       const name = offerNameOf(request.param("name"));
-      const { value, asked } = await readChange(request, call, OfferTerms, { decimals: 2 });
+      const { value, header } = await readChange(request, call, OfferTerms, { decimals: 2 });
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
       assert(discount !== undefined, "the schema has checked the discount");
       const subject = offerSubject(name);
       const act = { programme: "vouchers", act: "put_offer", subject, name, discount, pricing } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 200, () =>
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, () =>
         offerJson({ name, discount, pricing }),
       );
     },

@@ -7,7 +7,7 @@ import type { VoucherDeps } from "./fields.ts";
 import { addOffers } from "./offers.ts";
 import { addVouchers } from "./vouchers.ts";
 
-export function addVoucherPool(routes: Routes, deps: VoucherDeps): void {
+export function addVoucherRoutes(routes: Routes, deps: VoucherDeps): void {
   addCustomers(routes, deps);
   addOffers(routes, deps);
   addVouchers(routes, deps);

@@ -8,13 +8,13 @@ import {
   type VoucherView,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { callerOf } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { customerNotFound } from "./customers.ts";
 import { Discount, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
 
@@ -94,14 +94,14 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, asked } = await readChange(request, call, NewVoucher, { decimals: 2 });
+      const { value, header } = await readChange(request, call, NewVoucher, { decimals: 2 });
       const { email, offer_name: offer } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
       const subject = customerSubject(email);
       const base = { programme: "vouchers", act: "issue", subject, email } as const;
       const act = { ...base, offer, discount, expiresAtMs };
-      return decidedAnswer(call, await ledger.submit(actOf(asked, act)), 201, ({ effect }, { timeMs }) => {
+      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, ({ effect }, { timeMs }) => {
         const { code, discount: granted } = effect as Issued;
         return JSON.stringify({
           code,

@@ -11,13 +11,13 @@ import {
 import type { TransferChanged, TransferView } from "../../../actors/records/compound-command.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
-import { readChange, takeKey, transferWith } from "../../change.ts";
 import { asCompound } from "../../core/transfers/compound-request.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, textField, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { readChange, recordKey, transferWith } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { bankOf } from "./bank.ts";
 import { WalletId, walletOf, withWalletCodes } from "./fields.ts";
 import type { WalletDeps } from "./session.ts";
@@ -79,14 +79,14 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
     },
     async (request, call) => {
       const bank = bankOf(call);
-      const { value, asked } = await readChange(request, call, NewDeposit);
+      const { value, header } = await readChange(request, call, NewDeposit);
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
       const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
       const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
       const move = { amount, memo: details };
       if (ref === null) {
         // Decided on the wallet's shard.
-        const transfer = { ...transferWith(asked, act, move), vnode: scope.vnode };
+        const transfer = { ...transferWith(header, act, move), vnode: scope.vnode };
         const answer = withWalletCodes(await ledger.submit(transfer));
         return decidedAnswer(call, answer, 201, ({ id, creditPosted }) =>
           movedJson(id, wallet, amount, creditPosted),
@@ -94,8 +94,8 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       }
       // The wallet's shard stores the key. The shard with the bank's references decides, and claims the reference in the
       // record that moves the money.
-      const header = await takeKey(ledger, asked, scope);
-      const transfer = transferWith(header, { ...act, subject: bankSubject(bank) }, move);
+      const recorded = await recordKey(ledger, header, scope);
+      const transfer = transferWith(recorded, { ...act, subject: bankSubject(bank) }, move);
       const answer = withWalletCodes(await ledger.submit(asCompound(transfer)));
       return decidedAnswer(call, answer, 201, (changed) =>
         movedJson(changed.id, wallet, amount, balanceOf(changed, wallet)),

@@ -1,7 +1,7 @@
 /** Fields of wallet requests, and the lookup of orders: holds, payment requests and withdrawals. */
 import { z } from "@hono/zod-openapi";
 import {
-  askPaper,
+  askOrder,
   PLATFORM_TENANT,
   type WalletOrder,
   walletAccount,
@@ -20,7 +20,7 @@ export function orderIdOf(request: HttpRequest): string {
 
 /** The order with this id; `null` if there is none. */
 export async function orderOf(ledger: Ledger, id: string): Promise<WalletOrder | null> {
-  const question = askPaper(id);
+  const question = askOrder(id);
   return question === null ? null : await ledger.ask(PLATFORM_TENANT, question);
 }
 

@@ -1,8 +1,8 @@
 /** `/v1/wallet/holds`: money that a wallet reserves, to be captured or voided later. */
 import { z } from "@hono/zod-openapi";
-import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  askPapers,
+  askOrders,
   type Capture,
   type Hold,
   type HoldView,
@@ -14,13 +14,13 @@ import {
 import type { TransferChanged } from "../../../actors/records/compound-command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
-import { pendingWith, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
+import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import {
   DEFAULT_SECONDS,
   OrderParams,
@@ -84,7 +84,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
       answer: pageOf(HoldSchema),
     },
     withSession(deps, async (_, call, { walletId }, query) => {
-      const question = (asked: ListAsk) => askPapers("holds", walletId, asked);
+      const question = (list: ListRequest) => askOrders("holds", walletId, list);
       const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
       return pageAnswer(call, page, (order) => holdJson(order as HoldView));
     }),
@@ -106,14 +106,14 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(request, call, NewHold);
+      const { value, header } = await readChange(request, call, NewHold);
       const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
       const subject = walletAccount(wallet);
       const base = { programme: "wallet", act: "hold", subject } as const;
       const act: Hold = { ...base, wallet, amount, memo, timeoutMs };
       const move = { amount, memo };
-      const command = pendingWith(asked, act, move, timeoutMs);
+      const command = pendingWith(header, act, move, timeoutMs);
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 201, changedJson);
     }),
   );
@@ -142,7 +142,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
       ],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(request, call, CaptureBody);
+      const { value, header } = await readChange(request, call, CaptureBody);
       const hold = await ownHold(ledger, orderIdOf(request), wallet);
       const { to_wallet_id, amount = null, final = true } = value;
       const base = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
@@ -150,7 +150,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
       const credit = walletAccount(to_wallet_id);
       const command = {
         op: "post_transfer",
-        ...asked,
+        ...header,
         ...hold,
         amount,
         final,
@@ -176,11 +176,11 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
       problems: ["hold_not_found", ...NOT_PENDING, ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const hold = await ownHold(ledger, orderIdOf(request), wallet);
       const base = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
       const act: VoidHold = { ...base, wallet, hold: hold.id };
-      const command = { op: "void_transfer", ...asked, ...hold, settled: null, act } as const;
+      const command = { op: "void_transfer", ...header, ...hold, settled: null, act } as const;
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
     }),
   );

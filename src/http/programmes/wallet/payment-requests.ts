@@ -1,16 +1,16 @@
 /** `/v1/wallet/payment-requests`: one wallet requests money from another, which accepts or declines once. */
 import { z } from "@hono/zod-openapi";
-import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
   type AcceptRequest,
-  askPapers,
+  askOrders,
   type CancelRequest,
   type DeclineRequest,
   PLATFORM_TENANT,
   type RequestMade,
   type RequestPayment,
   type RequestView,
-  vnodeOfPaper,
+  vnodeOfOrder,
   vnodeOfWallet,
   walletAccount,
 } from "../../../actors/programmes/wallet/acts.ts";
@@ -18,21 +18,21 @@ import type { JsonValue } from "../../../actors/records/act.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
-import {
-  actOf,
-  firstOf,
-  firstOrNew,
-  readBareChange,
-  readChange,
-  takeKey,
-  transferWith,
-} from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, timeTextOf } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
+import {
+  actOf,
+  firstCommandOf,
+  firstOrNew,
+  readBareChange,
+  readChange,
+  recordKey,
+  transferWith,
+} from "../../read-change.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import {
   DEFAULT_SECONDS,
   OrderParams,
@@ -94,7 +94,7 @@ function addList(routes: Routes, deps: WalletDeps): void {
     },
     withSession(deps, async (_, call, { walletId }, query) => {
       const { role = "payer", ...page } = query;
-      const question = (asked: ListAsk) => askPapers(role, walletId, asked);
+      const question = (list: ListRequest) => askOrders(role, walletId, list);
       const found = await deps.ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
       return pageAnswer(call, found, (order) => requestJson(order as RequestView));
     }),
@@ -114,15 +114,15 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["same_account", "wallet_not_found", "too_many_pending", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(request, call, NewRequest);
+      const { value, header } = await readChange(request, call, NewRequest);
       const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
       // The requester's shard stores the key; the payer's shard decides.
       const base = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
       const vnode = vnodeOfWallet(payer);
       const timeoutMs = expires_in_s * 1000;
       const act: RequestPayment = { ...base, vnode, wallet, payer, amount, memo, timeoutMs };
-      const header = await takeKey(ledger, asked, { owner: walletAccount(wallet) });
-      const answer = await ledger.submit(actOf(header, act));
+      const recorded = await recordKey(ledger, header, { owner: walletAccount(wallet) });
+      const answer = await ledger.submit(actOf(recorded, act));
       return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
         const terms = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
@@ -158,16 +158,16 @@ function addAccept(routes: Routes, deps: WalletDeps): void {
       description: "Without sufficient funds the request stays pending.",
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const id = orderIdOf(request);
       const subject = walletAccount(wallet);
       const findRequest = () => requestFor(ledger, id, "wallet", wallet);
-      const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
+      const command = await firstOrNew(ledger, header, { owner: subject }, async () => {
         const { requester, amount, memo } = await findRequest();
         const base = { programme: "wallet", act: "accept_request", subject } as const;
         const act: AcceptRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
         const move = { to: walletAccount(requester), amount, memo };
-        return transferWith(asked, act, move);
+        return transferWith(header, act, move);
       });
       const answer = withWalletCodes(await ledger.submit(command));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -184,15 +184,15 @@ function addDecline(routes: Routes, deps: WalletDeps): void {
   routes.add(
     decisionRoute("decline", "Decline a payment request"),
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const id = orderIdOf(request);
       const subject = walletAccount(wallet);
       const findRequest = () => requestFor(ledger, id, "wallet", wallet);
-      const command = await firstOrNew(ledger, asked, { owner: subject }, async () => {
+      const command = await firstOrNew(ledger, header, { owner: subject }, async () => {
         await findRequest();
         const base = { programme: "wallet", act: "decline_request", subject } as const;
         const act: DeclineRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
-        return actOf(asked, act);
+        return actOf(header, act);
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -207,16 +207,16 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
   routes.add(
     decisionRoute("cancel", "Cancel the wallet's own payment request"),
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const id = orderIdOf(request);
       const subject = walletAccount(wallet);
       const findRequest = () => requestFor(ledger, id, "requester", wallet);
-      if ((await firstOf(ledger, asked, { owner: subject })) === undefined) await findRequest();
+      if ((await firstCommandOf(ledger, header, { owner: subject })) === undefined) await findRequest();
       // The requester's shard stores the key; the payer's shard, which the id contains, decides.
-      const header = await takeKey(ledger, asked, { owner: subject });
+      const recorded = await recordKey(ledger, header, { owner: subject });
       const base = { programme: "wallet", act: "cancel_request", subject } as const;
-      const act: CancelRequest = { ...base, vnode: vnodeOfPaper(id) ?? 0, wallet, request: id };
-      const answer = await ledger.submit(actOf(header, act));
+      const act: CancelRequest = { ...base, vnode: vnodeOfOrder(id) ?? 0, wallet, request: id };
+      const answer = await ledger.submit(actOf(recorded, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const payment = await asDecided(answer.outcome.effect, findRequest);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "cancelled" }));

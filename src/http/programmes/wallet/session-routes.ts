@@ -6,10 +6,10 @@ import {
   type UserView,
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { Answer } from "../../../gateway/ports.ts";
-import { actOf } from "../../change.ts";
+import { actOf } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { readNothing } from "../../server/body.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { KEYLESS, newToken, notLoggedIn, readSession, sessionRoute, type WalletDeps } from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 

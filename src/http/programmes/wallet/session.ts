@@ -14,12 +14,12 @@ import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { bearerToken, hashOfKey } from "../../auth.ts";
 import type { Call, HttpAnswer } from "../../call.ts";
-import { actOf } from "../../change.ts";
 import type { Clock } from "../../clock.ts";
 import type { Handler } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
+import { actOf } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { SessionCookie } from "./session-cookie.ts";
 

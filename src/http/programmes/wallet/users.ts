@@ -14,18 +14,18 @@ import {
 import type { ActAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
-import { actOf, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { Name } from "../../input/fields.ts";
 import { check } from "../../input/validation.ts";
-import { attempt, type Limited, RateLimit } from "../../limits/rate-limit.ts";
+import { type AppliedLimit, attempt, RateLimit } from "../../limits/rate-limit.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
+import { actOf, readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { LOGIN_BYTES_MAX, readJson } from "../../server/body.ts";
-import { decidedAnswer, isDone } from "../../writes.ts";
+import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterPlatformTenant,
@@ -82,7 +82,7 @@ export class LoginLimits {
     this.#signUps.take(address);
   }
 
-  #limitsOf({ email, address, isKnown }: LoginAttempt): readonly Limited[] {
+  #limitsOf({ email, address, isKnown }: LoginAttempt): readonly AppliedLimit[] {
     if (isKnown) return [{ rate: this.#ofKnownDevice, key: email }];
     return [
       { rate: this.#byEmailAndAddress, key: `${email}\0${address}` },
@@ -137,7 +137,7 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
     },
     async (request, call) => {
       enterPlatformTenant(call, directory);
-      const { value, asked } = await readChange(request, call, NewUser, {
+      const { value, header } = await readChange(request, call, NewUser, {
         shown: ({ name, email }) => [name, email],
         ...LOGIN,
       });
@@ -149,7 +149,7 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
       const passwordHash = await passwords.hash(password, address);
       const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
       const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...user };
-      const answer = await ledger.submit(actOf(asked, act));
+      const answer = await ledger.submit(actOf(header, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const isReplay = answer.replayed;
       // The logged fingerprint excludes the password, so that it cannot be guessed from the log. So a retry must prove it.

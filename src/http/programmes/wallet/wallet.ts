@@ -3,13 +3,13 @@ import { z } from "@hono/zod-openapi";
 import { type Send, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
-import { readChange, transferWith } from "../../change.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
+import { readChange, transferWith } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { WalletId, WalletMemo, walletOf, withWalletCodes } from "./fields.ts";
 import { notLoggedIn, sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
@@ -124,12 +124,12 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       ],
     },
     withSession(deps, async (request, call, { walletId }) => {
-      const { value, asked } = await readChange(request, call, NewWalletTransfer);
+      const { value, header } = await readChange(request, call, NewWalletTransfer);
       const { to_wallet_id, amount, memo = null } = value;
       const subject = walletAccount(walletId);
       const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
       const move = { to: walletAccount(to_wallet_id), amount, memo };
-      const answer = withWalletCodes(await ledger.submit(transferWith(asked, act, move)));
+      const answer = withWalletCodes(await ledger.submit(transferWith(header, act, move)));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>
         movedJson(id, walletId, amount, debitPosted),
       );

@@ -1,8 +1,8 @@
 /** Withdrawals: money held until a bank confirms the payout, or reports that it failed. */
 import { z } from "@hono/zod-openapi";
-import type { ListAsk } from "../../../actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  askPapers,
+  askOrders,
   askWithdrawals,
   bankAccount,
   bankOwner,
@@ -18,13 +18,13 @@ import type { TransferChanged } from "../../../actors/records/compound-command.t
 import type { Rejection } from "../../../actors/records/rejection.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
-import { pendingWith, readBareChange, readChange } from "../../change.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
+import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../writes.ts";
+import { decidedAnswer } from "../../write-answers.ts";
 import { bankOf } from "./bank.ts";
 import { OrderParams, orderIdOf, walletOf, withWalletCodes } from "./fields.ts";
 import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
@@ -68,7 +68,7 @@ function addListOwn(routes: Routes, deps: WalletDeps): void {
       answer: aPage,
     },
     withSession(deps, async (_, call, { walletId }, query) => {
-      const question = (asked: ListAsk) => askPapers("withdrawals", walletId, asked);
+      const question = (list: ListRequest) => askOrders("withdrawals", walletId, list);
       const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
       return pageAnswer(call, page, (order) => withdrawalJson(order as WithdrawalView));
     }),
@@ -89,12 +89,12 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
-      const { value, asked } = await readChange(request, call, NewWithdrawal);
+      const { value, header } = await readChange(request, call, NewWithdrawal);
       const { amount, details } = value;
       const subject = walletAccount(wallet);
       const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
       const move = { amount, memo: details };
-      const answer = withWalletCodes(await ledger.submit(pendingWith(asked, act, move)));
+      const answer = withWalletCodes(await ledger.submit(pendingWith(header, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
         const terms = { kind: "withdrawal", id, wallet, amount, details, createdAtMs } as const;
         return withdrawalJson({ ...terms, status: "pending", bank: null });
@@ -118,7 +118,7 @@ function addListAll(routes: Routes, { ledger }: WalletDeps): void {
     async (_, call, query) => {
       bankOf(call);
       const { status = null, ...page } = query;
-      const question = (asked: ListAsk) => askWithdrawals(status, asked);
+      const question = (list: ListRequest) => askWithdrawals(status, list);
       const found = await ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
       return pageAnswer(call, found, (order) => withdrawalJson(order as WithdrawalView));
     },
@@ -149,7 +149,7 @@ function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
     decisionRoute("confirm", "Confirm a payout: move the held money to the bank's account"),
     async (request, call) => {
       const bank = bankOf(call);
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
       const base = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
       const act: ConfirmWithdrawal = { ...base, withdrawal: id, bank };
@@ -157,7 +157,7 @@ function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
       const inFull = { amount: null, final: true, settled: null } as const;
       const answer = await ledger.submit({
         op: "post_transfer",
-        ...asked,
+        ...header,
         id,
         owner,
         ...inFull,
@@ -176,11 +176,11 @@ function addFail(routes: Routes, { ledger }: WalletDeps): void {
     decisionRoute("fail", "Fail a payout: release the held money to the wallet"),
     async (request, call) => {
       const bank = bankOf(call);
-      const asked = await readBareChange(request, call);
+      const header = await readBareChange(request, call);
       const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
       const base = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
       const act: FailWithdrawal = { ...base, withdrawal: id, bank };
-      const answer = await ledger.submit({ op: "void_transfer", ...asked, id, owner, settled: null, act });
+      const answer = await ledger.submit({ op: "void_transfer", ...header, id, owner, settled: null, act });
       return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
         decidedJson(changed, "failed", bank),
       );

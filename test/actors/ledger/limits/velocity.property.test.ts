@@ -9,7 +9,7 @@ import {
   velocitiesOf,
 } from "../../../../src/actors/ledger/limits/velocity.ts";
 import type { Limit } from "../../../../src/actors/records/command.ts";
-import { runs } from "../runs.ts";
+import { runs } from "../property-runs.ts";
 import { WindowModel } from "./window-model.ts";
 
 const direction = fc.constantFrom("debit" as const, "credit" as const);

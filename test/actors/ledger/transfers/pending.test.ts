@@ -47,14 +47,14 @@ function pendingOf(max?: number) {
 
 test("the first that expires is due at its very time, and not a millisecond before", () => {
   const { pending } = pendingOf();
-  expect([pending.nextEndMs, pending.nextDue(1e15)]).toEqual([Number.POSITIVE_INFINITY, undefined]);
+  expect([pending.nextExpiryMs, pending.nextExpired(1e15)]).toEqual([Number.POSITIVE_INFINITY, undefined]);
   const [late, soon] = [opened("late", 200, ["a"]), opened("soon", 100, ["b"])];
   for (const transfer of [late, soon, opened("never", null, ["a"])]) pending.add(transfer);
-  expect(pending.nextEndMs).toBe(100);
-  expect([pending.nextDue(99), pending.nextDue(100)]).toEqual([undefined, soon]);
+  expect(pending.nextExpiryMs).toBe(100);
+  expect([pending.nextExpired(99), pending.nextExpired(100)]).toEqual([undefined, soon]);
   pending.remove(soon);
-  expect(pending.nextEndMs).toBe(200);
-  expect([pending.nextDue(199), pending.nextDue(200)]).toEqual([undefined, late]);
+  expect(pending.nextExpiryMs).toBe(200);
+  expect([pending.nextExpired(199), pending.nextExpired(200)]).toEqual([undefined, late]);
 });
 
 test("of one account only the transfers that hold something on it are due, of its own partner", () => {
@@ -65,21 +65,21 @@ test("of one account only the transfers that hold something on it are due, of it
     opened("foreign", 50, ["a"], "globex"),
   ];
   for (const transfer of [both, other, foreign]) pending.add(transfer);
-  expect(pending.nextDueOf("acme", "a", 199)).toBeUndefined();
-  expect(pending.nextDueOf("acme", "a", 200)).toBe(both);
-  expect(pending.nextDueOf("acme", "b", 200)).toBe(other);
-  expect(pending.nextDueOf("globex", "a", 50)).toBe(foreign);
-  expect(pending.nextDueOf("acme", "c", 1e15)).toBeUndefined();
+  expect(pending.nextExpiredOf("acme", "a", 199)).toBeUndefined();
+  expect(pending.nextExpiredOf("acme", "a", 200)).toBe(both);
+  expect(pending.nextExpiredOf("acme", "b", 200)).toBe(other);
+  expect(pending.nextExpiredOf("globex", "a", 50)).toBe(foreign);
+  expect(pending.nextExpiredOf("acme", "c", 1e15)).toBeUndefined();
   pending.remove(other);
-  expect(pending.nextDueOf("acme", "b", 200)).toBe(both);
+  expect(pending.nextExpiredOf("acme", "b", 200)).toBe(both);
   pending.remove(both);
-  for (const account of ["a", "b"]) expect(pending.nextDueOf("acme", account, 1e15)).toBeUndefined();
+  for (const account of ["a", "b"]) expect(pending.nextExpiredOf("acme", account, 1e15)).toBeUndefined();
 });
 
 test("a transfer without an expiry is due on no account", () => {
   const { pending } = pendingOf();
   pending.add(opened("never", null, ["a"]));
-  expect(pending.nextDueOf("acme", "a", Number.MAX_SAFE_INTEGER)).toBeUndefined();
+  expect(pending.nextExpiredOf("acme", "a", Number.MAX_SAFE_INTEGER)).toBeUndefined();
 });
 
 test("its partner's usage counts a transfer and its bytes while it is open", () => {

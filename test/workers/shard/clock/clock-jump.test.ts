@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { MemoryStore } from "../../../../src/wal/memory.ts";
 import { HELD_BACK_MS, ServerClock } from "../../../../src/workers/server/server-clock.ts";
 import type { JudgedClock } from "../../../../src/workers/shard/clock/log-clock.ts";
-import { idsOn } from "../../cross-shard/crossing-history.ts";
+import { idsOn } from "../../cross-shard/cross-shard-history.ts";
 import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../memory-shards.ts";
 
 const SECOND = 1_000;

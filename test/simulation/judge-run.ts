@@ -4,6 +4,7 @@ import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store
 import type { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
 import { type Breadth, checkArchive } from "./breadth.ts";
+import type { ClientHistory } from "./client-history.ts";
 import {
   checkAnswers,
   checkHolds,
@@ -16,9 +17,8 @@ import {
 import { checkMembers } from "./members.ts";
 import { checkProgrammes } from "./programmes/programme-oracles.ts";
 import type { SimArchive } from "./sim-archive.ts";
+import type { Oracle } from "./sim-context.ts";
 import type { SimStore } from "./sim-log.ts";
-import type { Oracle } from "./surroundings.ts";
-import type { ClientHistory } from "./testimony.ts";
 
 export type FinishedRun = Readonly<{
   stores: readonly SimStore[];

@@ -1,9 +1,9 @@
 /** E-mails, passwords, phones and codes are normalized by one rule each, on every route. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
 import { openShop } from "../programmes/shop.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 let stranger: Caller;
 

@@ -7,7 +7,7 @@ export function isAtRest(server: SimServer | undefined, network: Network): boole
   if (server?.isReady !== true || !network.isQuiet) return false;
   const { running } = server.carrier;
   const isIdle = [...running.values()].every(({ host }) => {
-    const stats = host?.figures();
+    const stats = host?.stats();
     return stats !== undefined && stats.position === stats.durablePosition;
   });
   if (!isIdle) return false;

@@ -42,7 +42,7 @@ export async function compareStates(
   const { seed } = ledger.state.keys;
   const whole = new Ledger(place.shard, place.shards, () => new Uint8Array(new Uint32Array(seed).buffer));
   await follow(all, whole, undefined);
-  return { whole: [...whole.lines(0)], started: [...ledger.lines(0)], from: snapshot?.head.id };
+  return { whole: [...whole.stateLines(0)], started: [...ledger.stateLines(0)], from: snapshot?.head.id };
 }
 
 async function follow(

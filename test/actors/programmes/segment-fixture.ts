@@ -1,12 +1,12 @@
 /** Helpers that run the segments programme on one ledger. */
 
-import type { ListAsk } from "../../../src/actors/programmes/paged-index.ts";
+import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import {
   askMemberships,
   changeUser,
+  type MembershipExpiry,
   type SegmentsAct,
-  type Until,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
 import { SPAN } from "../../../src/actors/programmes/segments/draw.ts";
@@ -15,7 +15,7 @@ import { PackedLog } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
-export const ALL: ListAsk = [99, null];
+export const ALL: ListRequest = [99, null];
 export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 
 /** A draw of all `count` existing users and of all later ones. */
@@ -46,7 +46,7 @@ export class SegmentFixture {
     return this.run.ask(PARTNER, question);
   }
 
-  add(user: string, slug: string, until: Until = null): unknown {
+  add(user: string, slug: string, until: MembershipExpiry = null): unknown {
     return this.do(changeUser(user, { add: [[slug, until]], remove: [] }));
   }
 

@@ -5,7 +5,7 @@
 import { assert } from "../../../errors/assert.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type { Rejection } from "../../records/rejection.ts";
-import type { DecisionContext, Effect } from "../programme.ts";
+import type { AcceptedAct, DecisionContext } from "../programme.ts";
 import type {
   Cancel,
   Issue,
@@ -18,7 +18,7 @@ import type {
   VoucherStatus,
   VoucherTerms,
 } from "./acts.ts";
-import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./pool.ts";
+import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./voucher-store.ts";
 
 const REJECTION_OF = {
   redeemed: "voucher_already_redeemed",
@@ -29,7 +29,7 @@ const REJECTION_OF = {
 export function decidePutOffer(
   store: VoucherStore,
   { name, discount, pricing }: PutOffer,
-): Effect<Offer> | Rejected {
+): AcceptedAct<Offer> | Rejected {
   const known = store.offers.get(name);
   if (known === undefined && store.offers.isFull) return reject("too_many_offers", name);
   const offer = store.offers.define(name, discount, pricing);
@@ -37,7 +37,7 @@ export function decidePutOffer(
 }
 
 /** The customer is checked first: with an unknown customer the offer must stay unchanged. */
-export function decideIssue(store: VoucherStore, act: Issue): Effect<Issued> | Rejected {
+export function decideIssue(store: VoucherStore, act: Issue): AcceptedAct<Issued> | Rejected {
   if (store.customer(act.email) === undefined) return reject("customer_not_found", act.email);
   const known = store.offers.get(act.offer);
   if (known === undefined && act.discount === null) return reject("offer_not_found", act.offer);
@@ -54,7 +54,7 @@ export function decideRedeem(
   store: VoucherStore,
   act: Redeem,
   { nowMs }: DecisionContext,
-): Effect<Redeemed> | Rejected {
+): AcceptedAct<Redeemed> | Rejected {
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
@@ -66,7 +66,7 @@ export function decideRollbackOrCancel(
   store: VoucherStore,
   act: Rollback | Cancel,
   { nowMs }: DecisionContext,
-): Effect<VoucherTerms> | Rejected {
+): AcceptedAct<VoucherTerms> | Rejected {
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);

@@ -87,7 +87,7 @@ export class CrashingShards {
   /** The shards' own statistics. */
   figures(): readonly Figures[] {
     return this.stores.map((_, shard) => {
-      const { accounts, keys, pending, reservations } = this.#cluster.shard(shard).host.figures();
+      const { accounts, keys, pending, reservations } = this.#cluster.shard(shard).host.stats();
       return { accounts, keys, pending, reservations };
     });
   }

@@ -63,7 +63,7 @@ export class TrimmedError extends LogError {
  * @returns a TrimmedError if the gap was trimmed, else the error unchanged.
  * @throws LogError `log_unavailable`
  */
-export async function explainGap(
+export async function toTrimmedError(
   stream: LogStream,
   after: LogId | undefined,
   error: unknown,

@@ -11,8 +11,8 @@ import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
 import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
 import type { Random } from "../../support/random.ts";
 import { account, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
-import { type Asked, CrashingShards, type Figures } from "./dying-shards.ts";
+import { type Asked, CrashingShards, type Figures } from "./crashing-shards.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 export const SHAPES = [
   "posted",

@@ -11,7 +11,7 @@ import type {
   TransferPosted,
   TransferSent,
 } from "../../../src/actors/records/command.ts";
-import { type History, runHistory } from "./crossing-history.ts";
+import { type History, runHistory } from "./cross-shard-history.ts";
 
 const HISTORIES = Number(process.env["HISTORIES"] ?? 60);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { MemoryStore } from "../../../src/wal/memory.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
-import { idsOn } from "./crossing-history.ts";
+import { idsOn } from "./cross-shard-history.ts";
 
 const [A = "", A2 = ""] = idsOn(0, 2, 2);
 const [B = "", B2 = ""] = idsOn(1, 2, 2);

@@ -15,9 +15,9 @@ import { check, mayBeEmpty } from "./input/validation.ts";
 import { Problem } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 import { type JsonBounds, readJson, readNothing } from "./server/body.ts";
-import { refusalOf } from "./writes.ts";
+import { refusalOf } from "./write-answers.ts";
 
-export type Change<T> = Readonly<{ value: T; asked: CommandHeader }>;
+export type Change<T> = Readonly<{ value: T; header: CommandHeader }>;
 
 /** What a request adds to the accounts of its act (`movedAccountsOf`). */
 type Move = Readonly<{
@@ -43,7 +43,7 @@ export async function readChange<T>(
 ): Promise<Change<T>> {
   const body = await readJson(request, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
   const value = check(schema, body);
-  return { value, asked: commandHeader(request, call, () => canonicalJson(shown(value))) };
+  return { value, header: commandHeader(request, call, () => canonicalJson(shown(value))) };
 }
 
 /** `readChange` for a request without a body. @throws Problem 400, 415 */
@@ -68,13 +68,13 @@ export async function firstOrNew<C extends Command>(
   scope: KeyScope,
   make: () => C | Promise<C>,
 ): Promise<C> {
-  const first = await firstOf(ledger, header, scope);
+  const first = await firstCommandOf(ledger, header, scope);
   // The fingerprint includes the route, so the types agree.
   return first === undefined ? await make() : (first as C);
 }
 
 /** The command that first used the key; `undefined` if it is unknown. @throws Problem 422 `idempotency_key_reused` */
-export async function firstOf(
+export async function firstCommandOf(
   ledger: Ledger,
   header: CommandHeader,
   scope: KeyScope,
@@ -91,7 +91,7 @@ export async function firstOf(
  *
  * @returns the header (partner, key, fingerprint) for that command. @throws Problem 400, 422
  */
-export async function takeKey(
+export async function recordKey(
   ledger: Ledger,
   header: CommandHeader,
   { owner, vnode }: KeyScope,

@@ -1,5 +1,5 @@
 /** Inspects the end of a log without claiming it. */
-import { corrupt } from "./chain.ts";
+import { corruptError } from "./chain.ts";
 import { decodeFrame, FrameError } from "./frame.ts";
 import { type Claim, type Claimant, LogError, type LogId, type LogStream, type StoredEntry } from "./wal.ts";
 
@@ -35,7 +35,7 @@ export async function inspectTail(stream: LogStream): Promise<Tail | undefined> 
  *
  * @throws LogError `log_corrupt`: it is the log of another shard. `shard_count`: of another number of shards.
  */
-export function checkRecorded(name: string, recorded: Claimant, claimant: Claimant): void {
+export function checkClaimant(name: string, recorded: Claimant, claimant: Claimant): void {
   if (recorded.instance !== "" && recorded.shard !== claimant.shard) {
     throw new LogError(
       "log_corrupt",
@@ -75,7 +75,7 @@ function decode(name: string, entry: StoredEntry) {
   try {
     return decodeFrame(entry.bytes, entry.id);
   } catch (error) {
-    if (error instanceof FrameError) throw corrupt(name, entry.id, error.message, error);
+    if (error instanceof FrameError) throw corruptError(name, entry.id, error.message, error);
     throw error;
   }
 }

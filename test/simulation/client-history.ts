@@ -10,7 +10,7 @@ import type { TransferView } from "../../src/actors/records/compound-command.ts"
 import type { OperatingErrorCode } from "../../src/errors/operating-error.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import { ApiKeys } from "./keys.ts";
-import type { SimContext } from "./surroundings.ts";
+import type { SimContext } from "./sim-context.ts";
 import { BANK, BANK_FUNDS, type Workload } from "./workload.ts";
 
 /** A command with an idempotency key, and the answers to it so far. */

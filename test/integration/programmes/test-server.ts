@@ -5,12 +5,12 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import {
   type Answer,
-  becomesReady,
   Client,
   makePartner,
   operator,
   ServerProcess,
   shardsOf,
+  waitUntilReady,
 } from "../../support/server.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -73,7 +73,7 @@ export class Caller {
   }
 }
 
-export class House {
+export class TestServer {
   readonly #settings: Readonly<Record<string, string>>;
   readonly #dir: string;
   #server: ServerProcess | undefined;
@@ -127,7 +127,7 @@ export class House {
     await this.server.kill();
     await this.open();
     const admin = operator(this.server);
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     admin.close();
   }
 
@@ -143,8 +143,8 @@ export class House {
 }
 
 /** Starts a server before the tests of the file or `describe` block, and stops it afterwards. */
-export function openHouse(settings: Readonly<Record<string, string>>): House {
-  const house = new House(settings);
+export function startTestServer(settings: Readonly<Record<string, string>>): TestServer {
+  const house = new TestServer(settings);
   beforeAll(() => house.open());
   afterAll(() => house.close());
   return house;

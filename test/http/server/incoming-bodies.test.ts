@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Problem } from "../../../src/http/problem.ts";
-import { IncomingBodies, IncomingBody, WaitingBodies } from "../../../src/http/server/bodies-under-way.ts";
+import { IncomingBodies, IncomingBody, WaitingBodies } from "../../../src/http/server/incoming-bodies.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,9 +1,9 @@
 /** Rate limits and the cookie check stop only the requests that they are meant for. */
 import { beforeAll, expect, test } from "vitest";
-import { type Caller, openHouse } from "../programmes/house.ts";
+import { type Caller, startTestServer } from "../programmes/test-server.ts";
 import { type Person, Wallets } from "../programmes/wallets.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 let wallets: Wallets;
 let person: Person;

@@ -8,7 +8,7 @@ import { basename } from "node:path";
  *
  * @param niceness 10: a tenth of the core time of a competing thread; 5: a third.
  */
-export function giveWay(niceness: number): void {
+export function lowerThreadPriority(niceness: number): void {
   if (process.platform === "linux")
     setPriority(Number(basename(readlinkSync("/proc/thread-self"))), niceness);
 }

@@ -5,8 +5,8 @@
 import { describe, expect, test } from "vitest";
 import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
-import { type Round, runRound, SHAPES, type Shape } from "./compound-deaths.ts";
-import { problemsOf } from "./compound-truth.ts";
+import { problemsOf } from "./compound-checks.ts";
+import { type Round, runRound, SHAPES, type Shape } from "./compound-crashes.ts";
 
 /** Rounds of each kind of crash. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 200);

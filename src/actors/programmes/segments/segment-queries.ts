@@ -1,26 +1,26 @@
 /** The queries about the users and segments of one shard. */
 import type { JsonValue } from "../../records/act.ts";
-import type { ListAsk } from "../paged-index.ts";
+import type { ListRequest } from "../paged-index.ts";
 import {
   type HolderView,
-  PIECES,
   type SegmentPart,
   type SegmentRow,
-  SURVEYED_MAX,
+  SURVEY_BUCKETS,
+  SURVEY_USERS_MAX,
   type SurveyPart,
   type UserView,
 } from "./acts.ts";
 import type { BackfillJobs } from "./backfill-jobs.ts";
-import { isChosen, lanesOf, placeOf, SPAN } from "./draw.ts";
+import { drawPosition, isSelected, lanesOf, SPAN } from "./draw.ts";
 import { isActive, membershipView, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
-const PIECE_SPAN = SPAN / PIECES;
+const PIECE_SPAN = SPAN / SURVEY_BUCKETS;
 
 /** Users with serial numbers from `after + 1` to `cutoff`. */
 type SerialRange = Readonly<{ slug: string; after: number; cutoff: number }>;
 
 export function surveyOf(store: SegmentStore, stretch: SerialRange): SurveyPart {
-  const pieces = new Array<number>(PIECES).fill(0);
+  const pieces = new Array<number>(SURVEY_BUCKETS).fill(0);
   let chosen = 0;
   for (const place of placesOf(store, stretch)) {
     if (place === null) chosen += 1;
@@ -43,11 +43,11 @@ export function placesIn(store: SegmentStore, stretch: SerialRange, piece: numbe
 function* placesOf(store: SegmentStore, { slug, after, cutoff }: SerialRange): Generator<number | null> {
   const rounds = store.segments.get(slug)?.rounds ?? [];
   const segment = lanesOf(slug);
-  const end = Math.min(cutoff, after + SURVEYED_MAX);
+  const end = Math.min(cutoff, after + SURVEY_USERS_MAX);
   for (let at = after; at < end; at++) {
     const { id, serial } = store.bySerial[at] as User;
-    const place = placeOf(segment, lanesOf(id));
-    yield isChosen(place, serial, rounds) ? null : place;
+    const place = drawPosition(segment, lanesOf(id));
+    yield isSelected(place, serial, rounds) ? null : place;
   }
 }
 
@@ -68,13 +68,13 @@ export function answerOf(place: AnswerSource, [query, ...values]: readonly JsonV
     case "parts":
       return (values[0] as readonly string[]).map((slug) => partOf(place, slug));
     case "segments":
-      return store.ownSegments.list(values as unknown as ListAsk, segmentRow);
+      return store.ownSegments.list(values as unknown as ListRequest, segmentRow);
     case "user": {
       const user = store.users.get(values[0] as string);
       return user === undefined ? null : userView(user);
     }
     case "users":
-      return store.userList.list(values as unknown as ListAsk, userView);
+      return store.userList.list(values as unknown as ListRequest, userView);
     case "memberships": {
       const membership = store.users.get(values[0] as string)?.memberships ?? [];
       return membership.filter((each) => isActive(each, nowMs)).map(membershipView);
@@ -82,7 +82,7 @@ export function answerOf(place: AnswerSource, [query, ...values]: readonly JsonV
     case "holders": {
       const [slug, ...page] = values;
       const segment = store.segments.get(slug as string);
-      return store.userList.list(page as unknown as ListAsk, (user) => holderView(user, segment, nowMs));
+      return store.userList.list(page as unknown as ListRequest, (user) => holderView(user, segment, nowMs));
     }
     case "survey": {
       const [slug, after, cutoffs] = values as unknown as [string, number, readonly number[] | null];

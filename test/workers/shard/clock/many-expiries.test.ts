@@ -6,7 +6,7 @@ import type { CompoundTransfer } from "../../../../src/actors/records/compound-c
 import { decodeFrame } from "../../../../src/wal/frame.ts";
 import { MemoryStore } from "../../../../src/wal/memory.ts";
 import { ENTRY_BYTES_MAX } from "../../../../src/workers/shard/group-commit.ts";
-import { idsOn } from "../../cross-shard/crossing-history.ts";
+import { idsOn } from "../../cross-shard/cross-shard-history.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../memory-shards.ts";
 
 const BOUNDS = { records: 200, bytes: 1024 * 1024 };

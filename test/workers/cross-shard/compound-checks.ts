@@ -3,8 +3,8 @@ import { viewOf } from "../../../src/actors/ledger/account.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../../src/actors/ledger/routing.ts";
 import type { LogRecord, Outcome } from "../../../src/actors/records/command.ts";
-import type { Round } from "./compound-deaths.ts";
-import { messagesOf } from "./dying-shards.ts";
+import type { Round } from "./compound-crashes.ts";
+import { messagesOf } from "./crashing-shards.ts";
 
 /** All problems of a round. */
 export function problemsOf(round: Round): readonly string[] {

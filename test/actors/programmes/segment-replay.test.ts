@@ -14,14 +14,14 @@ import {
   createSegment,
   createUser,
   deleteSegment,
-  PIECES,
   raisePercent,
   requestReport,
-  SURVEYED_MAX,
+  SURVEY_BUCKETS,
+  SURVEY_USERS_MAX,
 } from "../../../src/actors/programmes/segments/acts.ts";
-import { lanesOf, placeOf, SPAN } from "../../../src/actors/programmes/segments/draw.ts";
+import { drawPosition, lanesOf, SPAN } from "../../../src/actors/programmes/segments/draw.ts";
 import { copiesOf } from "../ledger/copies.ts";
-import { ALL, everyone, SegmentFixture } from "./segment-staff.ts";
+import { ALL, everyone, SegmentFixture } from "./segment-fixture.ts";
 
 /** The answers of all queries. */
 function seen(fixture: SegmentFixture): unknown {
@@ -83,7 +83,7 @@ test("a ledger restored in the middle of a fill and a sweep continues like the o
   const ends = [ledger, ...copiesOf(ledger, fixture.packed)].map((copy) => {
     fixture.run.ledger = copy;
     expect(seen(fixture)).toEqual(before);
-    expect(copy.nextEndMs).toBe(ledger.nextEndMs);
+    expect(copy.nextExpiryMs).toBe(ledger.nextExpiryMs);
     return copy;
   });
   const [first, ...others] = ends.map((copy) => {
@@ -92,7 +92,7 @@ test("a ledger restored in the middle of a fill and a sweep continues like the o
     again.pass(60);
     const header = [again.do(countUser(0)), again.do(createSegment("NEW", null))];
     return {
-      lines: [...copy.lines(0)],
+      lines: [...copy.stateLines(0)],
       header,
       seen: seen(again),
     };
@@ -102,16 +102,19 @@ test("a ledger restored in the middle of a fill and a sweep continues like the o
 });
 
 function place(user: string): number {
-  return placeOf(lanesOf("A"), lanesOf(user));
+  return drawPosition(lanesOf("A"), lanesOf(user));
 }
 
 test("a survey returns the histogram of the draw positions of unselected users, then the positions", () => {
   const fixture = new SegmentFixture();
   const users = Array.from({ length: 40 }, (_, i) => `u${i}`);
   for (const user of users) fixture.do(createUser(user));
-  const pieceOf = (user: string) => Math.floor((place(user) * PIECES) / SPAN);
+  const pieceOf = (user: string) => Math.floor((place(user) * SURVEY_BUCKETS) / SPAN);
   const counted = (some: readonly string[]) =>
-    Array.from({ length: PIECES }, (_, piece) => some.filter((user) => pieceOf(user) === piece).length);
+    Array.from(
+      { length: SURVEY_BUCKETS },
+      (_, piece) => some.filter((user) => pieceOf(user) === piece).length,
+    );
   const survey = (after: number, cutoffs: readonly number[] | null) =>
     fixture.ask(askSurvey("A", after, cutoffs));
   expect(survey(0, null)).toEqual({ cutoff: 40, chosen: 0, pieces: counted(users) });
@@ -131,8 +134,9 @@ test("a survey returns the histogram of the draw positions of unselected users, 
 test("a survey scans at most 5000 users per answer", () => {
   const fixture = new SegmentFixture();
   const { programmes } = fixture.run.ledger.state;
-  for (let i = 0; i < SURVEYED_MAX + 2; i++) programmes.restore("segments", ["user", "acme", `u${i}`, 0, []]);
+  for (let i = 0; i < SURVEY_USERS_MAX + 2; i++)
+    programmes.restore("segments", ["user", "acme", `u${i}`, 0, []]);
   const count = (after: number) =>
     fixture.ask(askSurvey("A", after, null)).pieces.reduce((sum, each) => sum + each, 0);
-  expect([SURVEYED_MAX, count(0), count(2), count(SURVEYED_MAX)]).toEqual([5_000, 5_000, 5_000, 2]);
+  expect([SURVEY_USERS_MAX, count(0), count(2), count(SURVEY_USERS_MAX)]).toEqual([5_000, 5_000, 5_000, 2]);
 });

@@ -1,9 +1,9 @@
 /** A member or segment that is deleted and created again under its id starts empty. */
 import { beforeAll, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 let acme: Caller;
 
 beforeAll(async () => {

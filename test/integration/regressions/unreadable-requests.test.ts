@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { ServerProcess, testFolder, until, within } from "../../support/server.ts";
-import { openHouse } from "../programmes/house.ts";
+import { startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({ LOG_LEVEL: "info" });
+const house = startTestServer({ LOG_LEVEL: "info" });
 let key: string;
 
 beforeAll(async () => {

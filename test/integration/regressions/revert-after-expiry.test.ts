@@ -1,9 +1,9 @@
 /** Reverts and rollbacks never bring back what has expired. */
 import { beforeAll, expect, test } from "vitest";
 import { until } from "../../support/server.ts";
-import { type Caller, type Json, openHouse } from "../programmes/house.ts";
+import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
-const house = openHouse({});
+const house = startTestServer({});
 const LATE = "2999-01-01T00:00:00.000Z";
 let acme: Caller;
 let made = 0;

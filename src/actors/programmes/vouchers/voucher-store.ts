@@ -4,7 +4,7 @@ import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Command } from "../../records/command.ts";
-import type { ListAsk, ListPart, ListPlace } from "../paged-index.ts";
+import type { ListPage, ListPosition, ListRequest } from "../paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   customerSubject,
@@ -186,12 +186,12 @@ export class VoucherStore {
   list(
     email: string,
     status: VoucherStatus | null,
-    [limit, before]: ListAsk,
+    [limit, before]: ListRequest,
     nowMs: number,
-  ): ListPart<VoucherView> {
+  ): ListPage<VoucherView> {
     const { shard } = this.#context;
     const vouchers = this.#customers.get(email)?.vouchers ?? [];
-    const rows: [ListPlace, VoucherView][] = [];
+    const rows: [ListPosition, VoucherView][] = [];
     const start = Math.min(vouchers.length, before === null ? vouchers.length : before[2]);
     let at = start;
     while (at > 0 && rows.length < limit && start - at < SCANNED_MAX) {

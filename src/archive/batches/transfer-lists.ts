@@ -9,7 +9,7 @@ import type { LogRecord } from "../../actors/records/command.ts";
 import type { Posting } from "../../actors/records/compound-command.ts";
 
 /** Accounts on whose lists this record puts a transfer, except those listed by their entry of a plain transfer. */
-export function listedBy({ command, outcome }: LogRecord): readonly string[] {
+export function accountsListing({ command, outcome }: LogRecord): readonly string[] {
   if (!outcome.ok) return [];
   switch (command.op) {
     case "transfer":

@@ -6,7 +6,6 @@ import { expect, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
 import { Load, shardOfOwner } from "../support/load.ts";
 import {
-  becomesReady,
   Client,
   codeOf,
   isAlive,
@@ -19,6 +18,7 @@ import {
   testRedis,
   testServer,
   until,
+  waitUntilReady,
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
@@ -97,7 +97,7 @@ test.each([
     const seen = await look(client, load);
     expect(load.acknowledged).toBe(acknowledged);
     await redis.restart();
-    await becomesReady(admin);
+    await waitUntilReady(admin);
     await load.moreAcknowledged(60);
     await load.stop();
     expect(load.broken, "everybody got an answer").toBe(0);
@@ -119,7 +119,7 @@ test("the disk of one sqlite log is full: its shard refuses, the other serves, a
   await others.moreAcknowledged(60);
   const seen = await look(client, load);
   // Its next process has no limit, as if the disk had space again.
-  await becomesReady(admin, 30_000);
+  await waitUntilReady(admin, 30_000);
   await load.moreAcknowledged(60);
   await Promise.all([load.stop(), others.stop()]);
   expect([others.count("unknown"), others.count("not_done"), others.broken]).toEqual([0, 0, 0]);
@@ -137,7 +137,7 @@ test("the disk of logs and archive is full: the server refuses, or exits with on
   if (server.running) limitFiles(server.pid, "unlimited");
   else expect((await server.exited).lines).toHaveLength(1);
   const next = server.running ? server : await testServer(server.settings);
-  await becomesReady(operator(next), 30_000);
+  await waitUntilReady(operator(next), 30_000);
   await load.settle(next.url);
   await checkBooks(next.url, load);
 });
@@ -160,7 +160,7 @@ test("Redis is out of memory for long: writes are refused, the log has no gap, a
   await expectRefused(client, load);
   expect(await lengths()).toEqual(before);
   await tamper.config("SET", "maxmemory", "0");
-  await becomesReady(admin, 30_000);
+  await waitUntilReady(admin, 30_000);
   load.begin(server.url, 8);
   await load.moreAcknowledged(60);
   await load.stop();
