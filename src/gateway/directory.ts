@@ -1,21 +1,12 @@
 /** The partners and API keys that every gateway holds, kept up to date by facts from the shards. */
-import type { Fact, Partner, PartnerKey, PartnerRole } from "../actors/records/command.ts";
+
+import type { Fact, Partner, PartnerKey } from "../actors/records/command.ts";
+import type { Principal } from "./ports.ts";
 
 type KnownKey = PartnerKey & { lastUsedAtMs: number | null };
 
 /** The last use of a key; gateways exchange these. */
 export type KeyUse = Readonly<{ keyId: string; atMs: number }>;
-
-type Principal =
-  | Readonly<{ role: "operator" }>
-  | Readonly<{
-      role: PartnerRole;
-      partner: string;
-      keyId: string;
-      name: string;
-      seller: string | undefined;
-      suspended: boolean;
-    }>;
 
 export class Directory {
   readonly #partners = new Map<string, Partner>();

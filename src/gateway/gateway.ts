@@ -36,19 +36,13 @@ import { dryRun, dryRunBatch } from "./batches/dry-run.ts";
 import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 import { submitWithArchive } from "./claims.ts";
+import type { Cut, TransferRow } from "./ports.ts";
 import { accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
-import { type Cut, consistentAccounts } from "./queries/cut.ts";
+import { consistentAccounts } from "./queries/cut.ts";
 import { pageOf } from "./queries/lists.ts";
 import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
 import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
-import {
-  originOfTransfer,
-  revertOf,
-  settledOf,
-  type TransferRow,
-  transferRow,
-  transferRows,
-} from "./queries/transfers.ts";
+import { originOfTransfer, revertOf, settledOf, transferRow, transferRows } from "./queries/transfers.ts";
 import { costOfCommand } from "./shard-link/costs.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./shard-link/owners.ts";
 import { type RefusedAnswer, refusedAnswer } from "./shard-link/refusals.ts";

@@ -55,9 +55,10 @@ export type Reconciliation = Readonly<{ account: AccountView; entriesSum: number
 /** A transfer as reads return it. `revertedBy` is the id of the transfer that reverted it. */
 export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
 
-/** Existing accounts at one consistent cut, in the requested order. `inTransit`: amounts between them, by asset. */
+/** Existing accounts at one consistent cut, in the requested order. */
 export type Cut = Readonly<{
   accounts: readonly AccountView[];
+  /** Amounts between them, by asset; exact beyond 2^53. Negative if a credit has arrived before the debit of its transfer. */
   inTransit: Readonly<Record<string, bigint>>;
 }>;
 

@@ -3,7 +3,7 @@ import type { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../actors/ledger/routing.ts";
 import { movedAccountsOf } from "../actors/programmes/programmes.ts";
 import type { Act } from "../actors/records/act.ts";
-import type { ActAlone, Command, Transfer } from "../actors/records/command.ts";
+import type { Command, Transfer } from "../actors/records/command.ts";
 import type { CommandHeader } from "../actors/records/command-header.ts";
 import type { CompoundTransfer } from "../actors/records/compound-command.ts";
 import { assert } from "../errors/assert.ts";
@@ -50,10 +50,6 @@ export async function readChange<T>(
 export async function readBareChange(request: HttpRequest, call: Call): Promise<CommandHeader> {
   await readNothing(request);
   return commandHeader(request, call, () => "");
-}
-
-export function actOf(header: CommandHeader, act: Act): ActAlone {
-  return { op: "act", ...header, act };
 }
 
 /**

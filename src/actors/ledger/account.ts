@@ -30,7 +30,7 @@ export const DECIDED_MAX = 2 ** 52;
 
 /** Bounds of one account's metadata after a merge: number of keys, and UTF-8 bytes of the JSON text. */
 const METADATA_KEYS_MAX = 50;
-const METADATA_BYTES_MAX = 32 * 1024;
+export const METADATA_BYTES_MAX = 32 * 1024;
 
 /** The fields that an entry changes. */
 export interface Balance {

@@ -4,3 +4,8 @@ export interface CommandHeader {
   readonly key: string | null;
   readonly fingerprint: number;
 }
+
+/** The header of a command without an idempotency key. */
+export function keyless(partner: string): CommandHeader {
+  return { partner, key: null, fingerprint: 0 };
+}

@@ -57,6 +57,12 @@ export interface ActAlone extends CommandHeader {
   readonly act: Act;
 }
 
+/** @param header `keyless(partner)` for a command that no caller has sent. */
+export function actAlone(header: CommandHeader, act: Act): ActAlone {
+  const { partner, key, fingerprint } = header;
+  return { op: "act", partner, key, fingerprint, act };
+}
+
 /** A notice that an act on another shard broadcasts to all shards. Never refused. */
 export interface Broadcast extends CommandHeader {
   readonly op: "notice";

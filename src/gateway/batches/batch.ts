@@ -1,4 +1,5 @@
 /** Submits a batch of transfers: sends its pieces to their shards and merges the answers. */
+
 import { haveSameKey } from "../../actors/ledger/command-home.ts";
 import { readCommands } from "../../actors/records/codec.ts";
 import type { Command, Outcome, Transfer } from "../../actors/records/command.ts";
@@ -8,13 +9,12 @@ import type { RecordPosition } from "../../archive/queries/query.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 import { REFUSED, type TransfersReply, type WireItem } from "../../workers/shard/messages.ts";
+import type { ItemAnswer } from "../ports.ts";
 import { firstRecords } from "../queries/recall.ts";
 import { itemCodeOf } from "../shard-link/refusals.ts";
 import { answersOf, locationOf } from "../shard-link/replies.ts";
 import type { ShardReply } from "../shard-link/shard-link.ts";
 import { positionText, type Shards } from "../shard-link/shards.ts";
-
-export type ItemAnswer = Readonly<{ id: string } | { code: string }>;
 
 /** How many first records of repeated items one archive query looks up. */
 const RECORDS_MAX = 256;

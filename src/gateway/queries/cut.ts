@@ -1,7 +1,8 @@
 /** Reads accounts at one consistent cut. docs/SPEC.md says what a cut guarantees. */
+
 import { randomUUID } from "node:crypto";
-import type { AccountView } from "../../actors/records/command.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
+import type { Cut } from "../ports.ts";
 import type { Shards } from "../shard-link/shards.ts";
 
 /** Attempts. An attempt fails if it is too slow, or if one of its shards restarts. */
@@ -10,12 +11,6 @@ const ATTEMPTS_MAX = 5;
 const HALTS_MS_MAX = 1_000;
 /** A capture waits for its shard's batches. */
 const CAPTURES_MS_MAX = 5_000;
-
-export type Cut = Readonly<{
-  accounts: readonly AccountView[];
-  /** By asset; exact beyond 2^53. Negative if a credit has arrived before the debit of the same transfer. */
-  inTransit: Readonly<Record<string, bigint>>;
-}>;
 
 /** @throws OperatingError `overloaded` when it cannot be made, `log_unavailable` while a shard is down. */
 export async function consistentAccounts(

@@ -1,4 +1,5 @@
 /** Reads existing transfers, for display and for commands that post, void or revert them. */
+
 import { originOf, revertOwnerOf } from "../../actors/ledger/command-home.ts";
 import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
@@ -15,11 +16,9 @@ import type {
 import type { Page, Range } from "../../archive/queries/query.ts";
 import { transferBytes } from "../../bounds/page-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
+import type { TransferRow } from "../ports.ts";
 import { nonEmptyPositions, type Shards } from "../shard-link/shards.ts";
 import { fullPage } from "./full-page.ts";
-
-/** A transfer as reads return it. `revertedBy` is the id of the transfer that reverted it. */
-export type TransferRow = TransferView & Readonly<{ revertedBy: string | null }>;
 
 type ListQuery = Range &
   Readonly<{

@@ -4,6 +4,7 @@ import { type OwnQuotas, setQuotas } from "../../actors/programmes/quotas/acts.t
 import { askSeller } from "../../actors/programmes/topup/acts.ts";
 import { DEFAULT_QUOTAS } from "../../actors/quotas/default-quotas.ts";
 import {
+  actAlone,
   type CreateKey,
   type CreatePartner,
   PARTNER_ROLES,
@@ -19,7 +20,7 @@ import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "../input/paginat
 import { IdParams } from "../input/path-id.ts";
 import { invalid, Problem } from "../problem.ts";
 import { BANK_NAME_RULE, isBankName } from "../programmes/wallet/bank.ts";
-import { actOf, firstOrNew, readChange } from "../read-change.ts";
+import { firstOrNew, readChange } from "../read-change.ts";
 import type { Routes } from "../routes.ts";
 import { readNothing } from "../server/body.ts";
 import { decidedAnswer, isDone, together } from "../write-answers.ts";
@@ -202,7 +203,7 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
       if (quotas === undefined || !isDone(answer))
         return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
       const { partner } = answer.outcome;
-      const set = await ledger.submit(actOf({ ...header, partner: id }, setQuotas(id, changesOf(quotas))));
+      const set = await ledger.submit(actAlone({ ...header, partner: id }, setQuotas(id, changesOf(quotas))));
       return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
         JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
       );

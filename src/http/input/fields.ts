@@ -1,5 +1,7 @@
 /** Validation and schemas of the fields that requests consist of. */
+
 import { z } from "@hono/zod-openapi";
+import { METADATA_BYTES_MAX } from "../../actors/ledger/account.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { assert } from "../../errors/assert.ts";
 import { timeMsOf } from "../../text/time-text.ts";
@@ -32,8 +34,6 @@ export const METADATA_KEYS_MAX = 50;
 export const METADATA_KEY_LENGTH_MAX = 64;
 export const METADATA_VALUE_LENGTH_MAX = 500;
 
-/** Size of all members as JSON in UTF-8. Every page that shows an account includes its metadata. */
-export const METADATA_BYTES_MAX = 32 * 1024;
 /** Upper bounds of the JSON size: the longest escape is that of `\u0007`; a member adds quotes, colon and comma. */
 const JSON_BYTES_PER_CHARACTER = 6;
 const JSON_BYTES_PER_MEMBER = 6;

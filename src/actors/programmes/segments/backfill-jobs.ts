@@ -3,8 +3,10 @@
  * that a percentage selects, `sweep` removes the memberships of a deleted segment. The jobs of a shard share one
  * queue; after each portion the first job moves to the end of the queue and pauses.
  */
+
 import { assert } from "../../../errors/assert.ts";
-import type { Command } from "../../records/command.ts";
+import { actAlone, type Command } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
 import { drawPosition, isSelected, lanesOf } from "./draw.ts";
@@ -147,5 +149,5 @@ function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command 
   const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
   const act: Fill | Sweep =
     kind === "fill" ? { ...names, act: "fill" } : { ...names, act: "sweep", deletedAtMs: deletedAtMs ?? 0 };
-  return { op: "act", partner, key: null, fingerprint: 0, act };
+  return actAlone(keyless(partner), act);
 }

@@ -3,9 +3,11 @@
  * portions if there are many. Requests need not wait for it: reads and changes compare the expiry with the time
  * themselves.
  */
+
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
-import type { Command } from "../../records/command.ts";
+import { actAlone, type Command } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import { EXPIRIES_SUBJECT, type Expire, type Expired } from "./acts.ts";
 
@@ -103,5 +105,5 @@ function idOf({ segment: { partner }, endsAtMs }: ExpiringMembership): string {
 
 function expiryOf(partner: string): Command {
   const act: Expire = { programme: "segments", act: "expire", subject: EXPIRIES_SUBJECT };
-  return { op: "act", partner, key: null, fingerprint: 0, act };
+  return actAlone(keyless(partner), act);
 }

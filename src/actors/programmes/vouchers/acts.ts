@@ -2,6 +2,7 @@
  * Acts, effects and queries of the voucher programme. Discounts are hundredths of a percent, 1 to 10,000; times are
  * milliseconds since 1970 UTC; e-mail addresses are trimmed and in lower case.
  */
+import type { Rejection } from "../../records/rejection.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
 import type { MemoryGrowth, Question, QuestionTo } from "../programme.ts";
 import { vnodeOfCode } from "./codes.ts";
@@ -130,6 +131,12 @@ export type VoucherNotice = Readonly<{
 }>;
 
 export type VoucherStatus = "valid" | "redeemed" | "expired" | "cancelled";
+/** Why a voucher of another status than `valid` can neither be redeemed nor cancelled. */
+export const INVALID_REASONS = {
+  redeemed: "voucher_already_redeemed",
+  expired: "voucher_expired",
+  cancelled: "voucher_cancelled",
+} as const satisfies Record<Exclude<VoucherStatus, "valid">, Rejection>;
 
 export type CustomerView = Readonly<{ email: string; name: string | null; createdAtMs: number }>;
 export type VoucherView = Readonly<{

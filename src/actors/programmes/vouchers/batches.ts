@@ -2,9 +2,11 @@
  * Voucher batches: one order for many customers. Each shard issues the vouchers of its own customers, in portions, so
  * that a batch of a million does not block other requests.
  */
+
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
-import type { Command } from "../../records/command.ts";
+import { actAlone, type Command } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   type BatchOrder,
@@ -140,5 +142,5 @@ function portionOf(partner: string, batch: string): Command {
     subject: VOUCHERS_SUBJECT,
     batch,
   };
-  return { op: "act", partner, key: null, fingerprint: 0, act };
+  return actAlone(keyless(partner), act);
 }

@@ -4,27 +4,20 @@
  */
 import { assert } from "../../../errors/assert.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import type { Rejection } from "../../records/rejection.ts";
 import type { AcceptedAct, DecisionContext } from "../programme.ts";
-import type {
-  Cancel,
-  Issue,
-  Issued,
-  Offer,
-  PutOffer,
-  Redeem,
-  Redeemed,
-  Rollback,
-  VoucherStatus,
-  VoucherTerms,
+import {
+  type Cancel,
+  INVALID_REASONS,
+  type Issue,
+  type Issued,
+  type Offer,
+  type PutOffer,
+  type Redeem,
+  type Redeemed,
+  type Rollback,
+  type VoucherTerms,
 } from "./acts.ts";
 import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./voucher-store.ts";
-
-const REJECTION_OF = {
-  redeemed: "voucher_already_redeemed",
-  expired: "voucher_expired",
-  cancelled: "voucher_cancelled",
-} as const satisfies Record<Exclude<VoucherStatus, "valid">, Rejection>;
 
 export function decidePutOffer(
   store: VoucherStore,
@@ -58,7 +51,7 @@ export function decideRedeem(
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
-  if (status !== "valid") return reject(REJECTION_OF[status], act.code);
+  if (status !== "valid") return reject(INVALID_REASONS[status], act.code);
   return { ok: true, effect: { offer: voucher.offer, discount: store.discountOf(voucher) } };
 }
 
@@ -72,7 +65,7 @@ export function decideRollbackOrCancel(
   const status = statusAt(voucher, nowMs);
   if (act.act === "rollback") {
     if (status !== "redeemed") return reject("not_redeemed", act.code);
-  } else if (status !== "valid") return reject(REJECTION_OF[status], act.code);
+  } else if (status !== "valid") return reject(INVALID_REASONS[status], act.code);
   // The terms of an unused voucher: its fixed discount, or the current one of its offer.
   return { ok: true, effect: store.termsOf({ ...voucher, used: null }) };
 }

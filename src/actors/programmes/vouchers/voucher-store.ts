@@ -1,9 +1,11 @@
 /** The customers of one partner on one shard, with their vouchers and all offers of the partner. */
+
 import { assert } from "../../../errors/assert.ts";
 import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import type { Command } from "../../records/command.ts";
+import { actAlone, type Command } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import type { ListPage, ListPosition, ListRequest } from "../paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
@@ -237,5 +239,5 @@ export function snapshotOf({ pricing, discount }: Offer): number | null {
 
 function expiryOf(partner: string, email: string, subject: string): Command {
   const act: Expire = { programme: "vouchers", act: "expire", subject, email };
-  return { op: "act", partner, key: null, fingerprint: 0, act };
+  return actAlone(keyless(partner), act);
 }

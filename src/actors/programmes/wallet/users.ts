@@ -3,10 +3,12 @@
  * home shard of the e-mail. That shard keeps e-mails unique; a session token contains the vnode, so it routes without
  * a lookup.
  */
+
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { type Command, type Rejected, reject } from "../../records/command.ts";
+import { actAlone, type Command, type Rejected, reject } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import type {
   AcceptedAct,
   ApplyContext,
@@ -288,5 +290,5 @@ function sessionEndOf({ email }: User, session: string): Command {
   const subject = sessionSubject(session);
   const vnode = vnodeOfAccount(PLATFORM_TENANT, emailSubject(email));
   const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-  return { op: "act", partner: PLATFORM_TENANT, key: null, fingerprint: 0, act };
+  return actAlone(keyless(PLATFORM_TENANT), act);
 }

@@ -2,9 +2,11 @@
  * The orders of wallets: holds, payment requests and withdrawals. An order starts as pending and is closed once. It is
  * stored on the shard of the wallet that pays, so that a decision about it and its transfer are one record.
  */
+
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { type Command, type Rejected, reject } from "../../records/command.ts";
+import { actAlone, type Command, type Rejected, reject } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
 import { type ListPage, type ListRequest, PagedIndex } from "../paged-index.ts";
 import type {
   AcceptedAct,
@@ -325,5 +327,5 @@ function expiryOf(request: string, wallet: string): Command {
     wallet,
     request,
   };
-  return { op: "act", partner: PLATFORM_TENANT, key: null, fingerprint: 0, act };
+  return actAlone(keyless(PLATFORM_TENANT), act);
 }

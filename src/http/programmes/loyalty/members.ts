@@ -9,6 +9,7 @@ import {
   type MemberView,
   pointsAccount,
 } from "../../../actors/programmes/loyalty/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
@@ -16,7 +17,7 @@ import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts
 import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, readBareChange, readChange } from "../../read-change.ts";
+import { readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 
@@ -96,7 +97,7 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       const name = value.name ?? null;
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "create_member", subject, name } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, (_, { timeMs }) => {
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (_, { timeMs }) => {
         const totals = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
         return memberJson({ id: member, name, ...totals, createdAtMs: timeMs });
       });
@@ -179,7 +180,7 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
       const { value, header } = await readChange(request, call, MemberPatch);
       const subject = pointsAccount(member);
       const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
-      const answer = await ledger.submit(actOf(header, act));
+      const answer = await ledger.submit(actAlone(header, act));
       const recorded = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
       // Older records lack the member.
       const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
@@ -206,7 +207,7 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
         subject: pointsAccount(member),
         member,
       } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 204, () => null);
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 204, () => null);
     },
   );
 }

@@ -6,10 +6,11 @@ import {
   LOYALTY_SUBJECT,
   type LoyaltySettings,
 } from "../../../actors/programmes/loyalty/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount } from "../../input/fields.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import type { LoyaltyDeps } from "./members.ts";
@@ -90,7 +91,9 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
         subject: LOYALTY_SUBJECT,
         settings,
       } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, () => settingsJson(settings));
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, () =>
+        settingsJson(settings),
+      );
     },
   );
 }

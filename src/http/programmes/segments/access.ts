@@ -9,6 +9,7 @@ import {
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import { OperatingError } from "../../../errors/operating-error.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
@@ -18,7 +19,7 @@ import { REQUEST_MS_MAX } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import { timeTextOf } from "../../input/fields.ts";
 import { invalid, Problem } from "../../problem.ts";
-import { actOf, firstCommandOf } from "../../read-change.ts";
+import { firstCommandOf } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Done } from "../../write-answers.ts";
 
@@ -125,7 +126,7 @@ export async function recordedAnswer(
     : undefined;
   if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
   const view = await waitFilled();
-  await ledger.submit(actOf(answerHeader, recordAnswer(view)));
+  await ledger.submit(actAlone(answerHeader, recordAnswer(view)));
   return view;
 }
 

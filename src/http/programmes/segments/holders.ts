@@ -12,13 +12,14 @@ import {
   userSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, writeAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Id, NewId } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
-import { actOf, readChange, recordKey } from "../../read-change.ts";
+import { readChange, recordKey } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
@@ -143,7 +144,7 @@ async function addAll(
       const portion = shardUsers.slice(at, at + PORTION_MAX);
       const key = header.key === null ? null : `${header.key}#${shard}.${at}`;
       const act = addUsers(slug, portion, expiry, vnodeOf(portion[0] ?? ""));
-      answers.push(await ledger.submit(actOf({ ...header, key }, act)));
+      answers.push(await ledger.submit(actAlone({ ...header, key }, act)));
     }
     return answers;
   };

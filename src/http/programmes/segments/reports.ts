@@ -2,6 +2,7 @@
  * Monthly reports of who entered and left which segment. Reports are not stored: the download URL contains the report's
  * parameters and expiry, signed with the partner's secret, and the rows are read from the archive while they are sent.
  */
+
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import {
@@ -19,6 +20,8 @@ import {
   membershipChanges,
 } from "../../../actors/programmes/segments/membership-history.ts";
 import type { ActDone } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
+import { keyless } from "../../../actors/records/command-header.ts";
 import type { ArchivedRecord, Page } from "../../../archive/queries/query.ts";
 import { assert } from "../../../errors/assert.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
@@ -30,7 +33,7 @@ import { IDEMPOTENCY_PROBLEMS, madeId } from "../../idempotency.ts";
 import { Id, timeTextOf } from "../../input/fields.ts";
 import { IdParams } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, readBareChange, readChange } from "../../read-change.ts";
+import { readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { type SegmentsDeps, userNotFound } from "./access.ts";
@@ -141,7 +144,7 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
       const { year, month, user_id: user = null, separator = "," } = value;
       // Users are never deleted, so a retry finds the same user.
       if (user !== null && (await ledger.ask(partner, askUser(user))) === null) throw userNotFound(user);
-      const requested = await ledger.submit(actOf(header, requestReport()));
+      const requested = await ledger.submit(actAlone(header, requestReport()));
       const secret = isDone(requested) ? await secretToSign(deps, partner) : undefined;
       const id = madeId("rep", partner, `POST ${path}`, header.key, random);
       return decidedAnswer(call, requested, 201, (_, { timeMs, replayed }) => {
@@ -167,9 +170,7 @@ async function secretToSign(
   if (stored === null) return undefined;
   const opened = openSecret(stored, reportSecretOf(partner));
   if (opened !== undefined) return opened;
-  const rotated = await ledger.submit(
-    actOf({ partner, key: null, fingerprint: 0 }, rotateReportSecret(stored)),
-  );
+  const rotated = await ledger.submit(actAlone(keyless(partner), rotateReportSecret(stored)));
   assert(isDone(rotated), "a secret can always be replaced");
   const replaced = await ledger.ask(partner, askReportSecret());
   return replaced === null ? undefined : openSecret(replaced, reportSecretOf(partner));
@@ -197,7 +198,7 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id"));
       const header = { ...(await readBareChange(request, call)), partner };
-      const rotated = await ledger.submit(actOf(header, rotateReportSecret()));
+      const rotated = await ledger.submit(actAlone(header, rotateReportSecret()));
       return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
         JSON.stringify({ partner, rotated_at: timeTextOf(timeMs) }),
       );

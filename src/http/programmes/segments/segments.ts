@@ -14,11 +14,12 @@ import {
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
 import { type Draw, shareOf } from "../../../actors/programmes/segments/draw.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 import {
@@ -154,7 +155,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       const { slug, user_percent: percent } = value;
       const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
         const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
-        return actOf(header, createSegment(slug, draw));
+        return actAlone(header, createSegment(slug, draw));
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
@@ -252,7 +253,7 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
         // An unknown segment is rejected by its home shard.
         const draw =
           before === undefined ? emptyDraw(percent) : await drawOf(ledger, call.partner, slug, percent);
-        return actOf(header, raisePercent(slug, before?.generation ?? 0, draw));
+        return actAlone(header, raisePercent(slug, before?.generation ?? 0, draw));
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -282,7 +283,7 @@ function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {
     async (request, call) => {
       const slug = slugOf(request);
       const header = await readBareChange(request, call);
-      return decidedAnswer(call, await ledger.submit(actOf(header, deleteSegment(slug))), 204, () => null);
+      return decidedAnswer(call, await ledger.submit(actAlone(header, deleteSegment(slug))), 204, () => null);
     },
   );
 }

@@ -13,6 +13,7 @@ import {
   type UserView,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import { type Call, callerOf, jsonAnswer } from "../../call.ts";
@@ -21,7 +22,7 @@ import { knownTimeMsOf, NewId, Time, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { expiryField, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
@@ -86,7 +87,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       const created =
         id === undefined
           ? await createNumbered(deps, call, header)
-          : { id, answer: await deps.ledger.submit(actOf(header, createUser(id))) };
+          : { id, answer: await deps.ledger.submit(actAlone(header, createUser(id))) };
       return decidedAnswer(call, created.answer, 201, () => JSON.stringify({ id: created.id }));
     },
   );
@@ -104,10 +105,10 @@ async function createNumbered(
     // The key of the round makes a retry draw the same numbers.
     const key = header.key === null ? null : `${header.key}#${round}`;
     round += 1;
-    const counted = await ledger.submit(actOf({ ...header, key }, countUser(skip)));
+    const counted = await ledger.submit(actAlone({ ...header, key }, countUser(skip)));
     if (!isDone(counted)) return { id: "", answer: counted };
     const id = String((counted.outcome.effect as { number: number }).number);
-    const answer = await ledger.submit(actOf(header, createUser(id)));
+    const answer = await ledger.submit(actAlone(header, createUser(id)));
     const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
     return isTaken ? undefined : { id, answer };
   });
@@ -210,7 +211,7 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
         const { slug, ...expiry } = typeof item === "string" ? { slug: item } : item;
         return [slug, expiryOf(expiry, ttl_s, `add.${i}`)] as const;
       });
-      const answer = await ledger.submit(actOf(header, changeUser(user, { add: added, remove })));
+      const answer = await ledger.submit(actAlone(header, changeUser(user, { add: added, remove })));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const change = answer.outcome.effect as UserChange;
       // Older records lack `held`.

@@ -13,6 +13,7 @@ import {
   vnodeOfRequest,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { ActAlone, Transfer } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
@@ -21,7 +22,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, firstOrNew, readBareChange, readChange, transferWith } from "../../read-change.ts";
+import { firstOrNew, readBareChange, readChange, transferWith } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
@@ -144,11 +145,16 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       const { amount, note = null } = value;
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, ({ effect }, { timeMs }) => {
-        const { request: id } = effect as { request: string };
-        const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
-        return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
-      });
+      return decidedAnswer(
+        call,
+        await ledger.submit(actAlone(header, act)),
+        201,
+        ({ effect }, { timeMs }) => {
+          const { request: id } = effect as { request: string };
+          const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
+          return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
+        },
+      );
     },
   );
 }
@@ -276,7 +282,7 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       const { reason = null } = value;
       return decide(request, call, ledger, header, (_, fields) => {
         const act: Reject = { ...fields, act: "reject", reason };
-        return actOf(header, act);
+        return actAlone(header, act);
       });
     },
   );

@@ -10,6 +10,7 @@ import {
   type TopupEffect,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { CreateKey } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
@@ -19,7 +20,7 @@ import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
 import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone, together } from "../../write-answers.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./seller-access.ts";
@@ -115,7 +116,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
         if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
           throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
-        return actOf(header, act);
+        return actAlone(header, act);
       });
       const created = await ledger.submit(command);
       if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
@@ -200,7 +201,7 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
       const header = await readBareChange(request, call);
       const subject = creditAccount(seller);
       const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
-      const answer = await ledger.submit(actOf(header, act));
+      const answer = await ledger.submit(actAlone(header, act));
       const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
       const recorded = effect !== null && "seller" in effect ? effect.seller : undefined;
       // Older records lack the seller.

@@ -8,13 +8,14 @@ import {
   type Recipients,
   VOUCHERS_SUBJECT,
 } from "../../../actors/programmes/vouchers/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeMsOrNull } from "../../input/fields.ts";
 import { invalid, Problem } from "../../problem.ts";
-import { actOf, firstOrNew, readChange } from "../../read-change.ts";
+import { firstOrNew, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
 import { decidedAnswer } from "../../write-answers.ts";
@@ -81,7 +82,7 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
         const resolved = await recipientsOf(ledger, call.partner, emails);
         const base = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
         const act = { ...base, offer, expiresAtMs, runAtMs, ...resolved };
-        return actOf(header, act);
+        return actAlone(header, act);
       });
       return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
         const { id, requested, order } = effect as BatchMade;

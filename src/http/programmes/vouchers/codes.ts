@@ -4,12 +4,14 @@ import {
   askOwner,
   askVoucher,
   customerSubject,
+  INVALID_REASONS,
   type Redeemed,
   type VoucherStatus,
   type VoucherTerms,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { codeOf } from "../../../actors/programmes/vouchers/codes.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
 import { type Call, jsonAnswer } from "../../call.ts";
@@ -21,7 +23,7 @@ import { check } from "../../input/validation.ts";
 import { RateLimit } from "../../limits/rate-limit.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
@@ -33,7 +35,7 @@ const UNKNOWN_MAX = 50;
 const UNKNOWN_WINDOW_MS = 60_000;
 
 /** Why a voucher cannot be redeemed or cancelled. */
-const NOT_VALID = ["voucher_already_redeemed", "voucher_expired", "voucher_cancelled"] as const;
+const NOT_VALID = Object.values(INVALID_REASONS);
 
 const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
 const VerdictSchema = z
@@ -77,12 +79,6 @@ const UnusedSchema = z
     used_at: z.null(),
   })
   .openapi("UnusedVoucher");
-
-const REASONS = {
-  redeemed: "voucher_already_redeemed",
-  expired: "voucher_expired",
-  cancelled: "voucher_cancelled",
-} as const satisfies Record<Exclude<VoucherStatus, "valid">, (typeof NOT_VALID)[number]>;
 
 type CodeDeps = VoucherDeps & Readonly<{ guessLimit: GuessLimit }>;
 
@@ -191,7 +187,7 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
               offer_name: offer,
               expires_at: timeTextOf(expiresAtMs),
             }
-          : { valid: false, reason: REASONS[status] };
+          : { valid: false, reason: INVALID_REASONS[status] };
       return jsonAnswer(call, 200, JSON.stringify(verdict));
     },
   );
@@ -208,7 +204,7 @@ async function submitByHolder(
   const { email } = value;
   const code = guessLimit.codeOf(request, call, email);
   const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
-  const answer = await guessLimit.submit(call, email, ledger, actOf(header, act), code);
+  const answer = await guessLimit.submit(call, email, ledger, actAlone(header, act), code);
   return { code, email, answer };
 }
 
@@ -282,7 +278,7 @@ function addCancel(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
       if (email === null) return guessLimit.unknown(call);
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, ({ effect }) =>
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, ({ effect }) =>
         unusedJson(code, email, effect as VoucherTerms, "cancelled"),
       );
     },

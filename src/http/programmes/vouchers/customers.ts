@@ -1,12 +1,13 @@
 /** `/v1/customers`: the customers that vouchers are issued to. */
 import { z } from "@hono/zod-openapi";
 import { askCustomer, type CustomerView, customerSubject } from "../../../actors/programmes/vouchers/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email, emailOfPath } from "../../input/email.ts";
 import { ProgrammeName, timeTextOf } from "../../input/fields.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import type { VoucherDeps } from "./fields.ts";
@@ -42,7 +43,7 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       const { email, name = null } = value;
       const subject = customerSubject(email);
       const act = { programme: "vouchers", act: "create_customer", subject, email, name } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, (_, { timeMs }) =>
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (_, { timeMs }) =>
         customerJson({ email, name, createdAtMs: timeMs }),
       );
     },

@@ -1,12 +1,13 @@
 /** `/v1/offers`: discounts that vouchers refer to. */
 import { z } from "@hono/zod-openapi";
 import { askOffer, askOffers, type Offer, offerSubject } from "../../../actors/programmes/vouchers/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import { assert } from "../../../errors/assert.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
@@ -54,7 +55,7 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       assert(discount !== undefined, "the schema has checked the discount");
       const subject = offerSubject(name);
       const act = { programme: "vouchers", act: "put_offer", subject, name, discount, pricing } as const;
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 200, () =>
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, () =>
         offerJson({ name, discount, pricing }),
       );
     },

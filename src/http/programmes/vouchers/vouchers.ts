@@ -7,12 +7,13 @@ import {
   type Issued,
   type VoucherView,
 } from "../../../actors/programmes/vouchers/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { customerNotFound } from "./customers.ts";
@@ -101,17 +102,22 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       const subject = customerSubject(email);
       const base = { programme: "vouchers", act: "issue", subject, email } as const;
       const act = { ...base, offer, discount, expiresAtMs };
-      return decidedAnswer(call, await ledger.submit(actOf(header, act)), 201, ({ effect }, { timeMs }) => {
-        const { code, discount: granted } = effect as Issued;
-        return JSON.stringify({
-          code,
-          email,
-          offer_name: offer,
-          discount: percentOf(granted),
-          expires_at: timeTextOf(expiresAtMs),
-          created_at: timeTextOf(timeMs),
-        });
-      });
+      return decidedAnswer(
+        call,
+        await ledger.submit(actAlone(header, act)),
+        201,
+        ({ effect }, { timeMs }) => {
+          const { code, discount: granted } = effect as Issued;
+          return JSON.stringify({
+            code,
+            email,
+            offer_name: offer,
+            discount: percentOf(granted),
+            expires_at: timeTextOf(expiresAtMs),
+            created_at: timeTextOf(timeMs),
+          });
+        },
+      );
     },
   );
 }

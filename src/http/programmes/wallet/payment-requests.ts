@@ -16,6 +16,7 @@ import {
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { JsonValue } from "../../../actors/records/act.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
@@ -23,7 +24,6 @@ import { Amount, timeTextOf } from "../../input/fields.ts";
 import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import {
-  actOf,
   firstCommandOf,
   firstOrNew,
   readBareChange,
@@ -122,7 +122,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const timeoutMs = expires_in_s * 1000;
       const act: RequestPayment = { ...base, vnode, wallet, payer, amount, memo, timeoutMs };
       const recorded = await recordKey(ledger, header, { owner: walletAccount(wallet) });
-      const answer = await ledger.submit(actOf(recorded, act));
+      const answer = await ledger.submit(actAlone(recorded, act));
       return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
         const terms = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
@@ -192,7 +192,7 @@ function addDecline(routes: Routes, deps: WalletDeps): void {
         await findRequest();
         const base = { programme: "wallet", act: "decline_request", subject } as const;
         const act: DeclineRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
-        return actOf(header, act);
+        return actAlone(header, act);
       });
       const answer = await ledger.submit(command);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
@@ -216,7 +216,7 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
       const recorded = await recordKey(ledger, header, { owner: subject });
       const base = { programme: "wallet", act: "cancel_request", subject } as const;
       const act: CancelRequest = { ...base, vnode: vnodeOfOrder(id) ?? 0, wallet, request: id };
-      const answer = await ledger.submit(actOf(recorded, act));
+      const answer = await ledger.submit(actAlone(recorded, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const payment = await asDecided(answer.outcome.effect, findRequest);
       return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "cancelled" }));

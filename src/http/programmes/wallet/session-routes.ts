@@ -5,8 +5,8 @@ import {
   sessionSubject,
   type UserView,
 } from "../../../actors/programmes/wallet/acts.ts";
+import { actAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
-import { actOf } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { readNothing } from "../../server/body.ts";
 import { decidedAnswer } from "../../write-answers.ts";
@@ -42,7 +42,7 @@ function addRefresh(routes: Routes, deps: WalletDeps): void {
       const subject = sessionSubject(session);
       const base = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
       const act: RefreshSession = { ...base, session, next: next.id, graceMs: GRACE_S * 1000 };
-      const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
+      const answer = stillLoggedIn(await ledger.submit(actAlone(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) =>
         userJson(effect as UserView, next.text),
       );
@@ -68,7 +68,7 @@ function addLogout(routes: Routes, deps: WalletDeps): void {
       await readNothing(request);
       const subject = sessionSubject(session);
       const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-      const answer = stillLoggedIn(await ledger.submit(actOf(KEYLESS, act)));
+      const answer = stillLoggedIn(await ledger.submit(actAlone(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
       return cookie.clear(request, response);
     },

@@ -10,7 +10,8 @@ import {
   type TouchSession,
 } from "../../../actors/programmes/wallet/acts.ts";
 import { vnodeOfId, vnodeText } from "../../../actors/programmes/wallet/ids.ts";
-import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import { actAlone } from "../../../actors/records/command.ts";
+import { keyless } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { bearerToken, hashOfKey } from "../../auth.ts";
 import type { Call, HttpAnswer } from "../../call.ts";
@@ -19,7 +20,6 @@ import type { Handler } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
-import { actOf } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { SessionCookie } from "./session-cookie.ts";
 
@@ -44,7 +44,7 @@ const TOUCH_MS = 15 * 60 * 1000;
 export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 
 /** The header of commands without an idempotency key. */
-export const KEYLESS: CommandHeader = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 };
+export const KEYLESS = keyless(PLATFORM_TENANT);
 
 export type SessionHandler<Q = unknown> = (
   request: HttpRequest,
@@ -142,7 +142,7 @@ export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Ha
 async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   const subject = sessionSubject(id);
   const act: TouchSession = { programme: "wallet", act: "touch_session", subject, vnode, session: id };
-  await ledger.submit(actOf(KEYLESS, act));
+  await ledger.submit(actAlone(KEYLESS, act));
 }
 
 /** Prevents CSRF: a change may use the cookie only from Daybook's own pages. @throws Problem 403 */

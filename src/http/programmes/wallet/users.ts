@@ -11,7 +11,7 @@ import {
   type UserView,
   walletAccount,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { ActAlone } from "../../../actors/records/command.ts";
+import { type ActAlone, actAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
@@ -21,7 +21,7 @@ import { check } from "../../input/validation.ts";
 import { type AppliedLimit, attempt, RateLimit } from "../../limits/rate-limit.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
-import { actOf, readChange } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { LOGIN_BYTES_MAX, readJson } from "../../server/body.ts";
@@ -149,7 +149,7 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
       const passwordHash = await passwords.hash(password, address);
       const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
       const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...user };
-      const answer = await ledger.submit(actOf(header, act));
+      const answer = await ledger.submit(actAlone(header, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const isReplay = answer.replayed;
       // The logged fingerprint excludes the password, so that it cannot be guessed from the log. So a retry must prove it.
@@ -193,7 +193,7 @@ function addLogin(routes: Routes, deps: PasswordDeps): void {
   );
 }
 
-type OpenedSession = Readonly<{ answer: Answer<ReturnType<typeof actOf>>; token: string }>;
+type OpenedSession = Readonly<{ answer: Answer<ActAlone>; token: string }>;
 
 /** Opens a session if the password is right. @throws Problem 429 */
 async function openSession(
@@ -216,7 +216,7 @@ async function openSession(
     credential,
     session: token.id,
   };
-  const opened = await ledger.submit(actOf(KEYLESS, act));
+  const opened = await ledger.submit(actAlone(KEYLESS, act));
   // The ledger rejects it if the password was changed after the comparison.
   const isRejected = "outcome" in opened && !opened.outcome.ok;
   return isRejected ? "wrong" : { answer: opened, token: token.text };
@@ -260,7 +260,7 @@ function addPassword(routes: Routes, deps: PasswordDeps): void {
       const subject = walletAccount(walletId);
       const base = { programme: "wallet", act: "change_password", subject } as const;
       const act: ChangePassword = { ...base, wallet: walletId, credential, password };
-      const changed = await ledger.submit(actOf(KEYLESS, act));
+      const changed = await ledger.submit(actAlone(KEYLESS, act));
       const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
       return cookie.clear(request, response);
     }),
