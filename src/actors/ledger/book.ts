@@ -1,4 +1,5 @@
 /** One partner's accounts on one shard. */
+import { ExactSum } from "../../bounds/exact-sum.ts";
 import { sliceBytes } from "../quotas/bytes.ts";
 import { type MemoryTotal, PartnerUsage } from "../quotas/usage.ts";
 import { type Account, EMPTY_SLICE, type Slice } from "./account.ts";
@@ -109,32 +110,25 @@ export class Book {
     return this.#crossed;
   }
 
-  /**
-   * Adds this book's totals to `sums`, by asset. Exact at any size: balances are added as numbers while the subtotal
-   * is a safe integer, and as BigInt otherwise.
-   */
+  /** Adds this book's totals to `sums`, by asset. */
   addSums(sums: Map<string, AssetSum>): void {
+    const balances = new Map<string, ExactSum>();
+    const add = (asset: string, posted: number) => {
+      const sum = balances.get(asset) ?? new ExactSum();
+      balances.set(asset, sum);
+      sum.add(posted);
+    };
     const totalOf = (asset: string) => {
       const total = sums.get(asset) ?? { sum: 0n, accounts: 0, sent: 0n, received: 0n };
       sums.set(asset, total);
       return total;
     };
-    const add = (asset: string, posted: number, accounts: number) => {
-      const total = totalOf(asset);
-      total.sum += BigInt(posted);
-      total.accounts += accounts;
-    };
-    const subtotals = new Map<string, number>();
-    for (const account of this.accounts.values()) {
-      const subtotal = (subtotals.get(account.asset) ?? 0) + account.posted;
-      const overflows = !Number.isSafeInteger(subtotal);
-      add(account.asset, overflows ? account.posted : 0, 1);
-      if (!overflows) subtotals.set(account.asset, subtotal);
+    for (const { asset, posted } of this.accounts.values()) {
+      add(asset, posted);
+      totalOf(asset).accounts += 1;
     }
-    for (const [asset, subtotal] of subtotals) add(asset, subtotal, 0);
-    for (const slices of this.#slices.values()) {
-      for (const [key, slice] of slices) add(this.#assets.nameOf(Math.floor(key / VNODES)), slice.posted, 0);
-    }
+    for (const [, asset, , { posted }] of this.#allSlices()) add(asset, posted);
+    for (const [asset, { value }] of balances) totalOf(asset).sum += value;
     for (const [asset, { sent, received }] of this.#crossed) {
       const total = totalOf(asset);
       total.sent += sent;
@@ -144,11 +138,13 @@ export class Book {
 
   /** Every slice that is part of the state, with its account name, asset and vnode. */
   *slices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Slice]> {
-    for (const [name, slices] of this.#slices) {
-      for (const [key, slice] of slices) {
-        if (slice.isUsed) yield [name, this.#assets.nameOf(Math.floor(key / VNODES)), key % VNODES, slice];
-      }
-    }
+    for (const each of this.#allSlices()) if (each[3].isUsed) yield each;
+  }
+
+  *#allSlices(): Generator<readonly [name: string, asset: string, vnode: number, slice: Slice]> {
+    for (const [name, slices] of this.#slices)
+      for (const [key, slice] of slices)
+        yield [name, this.#assets.nameOf(Math.floor(key / VNODES)), key % VNODES, slice];
   }
 }
 

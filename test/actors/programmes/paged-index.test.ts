@@ -7,7 +7,7 @@ import {
   type ListPosition,
   PagedIndex,
 } from "../../../src/actors/programmes/paged-index.ts";
-import { Total } from "../../../src/actors/programmes/total.ts";
+import { ExactSum } from "../../../src/bounds/exact-sum.ts";
 import { runs } from "../ledger/property-runs.ts";
 
 const show = (item: string) => item;
@@ -102,11 +102,11 @@ test("a total stays exact beyond the safe integers", () => {
   const amount = fc.maxSafeInteger();
   fc.assert(
     fc.property(fc.bigInt(), fc.array(amount, { maxLength: 20 }), (first, amounts) => {
-      const total = new Total(first);
+      const total = new ExactSum(first);
       for (const each of amounts) total.add(each);
       expect(total.value).toBe(amounts.reduce((sum, each) => sum + BigInt(each), first));
     }),
     { numRuns: runs(300) },
   );
-  expect(new Total().value).toBe(0n);
+  expect(new ExactSum().value).toBe(0n);
 });

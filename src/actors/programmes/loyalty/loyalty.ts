@@ -3,6 +3,8 @@
  * `@issuance` and go to `@redemption` or `@expired`. These system accounts have a slice on every shard, so that each
  * movement is one record on the member's shard.
  */
+
+import { ExactSum } from "../../../bounds/exact-sum.ts";
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
@@ -15,7 +17,6 @@ import type {
   Programme,
   ProgrammeContext,
 } from "../programme.ts";
-import { Total } from "../total.ts";
 import {
   type ChangeSettings,
   type CreateMember,
@@ -49,9 +50,9 @@ interface LoyaltyState {
   readonly members: Map<string, Member>;
   readonly memberList: PagedIndex<Member>;
   settings: LoyaltySettings;
-  earned: Total;
-  spent: Total;
-  expired: Total;
+  earned: ExactSum;
+  spent: ExactSum;
+  expired: ExactSum;
 }
 
 /** Acts on an existing member. */
@@ -230,7 +231,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     const state = this.#stateOf(item[1]);
     if (item[0] === "club") {
       const [, , settings, earned, spent, expired] = item;
-      const [e, s, x] = [earned, spent, expired].map((sum) => new Total(BigInt(sum)));
+      const [e, s, x] = [earned, spent, expired].map((sum) => new ExactSum(BigInt(sum)));
       Object.assign(state, { settings, earned: e, spent: s, expired: x });
       return;
     }
@@ -374,7 +375,7 @@ function count(
 }
 
 function noTotals(): Pick<LoyaltyState, "earned" | "spent" | "expired"> {
-  return { earned: new Total(), spent: new Total(), expired: new Total() };
+  return { earned: new ExactSum(), spent: new ExactSum(), expired: new ExactSum() };
 }
 
 function summaryOf(state: LoyaltyState | undefined): LoyaltySummary {

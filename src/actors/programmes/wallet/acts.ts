@@ -17,6 +17,9 @@ export const HOLDS = "@holds";
 /** Credit account of the pending transfer of a withdrawal; the bank that confirms it gets the money. */
 export const WITHDRAWALS = "@withdrawals";
 
+/** Age at which a session expires, however much it is used. */
+export const SESSION_MS_MAX = 30 * 24 * 60 * 60 * 1000;
+
 export function walletAccount(wallet: string): string {
   return `wallet:${wallet}`;
 }

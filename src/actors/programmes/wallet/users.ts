@@ -21,6 +21,7 @@ import {
   type EndSession,
   emailSubject,
   PLATFORM_TENANT,
+  SESSION_MS_MAX,
   type SessionView,
   type SignUp,
   sessionSubject,
@@ -32,9 +33,8 @@ import {
 import { drawId, drawIdAt } from "./ids.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-/** A session expires when it was not used for `IDLE_MS`, and at the latest `AGE_MS_MAX` after it was opened. */
+/** A session expires when it was not used for `IDLE_MS`, and at the latest `SESSION_MS_MAX` after it was opened. */
 const IDLE_MS = 24 * HOUR_MS;
-const AGE_MS_MAX = 30 * 24 * HOUR_MS;
 /** Per user. One more ends the oldest replaced session, or else the oldest session. */
 const SESSIONS_MAX = 50;
 
@@ -278,7 +278,7 @@ function expiryCommandOf(session: Omit<Session, "expiryCommand">): ScheduledComm
   const subject = sessionSubject(id);
   return {
     partner: PLATFORM_TENANT,
-    endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + AGE_MS_MAX, replacedUntilMs ?? Infinity),
+    endsAtMs: Math.min(touchedAtMs + IDLE_MS, openedAtMs + SESSION_MS_MAX, replacedUntilMs ?? Infinity),
     id: subject,
     place: -1,
     subjects: [subject],

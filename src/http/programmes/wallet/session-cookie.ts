@@ -3,6 +3,7 @@
  * `__Host-`. Browsers accept such a cookie only from this host and over TLS, so neither a sibling host nor an attacker on
  * the network can plant a session.
  */
+import { SESSION_MS_MAX } from "../../../actors/programmes/wallet/acts.ts";
 import type { HttpAnswer } from "../../call.ts";
 import type { HttpRequest } from "../../request.ts";
 
@@ -17,7 +18,6 @@ export type SessionCookie = Readonly<{
 }>;
 
 const NAME = "daybook_session";
-const MAX_AGE_S = 30 * 24 * 60 * 60;
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /** @param publicUrl the URL at which clients reach the server; `undefined` if it is not configured. */
@@ -34,7 +34,7 @@ export function createSessionCookie(publicUrl: string | undefined): SessionCooki
     read: (request) => onlyValue(request.header("cookie") ?? "", name),
     set(request, response, token) {
       response.headers["Cache-Control"] = "no-store";
-      return append(request, response, token, MAX_AGE_S);
+      return append(request, response, token, SESSION_MS_MAX / 1000);
     },
     clear: (request, response) => append(request, response, "", 0),
   };

@@ -1,5 +1,5 @@
 /** A sum that may exceed `Number.MAX_SAFE_INTEGER`. An addition uses a bigint only when the number part overflows. */
-export class Total {
+export class ExactSum {
   #whole: bigint;
   #rest = 0;
 
