@@ -17,6 +17,25 @@ export class Deadlines<T extends Expiring> {
     return this.#heap[0];
   }
 
+  /** The items that expire by `atMs`, earliest first, at most `max` of them. Changes nothing. O(max²). */
+  firstUntil(atMs: number, max: number): readonly T[] {
+    const heap = this.#heap;
+    const found: T[] = [];
+    // The places whose parents are found: the earliest of the rest is among them.
+    const candidates = [0];
+    while (found.length < max) {
+      const earliest = candidates.reduce<T | undefined>((best, at) => {
+        const item = heap[at];
+        return item !== undefined && (best === undefined || isBefore(item, best)) ? item : best;
+      }, undefined);
+      if (earliest === undefined || earliest.endsAtMs > atMs) break;
+      const { place } = earliest;
+      found.push(earliest);
+      candidates.splice(candidates.indexOf(place), 1, 2 * place + 1, 2 * place + 2);
+    }
+    return found;
+  }
+
   add(item: T): void {
     this.#heap.push(item);
     this.#rise(item, this.#heap.length - 1);

@@ -153,16 +153,7 @@ export class VoucherStore {
   firstExpired(email: string, nowMs: number): readonly Voucher[] {
     const customer = this.#customers.get(email);
     assert(customer !== undefined, "the customer of an expiry exists");
-    const { valid } = customer;
-    const expired: Voucher[] = [];
-    for (let first = valid.first; first !== undefined && first.endsAtMs <= nowMs; first = valid.first) {
-      if (expired.length === EXPIRED_PER_RECORD_MAX) break;
-      valid.remove(first);
-      expired.push(first);
-    }
-    // `decide` must not change the state: `apply` removes them.
-    for (const voucher of expired) valid.add(voucher);
-    return expired;
+    return customer.valid.firstUntil(nowMs, EXPIRED_PER_RECORD_MAX);
   }
 
   /** The discount now, or that of its redemption. */
