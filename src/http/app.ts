@@ -99,21 +99,7 @@ export function createApp(deps: AppDeps): App {
   registerSecurity(hono, deps.cookie);
   const router: Router = new RegExpRouter();
   const routes = createRoutes(hono, router, endpoints);
-  addTransfers(routes, deps);
-  addTransferActions(routes, deps);
-  addBatch(routes, deps);
-  addAccountReads(routes, deps);
-  addAccounts(routes, deps);
-  addEntries(routes, deps);
-  addPartners(routes, deps);
-  addTrialBalance(routes, deps);
-  addLoyalty(routes, deps);
-  addVoucherRoutes(routes, deps);
-  addTopup(routes, deps);
-  addUserSegments(routes, deps);
-  addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
-  addOperations(routes, deps.operations);
-  addHome(routes);
+  addRoutes(routes, deps);
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes, origins);
@@ -142,6 +128,24 @@ export function createApp(deps: AppDeps): App {
     } else unknownOpen(request);
   };
   return { handle, refuse: endpoints.refuse, sweep: endpoints.sweep, inFlight: endpoints.inFlight };
+}
+
+function addRoutes(routes: Routes, deps: AppDeps): void {
+  addTransfers(routes, deps);
+  addTransferActions(routes, deps);
+  addBatch(routes, deps);
+  addAccountReads(routes, deps);
+  addAccounts(routes, deps);
+  addEntries(routes, deps);
+  addPartners(routes, deps);
+  addTrialBalance(routes, deps);
+  addLoyalty(routes, deps);
+  addVoucherRoutes(routes, deps);
+  addTopup(routes, deps);
+  addUserSegments(routes, deps);
+  addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
+  addOperations(routes, deps.operations);
+  addHome(routes);
 }
 
 function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {

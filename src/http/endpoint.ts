@@ -181,6 +181,18 @@ function createAnswerTo<Q>(
   };
 }
 
+function write(outgoing: ServerResponse, answer: HttpAnswer, { requestId }: Call, log: Log): void {
+  const failed = (failure: unknown): void => {
+    log.error({ err: failure, request_id: requestId }, "an answer could not be written");
+    outgoing.destroy();
+  };
+  try {
+    send(outgoing, answer, failed);
+  } catch (failure) {
+    failed(failure);
+  }
+}
+
 export function createEndpoints(deps: EndpointDeps): Endpoints {
   const { clock, log, lines, metrics, origins } = deps;
   const refuseUnready = createReadyGate(deps.unready);
@@ -198,15 +210,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     const { call, origin, outgoing } = run;
     record(call, answer.status);
     if (origins.size > 0) addCorsHeaders(answer.headers, origin);
-    const writeFailed = (failure: unknown): void => {
-      log.error({ err: failure, request_id: call.requestId }, "an answer could not be written");
-      outgoing.destroy();
-    };
-    try {
-      send(outgoing, answer, writeFailed);
-    } catch (failure) {
-      writeFailed(failure);
-    }
+    write(outgoing, answer, call, log);
   }
 
   function record(call: Call, status: number): void {
@@ -235,11 +239,9 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   function sweep(): void {
-    const nowMs = clock.elapsedMs();
-    for (const entry of running.values()) {
-      if (nowMs - entry.call.startedMs < REQUEST_MS_MAX) continue;
-      finish(entry, problemAnswer(entry.call, "outcome_unknown", TOO_LATE));
-    }
+    for (const entry of running.values())
+      if (clock.elapsedMs() - entry.call.startedMs >= REQUEST_MS_MAX)
+        finish(entry, problemAnswer(entry.call, "outcome_unknown", TOO_LATE));
   }
 
   const refuse: Refuse = (code, detail, headers) => {

@@ -61,6 +61,21 @@ import {
 /** A record's position in the log and its log time. */
 export type Place = TimedRecordPlace;
 
+type AdministrativeCommand = Extract<
+  Command,
+  {
+    op:
+      | "create_account"
+      | "update_account"
+      | "set_account_status"
+      | "create_partner"
+      | "update_partner"
+      | "create_key"
+      | "revoke_key"
+      | "set_operator_key";
+  }
+>;
+
 /** Result of looking up a command's idempotency key: unknown, already used by this command, or a reason to refuse. */
 export type KeyState =
   | undefined
@@ -251,6 +266,30 @@ export class Ledger {
         this.exchange(command.to).forget(command.upTo);
         return;
       case "create_account":
+      case "update_account":
+      case "set_account_status":
+      case "create_partner":
+      case "update_partner":
+      case "create_key":
+      case "revoke_key":
+      case "set_operator_key":
+        this.#applyAdministration(command, outcome, place.timeMs, batch);
+        return;
+      default:
+        this.#claim(command, outcome, place);
+        this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
+    }
+  }
+
+  /** Accounts that are opened or changed, partners and API keys. */
+  #applyAdministration(
+    command: AdministrativeCommand,
+    outcome: Recorded,
+    timeMs: number,
+    batch: number,
+  ): void {
+    switch (command.op) {
+      case "create_account":
         this.#addAccount(command.partner, (outcome as AccountChanged).account, batch);
         return;
       case "update_account":
@@ -258,7 +297,7 @@ export class Ledger {
         const account = this.account(command.partner, command.id);
         assert(account !== undefined, "a changed account exists");
         const { account: view } = outcome as AccountChanged;
-        this.state.changeAccount(command.partner, account, view, place.timeMs, batch);
+        this.state.changeAccount(command.partner, account, view, timeMs, batch);
         return;
       }
       case "create_partner": {
@@ -280,9 +319,6 @@ export class Ledger {
       case "set_operator_key":
         this.state.operatorKeyHash = command.keyHash;
         return;
-      default:
-        this.#claim(command, outcome, place);
-        this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
     }
   }
 

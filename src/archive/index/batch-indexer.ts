@@ -151,24 +151,21 @@ export class BatchIndexer {
     if (isLocal) {
       this.#hashAccount(bytes, creditStart, creditEnd, shard);
       accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), creditSeq, amount);
-    } else {
-      // The credit's account has no entry here, so list the transfer for it: see `listedBy`.
-      this.#keys.hashAccount(
-        bytes,
-        creditStart,
-        creditEnd,
-        this.#partner,
-        HISTORY_SEEDS.transfers,
-        shard + 1,
-      );
-      accounts.push(hash.high, hash.low, batch, slotOf(index, CREATED_TRANSFER), 0, 0);
-    }
+    } else this.#listForCredit(bytes.subarray(creditStart, creditEnd), batch, shard, index);
     this.#keys.hashText(bytes, idStart, idEnd);
     transfers.push(hash.high, hash.low, batch, slotOf(index, HOME_RECORD), 0, 0);
     // Only a transfer with an act can claim a name.
     if (commandFields > PLAIN_FIELDS)
       this.#indexClaim(batch, index, readRecord(bytes.subarray(start, reader.at)).command);
     return true;
+  }
+
+  /** The credit's account has no entry on this shard, so lists the transfer for it: see `listedBy`. */
+  #listForCredit(account: Uint8Array, batch: number, shard: number, index: number): void {
+    const seed = HISTORY_SEEDS.transfers;
+    this.#keys.hashAccount(account, 0, account.length, this.#partner, seed, shard + 1);
+    const { hash } = this.#keys;
+    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, CREATED_TRANSFER), 0, 0);
   }
 
   /** Indexes the name that an accepted command claims permanently, if any. */

@@ -121,11 +121,12 @@ function addProbes(routes: Routes, operations: Operations): void {
   );
 }
 
+const ADMIN = { access: "operator", group: "operations" } as const;
+
 function addAdmin(routes: Routes, operations: Operations): void {
-  const admin = { access: "operator", group: "operations" } as const;
   routes.add(
     {
-      ...admin,
+      ...ADMIN,
       method: "get",
       path: "/v1/admin/shards",
       summary: "List all shards",
@@ -142,7 +143,7 @@ function addAdmin(routes: Routes, operations: Operations): void {
   );
   routes.add(
     {
-      ...admin,
+      ...ADMIN,
       method: "post",
       path: "/v1/admin/shards/{n}/restart",
       summary: "Restart one shard; the others keep serving",
@@ -164,9 +165,13 @@ function addAdmin(routes: Routes, operations: Operations): void {
       return jsonAnswer(call, 202, JSON.stringify({ shard, status: "restarting" }));
     },
   );
+  addSnapshots(routes, operations);
+}
+
+function addSnapshots(routes: Routes, operations: Operations): void {
   routes.add(
     {
-      ...admin,
+      ...ADMIN,
       method: "post",
       operationId: "takeSnapshots",
       path: "/v1/admin/snapshots",

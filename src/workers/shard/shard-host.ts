@@ -104,11 +104,10 @@ export class ShardHost {
       onRoom: () => this.#work(true),
       onError,
     });
+    const parts = { ledger: this.#ledger, commit: this.#commit, failpoints: this.#failpoints };
     this.#executor = new Executor({
       journal,
-      ledger: this.#ledger,
-      commit: this.#commit,
-      failpoints: this.#failpoints,
+      ...parts,
       random: options.random ?? randomBytes,
       freeBytes: () => this.#heap.freeBytes,
     });
@@ -116,9 +115,7 @@ export class ShardHost {
     this.#peers = new Peers({
       self: shard,
       shards,
-      ledger: this.#ledger,
-      commit: this.#commit,
-      failpoints: this.#failpoints,
+      ...parts,
       open: this.#watch.open,
       ...this.#executor.forPeers,
       isHalted: () => this.#cuts.isHalted,

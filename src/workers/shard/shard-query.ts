@@ -30,26 +30,16 @@ export function answerQuery(
       const found = accountsWithin(ledger, partner, query[1], query[2] ?? Number.POSITIVE_INFINITY);
       return { result: found.map(viewOf), batch: Math.max(0, ...found.map(({ batch }) => batch)) };
     }
-    case "system_account": {
-      const balances = ledger.systemAccount(partner, query[1]);
-      const rows =
-        balances &&
-        [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
-      return { result: rows ?? null, batch: undefined };
-    }
+    case "system_account":
+      return { result: systemAccountOf(ledger, partner, query[1]), batch: undefined };
     case "sums":
       return { result: sumsOf(ledger, query[1] ? undefined : partner), batch: undefined };
     case "programme": {
       const [, name, , ask] = query;
       return { result: ledger.state.programmes.answer(name, partner, ask, nowMs), batch: undefined };
     }
-    case "origin": {
-      const [, id, owner] = query;
-      const open = ledger.compound.pending.get(id);
-      const origin = open?.partner === partner ? originOf(open.view) : null;
-      const isVisible = owner === null || origin?.owner === owner;
-      return { result: isVisible ? origin : null, batch: undefined };
-    }
+    case "origin":
+      return { result: originOfPending(ledger, partner, query[1], query[2]), batch: undefined };
     case "first": {
       const first = ledger.keys.find(keyScope(partner, query[1], query[2]), nowMs);
       const result = first && ([first.epoch, first.seq, first.index, first.fingerprint] as const);
@@ -78,6 +68,24 @@ export function answerQuery(
     case "position":
       return { result: null, batch: undefined };
   }
+}
+
+function systemAccountOf(ledger: Ledger, partner: string, name: string): QueryResults["system_account"] {
+  const balances = ledger.systemAccount(partner, name);
+  if (balances === undefined) return null;
+  return [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
+}
+
+/** @param owner `null`: whoever owns it. */
+function originOfPending(
+  ledger: Ledger,
+  partner: string,
+  id: string,
+  owner: string | null,
+): QueryResults["origin"] {
+  const open = ledger.compound.pending.get(id);
+  const origin = open?.partner === partner ? originOf(open.view) : null;
+  return owner === null || origin?.owner === owner ? origin : null;
 }
 
 function sumsOf(ledger: Ledger, partner: string | undefined): QueryResults["sums"] {

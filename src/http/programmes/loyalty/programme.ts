@@ -56,6 +56,10 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       );
     },
   );
+  addSettings(routes, ledger);
+}
+
+function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {
   const path = "/v1/loyalty/settings";
   const answer = { description: "The settings.", content: { "application/json": Settings } };
   routes.add(
