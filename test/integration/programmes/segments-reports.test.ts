@@ -1,6 +1,5 @@
 /** Reports of segments: every entry and exit of a month, in log order. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
@@ -12,8 +11,8 @@ async function download(url: string): Promise<Response> {
 
 type Row = readonly [user: string, slug: string, operation: string, at: string];
 
-describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("reports of segments", () => {
+  const house = startTestServer();
   let acme: Caller;
 
   beforeAll(async () => {
@@ -86,7 +85,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
     expect(response.headers.get("content-disposition")).toMatch(
       /^attachment; filename="segments-\d{4}-\d\d\.csv"$/,
     );
-    const other = await house.partner(`other-${isolation}`);
+    const other = await house.partner("other");
     expect(await rows(other)).toEqual([]);
     const [address = "", payload = "", signature = ""] =
       /^(.*\/)([^/.]+)\.([^/.]+)$/.exec(String(url))?.slice(1) ?? [];
@@ -125,7 +124,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
   });
 
   test("S5 S11 20,000 members lose a deleted segment at once, each with a row of that time", async () => {
-    const crowd = await house.partner(`crowd-${isolation}`);
+    const crowd = await house.partner("crowd");
     await crowd.post("/v1/segments", 201, { slug: "CROWD" });
     const ids = Array.from({ length: 20_000 }, (_, i) => `c${i}`);
     for (let at = 0; at < ids.length; at += 10_000)
@@ -145,7 +144,7 @@ describe.each(ISOLATIONS)("reports of segments, shards as %s", (isolation) => {
   });
 
   test("download URLs and rows survive a kill, and unfinished sweeps continue", async () => {
-    const swept = await house.partner(`swept-${isolation}`);
+    const swept = await house.partner("swept");
     const ids = Array.from({ length: 10_000 }, (_, i) => `w${i}`);
     await swept.post("/v1/segments", 201, { slug: "CROWD" });
     await swept.post("/v1/segments/CROWD/users", 200, { ids });

@@ -1,11 +1,10 @@
 /** Segments over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { until } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
-describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("segments", () => {
+  const house = startTestServer();
   let acme: Caller;
   let other: Caller;
 
@@ -47,7 +46,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     (await caller.post(`/v1/segments/${slug}/users`, 200, { ids }))["added"];
 
   test("S1 S5 segments are created, read, listed, changed and deleted", async () => {
-    const lister = await house.partner(`lister-${isolation}`);
+    const lister = await house.partner("lister");
     const slugs = Array.from({ length: 12 }, (_, i) => `LIST_${i}`);
     for (const slug of slugs) await lister.post("/v1/segments", 201, { slug });
     expect((await lister.all("/v1/segments?limit=5")).map(({ slug }) => slug)).toEqual(slugs.toReversed());
@@ -65,7 +64,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   });
 
   test("S2 users get consecutive numbers that skip taken ids; a given id is kept", async () => {
-    const house2 = await house.partner(`numbers-${isolation}`);
+    const house2 = await house.partner("numbers");
     expect(await house2.post("/v1/users", 201, { id: "1" })).toEqual({ id: "1" });
     expect(await house2.post("/v1/users", 201, {})).toEqual({ id: "2" });
     for (const id of ["3", "4", "5", "6"]) await house2.post("/v1/users", 201, { id });
@@ -101,7 +100,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   });
 
   test("S4 S22 50 % of 200 users are exactly 100 and stay the same; later users are selected by hash", async () => {
-    const half = await house.partner(`half-${isolation}`);
+    const half = await house.partner("half");
     await half.post("/v1/segments", 201, { slug: "ALL" });
     expect(
       await addAll(
@@ -129,7 +128,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   });
 
   test("S4 10 % of no users, then 10,000 are created: about 1,000 get the segment", async () => {
-    const late = await house.partner(`late-${isolation}`);
+    const late = await house.partner("late");
     await late.post("/v1/segments", 201, { slug: "ALL" });
     await late.post("/v1/segments", 201, { slug: "TENTH", user_percent: 10 });
     expect(
@@ -248,7 +247,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   });
 
   test("S22 P-S2 a user removed by hand is not added by a percentage again, only by hand", async () => {
-    const sticky = await house.partner(`sticky-${isolation}`);
+    const sticky = await house.partner("sticky");
     const ids = Array.from({ length: 10 }, (_, i) => `s${i}`);
     for (const id of ids) await sticky.post("/v1/users", 201, { id });
     await sticky.post("/v1/segments", 201, { slug: "SOME", user_percent: 50 });
@@ -307,7 +306,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
   });
 
   test("all state survives a kill: members, expiries, unfinished jobs and user numbers", async () => {
-    const kept = await house.partner(`kept-${isolation}`);
+    const kept = await house.partner("kept");
     await kept.post("/v1/segments", 201, { slug: "ALL" });
     await addAll(
       "ALL",
@@ -319,7 +318,7 @@ describe.each(ISOLATIONS)("segments, shards as %s", (isolation) => {
     await change("k2", { remove: ["ALL"] }, kept);
     await change("k2", { add: ["ALL"], ttl_s: 100_000 }, kept);
     await kept.post("/v1/users", 201, {});
-    const key = await kept.post(`/v1/partners/kept-${isolation}/keys`, 201, { role: "partner" });
+    const key = await kept.post(`/v1/partners/kept/keys`, 201, { role: "partner" });
     const before = await keptState(kept);
     const acmeKey = await acme.post("/v1/partners/acme/keys", 201, { role: "partner" });
     await house.restart();

@@ -143,7 +143,7 @@ export class TestServer {
 }
 
 /** Starts a server before the tests of the file or `describe` block, and stops it afterwards. */
-export function startTestServer(settings: Readonly<Record<string, string>>): TestServer {
+export function startTestServer(settings: Readonly<Record<string, string>> = {}): TestServer {
   const house = new TestServer(settings);
   beforeAll(() => house.open());
   afterAll(() => house.close());

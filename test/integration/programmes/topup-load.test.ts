@@ -3,7 +3,6 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { type Answer, until } from "../../support/server.ts";
 import { openShop, requestCredit } from "./shop.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
@@ -53,8 +52,8 @@ function add(caller: Caller, { id, key }: SellerPlan): Promise<Answer> {
   return caller.client.send("POST", "/v1/sellers", { id, name: id }, { "Idempotency-Key": key });
 }
 
-describe.each(ISOLATIONS)("top-up under load, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("top-up under load", () => {
+  const house = startTestServer();
   let acme: Caller;
 
   beforeAll(async () => {

@@ -2,12 +2,11 @@
  * Sellers, their keys and their credit requests over HTTP: one scenario per requirement.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
 import { type Caller, startTestServer } from "./test-server.ts";
 
-describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("top-up sellers", () => {
+  const house = startTestServer();
   let acme: Caller;
   let made = 0;
 
@@ -37,7 +36,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
   });
 
   test("T1 sellers of all shards are listed, newest first, and a seller sees only itself", async () => {
-    const lister = await house.partner(`lister-${isolation}`);
+    const lister = await house.partner("lister");
     const shops: Shop[] = [];
     for (let i = 0; i < 12; i++) shops.push(await seller(0, lister));
     const ids = shops.map(({ id }) => id).toReversed();
@@ -78,7 +77,7 @@ describe.each(ISOLATIONS)("top-up sellers, shards as %s", (isolation) => {
   });
 
   test("T2 requests are listed by status and seller, newest first", async () => {
-    const lister = await house.partner(`requests-${isolation}`);
+    const lister = await house.partner("requests");
     const shops = [await seller(0, lister), await seller(0, lister), await seller(0, lister)];
     const paths: string[] = [];
     for (let i = 0; i < 9; i++) paths.push(await requestCredit(lister, (shops[i % 3] as Shop).id, i + 1));

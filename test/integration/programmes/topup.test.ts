@@ -1,11 +1,10 @@
 /** Top-up sales and their books over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { grant, openShop, PHONE, requestCredit, type Shop, sell } from "./shop.ts";
 import { type Caller, startTestServer } from "./test-server.ts";
 
-describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("top-up", () => {
+  const house = startTestServer();
   let acme: Caller;
   let other: Caller;
   let made = 0;
@@ -21,7 +20,7 @@ describe.each(ISOLATIONS)("top-up, shards as %s", (isolation) => {
   }
 
   test("T3 T20 phones have totals, a list and a history of the sales to them", async () => {
-    const charged = await house.partner(`phones-${isolation}`);
+    const charged = await house.partner("phones");
     const shops = [
       await seller(10_000, charged),
       await seller(10_000, charged),

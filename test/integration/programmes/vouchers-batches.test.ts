@@ -1,6 +1,5 @@
 /** Voucher batches over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator, shardsOf, until } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer, TestServer } from "./test-server.ts";
 import {
@@ -15,8 +14,8 @@ import {
   newCustomer,
 } from "./voucher-callers.ts";
 
-describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("batches of vouchers", () => {
+  const house = startTestServer();
   let acme: Caller;
   let other: Caller;
 
@@ -52,7 +51,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
   });
 
   test("V20 a batch starts at its time, for the customers that existed when it was requested", async () => {
-    const shop = await house.partner(`shop-${isolation}`);
+    const shop = await house.partner("shop");
     const add = (email: string) => shop.post("/v1/customers", 201, { email });
     const early = Array.from({ length: 8 }, (_, i) => `early${i}@example.com`);
     for (const email of early) await add(email);
@@ -68,9 +67,9 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
   });
 
   test("V13 a batch for 1200 customers that is killed in the middle gives each exactly one voucher", async () => {
-    const mass = await house.partner(`mass-${isolation}`);
+    const mass = await house.partner("mass");
     const emails = await crowd(mass);
-    const key = await mass.post(`/v1/partners/mass-${isolation}/keys`, 201, { role: "partner" });
+    const key = await mass.post(`/v1/partners/mass/keys`, 201, { role: "partner" });
     const body = { offer_name: "mass", expires_at: LATER };
     const started: unknown[] = [];
     await until("a batch is caught in the middle", async () => {
@@ -91,7 +90,7 @@ describe.each(ISOLATIONS)("batches of vouchers, shards as %s", (isolation) => {
 
   test("V13 a batch continues on each shard from where it was at the crash", async () => {
     const points = "0:before_expire@2,1:before_expire@1,2:before_expire@3";
-    const shaky = new TestServer({ ISOLATION: isolation, FAILPOINTS: points });
+    const shaky = new TestServer({ FAILPOINTS: points });
     try {
       await shaky.open();
       const mass = await shaky.partner("mass");

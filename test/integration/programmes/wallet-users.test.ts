@@ -1,6 +1,5 @@
 /** Users and sessions of wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ISOLATIONS } from "../../support/isolations.ts";
 import { operator } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { Wallets } from "./wallets.ts";
@@ -8,8 +7,8 @@ import { Wallets } from "./wallets.ts";
 const signup = "/v1/wallet/signup";
 const login = "/v1/wallet/login";
 
-describe.each(ISOLATIONS)("users of wallets, shards as %s", (isolation) => {
-  const house = startTestServer({ ISOLATION: isolation });
+describe("users of wallets", () => {
+  const house = startTestServer();
   const wallets = new Wallets(house);
   let stranger: Caller;
 
