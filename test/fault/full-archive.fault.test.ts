@@ -66,7 +66,11 @@ test("the disk of the archive is full: commands continue, reads of history wait,
   const inside = `/proc/${server.pid}/root${dataDir}`;
   const filler = join(inside, "filler");
   fillDisk(filler);
-  await until("it says so", async () => (await readiness(admin)).text.includes("the archive is suspended"), 60_000);
+  await until(
+    "it says so",
+    async () => (await readiness(admin)).text.includes("the archive is suspended"),
+    60_000,
+  );
   await load.moreAcknowledged(60);
   const path = `/v1/accounts/${encodeURIComponent(load.accounts[0] as string)}/entries`;
   const history = await client.send("GET", path);
