@@ -85,7 +85,8 @@ function listenToBody(
       singleChunk = chunk;
       return;
     }
-    body ??= new IncomingBody(bytesMax, refuse);
+    // Never more memory than was announced: 3 MB must not take 4 MB.
+    body ??= new IncomingBody(Math.min(bytesMax, announced || bytesMax), refuse);
     try {
       underWay.add(body, chunk);
     } catch (problem) {
