@@ -72,8 +72,7 @@ export class Connections {
     server.on("connection", (socket: Socket) => {
       const closed = this.#admit(socket);
       if (closed === undefined) return;
-      // Node calls this behind the last answer of a connection, and would close at once.
-      socket.destroySoon = () => endConnection(socket);
+      socket.destroySoon = endSoon;
       for (const listener of listeners) listener.call(server, socket);
       onClose(socket, closed);
     });
@@ -206,6 +205,11 @@ export class Connections {
     });
     endConnection(socket, this.#options.refusal(detail));
   }
+}
+
+/** Node calls this behind the last answer of a connection; its own would close at once. One function for all sockets. */
+function endSoon(this: Socket): void {
+  endConnection(this);
 }
 
 /**
