@@ -239,9 +239,9 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
   }
 
   function sweep(): void {
-    for (const entry of running.values())
-      if (clock.elapsedMs() - entry.call.startedMs >= REQUEST_MS_MAX)
-        finish(entry, problemAnswer(entry.call, "outcome_unknown", TOO_LATE));
+    const overdueMs = clock.elapsedMs() - REQUEST_MS_MAX;
+    for (const run of running.values())
+      if (run.call.startedMs <= overdueMs) finish(run, problemAnswer(run.call, "outcome_unknown", TOO_LATE));
   }
 
   const refuse: Refuse = (code, detail, headers) => {

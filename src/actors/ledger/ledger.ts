@@ -58,9 +58,6 @@ import {
   decideTransfer,
 } from "./transfers/transfer.ts";
 
-/** A record's position in the log and its log time. */
-export type Place = TimedRecordPlace;
-
 type AdministrativeCommand = Extract<
   Command,
   {
@@ -213,7 +210,7 @@ export class Ledger {
    *
    * @param batch the batch that must be durable before a read may show this change; 0 if it is durable already.
    */
-  apply(command: Command, outcome: Recorded, place: Place, batch: number): void {
+  apply(command: Command, outcome: Recorded, place: TimedRecordPlace, batch: number): void {
     const { key } = command;
     if (key !== null) {
       const entry = {
@@ -231,7 +228,7 @@ export class Ledger {
     if (outcome.ok) this.#applyAccepted(command, outcome, place, batch);
   }
 
-  #applyAccepted(command: Command, outcome: Recorded, place: Place, batch: number): void {
+  #applyAccepted(command: Command, outcome: Recorded, place: TimedRecordPlace, batch: number): void {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
@@ -365,7 +362,7 @@ export class Ledger {
   }
 
   /** Records that the command has taken its name, if it claims one. */
-  #claim(command: Command, outcome: Recorded, place: Place): void {
+  #claim(command: Command, outcome: Recorded, place: TimedRecordPlace): void {
     const name = claimOf(command);
     if (name !== undefined) this.state.claims.take(name, "id" in outcome ? outcome.id : "", place);
   }

@@ -1,11 +1,11 @@
 /** Decides and applies acts that come without a transfer, with the accounts they open or close and their notices. */
+
 import { openAccount, viewOf } from "../ledger/account.ts";
-import type { RecordPlace } from "../ledger/exchange.ts";
+import type { TimedRecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
+import { keyless } from "../records/command-header.ts";
 import type { AcceptedAct, AccountOpening } from "./programme.ts";
-
-type RecordPosition = RecordPlace & Readonly<{ timeMs: number }>;
 
 export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
   const { partner, act } = command;
@@ -28,7 +28,7 @@ export function applyAct(
   state: LedgerState,
   { partner, act }: ActAlone,
   { effect, account, notice, told = [] }: ActDone,
-  place: RecordPosition,
+  place: TimedRecordPlace,
   batch: number,
 ): void {
   const { timeMs } = place;
@@ -40,7 +40,7 @@ export function applyAct(
   }
   state.programmes.apply(act, effect, { partner, timeMs, transfer: null, amount: 0 });
   if (notice === undefined) return;
-  const names = { op: "notice", partner, key: null, fingerprint: 0, programme: act.programme } as const;
+  const names = { op: "notice", ...keyless(partner), programme: act.programme } as const;
   for (const { to, no } of told)
     state.exchange(to).send({ ...names, notice, from: state.compound.shard, no, sentAtMs: timeMs }, place);
 }

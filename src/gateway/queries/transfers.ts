@@ -6,6 +6,7 @@ import { vnodeOf } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
 import { withAmount } from "../../actors/ledger/transfers/legs.ts";
 import { revertActOf } from "../../actors/programmes/programmes.ts";
+import { keyless } from "../../actors/records/command-header.ts";
 import type {
   Origin,
   RevertTransfer,
@@ -91,7 +92,7 @@ export async function revertOf(
   if (view === undefined) {
     // An unknown transfer has no owner, so its key has no scope and is not stored.
     const vnode = parseTransferId(id)?.vnode ?? 0;
-    return { op: "revert_transfer", partner, key: null, fingerprint: 0, id, original: null, vnode };
+    return { op: "revert_transfer", ...keyless(partner), id, original: null, vnode };
   }
   const isSettled = view.status !== "pending";
   const postings = isSettled && view.postedAmount > 0 ? withAmount(view.postings, view.postedAmount) : [];

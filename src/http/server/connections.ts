@@ -70,6 +70,8 @@ export class Connections {
     const listeners = server.listeners("connection");
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
+      // Without a listener of our own an error would end the process wherever Node removes its own, as after CONNECT.
+      socket.on("error", ignore);
       const closed = this.#admit(socket);
       if (closed === undefined) return;
       socket.destroySoon = endSoon;
@@ -207,7 +209,9 @@ export class Connections {
   }
 }
 
-/** Node calls this behind the last answer of a connection; its own would close at once. One function for all sockets. */
+function ignore(): void {}
+
+/** Replaces a socket's `destroySoon`, which Node calls after the last answer and which would close at once. */
 function endSoon(this: Socket): void {
   endConnection(this);
 }

@@ -1,10 +1,10 @@
-/** Answers to what never becomes a request of the app: the parser cannot read it, or Node has a way of its own for it. */
+/** Answers requests that never reach the app: unreadable ones, and those that Node handles by special events. */
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { HttpAnswer } from "../call.ts";
 import { Problem, type ProblemCode } from "../problem.ts";
 
-/** Makes a problem that is answered beside the routes. */
+/** Builds a problem answer for a request without a route. */
 export type Refuse = (
   code: ProblemCode,
   detail: string,
@@ -16,20 +16,22 @@ const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /** How long a client may keep a connection open after the last answer. */
 const LINGER_MS_MAX = 1_000;
 
-/** Of a connection: the response to the newest of its requests. A weak map would cost every request a share of a collection. */
+/** Key of a connection's newest response. A property, because a weak map would add to the work of the garbage collector. */
 const NEWEST = Symbol("newest response");
 type Connection = Duplex & { [NEWEST]?: ServerResponse };
 
 /**
- * @returns to be told of the response to every request that Node has read. It returns the one to the request before, of
- * the same connection.
+ * Registers the answers to unreadable requests.
+ *
+ * @returns a function to call with the response of every request that Node has read. It returns the response to the
+ *   previous request on the same connection.
  */
 export function answerUnreadable(
   server: Server,
   refuse: Refuse,
 ): (outgoing: ServerResponse) => ServerResponse | undefined {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    // The last answer is on its way already; what the client sends meanwhile is not read.
+    // The last answer has been written: ignore whatever the client still sends.
     if (socket.writableEnded && error.code !== "ECONNRESET") return;
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -46,8 +48,6 @@ export function answerUnreadable(
     writeLast(outgoing, refuse("expectation_failed", "The only expectation that is met is 100-continue."));
   });
   server.on("connect", (_incoming: IncomingMessage, socket: Duplex) => {
-    // Node hands the connection over and takes its own listeners off: from here on an error would stop the process.
-    socket.on("error", () => {});
     writeAfter((socket as Connection)[NEWEST], socket, () =>
       refuse("method_not_allowed", "This server is no proxy.", { Allow: METHODS }),
     );
@@ -62,7 +62,7 @@ function note(outgoing: ServerResponse): ServerResponse | undefined {
   return before;
 }
 
-/** The last answer of a connection. */
+/** Answers, and closes the connection afterwards. */
 export function writeLast(outgoing: ServerResponse, { status, headers, body }: HttpAnswer<string>): void {
   outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" });
@@ -86,12 +86,12 @@ function faultOf({ code }: NodeJS.ErrnoException): Fault {
 
 const brokenBodies = new WeakMap<IncomingMessage, Problem>();
 
-/** Why no more of a request's body can be read. Whoever is reading it gets the same as an error event. */
+/** Why the rest of a request's body cannot be read. Its reader gets the same problem as an `error` event. */
 export function brokenBody(incoming: IncomingMessage): Problem | undefined {
   return brokenBodies.get(incoming);
 }
 
-/** The app has the request already: it answers, in the order of the requests, and that is the last of the connection. */
+/** The app has the request already, so it answers, in request order. Its answer is the last of the connection. */
 function breakBody(outgoing: ServerResponse, problem: Problem): void {
   const incoming = outgoing.req;
   outgoing.shouldKeepAlive = false;
@@ -100,8 +100,8 @@ function breakBody(outgoing: ServerResponse, problem: Problem): void {
 }
 
 /**
- * Without Node's help: there is no request that it could answer. A client takes the next answer for that of the request it
- * sent first, so all that it sent before is answered before.
+ * Writes an answer to the socket, since Node has no response object for an unreadable request. Waits for the answers to
+ * all earlier requests: a client matches answers to requests by their order.
  */
 function writeAfter(
   before: ServerResponse | undefined,
@@ -116,12 +116,11 @@ function writeAfter(
 }
 
 /**
- * Closes a connection behind its last bytes: sends them, then reads and discards what still comes until the client closes
- * its side, for `LINGER_MS_MAX` at most. Bytes left unread at a close make the system send a reset, and a client that gets
- * a reset loses the end of the answer.
+ * Sends the last bytes of a connection, then reads and discards input until the client closes its side, for
+ * `LINGER_MS_MAX` at most. Closing with unread input makes the system send a reset, and the client may lose the end of
+ * the answer.
  */
 export function endConnection(socket: Duplex, text = ""): void {
-  socket.on("error", () => {});
   socket.resume();
   socket.end(text, () => {
     const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
@@ -129,7 +128,7 @@ export function endConnection(socket: Duplex, text = ""): void {
   });
 }
 
-/** A whole answer, after which the connection is closed. */
+/** An answer with `Connection: close`, as text. */
 export function lastText({ status, headers, body }: HttpAnswer<string>): string {
   const all = { ...headers, "Content-Length": Buffer.byteLength(body), Connection: "close" };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -16,6 +16,7 @@
  * until all committed messages have arrived. A debit must be covered even after a crash, so its reservation is
  * logged.
  */
+import type { TimedRecordPlace } from "../../actors/ledger/exchange.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import {
   decideLegs,
@@ -29,6 +30,7 @@ import {
 import { type LegReport, totalAmount } from "../../actors/ledger/transfers/legs.ts";
 import type { OpenTransfer } from "../../actors/ledger/transfers/pending.ts";
 import type { Command, Outcome, Recorded } from "../../actors/records/command.ts";
+import { keyless } from "../../actors/records/command-header.ts";
 import type {
   CompoundCommand,
   ExpireTransfer,
@@ -46,7 +48,7 @@ import { type Decided, REFUSED, type Refused } from "../shard/messages.ts";
 import { CompoundRun, type RunPart } from "./compound-run.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
-import { type PackedCommand, type PendingReply, packedAlone, type TimedPlace } from "./pending-reply.ts";
+import { type PackedCommand, type PendingReply, packedAlone } from "./pending-reply.ts";
 
 /** Waiting reverts of one transfer. Bounded, because all are decided in one turn when the first has finished. */
 const WAITING_MAX = 64;
@@ -97,7 +99,7 @@ export type CompoundCoordinatorOptions = Readonly<{
   expireFor: (command: Command) => ExpiryBacklog | undefined;
   /** Resumes the waiter when the backlog is processed. */
   waitFor: (backlog: ExpiryBacklog, waiter: Waiter) => void;
-  record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedPlace;
+  record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedRecordPlace;
   linkTo: (peer: number) => Pick<PeerLink, "connected" | "debit" | "prepareClient">;
   /** Whether a message committed before this shard started may still need the room that these legs need here. */
   mustWaitFor: (partner: string, legs: readonly Leg[], purpose: Purpose) => boolean;
@@ -138,7 +140,7 @@ export class CompoundCoordinator {
   expire({ id, partner }: OpenTransfer): void {
     const { ledger, commit, failpoints } = this.#options;
     failpoints.pass("before_expire");
-    const command: ExpireTransfer = { op: "expire_transfer", partner, key: null, fingerprint: 0, id };
+    const command: ExpireTransfer = { op: "expire_transfer", ...keyless(partner), id };
     const outcome = decideVoidOrExpiry(ledger.compound, command, commit.openTime());
     assert(outcome !== NOT_OPEN && outcome.ok, "an expiring transfer is pending");
     this.#record(command, packedAlone(command), outcome, undefined);
@@ -354,7 +356,7 @@ export class CompoundCoordinator {
     packed: PackedCommand,
     outcome: Outcome<CompoundCommand>,
     run: CompoundRun | undefined,
-  ): TimedPlace {
+  ): TimedRecordPlace {
     const { record, linkTo, failpoints } = this.#options;
     failpoints.pass("before_commit");
     const place = record(command, packed, outcome);

@@ -2,6 +2,7 @@
  * One compound transfer that involves other shards, from the prepare requests until its messages are durable
  * everywhere or everything that was prepared is released.
  */
+import type { TimedRecordPlace } from "../../actors/ledger/exchange.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import type { LegsCommand, Plan } from "../../actors/ledger/transfers/compound.ts";
 import type { LegReport } from "../../actors/ledger/transfers/legs.ts";
@@ -14,7 +15,7 @@ import type {
 } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
 import type { RemotePositions } from "../shard/messages.ts";
-import { type CreditPlace, type PackedCommand, PendingReply, type TimedPlace } from "./pending-reply.ts";
+import { type CreditPlace, type PackedCommand, PendingReply } from "./pending-reply.ts";
 
 /** The share of one other shard in a run. */
 export type RunPart = {
@@ -41,7 +42,7 @@ export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
   /** The run is decided or abandoned; later answers are released. */
   isClosed = false;
   #outcome: TransferChanged | undefined;
-  #place: TimedPlace | undefined;
+  #place: TimedRecordPlace | undefined;
   /** By shard, where its message is durable; `null` if only a greeting reported it. */
   readonly #arrived = new Map<number, CreditPlace | null>();
 
@@ -51,7 +52,7 @@ export class CompoundRun extends PendingReply<LegsCommand | VoidTransfer> {
   }
 
   /** The run is committed with messages to other shards. */
-  sent(place: TimedPlace, outcome: TransferChanged): void {
+  sent(place: TimedRecordPlace, outcome: TransferChanged): void {
     this.#place = place;
     this.#outcome = outcome;
   }

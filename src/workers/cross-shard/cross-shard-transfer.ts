@@ -2,16 +2,17 @@
  * A transfer of one posting whose credit account is on another shard, from the pin request until the credit is durable
  * there. `peer-link.ts` shows the protocol.
  */
+import type { TimedRecordPlace } from "../../actors/ledger/exchange.ts";
 import type { Transfer, TransferSent } from "../../actors/records/command.ts";
 import { assert } from "../../errors/assert.ts";
-import { type CreditPlace, PendingReply, type TimedPlace } from "./pending-reply.ts";
+import { type CreditPlace, PendingReply } from "./pending-reply.ts";
 
 export class CrossShardTransfer extends PendingReply<Transfer> {
   #outcome: TransferSent | undefined;
-  #place: TimedPlace | undefined;
+  #place: TimedRecordPlace | undefined;
 
   /** The transfer is committed, and its credit will be sent. */
-  sent(place: TimedPlace, outcome: TransferSent): void {
+  sent(place: TimedRecordPlace, outcome: TransferSent): void {
     this.#place = place;
     this.#outcome = outcome;
   }

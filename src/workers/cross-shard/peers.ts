@@ -5,8 +5,8 @@
 import type { KeyEntry } from "../../actors/idempotency/key-table.ts";
 import { type Account, type Balance, DECIDED_MAX } from "../../actors/ledger/account.ts";
 import { haveSameKey, scopeOf } from "../../actors/ledger/command-home.ts";
-import type { Message } from "../../actors/ledger/exchange.ts";
-import type { Ledger, Place } from "../../actors/ledger/ledger.ts";
+import type { Message, TimedRecordPlace } from "../../actors/ledger/exchange.ts";
+import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount, shardOfVnode, vnodeOfAccount } from "../../actors/ledger/routing.ts";
 import { decidePortion } from "../../actors/ledger/transfers/compound.ts";
 import type {
@@ -36,17 +36,16 @@ import {
   PendingReply,
   packedAlone,
   RetriedCommand,
-  type TimedPlace,
 } from "./pending-reply.ts";
 
 /** An act whose notices all other shards must receive; it is answered when the last one is durable. */
 export class NoticeBroadcast extends PendingReply<ActAlone> {
-  readonly #place: TimedPlace;
+  readonly #place: TimedRecordPlace;
   readonly #outcome: ActDone;
   readonly #delivered: RemotePositions[number][] = [];
   #missing: number;
 
-  constructor(command: ActAlone, packed: PackedCommand, place: TimedPlace, outcome: ActDone) {
+  constructor(command: ActAlone, packed: PackedCommand, place: TimedRecordPlace, outcome: ActDone) {
     super(command, packed);
     this.#place = place;
     this.#outcome = outcome;
@@ -76,7 +75,7 @@ export type PeersOptions = Readonly<{
   open: typeof openChannel;
   newTransferId: (vnode: number) => string;
   /** Applies an outcome decided at the open batch's time, and adds it to that batch. */
-  record: (command: Command, packed: PackedCommand, outcome: Recorded) => Place;
+  record: (command: Command, packed: PackedCommand, outcome: Recorded) => TimedRecordPlace;
   /** Processes due expiries of these accounts. @returns the first account with more than may be processed now */
   expireDue: (partner: string, accounts: readonly string[]) => ExpiryBacklog | undefined;
   /** As `expireDue`, for every subject on this shard that the command's decision depends on. */

@@ -1,11 +1,8 @@
 /** A command whose reply has to wait (usually for another shard), and the callers that wait for it. */
-import type { RecordPlace } from "../../actors/ledger/exchange.ts";
+import type { RecordPlace, TimedRecordPlace } from "../../actors/ledger/exchange.ts";
 import { packCommand } from "../../actors/records/codec.ts";
 import type { Command, Outcome } from "../../actors/records/command.ts";
 import { type Decided, FIRST, REPLAYED, type Refused, type RemotePositions } from "../shard/messages.ts";
-
-/** Position and log time of a record. */
-export type TimedPlace = RecordPlace & Readonly<{ timeMs: number }>;
 
 /** Where a message is durable on another shard, and `posted, held, seq` of each of its accounts there. */
 export type CreditPlace = Readonly<{
@@ -17,7 +14,7 @@ export type CreditPlace = Readonly<{
 
 /** A command whose parts are all durable: its record's position, and the outcome as a single-shard record has it. */
 export type CrossShardResult = Readonly<{
-  at: TimedPlace;
+  at: TimedRecordPlace;
   credits: RemotePositions;
   outcome: Outcome;
   /** This caller sent a retry while the command was in progress. */
@@ -71,7 +68,7 @@ export abstract class PendingReply<C extends Command = Command> {
   abstract settle(peer: number, credit: CreditPlace | undefined): void;
 
   /** Replies when all parts are durable and their results are known. */
-  protected complete(at: TimedPlace, credits: RemotePositions, outcome: Outcome): void {
+  protected complete(at: TimedRecordPlace, credits: RemotePositions, outcome: Outcome): void {
     for (const [i, caller] of this.#callers.entries()) caller({ at, credits, outcome, repeated: i > 0 }, 0);
   }
 

@@ -3,6 +3,7 @@
  * credits and reserves debits, and releases both when the transfer is not committed. `compound-coordinator.ts` shows
  * the protocol.
  */
+
 import type { Account, Balance } from "../../actors/ledger/account.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
@@ -10,6 +11,7 @@ import { decideRelease, decideReserve } from "../../actors/ledger/transfers/comp
 import { type Examined, examine, risesOf } from "../../actors/ledger/transfers/legs.ts";
 import { needReservation } from "../../actors/ledger/transfers/reservations.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
+import { keyless } from "../../actors/records/command-header.ts";
 import type { Leg, Purpose, Release, Reserve } from "../../actors/records/compound-command.ts";
 import { assert } from "../../errors/assert.ts";
 import type { ExpiryBacklog, Waiter } from "../shard/clock/expiry-waits.ts";
@@ -82,7 +84,7 @@ export class PrepareHandler {
     const { ledger, commit, session, failpoints, record } = this.#options;
     const { partner } = ledger.compound.reservations.get(id) ?? {};
     if (partner !== undefined) {
-      const command: Release = { op: "release", partner, key: null, fingerprint: 0, id };
+      const command: Release = { op: "release", ...keyless(partner), id };
       record(command, packedAlone(command), decideRelease(ledger.compound, command));
     }
     const { number } = session;

@@ -3,8 +3,10 @@
  * decided, applied and added to the open batch; it waits for another shard or for expiries (`PendingReply`); it is
  * retried later.
  */
+
 import { isPlain, type PlainCommand } from "../../actors/ledger/command-home.ts";
-import type { Ledger, Place } from "../../actors/ledger/ledger.ts";
+import type { TimedRecordPlace } from "../../actors/ledger/exchange.ts";
+import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { TransferIds } from "../../actors/ledger/transfer-id.ts";
 import type { Random, ScheduledCommand } from "../../actors/programmes/programme.ts";
@@ -13,6 +15,7 @@ import { sliceBytes } from "../../actors/quotas/bytes.ts";
 import type { QuotaName } from "../../actors/quotas/default-quotas.ts";
 import { type Exceeded, exceededByBytes } from "../../actors/quotas/quotas.ts";
 import type { ActDone, Command, Recorded, Transfer, TransferPosted } from "../../actors/records/command.ts";
+import { keyless } from "../../actors/records/command-header.ts";
 import type { Tick } from "../../actors/records/compound-command.ts";
 import type { TimeFault } from "../../actors/records/rejection.ts";
 import { assert } from "../../errors/assert.ts";
@@ -163,8 +166,11 @@ export class Executor {
   }
 
   /** Applies an outcome that was decided elsewhere and adds it to the open batch, at that batch's time. */
-  readonly record = (command: Command, { source, start, end }: PackedCommand, outcome: Recorded): Place =>
-    this.#record(command, source, start, end, outcome, this.#commit.openTime());
+  readonly record = (
+    command: Command,
+    { source, start, end }: PackedCommand,
+    outcome: Recorded,
+  ): TimedRecordPlace => this.#record(command, source, start, end, outcome, this.#commit.openTime());
 
   /** Decides a command without a key and logs nothing. */
   dryRun(command: Command, source: Uint8Array, start: number, end: number): Decided | PendingReply {
@@ -309,7 +315,7 @@ export class Executor {
   /** Logs a tick in the open batch, whose time is after `atMs`, unless a record with such a time exists already. */
   #logTick(atMs: number): void {
     if (this.#commit.recordedMs > atMs) return;
-    const command: Tick = { op: "tick", partner: "", key: null, fingerprint: 0 };
+    const command: Tick = { op: "tick", ...keyless("") };
     this.record(command, packedAlone(command), { ok: true });
   }
 
@@ -341,7 +347,7 @@ export class Executor {
     end: number,
     outcome: Recorded,
     timeMs: number,
-  ): Place {
+  ): TimedRecordPlace {
     const { openSeq: seq, openCount: index } = this.#commit;
     const place = { epoch: this.#options.journal.epoch, seq, index, timeMs };
     this.#ledger.apply(command, outcome, place, seq);

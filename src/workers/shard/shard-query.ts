@@ -1,4 +1,5 @@
 /** Reads, answered from a shard's memory. */
+
 import { keyScope } from "../../actors/idempotency/key-table.ts";
 import { type Account, viewOf } from "../../actors/ledger/account.ts";
 import { originOf } from "../../actors/ledger/command-home.ts";
@@ -8,6 +9,7 @@ import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
 import { vnodeOfAccount } from "../../actors/ledger/routing.ts";
 import { decideRelease } from "../../actors/ledger/transfers/compound.ts";
 import { usedOf } from "../../actors/quotas/quotas.ts";
+import { keyless } from "../../actors/records/command-header.ts";
 import type { CopiesOf, Query, QueryResults } from "./messages.ts";
 
 /** Queries without side effects. */
@@ -50,7 +52,7 @@ export function answerQuery(
       return { result: copiesFor(ledger, partner, accounts, slices), batch: undefined };
     }
     case "release_moves": {
-      const command = { op: "release", partner, key: null, fingerprint: 0, id: query[1] } as const;
+      const command = { op: "release", ...keyless(partner), id: query[1] } as const;
       return { result: decideRelease(ledger.compound, command).moves, batch: undefined };
     }
     case "reverts": {

@@ -1,6 +1,6 @@
 /** Routes that act on an existing transfer: post, void, revert. */
 import { z } from "@hono/zod-openapi";
-import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import { type CommandHeader, keyless } from "../../../actors/records/command-header.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
@@ -91,7 +91,7 @@ async function withOwner(
   const { partner, key, id } = request;
   if (key === null) return request;
   const origin = await ledger.origin(partner, id);
-  if (origin === undefined) return { partner, key: null, fingerprint: 0, id };
+  if (origin === undefined) return { ...keyless(partner), id };
   return { ...request, owner: origin.owner };
 }
 

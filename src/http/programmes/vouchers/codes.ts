@@ -109,7 +109,7 @@ class GuessLimit {
 
   /** Counts an unknown code. @throws Problem 404, or 429 beyond the limit */
   unknown(call: Call, email = ""): never {
-    this.#limit.take(`${keyIdOf(call)}\0${email}`);
+    this.#limit.take(limitKey(call, email));
     throw new Problem("voucher_not_found");
   }
 
@@ -126,8 +126,7 @@ class GuessLimit {
     command: ActAlone,
     code: string,
   ): Promise<Answer<ActAlone>> {
-    const key = `${keyIdOf(call)}\0${email}`;
-    const giveBack = this.#limit.tryTake(key);
+    const giveBack = this.#limit.tryTake(limitKey(call, email));
     if (giveBack === undefined) {
       const known = await firstOrNew(ledger, command, { owner: command.act.subject }, async () => {
         if ((await ledger.ask(call.partner, askVoucher(email, code))) === null) this.unknown(call, email);
@@ -144,6 +143,11 @@ class GuessLimit {
       if (!isGuess) giveBack();
     }
   }
+}
+
+/** Guesses are counted by API key and customer. */
+function limitKey(call: Call, email: string): string {
+  return `${keyIdOf(call)}\0${email}`;
 }
 
 /** A replayed answer reveals nothing new, so it is no guess. */
