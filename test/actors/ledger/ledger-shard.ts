@@ -6,19 +6,30 @@ import {
   decidePortion,
   decideRelease,
   decideReserve,
+  decideVoidOrExpiry,
+  type LegsCommand,
   NOT_OPEN,
   plan,
 } from "../../../src/actors/ledger/transfers/compound.ts";
 import { examine, legsOf } from "../../../src/actors/ledger/transfers/legs.ts";
-import type { AccountView, Command, CreateAccount, Outcome } from "../../../src/actors/records/command.ts";
+import type {
+  AccountView,
+  Command,
+  CreateAccount,
+  Limit,
+  Outcome,
+} from "../../../src/actors/records/command.ts";
 import type {
   CompoundTransfer,
   Leg,
   Portion,
   Posting,
+  PostTransfer,
   Purpose,
   Reserve,
+  RevertTransfer,
   TransferChanged,
+  VoidTransfer,
 } from "../../../src/actors/records/compound-command.ts";
 
 const SHARDS = 2;
@@ -54,6 +65,19 @@ export function transferOf(
   const kind = { available: false, pending: false, timeoutMs: null } as const;
   const vnode = vnodeOf(postings[0]?.debit ?? "");
   return { op: "compound_transfer", ...keyless, ...noDetails, ...kind, postings, vnode, ...more };
+}
+
+/** Posts all of a pending transfer, unless told otherwise. */
+export function postOf(more: Partial<PostTransfer> = {}): PostTransfer {
+  return { op: "post_transfer", ...keyless, id: "tr_1", amount: null, final: false, settled: null, ...more };
+}
+
+export function revertOf(
+  postings: readonly Posting[] | null,
+  more: Partial<RevertTransfer> = {},
+): RevertTransfer {
+  const original = postings && { postings };
+  return { op: "revert_transfer", ...keyless, id: "tr_1", original, vnode: 0, ...more };
 }
 
 export class LedgerShard {
@@ -96,22 +120,44 @@ export class LedgerShard {
     return this.apply(portion, decidePortion(this.ledger.compound, portion, NOW_MS));
   }
 
-  /** Decides a transfer of this shard with the reports of another one, and applies it if it is accepted. */
-  transfer(command: CompoundTransfer, other?: LedgerShard, id = "tr_1") {
+  /** Decides a transfer, a post or a revert with the reports of another shard, and applies it if it is accepted. */
+  transfer(command: LegsCommand, other?: LedgerShard, id = "tr_1") {
+    const outcome = this.decide(command, other, id);
+    if (outcome === NOT_OPEN) throw new Error("the transfer is not open");
+    return outcome.ok ? this.apply(command, outcome) : outcome;
+  }
+
+  decide(command: LegsCommand, other?: LedgerShard, id = "tr_1") {
     const { compound } = this.ledger;
     const planned = plan(compound, command);
-    if (planned === NOT_OPEN || !planned.ok) throw new Error("the transfer has no plan");
+    if (planned === NOT_OPEN || !planned.ok) return planned;
     const reports = new Map(
       [...planned.legs]
         .filter(([shard]) => shard !== this.#shard)
         .map(([shard, legs]) => [shard, other?.reports(legs, planned.purpose) ?? []] as const),
     );
-    const outcome = decideLegs(compound, command, planned, reports, id, NOW_MS);
-    return outcome.ok ? this.apply(command, outcome) : outcome;
+    return decideLegs(compound, command, planned, reports, id, NOW_MS);
+  }
+
+  void(id = "tr_1") {
+    const command: VoidTransfer = { op: "void_transfer", ...keyless, id, settled: null };
+    const outcome = decideVoidOrExpiry(this.ledger.compound, command, NOW_MS);
+    if (outcome === NOT_OPEN || !outcome.ok) throw new Error("the void is refused");
+    return this.apply(command, outcome);
   }
 
   reports(legs: readonly Leg[], purpose: Purpose) {
     return examine(this.ledger.compound.bookOf(PARTNER), legs, purpose, NOW_MS, null).reports;
+  }
+
+  /** Sum and number of what is counted against the account's limits in one direction. */
+  counted(id: string, direction: Limit["direction"]): readonly [amount: number, count: number] {
+    const { velocities } = this.ledger.account(PARTNER, id) ?? {};
+    const buckets = velocities?.find(({ limit }) => limit.direction === direction)?.buckets ?? [];
+    return [
+      buckets.reduce((sum, { amount }) => sum + amount, 0),
+      buckets.reduce((sum, { count }) => sum + count, 0),
+    ];
   }
 
   /** Posted, held and reserved amount of an account. */

@@ -30,6 +30,9 @@ const opened: AccountView = {
   programme: "loyalty",
 };
 
+const at = (index: number) => ({ epoch: 1, seq: 2, index });
+const told = (no: number) => [0, 2].map((to) => ({ to, no }));
+
 function run(ledger: Ledger, act: Act, index = 0) {
   const command: ActAlone = { op: "act", ...header, act };
   const outcome = ledger.decide(command, NOW_MS, () => "tr");
@@ -118,13 +121,11 @@ describe("an act that all shards must know", () => {
   test("is sent to each other shard with the next number, from the place of its record", () => {
     const ledger = new Ledger(1, 3);
     const first = run(ledger, setQuotas("acme", { accounts: 7 }));
-    const told = (no: number) => [0, 2].map((to) => ({ to, no }));
     expect(first).toEqual({ ok: true, effect: { accounts: 7 }, notice: { accounts: 7 }, told: told(1) });
     ledger.apply({ op: "delivered", ...header, to: 2, upTo: 1 }, { ok: true }, place(1), 0);
     expect(run(ledger, setQuotas("acme", { accounts: 8 }), 2)).toMatchObject({ told: told(2) });
     const message = { op: "notice", ...header, programme: "quotas", from: 1, sentAtMs: NOW_MS } as const;
     const [one, two] = [7, 8].map((accounts, i) => ({ ...message, notice: { accounts }, no: i + 1 }));
-    const at = (index: number) => ({ epoch: 1, seq: 2, index });
     expect(ledger.exchange(0).kept).toEqual([
       { message: one, ...at(0) },
       { message: two, ...at(2) },
