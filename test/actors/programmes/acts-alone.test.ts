@@ -120,12 +120,12 @@ describe("an act that closes an account", () => {
 describe("an act that all shards must know", () => {
   test("is sent to each other shard with the next number, from the place of its record", () => {
     const ledger = new Ledger(1, 3);
-    const first = run(ledger, setQuotas("acme", { accounts: 7 }));
-    expect(first).toEqual({ ok: true, effect: { accounts: 7 }, notice: { accounts: 7 }, told: told(1) });
+    const first = run(ledger, setQuotas("acme", { bytes: 7 }));
+    expect(first).toEqual({ ok: true, effect: { bytes: 7 }, notice: { bytes: 7 }, told: told(1) });
     ledger.apply({ op: "delivered", ...header, to: 2, upTo: 1 }, { ok: true }, place(1), 0);
-    expect(run(ledger, setQuotas("acme", { accounts: 8 }), 2)).toMatchObject({ told: told(2) });
+    expect(run(ledger, setQuotas("acme", { bytes: 8 }), 2)).toMatchObject({ told: told(2) });
     const message = { op: "notice", ...header, programme: "quotas", from: 1, sentAtMs: NOW_MS } as const;
-    const [one, two] = [7, 8].map((accounts, i) => ({ ...message, notice: { accounts }, no: i + 1 }));
+    const [one, two] = [7, 8].map((bytes, i) => ({ ...message, notice: { bytes }, no: i + 1 }));
     expect(ledger.exchange(0).kept).toEqual([
       { message: one, ...at(0) },
       { message: two, ...at(2) },
@@ -136,16 +136,16 @@ describe("an act that all shards must know", () => {
 
   test("of two shards is sent to the only other one, and received there in order", () => {
     const [home, other] = [new Ledger(0, 2), new Ledger(1, 2)];
-    expect(run(home, setQuotas("acme", { accounts: 7 }))).toMatchObject({ told: [{ to: 1, no: 1 }] });
+    expect(run(home, setQuotas("acme", { bytes: 7 }))).toMatchObject({ told: [{ to: 1, no: 1 }] });
     const message = home.exchange(1).message(1);
     other.apply(message, { ok: true }, place(0), 0);
-    expect(other.state.programmes.quotas.of("acme")).toEqual({ ...DEFAULT_QUOTAS, accounts: 7 });
+    expect(other.state.programmes.quotas.of("acme")).toEqual({ ...DEFAULT_QUOTAS, bytes: 7 });
     expect(other.exchange(0).received).toBe(1);
   });
 
   test("needs no notice in its record where there is no other shard", () => {
     const ledger = new Ledger(0);
-    expect(run(ledger, setQuotas("acme", { accounts: 7 }))).toEqual({ ok: true, effect: { accounts: 7 } });
+    expect(run(ledger, setQuotas("acme", { bytes: 7 }))).toEqual({ ok: true, effect: { bytes: 7 } });
     expect(ledger.state.exchanges.size).toBe(0);
   });
 });

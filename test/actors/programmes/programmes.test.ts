@@ -116,15 +116,15 @@ describe("a shard", () => {
   test("hands acts, broadcasts, queries and items to their programme", () => {
     const { programmes } = new Ledger(0).state;
     const context = { partner: "acme", nowMs: 5, amount: 0 };
-    const decided = programmes.decide({ ...quotas, quotas: { accounts: 7 } } as Act, context);
-    expect(decided).toEqual({ ok: true, effect: { accounts: 7 }, notice: { accounts: 7 } });
-    programmes.apply(quotas, { accounts: 7 }, done(null, 0));
-    programmes.receiveBroadcast("quotas", { accounts: 8 }, "globex", 5);
-    expect(["acme", "globex"].map((partner) => programmes.quotas.of(partner).accounts)).toEqual([7, 8]);
-    expect(programmes.answer("quotas", "globex", [], 5)).toMatchObject({ accounts: 8 });
+    const decided = programmes.decide({ ...quotas, quotas: { bytes: 7 } } as Act, context);
+    expect(decided).toEqual({ ok: true, effect: { bytes: 7 }, notice: { bytes: 7 } });
+    programmes.apply(quotas, { bytes: 7 }, done(null, 0));
+    programmes.receiveBroadcast("quotas", { bytes: 8 }, "globex", 5);
+    expect(["acme", "globex"].map((partner) => programmes.quotas.of(partner).bytes)).toEqual([7, 8]);
+    expect(programmes.answer("quotas", "globex", [], 5)).toMatchObject({ bytes: 8 });
     expect([...programmes.items()]).toEqual([
-      ["quotas", ["quotas", "acme", { accounts: 7 }]],
-      ["quotas", ["quotas", "globex", { accounts: 8 }]],
+      ["quotas", ["quotas", "acme", { bytes: 7 }]],
+      ["quotas", ["quotas", "globex", { bytes: 8 }]],
     ]);
   });
 

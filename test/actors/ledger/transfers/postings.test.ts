@@ -132,6 +132,15 @@ describe("no decision leaves the range", () => {
     expect(answerTo(shard, [posting(A2, "@x", 1)], true)).toBe("ok");
   });
 
+  test("pending credits are not checked, even together with credits that are reserved", () => {
+    const rules = { floor: null, posted: 0 };
+    const shard = shardWith({ [A]: rules, [A2]: rules, [A3]: { posted: 1 } });
+    shard.reserve("tr_9", [posting(A3, "@x", 1)]);
+    const postings = [posting(A, "@x", MAX), posting(A2, "@x", BALANCE_MAX - MAX)];
+    expect(answerTo(shard, postings)).toEqual(["balance_out_of_range", "@x"]);
+    expect(answerTo(shard, postings, true)).toBe("ok");
+  });
+
   test("the credits of a slice are a safe integer in sum, even if it is far below zero", () => {
     const rules = { floor: null, posted: 0 };
     const made = () => {
@@ -183,10 +192,11 @@ describe("a transfer of the available balance", () => {
     ["moves at most its amount", { posted: 900 }, 500],
     ["of 1 moves it", { held: 99 }, 1],
     ["of nothing is refused", { held: 100 }, ["insufficient_funds", A]],
+    ["of nothing is refused, with any floor", { floor: null, posted: 0 }, ["insufficient_funds", A]],
     ["of less than nothing is refused", { floor: null, posted: -5 }, ["insufficient_funds", A]],
     [
       "of nothing, over a limit",
-      { posted: 0, limits: [limit("debit", { maxCount: 0 })] },
+      { floor: null, posted: 0, limits: [limit("debit", { maxCount: 0 })] },
       ["insufficient_funds", A],
     ],
     ["of nothing, at the end of the range", { floor: null, posted: -MAX }, ["insufficient_funds", A]],
@@ -232,6 +242,15 @@ describe("a revert", () => {
       [110, 0, 0],
       [0, 0, 0],
       [0, 0, 0],
+    ]);
+  });
+
+  test("moves the smallest amount too", () => {
+    const shard = shardWith({ [A]: {}, [B]: {} });
+    shard.transfer(revertOf([posting(A, B, 1)]), undefined, "tr_2");
+    expect([shard.balance(A), shard.balance(B)]).toEqual([
+      [101, 0, 0],
+      [99, 0, 0],
     ]);
   });
 

@@ -8,7 +8,16 @@ import type {
   Settled,
   VoidTransfer,
 } from "../../../../src/actors/records/compound-command.ts";
-import { keyless, LedgerShard, NOW_MS, ownersOn, posting, postOf, transferOf } from "../ledger-shard.ts";
+import {
+  keyless,
+  LedgerShard,
+  NOW_MS,
+  ownersOn,
+  posting,
+  postOf,
+  transferOf,
+  vnodeOf,
+} from "../ledger-shard.ts";
 
 const [A = "", B = "", C = ""] = ownersOn(0);
 const limits = (["debit", "credit"] as const).map((direction): Limit => {
@@ -73,6 +82,13 @@ describe("a post of a pending transfer", () => {
     ]);
   });
 
+  test("of two postings from one account releases all that is held there", () => {
+    const shard = pending(TWO);
+    expect(shard.balance(A)).toEqual([100, 14, 0]);
+    shard.transfer(postOf());
+    expect(shard.balance(A)).toEqual([86, 0, 0]);
+  });
+
   test("of several postings releases the holds of all debit accounts", () => {
     const shard = pending([posting(A, B, 10), posting(B, C, 25), posting("@x", C, 3)]);
     expect([shard.balance(A), shard.balance(B), shard.slice("@x", C)]).toEqual([
@@ -124,6 +140,66 @@ describe("a post of a pending transfer", () => {
   });
 });
 
+describe("the record of a pending transfer", () => {
+  const said = { memo: "rent", metadata: '{"a":"1"}', occurredAtMs: 5 } as const;
+  const postings = [posting(A, B, 10)];
+  const of = (status: string, postedAmount: number, expiresAtMs: number | null) => {
+    const times = { createdAtMs: NOW_MS, expiresAtMs, occurredAtMs: 5 };
+    return { id: "tr_1", status, postings, postedAmount, ...times, reverts: null };
+  };
+  const released = {
+    posting: 0,
+    account: A,
+    asset: "PTS/0",
+    vnode: vnodeOf(A),
+    amount: 0,
+    posted: 97,
+    held: 0,
+    seq: 2,
+  };
+  const nothing = { sent: [], part: 1, holds: [], reservedAt: [], elsewhere: [] };
+
+  function opened(timeoutMs: number | null): LedgerShard {
+    const shard = pending();
+    shard.void();
+    const outcome = shard.transfer(transferOf(postings, { ...said, pending: true, timeoutMs }));
+    const expiresAtMs = timeoutMs === null ? null : NOW_MS + timeoutMs;
+    const { memo, metadata } = said;
+    expect(outcome).toHaveProperty("transfer");
+    expect("transfer" in outcome && outcome.transfer).toStrictEqual({
+      ...of("pending", 0, expiresAtMs),
+      memo,
+      metadata,
+    });
+    expect(outcome).not.toHaveProperty("effect");
+    shard.transfer(postOf({ amount: 3 }));
+    return shard;
+  }
+
+  test("that is voided has the whole transfer, and releases what is held", () => {
+    const { memo, metadata } = said;
+    expect(opened(null).void()).toStrictEqual({
+      ok: true,
+      id: "tr_1",
+      transfer: { ...of("voided", 3, null), memo, metadata },
+      moves: [released],
+      ...nothing,
+    });
+  });
+
+  test("that expires is short", () => {
+    const { compound } = opened(60).ledger;
+    const expire = { op: "expire_transfer", ...keyless, id: "tr_1" } as const;
+    expect(decideVoidOrExpiry(compound, expire, NOW_MS + 60)).toStrictEqual({
+      ok: true,
+      id: "tr_1",
+      transfer: of("expired", 3, NOW_MS + 60),
+      moves: [released],
+      ...nothing,
+    });
+  });
+});
+
 describe("what limits count for a pending transfer", () => {
   test("is its debits at once, and its credits when they are posted", () => {
     const shard = pending(TWO);
@@ -152,6 +228,16 @@ describe("what limits count for a pending transfer", () => {
         [100, 0, 0],
       ]);
     }
+  });
+
+  test("of several accounts is what other transfers have counted, once it is voided", () => {
+    const shard = pending([posting(A, B, 10), posting(B, C, 4)]);
+    for (const id of [A, B]) shard.transfer(transferOf([posting(id, C, 20)]), undefined, "tr_2");
+    shard.void();
+    expect([shard.counted(A, "debit"), shard.counted(B, "debit")]).toEqual([
+      [20, 1],
+      [20, 1],
+    ]);
   });
 
   test("is what was posted, as one debit, once the rest is voided or released by a final post", () => {
