@@ -10,6 +10,7 @@ import { restoredShard } from "./copies.ts";
 import { keyless, LedgerShard, NOW_MS, ownersOn, posting, transferOf, vnodeOf } from "./ledger-shard.ts";
 
 const HOUR_MS = 3_600_000;
+const BLOCK_BYTES = 64 * 1024;
 const [A = "", B = ""] = ownersOn(1);
 
 function itemsOf(ledger: Ledger): readonly (readonly unknown[])[] {
@@ -133,6 +134,7 @@ test("items of older versions lack the newest fields", () => {
     ["tr_2", 3, 4],
     ["", 3, 4],
   ]);
+  expect(reverted.state.claims.forgotten).toEqual({ epoch: 0, seq: 0 });
 });
 
 test("fields of a newer version are skipped in accounts and slices, wherever they stand", () => {
@@ -141,4 +143,19 @@ test("fields of a newer version are skipped in accounts and slices, wherever the
   expect(ledger.account("p", "a")?.posted).toBe(7);
   expect(ledger.systemAccount("p", "@x")?.get("PTS/0")).toEqual({ posted: -7n, held: 0n });
   expect(ledger.sums("p").get("PTS/0")).toEqual({ sum: 0n, accounts: 1, sent: 1n, received: 2n });
+});
+
+test("a block ends with the item that fills its 64 KiB, be it the last one", () => {
+  const lengthsOf = (...names: readonly number[]) => {
+    const { state } = new Ledger(1, 2);
+    for (const [i, length] of names.entries())
+      state.claims.take(`${i}`.padEnd(length, "."), "", { epoch: 1, seq: i });
+    return [...imageOf(state)].map(({ length }) => length);
+  };
+  const [bytes = 0] = lengthsOf(60_000);
+  const full = 60_000 + BLOCK_BYTES - bytes;
+  expect(lengthsOf(full - 1)).toEqual([BLOCK_BYTES - 1]);
+  expect(lengthsOf(full)).toEqual([BLOCK_BYTES]);
+  const [first, second = 0] = lengthsOf(full, 1_000);
+  expect([first, second > 1_000 && second < 1_020]).toEqual([BLOCK_BYTES, true]);
 });

@@ -41,15 +41,9 @@ function signedUp(email: string): string {
   const named = { programme: "wallet", act: "sign_up", subject: emailSubject(email), email } as const;
   const act = { ...named, name: "A", password: "hash", session: email, asset: "USD/2" };
   const { walletId } = (done({ op: "act", ...header, act }) as Readonly<{ effect: UserView }>).effect;
-  const bank = {
-    programme: "wallet",
-    act: "deposit",
-    subject: "bank:b",
-    wallet: walletId,
-    bank: "b",
-  } as const;
+  const bank = actOf("deposit", walletId, { subject: "bank:b", bank: "b", ref: null });
   const deposit = { debit: "@bank:b", credit: walletAccount(walletId), amount: 50, vnode: 0 };
-  done({ op: "transfer", ...header, ...details, ...deposit, act: { ...bank, ref: null } });
+  done({ op: "transfer", ...header, ...details, ...deposit, act: bank });
   return walletId;
 }
 
