@@ -39,6 +39,18 @@ test("doubles more", () => {
 });
 `;
 
+/** Passes only once. */
+const ONCE = `
+import { expect, test } from "vitest";
+import { next } from "../../src/actors/small.ts";
+
+let value = 0;
+test("counts", () => {
+  value = next(value);
+  expect(value).toBe(1);
+});
+`;
+
 let folder = "";
 
 beforeAll(() => {
@@ -46,14 +58,21 @@ beforeAll(() => {
   for (const each of ["src/actors", "test/actors"]) mkdirSync(join(folder, each), { recursive: true });
   writeFileSync(join(folder, "src/actors/small.ts"), ACTOR);
   writeFileSync(join(folder, "test/actors/small.test.ts"), TEST);
+  writeFileSync(join(folder, "test/actors/once.test.ts"), ONCE);
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** Runs the mutation tests with one of the two test files. */
+function mutate(name: string): Promise<Readonly<{ stdout: string }>> {
+  const script = join(ROOT, "test/mutation/mutate.ts");
+  const args = [script, "--root", folder, "--limit", "1", "--tests", `test/actors/${name}.test.ts`];
+  return promisify(execFile)(process.execPath, args);
+}
+
 test("a mutant is found, missed, or ended after its time; the tests after that one still run", async () => {
-  const args = [join(ROOT, "test/mutation/mutate.ts"), "--root", folder, "--limit", "1"];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { stdout } = await mutate("small");
   const file = "src/actors/small.ts";
   expect(stdout.split("\n").filter((line) => line !== "")).toEqual([
     `${file}:6: [1] => []`,
@@ -64,4 +83,12 @@ test("a mutant is found, missed, or ended after its time; the tests after that o
     expect.stringMatching(/^src\/actors\/small\.ts +5 killed \(1 by time-out\) +4 survived +55\.6 %$/),
     expect.stringMatching(/^all +5 killed \(1 by time-out\) +4 survived +55\.6 %$/),
   ]);
+});
+
+test("a test that passes only once finds nothing, and is named", async () => {
+  const stderr = expect.stringContaining(
+    "counts fails without any change:\nError: the test fails if it is run again",
+  );
+  const stdout = expect.stringMatching(/small\.ts +0 killed +9 survived/);
+  await expect(mutate("once")).rejects.toMatchObject({ code: 1, stderr, stdout });
 });

@@ -61,7 +61,11 @@ export default class MutationRunner extends TestRunner {
     await run();
     const limitMs = Math.max(plan.limitMsLeast, TIME_MORE * (performance.now() - startMs));
     const limit = Math.max(STEPS_LEAST, STEPS_MORE * steps);
-    for (const id of concerned()) {
+    const mutants = concerned();
+    // A test that needs a hook before it, or passes only once, would seem to find every mutant.
+    if (mutants.length > 0 && (await isKilled(NONE, run, limit)))
+      throw new Error("the test fails if it is run again");
+    for (const id of mutants) {
       // Nobody waits for it any more.
       if (process.ppid !== PARENT) process.kill(process.pid, "SIGKILL");
       reached.add(id);
