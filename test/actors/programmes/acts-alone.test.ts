@@ -145,7 +145,7 @@ describe("an act that all shards must know", () => {
 
   test("needs no notice in its record where there is no other shard", () => {
     const ledger = new Ledger(0);
-    expect(run(ledger, setQuotas("acme", { bytes: 7 }))).toEqual({ ok: true, effect: { bytes: 7 } });
+    expect(run(ledger, setQuotas("acme", { bytes: 7 }))).toStrictEqual({ ok: true, effect: { bytes: 7 } });
     expect(ledger.state.exchanges.size).toBe(0);
   });
 });

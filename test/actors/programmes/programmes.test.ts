@@ -95,7 +95,8 @@ describe("the name that an act claims", () => {
 
 test("an act's times must be later than log time; the first that is not is named", () => {
   const issue = act("vouchers", "issue", "customer:a", { expiresAtMs: 9 });
-  expect([timeFaultOf(issue, 8), timeFaultOf(issue, 9)]).toEqual([undefined, fault("expires_at")]);
+  for (const each of [issue, points("accrual", { expiresAtMs: 9 })])
+    expect([timeFaultOf(each, 8), timeFaultOf(each, 9)]).toEqual([undefined, fault("expires_at")]);
   expect(timeFaultOf(joining(20, 9, 8), 9)).toEqual(fault("add.1.expires_at"));
   for (const each of [joining(), act("quotas", "set_quotas", "#quotas"), unknown])
     expect(timeFaultOf(each, 1e15)).toBeUndefined();
