@@ -145,13 +145,15 @@ test("fields of a newer version are skipped in accounts and slices, wherever the
   expect(ledger.sums("p").get("PTS/0")).toEqual({ sum: 0n, accounts: 1, sent: 1n, received: 2n });
 });
 
+/** Lengths of the blocks of an image that ends with claims whose names have these lengths. */
+function lengthsOf(...names: readonly number[]): readonly number[] {
+  const { state } = new Ledger(1, 2);
+  for (const [i, length] of names.entries())
+    state.claims.take(`${i}`.padEnd(length, "."), "", { epoch: 1, seq: i });
+  return [...imageOf(state)].map(({ length }) => length);
+}
+
 test("a block ends with the item that fills its 64 KiB, be it the last one", () => {
-  const lengthsOf = (...names: readonly number[]) => {
-    const { state } = new Ledger(1, 2);
-    for (const [i, length] of names.entries())
-      state.claims.take(`${i}`.padEnd(length, "."), "", { epoch: 1, seq: i });
-    return [...imageOf(state)].map(({ length }) => length);
-  };
   const [bytes = 0] = lengthsOf(60_000);
   const full = 60_000 + BLOCK_BYTES - bytes;
   expect(lengthsOf(full - 1)).toEqual([BLOCK_BYTES - 1]);
