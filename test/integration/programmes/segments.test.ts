@@ -194,8 +194,10 @@ describe("segments", () => {
     const id = user();
     expect(await acme.get(`/v1/users/${id}/segments`)).toEqual({ segments: [] });
     await acme.refused("GET", `/v1/users/${id}`, 404, "user_not_found");
-    await change(id, { add: [await segment()] });
+    const slug = await segment();
+    await change(id, { add: [slug] });
     expect(await acme.get(`/v1/users/${id}`)).toMatchObject({ id });
+    expect(await acme.get(`/v1/users/${id}/segments`)).toEqual({ segments: [{ slug, source: "manual" }] });
     const all = await segment({ user_percent: 100 });
     const fresh = user();
     expect(await change(fresh, {})).toEqual({
