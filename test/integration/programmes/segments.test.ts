@@ -82,6 +82,9 @@ describe("segments", () => {
       "2",
       "1",
     ]);
+    const counted = await house.partner("counted");
+    for (const next of ["1", "2", "3"])
+      expect(await counted.post("/v1/users", 201, {})).toEqual({ id: next });
     const headers = { "Idempotency-Key": "once" };
     const first = await house2.ask("POST", "/v1/users", 201, {}, headers);
     expect(await house2.ask("POST", "/v1/users", 201, {}, headers)).toEqual(first);
