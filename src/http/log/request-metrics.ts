@@ -1,9 +1,9 @@
 /**
- * A histogram of request durations, by group of routes and status; its `_count` is the number of requests. Counted
- * in plain arrays: prom-client hashes the labels at each observation, which costs more than everything else here.
+ * A histogram of request durations, by group of routes and status. Counted in plain arrays: hashing the labels at each
+ * observation, as metric libraries do, costs more than everything else here.
  */
 /** Upper bounds in milliseconds; the last bucket has none. */
-const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+export const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 type Series = { readonly counts: Float64Array; sumMs: number };
 
@@ -18,8 +18,6 @@ export type RequestMetrics = Readonly<{
   counts(): RequestCounts;
 }>;
 
-const DURATION = "daybook_http_request_duration_seconds";
-
 /** Adds up the counts of several gateways. */
 export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
   const sums = new Map<string, SeriesCounts>();
@@ -33,25 +31,6 @@ export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
     }
   }
   return [...sums.values()];
-}
-
-export function renderRequestCounts(series: RequestCounts): string {
-  const lines = [
-    `# HELP ${DURATION} Time from the request's head to its answer.`,
-    `# TYPE ${DURATION} histogram`,
-  ];
-  for (const { group, status, counts, sumMs } of series) {
-    const labels = `group="${group}",status="${status}"`;
-    let count = 0;
-    for (let i = 0; i <= BOUNDS_MS.length; i++) {
-      const boundMs = BOUNDS_MS[i];
-      count += counts[i] ?? 0;
-      const bound = boundMs === undefined ? "+Inf" : boundMs / 1000;
-      lines.push(`${DURATION}_bucket{${labels},le="${bound}"} ${count}`);
-    }
-    lines.push(`${DURATION}_sum{${labels}} ${sumMs / 1000}`, `${DURATION}_count{${labels}} ${count}`);
-  }
-  return `${lines.join("\n")}\n`;
 }
 
 export function createRequestMetrics(): RequestMetrics {

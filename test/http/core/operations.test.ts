@@ -1,6 +1,7 @@
 /** The operator's routes: trial balance, metrics, shards, snapshots. */
 import { expect, test } from "vitest";
-import { renderRequestCounts, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { renderRequests } from "../../../src/workers/server/metrics.ts";
 import { OPERATOR } from "../fake-ledger.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
 
@@ -19,7 +20,7 @@ test("metrics come from operations; requests are counted by group and status", a
   await request("GET", "/v1/accounts", { key: "" });
   const answered = await (await request("GET", "/metrics", { key: "" })).text();
   expect(answered).toContain("daybook_batches_total 9");
-  const text = renderRequestCounts(sumRequestCounts([metrics.counts(), []]));
+  const text = renderRequests(sumRequestCounts([metrics.counts(), []]));
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="200"} 1');
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="401"} 1');
 });
