@@ -12,6 +12,7 @@ import { setTimeout } from "node:timers/promises";
 import { ArchiveClient } from "./archive/service/archive-client.ts";
 import { useCompileCache } from "./compile-cache.ts";
 import { asksForHelp, type Config, readConfig } from "./config.ts";
+import { messageOf } from "./errors/error-message.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
 import { newWindowMemory } from "./http/limits/window-counters.ts";
 import { type Log, openLog, type ProcessLog } from "./http/log/request-log.ts";
@@ -284,7 +285,7 @@ function fatal(message: string): void {
 
 /** The reason why the server does not start. For a wrong Redis setting it refers to the doctor. */
 function describeRefusal(error: unknown, { walUrl }: Config): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const isSetting = error instanceof LogError && error.code === "log_misconfigured";
   return isSetting && parseLogUrl(walUrl).kind === "redis"
     ? `${message}. \`npx daybook doctor\` says what to change`
@@ -301,7 +302,7 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     config = withDataDir(readConfig(process.env, args));
   } catch (error) {
-    fatal(error instanceof Error ? error.message : String(error));
+    fatal(messageOf(error));
     return;
   }
   await start(config).catch((error: unknown) => fatal(describeRefusal(error, config)));

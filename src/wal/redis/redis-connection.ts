@@ -3,6 +3,7 @@
  * own: an append must not be sent twice unnoticed, and a new connection must be checked before it is used.
  */
 import { Redis, type RedisOptions } from "ioredis";
+import { messageOf } from "../../errors/error-message.ts";
 import { LogError } from "../wal.ts";
 
 const BACKOFF_MS_MIN = 10;
@@ -176,10 +177,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** Whether it is an error reply of Redis. */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
-}
-
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0)
-    return error.errors.map(messageOf).join(", ");
-  return error instanceof Error ? error.message : String(error);
 }
