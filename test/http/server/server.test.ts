@@ -87,6 +87,23 @@ test("an announced body of 10 MiB is refused unread, and one in chunks once it e
   expect(app.inFlight()).toBe(0);
 });
 
+test("after the rest of a refused body the connection is used again; if the rest does not come, it ends", async () => {
+  const { server } = await start();
+  const body = " ".repeat(2 * 1024 * 1024);
+  const [sent, kept] = await Promise.all([open(server), open(server)]);
+  const both = receive(sent, (text) => text.includes('"id":"tr_'));
+  const refused = receive(sent, (text) => text.includes("retryable"));
+  sent.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n{`);
+  await refused;
+  sent.write(body.slice(1) + whole(TRANSFER));
+  expect(await both).toMatch(/HTTP\/1\.1 413[^]*HTTP\/1\.1 201/);
+  sent.destroy();
+
+  const never = receive(kept, () => false);
+  kept.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n{`);
+  expect(await never).toMatch(/^HTTP\/1\.1 413/);
+});
+
 test("data that is not HTTP gets a problem, and the server keeps serving", async () => {
   const { server } = await start();
   for (const garbage of ["hello\r\n\r\n", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`]) {
