@@ -1,6 +1,5 @@
 /** Builds the HTTP application from the parts that `main.ts` or a test passes in. It has no socket and no clock. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ParamIndexMap } from "hono/router";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Directory, Ledger, Operations } from "../gateway/ports.ts";
@@ -83,7 +82,6 @@ export type App = Readonly<{
 }>;
 
 export function createApp(deps: AppDeps): App {
-  const hono = new OpenAPIHono();
   const origins = new Set(deps.corsOrigins);
   const endpoints = createEndpoints({
     origins,
@@ -96,11 +94,10 @@ export function createApp(deps: AppDeps): App {
     metrics: deps.metrics,
     idPrefix: Buffer.from(deps.random(6)).toString("hex"),
   });
-  registerSecurity(hono, deps.cookie);
   const router: Router = new RegExpRouter();
-  const routes = createRoutes(hono, router, endpoints);
+  const routes = createRoutes(router, endpoints);
   addRoutes(routes, deps);
-  addDocs(routes, hono);
+  addDocs(routes, deps.cookie);
 
   const unknown = unknownRoute(routes, origins);
   const unknownRouteInfo = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
@@ -146,27 +143,6 @@ function addRoutes(routes: Routes, deps: AppDeps): void {
   addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
   addOperations(routes, deps.operations);
   addHome(routes);
-}
-
-function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {
-  hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description:
-      "An API key of the operator or of a partner. Roles of partner keys: partner; read (GET only); seller (one seller's data).",
-  });
-  const sessionText = "The session token that a wallet user gets at login.";
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
-    type: "http",
-    scheme: "bearer",
-    description: sessionText,
-  });
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
-    type: "apiKey",
-    in: "cookie",
-    name: cookie.name,
-    description: `${sessionText} Requests that change state must come from the same origin.`,
-  });
 }
 
 function unknownRoute(routes: Routes, origins: Origins): Handler {
