@@ -5,6 +5,7 @@
  * Exit codes: 0 success, 1 a problem was found or the command failed, 2 bad arguments.
  */
 import { Command, CommanderError } from "commander";
+import { useCompileCache } from "../compile-cache.ts";
 import { VERSION } from "../version.ts";
 import { LogError } from "../wal/wal.ts";
 import { OperatorError, UsageError } from "./errors.ts";
@@ -134,6 +135,7 @@ function leave(): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 }
 
+useCompileCache();
 // Files that a command creates in the server's folders are private, like the server's own.
 process.umask(0o077);
 // All commands inherit both settings.

@@ -1,4 +1,4 @@
-/** The interfaces that `src/http` programs against. `main.ts` passes in implementations; tests pass in fakes. */
+/** The interfaces that `src/http` programs against. `server.ts` passes in implementations; tests pass in fakes. */
 import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";

@@ -1,4 +1,4 @@
-/** Builds the HTTP application from the parts that `main.ts` or a test passes in. It has no socket and no clock. */
+/** Builds the HTTP application from the parts that the server or a test passes in. It has no socket and no clock. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ParamIndexMap } from "hono/router";
 import { RegExpRouter } from "hono/router/reg-exp-router";

@@ -119,7 +119,7 @@ function closeServer(server: Server, app: App, deadlineMs: number): Promise<numb
   });
 }
 
-/** Binds the port and serves. @throws Error `EADDRINUSE`, `EACCES`, … Signals are handled in `main.ts`. */
+/** Binds the port and serves. @throws Error `EADDRINUSE`, `EACCES`, … Signals are handled in `src/server.ts`. */
 export async function startServer(app: App, options: ServerOptions): Promise<RunningServer> {
   const { host, port, reusePort = false, connections: bounds = UNBOUNDED, log } = options;
   const { server, connections } = createHttpServer(app, bounds, log);
