@@ -2,7 +2,7 @@
  * One connection to Redis that is either checked and usable, or closed. ioredis must never reconnect or resend on its
  * own: an append must not be sent twice unnoticed, and a new connection must be checked before it is used.
  */
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import { messageOf } from "../../errors/error-message.ts";
 import { LogError } from "../wal.ts";
 
@@ -83,8 +83,8 @@ export class RedisConnection {
       const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), BACKOFF_MS_MAX);
       await pause(backoffMs, signal);
     }
+    const newClient = this.#options.newClient ?? (await loadClient());
     if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
-    const { newClient = (options) => new Redis(options) } = this.#options;
     const client = newClient(this.#redisOptions());
     // ioredis reports the cause of a failed connection here; `connect` rejects with "Connection is closed." only.
     let cause: Error | undefined;
@@ -159,6 +159,12 @@ export class RedisConnection {
       },
     );
   }
+}
+
+/** Loads ioredis when it is first needed: a server whose log is in sqlite never does. */
+async function loadClient(): Promise<NewRedisClient> {
+  const { Redis } = await import("ioredis");
+  return (options) => new Redis(options);
 }
 
 /** Uses the global timers, which the simulator replaces. */
