@@ -3,7 +3,7 @@
 import type { Act } from "../../records/act.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
 import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
-import type { LotPart } from "./lots.ts";
+import type { LotPart, LotPlace } from "./lots.ts";
 
 export const POINTS = "PTS/0";
 
@@ -118,8 +118,12 @@ export function askMember(member: string): QuestionTo<MemberView | null> {
   return { programme: "loyalty", subject: pointsAccount(member), ask: ["member", member] };
 }
 
-export function askLots(member: string): QuestionTo<readonly LotView[] | null> {
-  return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member] };
+/** A page of a member's lots, soonest expiry first. `isLast`: no lots follow. */
+export type LotsPage = Readonly<{ lots: readonly LotView[]; isLast: boolean }>;
+
+/** @param after the last lot of the previous page; `null`: the first page. */
+export function askLots(member: string, limit: number, after: LotPlace | null): QuestionTo<LotsPage | null> {
+  return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member, limit, after] };
 }
 
 export function askMembers(page: ListRequest): Question<ListPage<MemberView>> {

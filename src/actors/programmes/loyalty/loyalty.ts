@@ -30,12 +30,12 @@ import {
   pointsAccount,
   type TakeBack,
 } from "./acts.ts";
-import { insertionIndex, type LotPart, lotById, splitOverLots } from "./lots.ts";
+import { insertionIndex, type LotPart, type LotPlace, lotById, splitOverLots } from "./lots.ts";
 import {
   addExpired,
   expiryOf,
   itemOf,
-  lotView,
+  lotsPageOf,
   type Member,
   type MemberItem,
   memberBytes,
@@ -203,8 +203,11 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
         const member = state?.members.get(pointsAccount(values[0] as string));
         return member === undefined ? null : this.#viewOf(partner, member);
       }
-      case "lots":
-        return state?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
+      case "lots": {
+        const [member, limit, after] = values as [string, number, LotPlace | null];
+        const lots = state?.members.get(pointsAccount(member))?.lots;
+        return lots === undefined ? null : lotsPageOf(lots, limit, after);
+      }
       case "members": {
         const page = values as unknown as ListRequest;
         const memberList = state?.memberList ?? new PagedIndex<Member>(this.#context.shard);

@@ -6,13 +6,14 @@ import type { Command } from "../../records/command.ts";
 import type { ScheduledCommand, TransferWithAct } from "../programme.ts";
 import {
   type Expiry,
+  type LotsPage,
   type LotView,
   type LoyaltyAct,
   type LoyaltyEffect,
   pointsAccount,
   type TakeBack,
 } from "./acts.ts";
-import type { Lot, LotPart } from "./lots.ts";
+import { type Lot, type LotPart, type LotPlace, pageStart } from "./lots.ts";
 
 export interface Member {
   readonly id: string;
@@ -123,6 +124,12 @@ export function expiryOf(partner: string, member: string, { id, points }: Lot): 
   };
 }
 
-export function lotView({ id, points, expiresAtMs }: Lot): LotView {
+export function lotsPageOf(lots: readonly Lot[], limit: number, after: LotPlace | null): LotsPage {
+  const from = after === null ? 0 : pageStart(lots, after);
+  const page = lots.slice(from, from + limit);
+  return { lots: page.map(lotView), isLast: from + page.length === lots.length };
+}
+
+function lotView({ id, points, expiresAtMs }: Lot): LotView {
   return { id, points, expiresAtMs };
 }

@@ -9,14 +9,15 @@ import {
   type MemberView,
   pointsAccount,
 } from "../../../actors/programmes/loyalty/acts.ts";
+import type { LotPlace } from "../../../actors/programmes/loyalty/lots.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
-import { Problem } from "../../problem.ts";
+import { invalid, Problem } from "../../problem.ts";
 import { readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
@@ -76,6 +77,18 @@ function memberJson(view: Omit<MemberView, "since">): string {
 
 function lotJson({ id, points, expiresAtMs }: LotView): string {
   return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
+}
+
+function lotCursor({ id, expiresAtMs }: LotView): string {
+  return `${expiresAtMs}.${id}`;
+}
+
+/** @throws Problem 400 */
+function lotPlaceOf(cursor: string): LotPlace {
+  const [, expiresAt, id] = /^(\d{1,15})\.(tr_[0-9a-z]{1,64})$/.exec(cursor) ?? [];
+  if (expiresAt === undefined || id === undefined)
+    throw invalid("cursor", "must be the next_cursor of the previous page");
+  return [Number(expiresAt), id];
 }
 
 function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
@@ -147,17 +160,21 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "List a member's expiring points, soonest expiry first",
       params: IdParams,
+      query: PageQuery,
       answer: {
         ...pageOf(LotSchema),
-        description: "All lots. A lot is an accrual with `expires_at`; `points` is what is left of it.",
+        description: "A page. A lot is an accrual with `expires_at`; `points` is what is left of it.",
       },
       problems: ["member_not_found"],
     },
-    async (request, call) => {
+    async (request, call, { limit, cursor }) => {
       const id = idOf(request);
-      const lots = await ledger.ask(call.partner, askLots(id));
-      if (lots === null) throw memberNotFound(id);
-      return wholeList(call, lots, lotJson);
+      const after = cursor === undefined ? null : lotPlaceOf(cursor);
+      const found = await ledger.ask(call.partner, askLots(id, limit, after));
+      if (found === null) throw memberNotFound(id);
+      const cursors = found.lots.map(lotCursor);
+      const nextCursor = found.isLast ? null : (cursors.at(-1) ?? null);
+      return pageAnswer(call, { data: found.lots, cursors, nextCursor }, lotJson);
     },
   );
 }
