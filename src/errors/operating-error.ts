@@ -25,12 +25,22 @@ export type OperatingErrorCode =
   | "archive_damaged"
   | "not_implemented";
 
+/** The bound that a partner has reached, for the metric of refusals. */
+export type PartnerBound = "queue_share" | "requests_in_flight" | "waiting_requests" | "waiting_bodies";
+
 export class OperatingError extends Error {
   readonly code: OperatingErrorCode;
+  /** Set if only this partner is refused. */
+  readonly bound: PartnerBound | undefined;
 
-  constructor(code: OperatingErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: OperatingErrorCode,
+    message: string,
+    { bound, ...options }: ErrorOptions & Readonly<{ bound?: PartnerBound }> = {},
+  ) {
     super(message, options);
     this.name = "OperatingError";
     this.code = code;
+    this.bound = bound;
   }
 }

@@ -37,10 +37,11 @@ import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 import { submitWithArchive } from "./claims.ts";
 import type { Cut, TransferRow } from "./ports.ts";
-import { accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
+import { type AccountsRead, accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
 import { consistentAccounts } from "./queries/cut.ts";
 import { pageOf } from "./queries/lists.ts";
 import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
+import { statementOf } from "./queries/statement.ts";
 import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
 import { originOfTransfer, revertOf, settledOf, transferRow, transferRows } from "./queries/transfers.ts";
 import { costOfCommand } from "./shard-link/costs.ts";
@@ -168,7 +169,7 @@ export class Gateway {
     return result ?? undefined;
   }
 
-  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
+  accounts(partner: string, ids: readonly string[]): Promise<AccountsRead> {
     const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
     return this.#shards.turns.largeReads.run(partner, owner, undefined, () =>
       accountsOf(this.#shards, partner, ids),
@@ -206,9 +207,9 @@ export class Gateway {
     return this.#shards.turns.pages.run(partner, owner, caller, async () => {
       const found = await this.#positionsOfAccount(partner, account);
       refuseGone(caller);
-      return (
-        found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after)
-      );
+      if (found === undefined) return undefined;
+      const query = { ...range, partner, account, seq: found.seq };
+      return statementOf(this.#shards.archive, query, found.after, caller);
     });
   }
 
@@ -235,7 +236,7 @@ export class Gateway {
     );
   }
 
-  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {
+  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined> {
     const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
     return this.#shards.turns.cuts.run(partner, owner, undefined, () =>
       consistentAccounts(this.#shards, partner, ids),

@@ -73,8 +73,11 @@ export type TrialBalance = Readonly<{
   positions: readonly string[];
 }>;
 
-/** `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately. */
-export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
+/**
+ * `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately.
+ * `requestsInFlight`: at this gateway.
+ */
+export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[]; requestsInFlight: number }>;
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
@@ -106,16 +109,19 @@ export interface Ledger {
   /** Resolves once it is certain that no other server has replaced this one, so the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
-  /** The existing accounts, in the order of `ids`. */
-  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
+  /** The existing accounts among the first `read` ids, in the order of `ids`. They may be too many for one page. */
+  accounts(
+    partner: string,
+    ids: readonly string[],
+  ): Promise<Readonly<{ accounts: readonly AccountView[]; read: number }>>;
   /**
    * The account after every command logged at or before `atMs`.
    *
    * @throws InvalidTime `atMs` is in the future.
    */
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined>;
-  /** One consistent cut through the shards of these accounts. */
-  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut>;
+  /** One consistent cut through the shards of these accounts. `undefined` if they exceed a page. */
+  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined>;
   listAccounts(
     partner: string,
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,

@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { type LineSink, type Log, requestLine } from "./log/request-log.ts";
 import type { RequestMetrics } from "./log/request-metrics.ts";
-import { invalid, Problem, publicReason } from "./problem.ts";
+import { invalid, PROBLEMS, Problem, publicReason } from "./problem.ts";
 import { type HttpRequest, refuseRepeated } from "./request.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
 import { send } from "./server/send.ts";
@@ -101,6 +101,15 @@ function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   log.error({ err: failure, request_id: call.requestId }, "request failed");
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
+}
+
+/** Why the request was refused, unless by a rule of the ledger or for its own faults. */
+function refusalReason(failure: unknown): string | undefined {
+  if (failure instanceof OperatingError) return failure.bound ?? failure.code;
+  if (!(failure instanceof Problem)) return undefined;
+  const { code } = failure;
+  const { status } = PROBLEMS[code];
+  return status === 503 || status === 429 || code === "quota_exceeded" ? code : undefined;
 }
 
 function isChange(method: string): boolean {
@@ -227,7 +236,11 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
       const call = beginCall(request.method, path, group, request.incoming.socket);
       const entry: Running = { slot: running.next, call, origin: allowedOrigin(request, origins), outgoing };
       running.add(entry);
-      const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
+      const fail = (failure: unknown): void => {
+        const reason = refusalReason(failure);
+        if (reason !== undefined) metrics.refused(reason);
+        finish(entry, failureAnswer(call, failure, log));
+      };
       try {
         const answer = answerTo(request, call);
         if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);
@@ -246,6 +259,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   const refuse: Refuse = (code, detail, headers) => {
     const call = beginCall("-", "-", "unreadable");
+    if (code === "overloaded") metrics.refused("connections");
     const answer = problemAnswer(call, code, detail, headers);
     record(call, answer.status);
     return answer;

@@ -110,6 +110,29 @@ test("CSV: no page exceeds 1 MiB, Link has the next one, and every row appears o
   expect(new Set(rows.map((row) => row.split(",")[0])).size).toBe(TRANSFERS / 2);
 });
 
+test("accounts by id: no answer exceeds 1 MiB, and the rest follows; a larger consistent cut is refused", async () => {
+  const ids = Array.from({ length: 100 }, (_, i) => (i % 10 === 9 ? `nobody${i}` : `account${1000 + i}`));
+  const found: string[] = [];
+  const missing: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const at: string = cursor === null ? "" : `&cursor=${cursor}`;
+    const { status, text } = await acme.send("GET", `/v1/accounts?ids=${ids.join(",")}${at}`);
+    expect(status).toBe(200);
+    expect(Buffer.byteLength(text)).toBeLessThan(1.01 * MIB);
+    const page = JSON.parse(text) as Page & Readonly<{ missing: string[] }>;
+    found.push(...page.data.map(({ id }) => String(id)));
+    missing.push(...page.missing);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  expect(found).toEqual(ids.filter((id) => id.startsWith("account")));
+  expect(missing).toEqual(ids.filter((id) => id.startsWith("nobody")));
+  const cut = await acme.send("GET", `/v1/accounts?consistent=true&ids=${ids.join(",")}`);
+  expect([cut.status, cut.text.includes("1 MiB")]).toEqual([400, true]);
+  const small = await acme.send("GET", `/v1/accounts?consistent=true&ids=${ids.slice(0, 20).join(",")}`);
+  expect(small.status).toBe(200);
+});
+
 test("the total size of metadata is bounded, when it is set and when it is merged", async () => {
   const refused = await acme.send("POST", "/v1/accounts", { id: "fat", asset: "PTS/0", metadata: TOO_LARGE });
   expect([refused.status, refused.text.includes("32768 bytes")]).toEqual([400, true]);

@@ -27,6 +27,7 @@ import type { TransferRow } from "../../src/gateway/ports.ts";
 export const USAGE = {
   quotas: DEFAULT_QUOTAS,
   shards: [{ idempotency_keys: 3, open_transfers: 1, bytes: 300 }],
+  requestsInFlight: 2,
 };
 export const NOW_MS = Date.parse("2026-11-20T10:00:00.000Z");
 

@@ -16,6 +16,7 @@ import { InvalidTime, OperatingError, type OperatingErrorCode } from "../../src/
 import { unpackTransfers } from "../../src/gateway/batches/packed-transfers.ts";
 import type {
   Answer,
+  Cut,
   Directory,
   DryRunCommand,
   Ledger,
@@ -234,8 +235,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return this.#book.account(partner, id);
   }
 
-  async accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
-    return ids.map((id) => this.#book.account(partner, id)).filter((account) => account !== undefined);
+  async accounts(partner: string, ids: readonly string[]): ReturnType<Ledger["accounts"]> {
+    const accounts = ids.map((id) => this.#book.account(partner, id)).filter((found) => found !== undefined);
+    return { accounts, read: ids.length };
   }
 
   async accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
@@ -249,11 +251,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return NOW_MS;
   }
 
-  async consistentAccounts(
-    partner: string,
-    ids: readonly string[],
-  ): ReturnType<Ledger["consistentAccounts"]> {
-    return { accounts: await this.accounts(partner, ids), inTransit: this.inTransit };
+  async consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {
+    const { accounts } = await this.accounts(partner, ids);
+    return { accounts, inTransit: this.inTransit };
   }
 
   async listAccounts(

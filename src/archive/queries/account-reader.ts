@@ -29,7 +29,9 @@ import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;
 /** `seq`: that of the account's newest entry, if known. */
-type AccountQuery = EntriesRange & AccountId & Readonly<{ seq?: number | undefined }>;
+type AccountQuery = EntriesRange &
+  AccountId &
+  Readonly<{ seq?: number | undefined; skipsBalances?: boolean }>;
 
 /** `kind`: the history in which the record was found. */
 type FoundInHistory = Found & Readonly<{ kind: HistoryKind }>;
@@ -49,9 +51,12 @@ export class AccountReader {
   }
 
   entries(query: AccountQuery): Statement {
-    const { fromMs, toMs, limit } = query;
+    const { fromMs, toMs, limit, skipsBalances = false } = query;
+    const entries = page(this.#entryItems(query), limit, entryBytes);
+    // The balances of a system account are sums over its whole history.
+    if (skipsBalances) return { ...entries, openingBalance: 0, closingBalance: 0 };
     return {
-      ...page(this.#entryItems(query), limit, entryBytes),
+      ...entries,
       openingBalance: fromMs === undefined ? 0 : this.#balanceBefore(query, fromMs),
       closingBalance: this.#balanceBefore(query, toMs ?? Number.POSITIVE_INFINITY),
     };

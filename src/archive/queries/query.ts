@@ -128,9 +128,11 @@ export interface ArchiveQueries {
    * An account's entries. Those of a system account are merged by time from all shards.
    *
    * @param query.seq seq of the account's newest entry, to detect entries that the archive lacks.
+   * @param query.skipsBalances both balances of the statement are 0.
    */
   entries(
-    query: EntriesRange & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    query: EntriesRange &
+      Readonly<{ partner: string; account: string; seq?: number | undefined; skipsBalances?: boolean }>,
     after: readonly BatchPosition[],
   ): Promise<Statement>;
   /** Sum and count of an account's entries whose seq is at most `seq`. */

@@ -105,7 +105,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
   }
 
   entries(
-    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    query: Parameters<ArchiveQueries["entries"]>[0],
     after: readonly BatchPosition[],
   ): Promise<Statement> {
     return this.#query("entries", query, after);

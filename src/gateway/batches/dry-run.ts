@@ -20,12 +20,11 @@ import { costOfCommand } from "../shard-link/costs.ts";
 import { flowOwnerOf } from "../shard-link/owners.ts";
 import { refusalError } from "../shard-link/refusals.ts";
 import type { Shards } from "../shard-link/shards.ts";
+import { workSlices } from "../work-slices.ts";
 
 type Item = Transfer | CompoundTransfer;
 type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
 
-/** Cost that is decided before other work gets a turn on this thread: some milliseconds. */
-const TURN_COST = 512;
 /** Accounts that a shard copies in one answer. */
 const COPIES_MAX = 512;
 
@@ -44,18 +43,16 @@ export async function dryRunBatch(
       portionsOf(names).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
     ),
   );
-  for (const { result } of copies) restoreCopies(ledger.state, partner, result);
+  for (const { result } of copies) {
+    if (workSlices.isOver) await workSlices.next(partner);
+    restoreCopies(ledger.state, partner, result);
+  }
   const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
   let created = 0;
   const newId = (vnode: number) => countedTransferId(vnode, 1, ++created);
   const outcomes: BatchOutcome[] = [];
-  let cost = 0;
   for (const [index, item] of items.entries()) {
-    if (cost >= TURN_COST) {
-      await new Promise((resolve) => setImmediate(resolve));
-      cost = 0;
-    }
-    cost += costOfCommand(item);
+    if (workSlices.isOver) await workSlices.next(partner);
     const command = { ...item, key: null, fingerprint: 0 };
     const outcome = decide(ledger, command, newId, timeMs);
     ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);

@@ -6,7 +6,7 @@
 import type { Fact } from "../../actors/records/command.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
 import { Slots } from "../../bounds/slots.ts";
-import { OperatingError } from "../../errors/operating-error.ts";
+import { OperatingError, type PartnerBound } from "../../errors/operating-error.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
@@ -121,6 +121,11 @@ export class ShardLink {
   /** Number of commands and reads that wait for their answer. */
   get depth(): number {
     return this.#pending.size;
+  }
+
+  /** The partner's requests in flight at this gateway, over all its shards. */
+  requestsOf(partner: string): number {
+    return this.#requests.usedBy(partner);
   }
 
   /** The shard serves, its log answers, and the channel is open. */
@@ -244,10 +249,10 @@ export class ShardLink {
     const { first } = flow;
     const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
     if (isLate || !this.#flows.take(flow, credits))
-      return overloaded(`your requests already fill your share of shard ${this.shard}'s queue`);
+      return overloaded(`your requests already fill your share of shard ${this.shard}'s queue`, "queue_share");
     if (this.#requests.take(requests, count)) return undefined;
     this.#flows.give(flow, credits);
-    return overloaded("too many of your requests are in flight at this gateway");
+    return overloaded("too many of your requests are in flight at this gateway", "requests_in_flight");
   }
 
   #release(pending: Pending): void {
@@ -386,4 +391,6 @@ export class ShardLink {
   }
 }
 
-const overloaded = (why: string) => new OperatingError("overloaded", why);
+function overloaded(why: string, bound?: PartnerBound): OperatingError {
+  return new OperatingError("overloaded", why, bound && { bound });
+}

@@ -44,10 +44,13 @@ const UsageSchema = z
     partner: z.string(),
     used: z.object(byQuota(Count)).openapi({ description: "Sum over all shards." }),
     quotas: QuotasSchema,
+    requests_in_flight: z.int().openapi({
+      description: "Requests that wait for a shard, at the gateway that answers. Each gateway bounds them by itself.",
+    }),
     shards: z.array(z.object({ shard: z.int(), ...byQuota(Count) })),
   })
   .openapi("PartnerUsage", {
-    example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, shards: [{ shard: 0, ...used }] },
+    example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, requests_in_flight: 2, shards: [{ shard: 0, ...used }] },
   });
 
 /** The quota changes in a request body. */
@@ -78,11 +81,12 @@ export function addUsage(routes: Routes, { ledger, directory }: Deps): void {
   );
 }
 
-function usageJson(partner: string, { quotas, shards }: Usage): string {
+function usageJson(partner: string, { quotas, shards, requestsInFlight }: Usage): string {
   return JSON.stringify({
     partner,
     used: sumOf(shards),
     quotas,
+    requests_in_flight: requestsInFlight,
     shards: shards.map((shardUsage, shard) => ({ shard, ...shardUsage })),
   });
 }

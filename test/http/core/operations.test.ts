@@ -1,5 +1,6 @@
 /** The operator's routes: trial balance, metrics, shards, snapshots. */
 import { expect, test } from "vitest";
+import { OperatingError } from "../../../src/errors/operating-error.ts";
 import { renderRequestCounts, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
 import { OPERATOR } from "../fake-ledger.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
@@ -22,6 +23,23 @@ test("metrics come from operations; requests are counted by group and status", a
   const text = renderRequestCounts(sumRequestCounts([metrics.counts(), []]));
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="200"} 1');
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="401"} 1');
+});
+
+test("refusals are counted by reason, those by a rule of the ledger are not", async () => {
+  const { request, metrics, ledger } = createTestApp();
+  await request("GET", "/v1/accounts/nobody");
+  ledger.faults.operating = "log_unavailable";
+  await request("GET", "/v1/accounts/a");
+  ledger.account = async () => {
+    throw new OperatingError("overloaded", "too many", { bound: "queue_share" });
+  };
+  for (let i = 0; i < 2; i++) await request("GET", "/v1/accounts/a");
+  const text = renderRequestCounts(sumRequestCounts([metrics.counts(), metrics.counts()]));
+  const refusals = text.split("\n").filter((line) => line.startsWith("daybook_refusals_total"));
+  expect(refusals).toEqual([
+    'daybook_refusals_total{reason="log_unavailable"} 2',
+    'daybook_refusals_total{reason="queue_share"} 4',
+  ]);
 });
 
 test("shards are listed and restarted", async () => {

@@ -103,7 +103,7 @@ export function statementAnswer(
   { fromMs, toMs }: Range,
   format: EntryFormat,
   hasBalances = true,
-): HttpAnswer {
+): Promise<HttpAnswer> {
   if (prefersCsv(request.header("accept"))) return csvAnswer(request, call, statement, format);
   const { openingBalance: opening, closingBalance: closing } = statement;
   const isShown = hasBalances && (fromMs !== undefined || toMs !== undefined);
@@ -111,8 +111,13 @@ export function statementAnswer(
   return pageAnswer(call, statement, format.json, { more: balances, headers: VARY });
 }
 
-function csvAnswer(request: HttpRequest, call: Call, statement: Statement, format: EntryFormat): HttpAnswer {
-  const { rows, nextCursor } = rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
+async function csvAnswer(
+  request: HttpRequest,
+  call: Call,
+  statement: Statement,
+  format: EntryFormat,
+): Promise<HttpAnswer> {
+  const { rows, nextCursor } = await rowsWithin(call, statement, (entry) => csvRow(format.cells(entry)));
   const headers: Record<string, string> = {
     "Content-Type": "text/csv; charset=utf-8; header=present",
     ...VARY,
