@@ -98,9 +98,10 @@ export class Gateway {
     partner: string,
     transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
-    return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, () =>
-      dryRunBatch(this.#shards, partner, "byShard" in transfers ? unpackTransfers(transfers) : transfers),
-    );
+    return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, async () => {
+      const items = "byShard" in transfers ? await unpackTransfers(transfers) : transfers;
+      return dryRunBatch(this.#shards, partner, items);
+    });
   }
 
   origin(partner: string, id: string, owner: string | null = null): Promise<Origin | undefined> {

@@ -79,8 +79,23 @@ function isBadCursor(failure: unknown): boolean {
   return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
 }
 
+/** Counts a refusal for a bound or for lack of resources, not one for the request's own faults. */
+function countRefusal(failure: unknown, metrics: RequestMetrics): void {
+  if (failure instanceof OperatingError) metrics.refused(failure.bound ?? failure.code);
+  else if (failure instanceof Problem) {
+    const { code } = failure;
+    const { status } = PROBLEMS[code];
+    if (status === 503 || status === 429 || code === "quota_exceeded") metrics.refused(code);
+  }
+}
+
 /** Turns an exception into a problem. An unexpected one becomes `internal_error` and is logged with its stack. */
-function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
+function failureAnswer(
+  call: Call,
+  failure: unknown,
+  { log, metrics }: Pick<EndpointDeps, "log" | "metrics">,
+): HttpAnswer {
+  countRefusal(failure, metrics);
   if (failure instanceof Problem) {
     const more = failure.errors === undefined ? undefined : { errors: failure.errors };
     return problemAnswer(call, failure.code, failure.message, failure.headers, more);
@@ -95,21 +110,13 @@ function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
       { errors },
     );
   }
-  if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
+  if (failure instanceof InvalidTime)
+    return failureAnswer(call, invalid(failure.path, failure.message), { log, metrics });
   if (failure instanceof CallerGone)
     return problemAnswer(call, "client_closed_request", "The client has closed the connection.");
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
   log.error({ err: failure, request_id: call.requestId }, "request failed");
   return problemAnswer(call, "internal_error", `Please report this with the request id ${call.requestId}.`);
-}
-
-/** Why the request was refused, unless by a rule of the ledger or for its own faults. */
-function refusalReason(failure: unknown): string | undefined {
-  if (failure instanceof OperatingError) return failure.bound ?? failure.code;
-  if (!(failure instanceof Problem)) return undefined;
-  const { code } = failure;
-  const { status } = PROBLEMS[code];
-  return status === 503 || status === 429 || code === "quota_exceeded" ? code : undefined;
 }
 
 function isChange(method: string): boolean {
@@ -236,11 +243,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
       const call = beginCall(request.method, path, group, request.incoming.socket);
       const entry: Running = { slot: running.next, call, origin: allowedOrigin(request, origins), outgoing };
       running.add(entry);
-      const fail = (failure: unknown): void => {
-        const reason = refusalReason(failure);
-        if (reason !== undefined) metrics.refused(reason);
-        finish(entry, failureAnswer(call, failure, log));
-      };
+      const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, deps));
       try {
         const answer = answerTo(request, call);
         if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);

@@ -41,7 +41,11 @@ export async function readChange<T>(
   schema: z.ZodType<T>,
   { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
-  const body = await readJson(request, { partner: call.partner, ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
+  const body = await readJson(request, {
+    partner: call.partner,
+    ...bounds,
+    mayBeEmpty: () => mayBeEmpty(schema),
+  });
   const value = check(schema, body);
   return { value, header: commandHeader(request, call, () => canonicalJson(shown(value))) };
 }

@@ -185,7 +185,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   async submitTransfers(transfers: Transfers): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
-    for (const transfer of "byShard" in transfers ? unpackTransfers(transfers) : transfers) {
+    for (const transfer of "byShard" in transfers ? await unpackTransfers(transfers) : transfers) {
       const answer = await this.submit(transfer);
       if ("refused" in answer) items.push({ code: answer.refused });
       else items.push(answer.outcome.ok ? { id: answer.outcome.id } : { code: answer.outcome.code });
@@ -251,7 +251,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return NOW_MS;
   }
 
-  async consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {
+  async consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined> {
     const { accounts } = await this.accounts(partner, ids);
     return { accounts, inTransit: this.inTransit };
   }

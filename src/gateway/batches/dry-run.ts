@@ -1,6 +1,6 @@
 /**
  * Dry runs. A shard decides a single command without logging it. A batch is decided here, on copies of its
- * accounts.
+ * accounts, in slices of the partner.
  */
 import { vnodeOfCommand } from "../../actors/ledger/command-home.ts";
 import { restoreCopies } from "../../actors/ledger/image.ts";
@@ -39,7 +39,7 @@ export async function dryRunBatch(
   // A ledger of one shard that owns every account, so no leg is remote.
   const ledger = new Ledger(0);
   const copies = await Promise.all(
-    [...accountsByShard(shards, partner, items)].flatMap(([shard, names]) =>
+    [...(await accountsByShard(shards, partner, items))].flatMap(([shard, names]) =>
       portionsOf(names).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
     ),
   );
@@ -83,16 +83,17 @@ function decide(
 }
 
 /** The accounts and system account slices that the items touch, by shard. */
-function accountsByShard(
+async function accountsByShard(
   shards: Shards,
   partner: string,
   items: readonly Item[],
-): ReadonlyMap<number, CopiesOf> {
+): Promise<ReadonlyMap<number, CopiesOf>> {
   const byShard = new Map<
     number,
     { accounts: Set<string>; slices: Map<string, readonly [string, string]> }
   >();
   for (const item of items) {
+    if (workSlices.isOver) await workSlices.next(partner);
     const postings = item.op === "transfer" ? [item] : item.postings;
     for (const { account, counterparty, vnode } of legsOf(partner, postings)) {
       const shard = shards.ofVnode(vnode);

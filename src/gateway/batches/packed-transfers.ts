@@ -5,6 +5,7 @@ import type { Transfer } from "../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../actors/records/compound-command.ts";
 import type { PackedPiece, PackedTransfers } from "../../actors/records/packed-transfers.ts";
 import { costOfCommand } from "../shard-link/costs.ts";
+import { workSlices } from "../work-slices.ts";
 
 type Item = Transfer | CompoundTransfer;
 
@@ -38,9 +39,15 @@ export function packTransfers(items: readonly Item[], writers: readonly CommandW
   return { partner, count: items.length, byShard: open.map(({ pieces }) => pieces) };
 }
 
-export function unpackTransfers({ count, byShard }: PackedTransfers): readonly Item[] {
+/** In slices of the partner. */
+export async function unpackTransfers({
+  partner,
+  count,
+  byShard,
+}: PackedTransfers): Promise<readonly Item[]> {
   const items = new Array<Item>(count);
   for (const { packed, places } of byShard.flat()) {
+    if (workSlices.isOver) await workSlices.next(partner);
     let index = 0;
     readCommands(packed, (command) => {
       items[places[index++] as number] = command as Item;

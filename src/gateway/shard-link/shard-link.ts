@@ -249,7 +249,10 @@ export class ShardLink {
     const { first } = flow;
     const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
     if (isLate || !this.#flows.take(flow, credits))
-      return overloaded(`your requests already fill your share of shard ${this.shard}'s queue`, "queue_share");
+      return overloaded(
+        `your requests already fill your share of shard ${this.shard}'s queue`,
+        "queue_share",
+      );
     if (this.#requests.take(requests, count)) return undefined;
     this.#flows.give(flow, credits);
     return overloaded("too many of your requests are in flight at this gateway", "requests_in_flight");

@@ -45,12 +45,19 @@ const UsageSchema = z
     used: z.object(byQuota(Count)).openapi({ description: "Sum over all shards." }),
     quotas: QuotasSchema,
     requests_in_flight: z.int().openapi({
-      description: "Requests that wait for a shard, at the gateway that answers. Each gateway bounds them by itself.",
+      description:
+        "Requests that wait for a shard, at the gateway that answers. Each gateway bounds them by itself.",
     }),
     shards: z.array(z.object({ shard: z.int(), ...byQuota(Count) })),
   })
   .openapi("PartnerUsage", {
-    example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, requests_in_flight: 2, shards: [{ shard: 0, ...used }] },
+    example: {
+      partner: "acme",
+      used,
+      quotas: DEFAULT_QUOTAS,
+      requests_in_flight: 2,
+      shards: [{ shard: 0, ...used }],
+    },
   });
 
 /** The quota changes in a request body. */

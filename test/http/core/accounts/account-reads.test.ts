@@ -115,9 +115,9 @@ describe("an account at a past moment", () => {
   });
 });
 
-describe("accounts by id", () => {
-  const idsOf = (body: unknown) => (body as { data: Account[] }).data.map(({ id }) => id);
+const idsOf = (body: unknown) => (body as { data: Account[] }).data.map(({ id }) => id);
 
+describe("accounts by id", () => {
   test("end where a page ends, and the rest follows with the same ids and the cursor", async () => {
     const app = createTestApp();
     for (const id of ["a", "b", "c"]) await open(app, { id });
