@@ -359,4 +359,5 @@ test("a gateway's requests at all shards together are bounded, and each partner 
   await expect(command(other.link, "greedy")).rejects.toMatchObject({ code: "overloaded" });
   command(link, "p").catch(() => {});
   expect(link.depth).toBe(3);
+  expect([link.requestsOf("greedy"), link.requestsOf("p"), link.requestsOf("nobody")]).toEqual([4, 1, 0]);
 });

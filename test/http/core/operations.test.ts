@@ -42,6 +42,12 @@ test("refusals are counted by reason, those by a rule of the ledger are not", as
   ]);
 });
 
+test("the usage of a partner has its requests in flight at the gateway", async () => {
+  const { request } = createTestApp();
+  const usage = await request("GET", "/v1/partners/acme/usage");
+  expect(await usage.json()).toMatchObject({ partner: "acme", used: { bytes: 300 }, requests_in_flight: 2 });
+});
+
 test("shards are listed and restarted", async () => {
   const { request } = createTestApp();
   const shards = await request("GET", "/v1/admin/shards", { key: OPERATOR });
