@@ -267,6 +267,5 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     record(call, answer.status);
     return answer;
   };
-
   return { wrap, refuse, sweep, inFlight: () => running.size };
 }
