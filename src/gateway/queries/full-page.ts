@@ -9,7 +9,7 @@ import { type Caller, refuseGone } from "../caller.ts";
 
 /** Rows per fetch. The archive reads, and this thread decodes, as many in one to two milliseconds. */
 const PORTION_ROWS = 100;
-/** Rows per fetch after one that had none to show. */
+/** Rows per fetch after one of which less than half were shown: else a sparse list would need too many fetches. */
 const SCANNED_ROWS = 500;
 /** Fetches for one page; each scans some thousand rows. */
 export const FETCHES_MAX = 1_000;
@@ -52,7 +52,8 @@ export async function fullPage<T>(
     }
     if (page.nextCursor === null) return { data, cursors, nextCursor: null };
     const rows = Math.min(limit + 1 - data.length, PORTION_ROWS);
-    next = { limit: data.length > shownBefore ? rows : SCANNED_ROWS, cursor: page.nextCursor };
+    const isDense = 2 * (data.length - shownBefore) > page.data.length;
+    next = { limit: isDense ? rows : SCANNED_ROWS, cursor: page.nextCursor };
   }
   throw tooMany();
 }

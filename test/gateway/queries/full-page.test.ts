@@ -32,6 +32,14 @@ test("a small page is fetched at once, with the row that shows whether more foll
   expect(limits).toEqual([51]);
 });
 
+test("portions of a list of which few rows are shown are larger", async () => {
+  const { limits, fetch } = listOf(5_000);
+  const rules = { ...all, isShown: (row: number) => row % 100 === 0 };
+  const page = await fullPage({ limit: 20 }, fetch, rules);
+  expect(page.data).toHaveLength(20);
+  expect(limits).toEqual([21, 500, 500, 500, 500]);
+});
+
 test("portions grow while no row of them is shown", async () => {
   const { limits, fetch } = listOf(2_000);
   const rules = { ...all, isShown: (row: number) => row >= 1_000 };
