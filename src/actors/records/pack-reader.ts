@@ -127,6 +127,10 @@ export class PackReader {
     return this.nil() ? null : this.freshText();
   }
 
+  numberOrNil(): number | null {
+    return this.nil() ? null : this.number();
+  }
+
   /** Whether the next value is a string. */
   isText(): boolean {
     const head = this.bytes[this.at] as number;

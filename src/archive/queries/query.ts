@@ -2,6 +2,7 @@
 import type { Act } from "../../actors/records/act.ts";
 import type { AccountView, LogRecord } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
+import type { TransferDetails } from "../../actors/records/transfer-details.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 
 /** The position of a record: its batch, and its zero-based index within the batch. */
@@ -22,21 +23,17 @@ export type BatchPosition = Readonly<{ shard: number; epoch: number; seq: number
  * a cross-shard transfer have different records. `amount` is negative for debits. For a system account,
  * `balanceAfter` and `seq` are those of its slice on that shard.
  */
-export type Entry = Readonly<{
-  at: RecordPosition;
-  timeMs: number;
-  seq: number;
-  transferId: string;
-  amount: number;
-  balanceAfter: number;
-  counterparty: string;
-  memo: string | null;
-  metadata: string | null;
-  /** Time of the event as given by the caller, ms since 1970. */
-  occurredAtMs: number | null;
+export interface Entry extends TransferDetails {
+  readonly at: RecordPosition;
+  readonly timeMs: number;
+  readonly seq: number;
+  readonly transferId: string;
+  readonly amount: number;
+  readonly balanceAfter: number;
+  readonly counterparty: string;
   /** The act of the programme that made the transfer. */
-  act?: Act;
-}>;
+  readonly act?: Act;
+}
 
 /** From `fromMs` (inclusive) to `toMs` (exclusive), newest first. `cursor` is opaque, from the previous page. */
 export type Range = Readonly<{

@@ -1,21 +1,28 @@
 /** Derives from a log record its transfer and its changes of balances. */
-import type {
-  AccountView,
-  Credit,
-  Credited,
-  LogRecord,
-  Transfer,
-  TransferPosted,
-  TransferSent,
+import {
+  type AccountView,
+  acceptedOf,
+  type Command,
+  type Credit,
+  type Credited,
+  type LogRecord,
+  type Transfer,
+  type TransferPosted,
+  type TransferSent,
 } from "../../actors/records/command.ts";
 import type {
+  CompoundTransfer,
   ExpiredTransfer,
+  ExpireTransfer,
   Move,
   Portion,
-  TransferChanged,
-  TransferExpired,
+  PostTransfer,
+  RevertTransfer,
   TransferView,
+  VoidTransfer,
 } from "../../actors/records/compound-command.ts";
+import { detailsOf } from "../../actors/records/transfer-details.ts";
+import { assert } from "../../errors/assert.ts";
 import { ordinalOfSlot } from "../index/slot.ts";
 import type { ArchivedRecord, Entry } from "./query.ts";
 
@@ -28,11 +35,16 @@ export function createsTransfer({ command, outcome }: LogRecord): boolean {
   return command.op === "transfer" || command.op === "compound_transfer" || command.op === "revert_transfer";
 }
 
-/** Whether it is an accepted record of a transfer on its home shard, as opposed to a part on another shard. */
-export function isHomeRecord({ command, outcome }: LogRecord): boolean {
-  if (!outcome.ok) return false;
+/** Commands of transfers that their home shard records, as opposed to a part on another shard. */
+type HomeCommand = Transfer | ChangeCommand;
+type ChangeCommand = CompoundTransfer | PostTransfer | VoidTransfer | RevertTransfer | ExpireTransfer;
+
+function isHomeCommand(command: Command): command is HomeCommand {
+  return command.op === "transfer" || isChange(command);
+}
+
+function isChange(command: Command): command is ChangeCommand {
   switch (command.op) {
-    case "transfer":
     case "compound_transfer":
     case "post_transfer":
     case "void_transfer":
@@ -42,6 +54,11 @@ export function isHomeRecord({ command, outcome }: LogRecord): boolean {
     default:
       return false;
   }
+}
+
+/** Whether it is an accepted record of a transfer on its home shard. */
+export function isHomeRecord({ command, outcome }: LogRecord): boolean {
+  return outcome.ok && isHomeCommand(command);
 }
 
 /**
@@ -54,11 +71,10 @@ export function transferOf({
 }: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | ExpiredTransfer | undefined {
   const { command, outcome } = record;
   if (!outcome.ok) return undefined;
-  if (command.op === "transfer")
-    return transferView(command, outcome as TransferPosted | TransferSent, timeMs);
+  if (command.op === "transfer") return transferView(command, acceptedOf(command, outcome), timeMs);
   if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
   if (command.op === "portion") return command.transfer;
-  return isHomeRecord(record) ? (outcome as TransferChanged | TransferExpired).transfer : undefined;
+  return isChange(command) ? acceptedOf(command, outcome).transfer : undefined;
 }
 
 /** Whether it has all fields (records of expiry have not). */
@@ -67,19 +83,18 @@ export function isWhole(transfer: TransferView | ExpiredTransfer): transfer is T
 }
 
 /** The id of `transferOf`. */
-export function transferIdOf(record: LogRecord): string | undefined {
-  const { command, outcome } = record;
+export function transferIdOf({ command, outcome }: LogRecord): string | undefined {
   if (!outcome.ok) return undefined;
   if (command.op === "credit") return command.id;
   if (command.op === "portion") return command.transfer.id;
-  return isHomeRecord(record) ? (outcome as TransferPosted | TransferSent | TransferChanged).id : undefined;
+  return isHomeCommand(command) ? acceptedOf(command, outcome).id : undefined;
 }
 
 /** The changes of balances by an accepted record on its shard. Their order gives the ordinals of slots (slot.ts). */
 export function changesOf({ command, outcome }: LogRecord): readonly Change[] {
   if (!outcome.ok) return [];
-  if (command.op === "transfer") return plainChanges(command, outcome as TransferPosted | TransferSent);
-  if (command.op === "credit") return [creditChange(command, outcome as Credited)];
+  if (command.op === "transfer") return plainChanges(command, acceptedOf(command, outcome));
+  if (command.op === "credit") return [creditChange(command, acceptedOf(command, outcome))];
   return "moves" in outcome ? outcome.moves : [];
 }
 
@@ -104,9 +119,12 @@ export function changeAt(record: LogRecord, slot: number): Change | undefined {
 /** The change of a slot, which must have an amount, as an entry of its account. */
 export function entryOf(archived: ArchivedRecord, slot: number): Entry {
   const { at, timeMs, record } = archived;
-  const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
-  // Complete: only expiry records are not, and they move no money.
-  const { id, postings, memo, metadata, occurredAtMs, act } = transferOf(archived) as TransferView;
+  const change = changeAt(record, slot);
+  const transfer = transferOf(archived);
+  assert(change !== undefined && transfer !== undefined, "the index has only slots of changes");
+  assert(isWhole(transfer), "only records of expiry are not whole, and they move no money");
+  const { amount, posted, posting, seq } = change;
+  const { id, postings, act } = transfer;
   const { debit = "", credit = "" } = postings[posting] ?? {};
   return {
     at,
@@ -116,9 +134,7 @@ export function entryOf(archived: ArchivedRecord, slot: number): Entry {
     amount,
     balanceAfter: posted,
     counterparty: amount < 0 ? credit : debit,
-    memo,
-    metadata,
-    occurredAtMs,
+    ...detailsOf(transfer),
     ...(act !== undefined && { act }),
   };
 }
@@ -145,19 +161,14 @@ function transferView(
   return { ...view, act, ...(effect !== undefined && { effect }), ...seqs };
 }
 
-function plainView(
-  { debit, credit, amount, memo, metadata, occurredAtMs }: Transfer | Credit,
-  id: string,
-  createdAtMs: number,
-): TransferView {
+function plainView(command: Transfer | Credit, id: string, createdAtMs: number): TransferView {
+  const { debit, credit, amount } = command;
   return {
     id,
     status: "posted",
     postings: [{ debit, credit, amount }],
     postedAmount: amount,
-    memo,
-    metadata,
-    occurredAtMs,
+    ...detailsOf(command),
     createdAtMs,
     expiresAtMs: null,
     reverts: null,

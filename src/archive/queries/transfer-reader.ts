@@ -3,7 +3,8 @@ import { originOf } from "../../actors/ledger/command-home.ts";
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
-import { transferBytes } from "../../bounds/page-bytes.ts";
+import { textsOf } from "../../actors/records/transfer-details.ts";
+import { rowBytes } from "../../bounds/page-bytes.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { BatchTable } from "../batches/batch-table.ts";
 import type { DamageTable } from "../batches/damage-table.ts";
@@ -129,7 +130,7 @@ export class TransferReader {
       account === undefined
         ? this.#itemsOfPartner(query)
         : this.#itemsOfAccount(query, { ...query, account });
-    return page(filtered(items, status), limit, transferBytes);
+    return page(filtered(items, status), limit, (view) => rowBytes(textsOf(view), view.postings.length));
   }
 
   /** The partner's transfers in order of creation, within the range and after the cursor, newest first. */

@@ -78,7 +78,7 @@ function decide(
   newId: (vnode: number) => string,
   timeMs: number,
 ): BatchOutcome {
-  if (command.op === "transfer") return ledger.decide(command, timeMs, newId) as Outcome<Transfer>;
+  if (command.op === "transfer") return ledger.decideTransfer(command, timeMs, newId);
   const planned = plan(ledger.compound, command);
   assert(planned !== NOT_OPEN, "only posts and voids need an open transfer");
   if (!planned.ok) return planned;

@@ -29,6 +29,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../../records/compound-command.ts";
+import { detailsOf, NO_DETAILS } from "../../records/transfer-details.ts";
 import { revertClaim } from "../limits/claim-names.ts";
 import { verdictOf } from "../precedence.ts";
 import type { CompoundState } from "./compound-state.ts";
@@ -312,9 +313,7 @@ function viewAfter(
     status: isHold ? "pending" : "posted",
     postings,
     postedAmount: isHold ? 0 : amount,
-    memo: isRevert ? null : command.memo,
-    metadata: isRevert ? null : command.metadata,
-    occurredAtMs: isRevert ? null : command.occurredAtMs,
+    ...(isRevert ? NO_DETAILS : detailsOf(command)),
     createdAtMs: nowMs,
     expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
     reverts: isRevert ? command.id : null,

@@ -3,6 +3,9 @@ import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Act } from "../../records/act.ts";
 import type { Command } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
+import { newTransfer } from "../../records/plain-records.ts";
+import { NO_DETAILS } from "../../records/transfer-details.ts";
 import type { ScheduledCommand, TransferWithAct } from "../programme.ts";
 import {
   type Expiry,
@@ -107,20 +110,8 @@ function seqOf(seq: number | undefined): Readonly<{ seq?: number }> {
 export function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
   const subject = pointsAccount(member);
   const act: Expiry = { programme: "loyalty", act: "expiry", subject, lot: id };
-  return {
-    op: "transfer",
-    partner,
-    key: null,
-    fingerprint: 0,
-    debit: subject,
-    credit: "@expired",
-    amount: points,
-    memo: null,
-    metadata: null,
-    occurredAtMs: null,
-    vnode: vnodeOfAccount(partner, subject),
-    act,
-  };
+  const posting = { debit: subject, credit: "@expired", amount: points };
+  return { ...newTransfer(keyless(partner), posting, NO_DETAILS, vnodeOfAccount(partner, subject)), act };
 }
 
 export function lotView({ id, points, expiresAtMs }: Lot): LotView {

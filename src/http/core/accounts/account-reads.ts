@@ -17,7 +17,7 @@ import { pageAnswer, pageSchema } from "../../input/pagination.ts";
 import { accountNotFound, IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
 import type { Routes } from "../../routes.ts";
-import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
+import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-fields.ts";
 
 const IDS_MAX = 100;
 
