@@ -70,7 +70,13 @@ test("the document lists the values of every packed array", () => {
 test("records are packed in the order of these lists", () => {
   const packedAct = [act.programme, act.act, act.subject, null];
   const transferValues = valuesOf(PACKED.transfer, { ...transfer, act: packedAct });
-  const records: readonly (readonly [Command, Recorded, op: number, readonly unknown[], readonly unknown[]])[] = [
+  const records: readonly (readonly [
+    Command,
+    Recorded,
+    op: number,
+    readonly unknown[],
+    readonly unknown[],
+  ])[] = [
     [transfer, posted, OPS.transfer, transferValues, valuesOf(PACKED.posted, posted)],
     [transfer, sent, TRANSFER_SENT_OP, transferValues, valuesOf(PACKED.sent, sent)],
     [credit, credited, OPS.credit, valuesOf(PACKED.credit, credit), valuesOf(PACKED.credited, credited)],

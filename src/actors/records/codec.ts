@@ -185,9 +185,8 @@ export class BodyWriter {
   add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#count += 1;
     const writer = this.#writer;
-    const op = recordOp(command, outcome);
     writer.array(PACKED.record.length);
-    writer.number(op);
+    writer.number(recordOp(command, outcome));
     writer.raw(source, start + 2, end); // without the command's array head and op, which were just written
     writeOutcome(writer, command, outcome);
   }
