@@ -103,13 +103,15 @@ export async function recordKey(
 
 /** A transfer together with an act. The shard of the act's subject decides it. */
 export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
+  const { partner, key, fingerprint } = header;
   const { to, amount, ...details } = move;
   const accounts = movedAccountsOf(act);
   const debit = accounts?.debit;
   const credit = accounts?.credit ?? to;
   assert(debit != null && credit !== undefined, "an act with a transfer says whose money it moves");
-  const vnode = vnodeOfAccount(header.partner, act.subject);
-  return { ...newTransfer(header, { debit, credit, amount }, { ...NO_DETAILS, ...details }, vnode), act };
+  const vnode = vnodeOfAccount(partner, act.subject);
+  const all = { ...NO_DETAILS, ...details };
+  return { ...newTransfer(partner, key, fingerprint, debit, credit, amount, all, vnode), act };
 }
 
 /** `transferWith`, as a pending transfer. `timeoutMs`: time until expiry; `null`: it never expires. */

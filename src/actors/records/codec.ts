@@ -9,7 +9,6 @@
  * are only ever added at the end.
  */
 import { acceptedOf, type Command, type LogRecord, type Outcome, type Recorded } from "./command.ts";
-import type { CommandHeader } from "./command-header.ts";
 import { readValue, writeValue } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
@@ -127,17 +126,16 @@ export function readRecord(packed: Uint8Array): LogRecord {
 }
 
 function readCommand(op: number): Command {
-  const header: CommandHeader = {
-    partner: reader.cachedText(),
-    key: reader.freshTextOrNil(),
-    fingerprint: reader.number(),
-  };
-  if (op === OPS.transfer || op === TRANSFER_SENT_OP) return readTransfer(reader, header);
-  if (op === OPS.credit) return readCredit(reader, header);
+  const partner = reader.cachedText();
+  const key = reader.freshTextOrNil();
+  const fingerprint = reader.number();
+  if (op === OPS.transfer || op === TRANSFER_SENT_OP) return readTransfer(reader, partner, key, fingerprint);
+  if (op === OPS.credit) return readCredit(reader, partner, key, fingerprint);
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
   const fields = readValue(reader) as object;
-  return { op: name, ...header, ...fields } as Command; // the log is checked by its CRC and hash chain, not here
+  // The log is checked by its CRC and hash chain, not here.
+  return { op: name, partner, key, fingerprint, ...fields } as Command;
 }
 
 function readOutcome(op: number): Recorded {

@@ -17,7 +17,7 @@ import { readValue, writeValue } from "./pack.ts";
 import { readAct, writeAct } from "./pack-act.ts";
 import type { PackReader } from "./pack-reader.ts";
 import type { PackWriter } from "./pack-writer.ts";
-import { DETAIL_FIELDS, readDetails, type TransferDetails, writeDetails } from "./transfer-details.ts";
+import { DETAIL_FIELDS, type TransferDetails, writeDetails } from "./transfer-details.ts";
 
 const POSTING_FIELDS = ["debit", "credit", "amount"] as const satisfies readonly (keyof Posting)[];
 const DEBITED_FIELDS = ["rejection", "id", "debitPosted", "debitHeld", "debitSeq"] as const;
@@ -51,10 +51,17 @@ export const TRANSFER_VALUES = PACKED.transfer.indexOf("act");
 const POSTED_VALUES = PACKED.posted.indexOf("effect");
 const SENT_VALUES = PACKED.sent.indexOf("effect");
 
-/** The only function that creates transfers, so that all have one object layout. */
+/**
+ * Creates transfers, with the literal of `readTransfer`, so that all have one object layout. Takes numbers one by one:
+ * in temporary objects they would be converted as described above.
+ */
 export function newTransfer(
-  { partner, key, fingerprint }: CommandHeader,
-  { debit, credit, amount }: Posting,
+  partner: string,
+  key: string | null,
+  fingerprint: number,
+  debit: string,
+  credit: string,
+  amount: number,
   { memo, metadata, occurredAtMs }: TransferDetails,
   vnode: number,
 ): Transfer {
@@ -73,7 +80,7 @@ export function newTransfer(
   };
 }
 
-/** The only function that creates credits. */
+/** Creates credits, with the literal of `readCredit`. */
 export function newCredit(
   { partner, key, fingerprint }: CommandHeader,
   { debit, credit, amount }: Posting,
@@ -107,7 +114,7 @@ const ANY_POSTING: Posting = { debit: "", credit: "", amount: ANY };
 const ANY_DETAILS: TransferDetails = { memo: null, metadata: null, occurredAtMs: ANY };
 
 let layoutSamples: readonly (Transfer | Credit | TransferPosted | TransferSent | Credited)[] = [
-  newTransfer(ANY_HEADER, ANY_POSTING, ANY_DETAILS, ANY),
+  newTransfer("", null, ANY, "", "", ANY, ANY_DETAILS, ANY),
   newCredit(ANY_HEADER, ANY_POSTING, ANY_DETAILS, "", ANY, ANY, ANY),
   {
     ok: true,
@@ -136,10 +143,6 @@ function writePosting(writer: PackWriter, { debit, credit, amount }: Posting): v
   writer.number(amount);
 }
 
-function readPosting(reader: PackReader): Posting {
-  return { debit: reader.cachedText(), credit: reader.cachedText(), amount: reader.number() };
-}
-
 export function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   const { act } = transfer;
   writer.array(act === undefined ? TRANSFER_VALUES : TRANSFER_VALUES + 1);
@@ -149,9 +152,26 @@ export function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   if (act !== undefined) writeAct(writer, act);
 }
 
-export function readTransfer(reader: PackReader, header: CommandHeader): Transfer {
+export function readTransfer(
+  reader: PackReader,
+  partner: string,
+  key: string | null,
+  fingerprint: number,
+): Transfer {
   const values = reader.array();
-  const transfer = newTransfer(header, readPosting(reader), readDetails(reader), reader.number());
+  const transfer: Transfer = {
+    op: "transfer",
+    partner,
+    key,
+    fingerprint,
+    debit: reader.cachedText(),
+    credit: reader.cachedText(),
+    amount: reader.number(),
+    memo: reader.freshTextOrNil(),
+    metadata: reader.freshTextOrNil(),
+    occurredAtMs: reader.numberOrNil(),
+    vnode: reader.number(),
+  };
   if (values === TRANSFER_VALUES) return transfer;
   const act = readAct(reader);
   reader.skip(values - TRANSFER_VALUES - 1);
@@ -168,17 +188,29 @@ export function writeCredit(writer: PackWriter, credit: Credit): void {
   writer.number(credit.no);
 }
 
-export function readCredit(reader: PackReader, header: CommandHeader): Credit {
+export function readCredit(
+  reader: PackReader,
+  partner: string,
+  key: string | null,
+  fingerprint: number,
+): Credit {
   const values = reader.array();
-  const credit = newCredit(
-    header,
-    readPosting(reader),
-    readDetails(reader),
-    reader.freshText(),
-    reader.number(),
-    reader.number(),
-    reader.number(),
-  );
+  const credit: Credit = {
+    op: "credit",
+    partner,
+    key,
+    fingerprint,
+    debit: reader.cachedText(),
+    credit: reader.cachedText(),
+    amount: reader.number(),
+    memo: reader.freshTextOrNil(),
+    metadata: reader.freshTextOrNil(),
+    occurredAtMs: reader.numberOrNil(),
+    id: reader.freshText(),
+    createdAtMs: reader.number(),
+    from: reader.number(),
+    no: reader.number(),
+  };
   reader.skip(values - PACKED.credit.length);
   return credit;
 }

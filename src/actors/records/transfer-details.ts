@@ -2,7 +2,6 @@
  * The details of a transfer: what its caller says about it. No rule reads them; they are logged, archived and shown.
  * `src/http/core/transfers/transfer-details.ts` has their form in requests and answers.
  */
-import type { PackReader } from "./pack-reader.ts";
 import type { PackWriter } from "./pack-writer.ts";
 
 export interface TransferDetails {
@@ -36,12 +35,4 @@ export function writeDetails(writer: PackWriter, { memo, metadata, occurredAtMs 
   writer.textOrNil(memo);
   writer.textOrNil(metadata);
   writer.numberOrNil(occurredAtMs);
-}
-
-export function readDetails(reader: PackReader): TransferDetails {
-  return {
-    memo: reader.freshTextOrNil(),
-    metadata: reader.freshTextOrNil(),
-    occurredAtMs: reader.numberOrNil(),
-  };
 }

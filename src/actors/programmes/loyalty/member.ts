@@ -3,7 +3,6 @@ import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import type { Act } from "../../records/act.ts";
 import type { Command } from "../../records/command.ts";
-import { keyless } from "../../records/command-header.ts";
 import { newTransfer } from "../../records/plain-records.ts";
 import { NO_DETAILS } from "../../records/transfer-details.ts";
 import type { ScheduledCommand, TransferWithAct } from "../programme.ts";
@@ -110,8 +109,8 @@ function seqOf(seq: number | undefined): Readonly<{ seq?: number }> {
 export function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
   const subject = pointsAccount(member);
   const act: Expiry = { programme: "loyalty", act: "expiry", subject, lot: id };
-  const posting = { debit: subject, credit: "@expired", amount: points };
-  return { ...newTransfer(keyless(partner), posting, NO_DETAILS, vnodeOfAccount(partner, subject)), act };
+  const vnode = vnodeOfAccount(partner, subject);
+  return { ...newTransfer(partner, null, 0, subject, "@expired", points, NO_DETAILS, vnode), act };
 }
 
 export function lotView({ id, points, expiresAtMs }: Lot): LotView {

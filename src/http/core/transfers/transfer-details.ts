@@ -47,10 +47,10 @@ export function withDetail(
   return undefined;
 }
 
-/** The canonical text of a request. @param terms what else the request says. */
-export function canonicalText(terms: readonly unknown[], details: TransferDetails): string {
-  const { memo, metadata, occurredAtMs } = details;
-  return JSON.stringify([...terms, memo, metadata, occurredAtMs]);
+/** The canonical text of a request. @param terms what else the request says; the details are appended to it. */
+export function canonicalText(terms: unknown[], { memo, metadata, occurredAtMs }: TransferDetails): string {
+  terms.push(memo, metadata, occurredAtMs);
+  return JSON.stringify(terms);
 }
 
 /** In answers. */

@@ -5,7 +5,7 @@
  */
 import { homeVnodeOf } from "../../../actors/ledger/routing.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
-import type { CompoundTransfer, Posting } from "../../../actors/records/compound-command.ts";
+import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
 import { newTransfer } from "../../../actors/records/plain-records.ts";
 import { NO_DETAILS, type TransferDetails } from "../../../actors/records/transfer-details.ts";
 import { isKey, KEY_RULE } from "../../idempotency.ts";
@@ -26,15 +26,16 @@ import {
 function command(
   sender: RequestSender,
   key: string | null,
-  posting: Posting,
+  debit: string,
+  credit: string,
+  amount: number,
   details: TransferDetails,
 ): Transfer {
   const { partner, method, path } = sender;
-  const { debit, credit, amount } = posting;
   const fingerprint =
     key === null ? 0 : fingerprintOf(method, path, canonicalText([debit, credit, amount], details));
   const vnode = homeVnodeOf(partner, debit, credit, key);
-  return newTransfer({ partner, key, fingerprint }, posting, details, vnode);
+  return newTransfer(partner, key, fingerprint, debit, credit, amount, details, vnode);
 }
 
 /**
@@ -67,7 +68,7 @@ export function plainTransfer(
     }
   }
   if (!isId(debit) || !isId(credit) || !isAmount(amount)) return undefined;
-  return command(sender, key, { debit, credit, amount }, details);
+  return command(sender, key, debit, credit, amount, details);
 }
 
 function fromFields(
@@ -80,7 +81,7 @@ function fromFields(
   if (posting === undefined || others.length > 0 || terms.available || terms.pending) {
     return compoundTransfer(sender, key, terms);
   }
-  return command(sender, key, posting, terms);
+  return command(sender, key, posting.debit, posting.credit, posting.amount, terms);
 }
 
 function hasPostings(value: unknown): boolean {
