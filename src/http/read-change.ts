@@ -101,7 +101,11 @@ export async function recordKey(
 }
 
 /** A transfer together with an act. The shard of the act's subject decides it. */
-export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
+export function transferWith<A extends Act>(
+  header: CommandHeader,
+  act: A,
+  move: Move,
+): Transfer & Readonly<{ act: A }> {
   const { partner, key, fingerprint } = header;
   const { to, amount, memo = null, occurredAtMs = null } = move;
   const accounts = movedAccountsOf(act);

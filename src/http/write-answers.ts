@@ -1,4 +1,5 @@
 /** Turns the ledger's answer to a command into an HTTP answer. */
+import type { Act, EffectOf, JsonValue } from "../actors/records/act.ts";
 import type { Accepted, Command, Rejected } from "../actors/records/command.ts";
 import type { Answer } from "../gateway/ports.ts";
 import { type Call, type HttpAnswer, problemAnswer, writeAnswer } from "./call.ts";
@@ -49,6 +50,12 @@ export function decidedAnswer<C extends Command>(
   const rejected = rejectedAnswer(call, answer);
   if (rejected !== undefined || "refused" in answer) return rejected as HttpAnswer;
   return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
+}
+
+/** The effect of an accepted act. */
+export function effectOf<A extends Act>(_: A, { effect }: Readonly<{ effect?: JsonValue }>): EffectOf<A> {
+  // The shard that decided the act has returned an effect of this type (`Decisions`).
+  return effect as EffectOf<A>;
 }
 
 /** Combines two writes of one request. It is a replay only if both are. */

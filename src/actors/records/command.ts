@@ -52,13 +52,13 @@ export interface Delivered extends CommandHeader {
 }
 
 /** A programme's act that moves no money. */
-export interface ActAlone extends CommandHeader {
+export interface ActAlone<A extends Act = Act> extends CommandHeader {
   readonly op: "act";
-  readonly act: Act;
+  readonly act: A;
 }
 
 /** @param header `keyless(partner)` for a command that no caller has sent. */
-export function actAlone(header: CommandHeader, act: Act): ActAlone {
+export function actAlone<A extends Act>(header: CommandHeader, act: A): ActAlone<A> {
   const { partner, key, fingerprint } = header;
   return { op: "act", partner, key, fingerprint, act };
 }

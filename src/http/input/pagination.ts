@@ -11,6 +11,7 @@ import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 /** The members of `PageQuery`, for queries with further parameters. */
 export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
 export const PageQuery = z.strictObject(pageQuery);
+export type PageQuery = z.infer<typeof PageQuery>;
 
 export function pageSchema(row: z.ZodType): z.ZodType {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
@@ -71,7 +72,7 @@ export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) =
  */
 export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
   all: readonly T[],
-  { limit, cursor }: z.infer<typeof PageQuery>,
+  { limit, cursor }: PageQuery,
 ): Page<T> {
   const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
   if (cursor !== undefined && Buffer.from(after, "utf8").toString("base64url") !== cursor) {

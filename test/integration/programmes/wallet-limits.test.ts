@@ -4,7 +4,6 @@ import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   emailSubject,
   PLATFORM_TENANT,
-  type RequestMade,
   type SessionView,
   type UserView,
   vnodeOfWallet,
@@ -71,13 +70,13 @@ test("a wallet has a limited number of payment requests, and decided ones make r
       memo: null,
       timeoutMs: 1000 * ORDERS_MAX,
     });
-  const ids = Array.from({ length: ORDERS_MAX }, () => (ask() as RequestMade).id);
+  const ids = Array.from({ length: ORDERS_MAX }, () => (ask() as WalletEffect<"request_payment">).id);
   expect(ask()).toBe("too_many_pending");
   const request = ids[7] as string;
   const names = { programme: "wallet", subject, vnode, wallet: walletId } as const;
   expect(submit({ ...names, act: "cancel_request", request })).toMatchObject({ status: "cancelled" });
   expect(paperOf(wallet, request)).toMatchObject({ status: "cancelled" });
-  const { id } = ask() as RequestMade;
+  const { id } = ask() as WalletEffect<"request_payment">;
   expect(paperOf(wallet, request)).toBeNull();
   expect(paperOf(wallet, id)).toMatchObject({ status: "pending" });
   expect(ask()).toBe("too_many_pending");

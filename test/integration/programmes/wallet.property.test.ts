@@ -11,7 +11,6 @@ import {
   bankSubject,
   emailSubject,
   PLATFORM_TENANT,
-  type RequestMade,
   sessionSubject,
   type UserView,
   vnodeOfWallet,
@@ -280,7 +279,7 @@ class History {
         act,
         expected,
         (effect) => {
-          const { id, expiresAtMs } = effect as RequestMade;
+          const { id, expiresAtMs } = effect as WalletEffect<"request_payment">;
           expect(expiresAtMs).toBe(this.nowMs + timeoutMs);
           requests.set(id, { payer, requester: wallet, status: "pending", expiresAtMs });
         },

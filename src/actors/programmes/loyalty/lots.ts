@@ -34,7 +34,7 @@ export function insertionIndex(lots: readonly Lot[], expiresAtMs: number): numbe
   return index < 0 ? lots.length : index;
 }
 
-export function lotById(lots: readonly Lot[], id: string): Lot {
+export function lotById<L extends Lot>(lots: readonly L[], id: string): L {
   const lot = lots.find((each) => each.id === id);
   assert(lot !== undefined, "points are taken from a lot that exists");
   return lot;

@@ -12,14 +12,11 @@ import {
   reportSecretOf,
   requestReport,
   rotateReportSecret,
-  type SegmentsAct,
-  type SegmentsEffect,
 } from "../../../actors/programmes/segments/acts.ts";
 import {
   type MembershipChange,
   membershipChanges,
 } from "../../../actors/programmes/segments/membership-history.ts";
-import type { ActDone } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { keyless } from "../../../actors/records/command-header.ts";
 import type { ArchivedRecord, Page } from "../../../archive/queries/query.ts";
@@ -47,9 +44,9 @@ export const LATE_MS_MAX = 24 * 3600 * 1000;
 
 /** The rows of one record, in the order in which they happened. */
 export function rowsOfRecord({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
-  if (record.command.op !== "act") return [];
-  const { effect } = record.outcome as ActDone;
-  const changes = membershipChanges(record.command.act as SegmentsAct, effect as SegmentsEffect, timeMs);
+  const { command, outcome } = record;
+  if (command.op !== "act" || !("effect" in outcome) || outcome.effect === undefined) return [];
+  const changes = membershipChanges(command.act, outcome.effect, timeMs);
   return Array.from(changes, (row) => ({
     ...row,
     atMs: timeMs - row.atMs > LATE_MS_MAX ? timeMs : row.atMs,

@@ -7,22 +7,23 @@ import {
   askSellers,
   creditAccount,
   type SellerView,
-  type TopupEffect,
+  topupAct,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { CreateKey } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../../core/new-key.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone, together } from "../../write-answers.ts";
+import { decidedAnswer, effectOf, isDone, together } from "../../write-answers.ts";
 import { maySee, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
 export type TopupDeps = Readonly<{
@@ -112,7 +113,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const newKey = makeKey(partner, { role: "seller", name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
-      const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
+      const act = topupAct("create_seller", subject, { name, asset });
       const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
         if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
           throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
@@ -139,46 +140,43 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
 }
 
 function addReads(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers",
       access: "seller",
       group: "sellers",
       summary: "List sellers, newest first",
       description: "A seller's key lists only its own seller.",
       query: PageQuery,
-      answer: pageOf(SellerSchema),
+      row: SellerSchema,
     },
     async (_, call, query) => {
       const ownSeller = sellerOfKey(call);
-      if (ownSeller === undefined)
-        return pageAnswer(
-          call,
-          await ledger.list(call.partner, askSellers, query, callerOf(call)),
-          sellerJson,
-        );
+      if (ownSeller === undefined) return ledger.list(call.partner, askSellers, query, callerOf(call));
       const seller = await ledger.ask(call.partner, askSeller(ownSeller));
-      return wholeList(call, seller === null ? [] : [seller], sellerJson);
+      return { data: seller === null ? [] : [seller], cursors: [""], nextCursor: null };
     },
+    sellerJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers/{id}",
       access: "seller",
       group: "sellers",
       summary: "Get a seller with its credit and totals",
       params: IdParams,
-      answer: { status: 200, ...answerSchema },
+      answer: answerSchema,
       problems: ["seller_not_found"],
     },
     async (request, call) => {
       const id = idOf(request);
       const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
       if (seller === null) throw sellerNotFound(id);
-      return jsonAnswer(call, 200, sellerJson(seller));
+      return seller;
     },
+    sellerJson,
   );
 }
 
@@ -199,13 +197,12 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
     async (request, call) => {
       const seller = idOf(request);
       const header = await readBareChange(request, call);
-      const subject = creditAccount(seller);
-      const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
+      const act = topupAct(STATUS_ACTS[action], creditAccount(seller), {});
       const answer = await ledger.submit(actAlone(header, act));
-      const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
-      const recorded = effect !== null && "seller" in effect ? effect.seller : undefined;
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       // Older records lack the seller.
-      const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
+      const view =
+        effectOf(act, answer.outcome)?.seller ?? (await ledger.ask(call.partner, askSeller(seller)));
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

@@ -4,18 +4,21 @@ import {
   bankAccount,
   bankOwner,
   bankSubject,
-  type Deposit,
+  isWalletAct,
   vnodeOfWallet,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { TransferChanged, TransferView } from "../../../actors/records/compound-command.ts";
+import { assert } from "../../../errors/assert.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { asCompound } from "../../core/transfers/compound-request.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, textField, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { readChange, recordKey, transferWith } from "../../read-change.ts";
+import { addListRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { bankOf } from "./bank.ts";
@@ -82,7 +85,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       const { value, header } = await readChange(request, call, NewDeposit);
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
       const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
-      const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
+      const act = walletAct("deposit", scope.owner, { wallet, bank, ref });
       const move = { amount, memo: details };
       if (ref === null) {
         // Decided on the wallet's shard.
@@ -109,21 +112,22 @@ function balanceOf({ moves }: TransferChanged, wallet: string): number {
 }
 
 function addList(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/deposits",
       access: "bank",
       group: "deposits",
       summary: "List the calling bank's deposits, newest first",
       query: PageQuery,
-      answer: pageOf(DepositSchema),
+      row: DepositSchema,
     },
-    async (_, call, query) => {
+    (_, call, query) => {
       const account = bankAccount(bankOf(call));
       const deposits = { account, ...query, shows: isDeposit };
-      return pageAnswer(call, await ledger.transfers(call.partner, deposits, callerOf(call)), depositJson);
+      return ledger.transfers(call.partner, deposits, callerOf(call));
     },
+    depositJson,
   );
 }
 
@@ -132,14 +136,14 @@ function isDeposit({ act }: TransferView): boolean {
 }
 
 function depositJson({ id, postings, memo, createdAtMs, act }: TransferRow): string {
-  const { ref } = act as Deposit;
+  assert(isWalletAct(act) && act.act === "deposit", "`shows` lets only deposits through");
   const [posting] = postings;
   return JSON.stringify({
     id,
     wallet_id: walletOf(posting?.credit ?? ""),
     amount: posting?.amount,
     details: memo,
-    bank_ref: ref,
+    bank_ref: act.ref,
     created_at: timeTextOf(createdAtMs),
   });
 }

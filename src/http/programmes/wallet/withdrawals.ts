@@ -1,18 +1,15 @@
 /** Withdrawals: money held until a bank confirms the payout, or reports that it failed. */
 import { z } from "@hono/zod-openapi";
-import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  askOrders,
+  askAllWithdrawals,
   askWithdrawals,
   bankAccount,
   bankOwner,
-  type ConfirmWithdrawal,
-  type FailWithdrawal,
+  isWalletAct,
   PLATFORM_TENANT,
-  type WalletAct,
-  type Withdraw,
   type WithdrawalView,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { TransferChanged } from "../../../actors/records/compound-command.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
@@ -20,9 +17,10 @@ import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { PageQuery, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
+import { addListRoute } from "../../read-routes.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { bankOf } from "./bank.ts";
@@ -46,7 +44,6 @@ const WithdrawalSchema = z
   })
   .openapi("Withdrawal");
 const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
-const aPage = pageOf(WithdrawalSchema);
 
 export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
   addListOwn(routes, deps);
@@ -57,21 +54,20 @@ export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
 }
 
 function addListOwn(routes: Routes, deps: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/wallet/withdrawals",
       ...sessionRoute,
       summary: "List the wallet's withdrawals, newest first",
       description: "All pending withdrawals, and the newest others, up to 500 in total.",
       query: PageQuery,
-      answer: aPage,
+      row: WithdrawalSchema,
     },
-    withSession(deps, async (_, call, { walletId }, query) => {
-      const question = (list: ListRequest) => askOrders("withdrawals", walletId, list);
-      const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
-      return pageAnswer(call, page, (order) => withdrawalJson(order as WithdrawalView));
-    }),
+    withSession(deps, (_, call, { walletId }, query: PageQuery) =>
+      deps.ledger.list(PLATFORM_TENANT, askWithdrawals(walletId), query, callerOf(call)),
+    ),
+    withdrawalJson,
   );
 }
 
@@ -91,8 +87,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, header } = await readChange(request, call, NewWithdrawal);
       const { amount, details } = value;
-      const subject = walletAccount(wallet);
-      const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
+      const act = walletAct("withdraw", walletAccount(wallet), { wallet, amount, details });
       const move = { amount, memo: details };
       const answer = withWalletCodes(await ledger.submit(pendingWith(header, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
@@ -104,24 +99,23 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
 }
 
 function addListAll(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/withdrawals",
       access: "bank",
       group: "withdrawals",
       summary: "List the withdrawals of all wallets, newest first",
       description: "For each wallet: all pending withdrawals, and the newest others, up to 500 in total.",
       query: AllQuery,
-      answer: aPage,
+      row: WithdrawalSchema,
     },
-    async (_, call, query) => {
+    (_, call, query) => {
       bankOf(call);
       const { status = null, ...page } = query;
-      const question = (list: ListRequest) => askWithdrawals(status, list);
-      const found = await ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
-      return pageAnswer(call, found, (order) => withdrawalJson(order as WithdrawalView));
+      return ledger.list(PLATFORM_TENANT, askAllWithdrawals(status), page, callerOf(call));
     },
+    withdrawalJson,
   );
 }
 
@@ -151,8 +145,7 @@ function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
       const bank = bankOf(call);
       const header = await readBareChange(request, call);
       const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const base = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: ConfirmWithdrawal = { ...base, withdrawal: id, bank };
+      const act = walletAct("confirm_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
       const credit = bankAccount(bank);
       const inFull = { amount: null, final: true, settled: null } as const;
       const answer = await ledger.submit({
@@ -178,8 +171,7 @@ function addFail(routes: Routes, { ledger }: WalletDeps): void {
       const bank = bankOf(call);
       const header = await readBareChange(request, call);
       const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const base = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: FailWithdrawal = { ...base, withdrawal: id, bank };
+      const act = walletAct("fail_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
       const answer = await ledger.submit({ op: "void_transfer", ...header, id, owner, settled: null, act });
       return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
         decidedJson(changed, "failed", bank),
@@ -195,8 +187,8 @@ async function withdrawalOf(
   bank: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
   const origin = await ledger.origin(PLATFORM_TENANT, id);
-  const act = origin?.act as WalletAct | null | undefined;
-  if (act?.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
+  const act = origin?.act;
+  if (isWalletAct(act) && act.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
 }
 
