@@ -10,7 +10,6 @@ import type {
   Outcome,
   Partner,
   PartnerKey,
-  PartnerRole,
   SetAccountStatus,
   Transfer,
 } from "../actors/records/command.ts";
@@ -164,15 +163,15 @@ export interface Ledger {
 }
 
 export type Principal =
-  | Readonly<{ role: "operator" }>
+  | Readonly<{ role: "operator"; partner?: undefined }>
   | Readonly<{
-      role: PartnerRole;
+      role: string;
       partner: string;
       keyId: string;
       /** Name of the key. */
       name: string;
-      /** Seller of a key of role `seller`. */
-      seller: string | undefined;
+      /** The one thing that the key is limited to, such as a seller. */
+      scope: string | undefined;
       suspended: boolean;
     }>;
 

@@ -26,12 +26,7 @@ import type { RequestMetrics } from "./log/request-metrics.ts";
 import { addDocs } from "./pages/docs.ts";
 import { addHome } from "./pages/home.ts";
 import { Problem } from "./problem.ts";
-import { addLoyalty } from "./programmes/loyalty/routes.ts";
-import { addUserSegments } from "./programmes/segments/routes.ts";
-import { addTopup } from "./programmes/topup/routes.ts";
-import { addVoucherRoutes } from "./programmes/vouchers/routes.ts";
-import { addWallets } from "./programmes/wallet/routes.ts";
-import { isLoggedIn } from "./programmes/wallet/session.ts";
+import { KEY_ROLES, PROGRAMMES, type ProgrammeDeps } from "./programmes/programmes.ts";
 import type { SessionCookie } from "./programmes/wallet/session-cookie.ts";
 import { HttpRequest } from "./request.ts";
 import { createRoutes, type Router, type Routes } from "./routes.ts";
@@ -85,9 +80,10 @@ export type App = Readonly<{
 export function createApp(deps: AppDeps): App {
   const hono = new OpenAPIHono();
   const origins = new Set(deps.corsOrigins);
+  const programmeDeps = { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) };
   const endpoints = createEndpoints({
     origins,
-    isWalletUser: (request) => isLoggedIn(request, deps),
+    userKind: (request) => userKind(request, programmeDeps),
     authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
     unready: () => deps.operations.unready(),
     clock: deps.clock,
@@ -99,7 +95,7 @@ export function createApp(deps: AppDeps): App {
   registerSecurity(hono, deps.cookie);
   const router: Router = new RegExpRouter();
   const routes = createRoutes(hono, router, endpoints);
-  addRoutes(routes, deps);
+  addRoutes(routes, programmeDeps);
   addDocs(routes, hono);
 
   const unknown = unknownRoute(routes, origins);
@@ -130,30 +126,33 @@ export function createApp(deps: AppDeps): App {
   return { handle, refuse: endpoints.refuse, sweep: endpoints.sweep, inFlight: endpoints.inFlight };
 }
 
-function addRoutes(routes: Routes, deps: AppDeps): void {
+/** The kind of user who is logged in. */
+async function userKind(request: HttpRequest, deps: ProgrammeDeps): Promise<string | undefined> {
+  for (const { users } of PROGRAMMES)
+    if (users !== undefined && (await users.isLoggedIn(request, deps))) return users.kind;
+  return undefined;
+}
+
+function addRoutes(routes: Routes, deps: AppDeps & ProgrammeDeps): void {
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
   addBatch(routes, deps);
   addAccountReads(routes, deps);
   addAccounts(routes, deps);
   addEntries(routes, deps);
-  addPartners(routes, deps);
+  addPartners(routes, { ...deps, roles: KEY_ROLES });
   addTrialBalance(routes, deps);
-  addLoyalty(routes, deps);
-  addVoucherRoutes(routes, deps);
-  addTopup(routes, deps);
-  addUserSegments(routes, deps);
-  addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
+  for (const programme of PROGRAMMES) programme.addRoutes(routes, deps);
   addOperations(routes, deps.operations);
   addHome(routes);
 }
 
 function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {
+  const roles = ["partner", "read (GET only)", ...KEY_ROLES.flatMap(({ description = [] }) => description)];
   hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description:
-      "An API key of the operator or of a partner. Roles of partner keys: partner; read (GET only); seller (one seller's data).",
+    description: `An API key of the operator or of a partner. Roles of partner keys: ${roles.join("; ")}.`,
   });
   const sessionText = "The session token that a wallet user gets at login.";
   hono.openAPIRegistry.registerComponent("securitySchemes", "session", {

@@ -32,8 +32,8 @@ const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
 
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
-  /** Whether a caller without an API key is a wallet user who is logged in. */
-  isWalletUser: (request: HttpRequest) => Promise<boolean>;
+  /** What kind of user a caller without an API key is; `undefined` if nobody is logged in. */
+  userKind: (request: HttpRequest) => Promise<string | undefined>;
   /** Reasons why the ledger cannot serve yet. Called until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
@@ -116,13 +116,13 @@ function identify(request: HttpRequest, call: Call, access: Access, authenticate
   return true;
 }
 
-/** Refuses a caller without an API key, except a wallet user where that is allowed. @throws Problem 401, 403 */
-function refuseKeyless({ token }: Call, access: Access, isWalletUser: boolean): void {
-  if (!isWalletUser) {
+/** Refuses a caller without an API key, except a logged-in user where that is allowed. @throws Problem 401, 403 */
+function refuseKeyless({ token }: Call, access: Access, userKind: string | undefined): void {
+  if (userKind === undefined) {
     const detail = token === "" ? "Send Authorization: Bearer <key>." : "The key is unknown.";
     throw new Problem("unauthenticated", detail);
   }
-  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not use this endpoint.");
+  if (access !== "anybody") throw new Problem("forbidden", `A ${userKind} may not use this endpoint.`);
 }
 
 /** A check that always passes after it has passed once: a shard that restarts later refuses requests itself. */
@@ -163,7 +163,7 @@ function newCall(
 function createAnswerTo<Q>(
   { access, readQuery, servesUnready }: Route<Q>,
   handler: Handler<Q>,
-  { authenticate, isWalletUser }: EndpointDeps,
+  { authenticate, userKind }: EndpointDeps,
   refuseUnready: () => void,
 ): (request: HttpRequest, call: Call) => Promise<HttpAnswer> | HttpAnswer {
   const answerTo = (request: HttpRequest, call: Call) => {
@@ -174,8 +174,8 @@ function createAnswerTo<Q>(
     refuseRepeated(request);
     if (servesUnready !== true) refuseUnready();
     if (access === "open" || identify(request, call, access, authenticate)) return answerTo(request, call);
-    return isWalletUser(request).then((isUser) => {
-      refuseKeyless(call, access, isUser);
+    return userKind(request).then((kind) => {
+      refuseKeyless(call, access, kind);
       return answerTo(request, call);
     });
   };

@@ -85,7 +85,7 @@ export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   /** In addition to the problems that follow from access, body and method. */
   problems?: readonly ProblemCode[];
   servesUnready?: boolean;
-  /** An open route whose handler checks the wallet user's session itself. */
+  /** An open route whose handler checks the user's session itself. */
   session?: boolean;
   /** Path in the router, if not `path`: the router allows no literal segment where another route has a parameter. */
   routerPath?: string;

@@ -330,10 +330,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   principalOf(keyHash: string): Principal | undefined {
     if (keyHash === this.#operatorHash) return { role: "operator" };
-    for (const { hash, role, partner, id, name, seller } of this.#keys.values()) {
+    for (const { hash, role, partner, id, name, seller: scope } of this.#keys.values()) {
       if (hash !== keyHash) continue;
       const suspended = this.#partners.get(partner)?.status === "suspended";
-      return { role, partner, keyId: id, name, seller, suspended };
+      return { role, partner, keyId: id, name, scope, suspended };
     }
     return undefined;
   }

@@ -28,11 +28,11 @@ import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH, type SegmentsActs } from "./segments/acts.ts";
 import { usersOfSegments } from "./segments/membership-history.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
-import { movedAccountsOfTopup, TOPUP_GROWTH, type TopupActs } from "./topup/acts.ts";
+import { creditAccount, movedAccountsOfTopup, TOPUP_GROWTH, type TopupActs } from "./topup/acts.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH, type VoucherActs } from "./vouchers/acts.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
-import { movedAccountsOfWallet, WALLET_GROWTH, type WalletActs } from "./wallet/acts.ts";
+import { movedAccountsOfWallet, PLATFORM_TENANT, WALLET_GROWTH, type WalletActs } from "./wallet/acts.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Counter = Pick<PartnerUsage, "count">;
@@ -84,9 +84,15 @@ function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
   return subjects.map((subject) => `${partner}\0${subject}`);
 }
 
+/** A partner that hosts the users of a programme. It is created at the first start. */
+export type Tenant = Readonly<{ id: string; name: string }>;
+
 type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   create: (context: ProgrammeContext) => Programme;
   growth: Readonly<Record<keyof A, MemoryGrowth>>;
+  tenant?: Tenant;
+  /** Begins the subjects of callers who share a partner. The gateways schedule the requests of each fairly. */
+  callers?: string;
   /** The accounts of the transfer that an act must come with; `undefined` for an act without a new transfer. */
   movedAccounts?: (act: ActIn<A>) => MovedAccounts | undefined;
   /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
@@ -122,6 +128,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   topup: defined<TopupActs>({
     create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
+    callers: creditAccount(""),
     movedAccounts: movedAccountsOfTopup,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
@@ -136,12 +143,28 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   wallet: defined<WalletActs>({
     create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
+    tenant: { id: PLATFORM_TENANT, name: "House" },
     movedAccounts: movedAccountsOfWallet,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   }),
   quotas: defined<QuotasActs>({ create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH }),
 };
+
+export const TENANTS: readonly Tenant[] = Object.values(PROGRAMMES).flatMap(({ tenant = [] }) => tenant);
+
+const TENANT_IDS: ReadonlySet<string> = new Set(TENANTS.map(({ id }) => id));
+
+const CALLERS: readonly string[] = Object.values(PROGRAMMES).flatMap(({ callers = [] }) => callers);
+
+export function isTenant(partner: string): boolean {
+  return TENANT_IDS.has(partner);
+}
+
+/** Whether the subject belongs to one of several callers who share the partner. */
+export function isOfCaller(partner: string, subject: string): boolean {
+  return isTenant(partner) || CALLERS.some((prefix) => subject.startsWith(prefix));
+}
 
 /** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
 export function growthOfAct({ programme, act }: Act): MemoryGrowth {

@@ -111,13 +111,10 @@ export interface SetAccountStatus extends CommandHeader {
   readonly action: "freeze" | "unfreeze" | "close";
 }
 
-export const PARTNER_ROLES = ["partner", "read", "bank", "seller"] as const;
-export type PartnerRole = (typeof PARTNER_ROLES)[number];
-
 export interface CreatePartner extends CommandHeader {
   readonly op: "create_partner";
   readonly name: string;
-  /** Absent for `house`, the platform tenant: it is created at the first start, without a key. */
+  /** Absent for the tenant of a programme: it is created at the first start, without a key. */
   readonly firstKey?: NewKey;
 }
 
@@ -164,12 +161,13 @@ export type AccountStatus = "open" | "frozen" | "closed";
 
 export type NewKey = Readonly<{
   id: string;
-  role: PartnerRole;
+  /** `partner`, `read` (reads only), or a role of a programme. */
+  role: string;
   name: string;
   prefix: string;
   /** SHA-256 of the API key in hex. The key itself is shown once and never stored. */
   hash: string;
-  /** The seller's id, for a key of role `seller`. */
+  /** The scope: the one thing that the key is limited to. Named after the first role that has one. */
   seller?: string;
 }>;
 export type PartnerKey = NewKey & Readonly<{ partner: string; createdAtMs: number }>;

@@ -72,7 +72,7 @@ export function addUsage(routes: Routes, { ledger, directory }: Deps): void {
     },
     async (request, call) => {
       await ledger.confirm();
-      const partner = memberPartner(call, directory, request.param("id"));
+      const { id: partner } = memberPartner(call, directory, request.param("id"));
       return jsonAnswer(call, 200, usageJson(partner, await ledger.usage(partner)));
     },
   );

@@ -193,7 +193,7 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
       problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const partner = memberPartner(call, directory, request.param("id"));
+      const { id: partner } = memberPartner(call, directory, request.param("id"));
       const header = { ...(await readBareChange(request, call)), partner };
       const rotated = await ledger.submit(actAlone(header, rotateReportSecret()));
       return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>

@@ -26,7 +26,7 @@ import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
-import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
+import { actingSeller, maySee, namedSeller, SELLER_ACCESS } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -132,7 +132,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "post",
       path: "/v1/credit-requests",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Request an increase or decrease of credit",
       body: { schema: NewCreditRequest },
@@ -158,7 +158,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/credit-requests",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List credit requests, newest first",
       description: "A seller's key lists only the seller's own requests.",
@@ -177,7 +177,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/credit-requests/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a credit request",
       params: RequestParams,

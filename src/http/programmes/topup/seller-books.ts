@@ -14,7 +14,7 @@ import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { invalid } from "../../problem.ts";
 import { addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
-import { maySee, sellerNotFound } from "./seller-access.ts";
+import { maySee, SELLER_ACCESS, sellerNotFound } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -155,7 +155,7 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "get",
       path: "/v1/sellers/{id}/entries",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List the entries of a seller's credit, newest first",
       params: IdParams,
@@ -177,7 +177,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/sellers/{id}/reconciliation",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Compare a seller's credit with the sum of its entries",
       params: IdParams,
@@ -218,7 +218,7 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/sellers/{id}/settlement",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a seller's settlement of one UTC day",
       description: "`date` must not be in the future. All amounts are in minor units.",

@@ -24,7 +24,7 @@ import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone, together } from "../../write-answers.ts";
-import { maySee, sellerNotFound, sellerOfKey } from "./seller-access.ts";
+import { maySee, SELLER, SELLER_ACCESS, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
 export type TopupDeps = Readonly<{
   ledger: Ledger;
@@ -110,7 +110,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
-      const newKey = makeKey(partner, { role: "seller", name, seller }, key, route, random);
+      const newKey = makeKey(partner, { role: SELLER, name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
       const act = topupAct("create_seller", subject, { name, asset });
@@ -144,7 +144,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/sellers",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List sellers, newest first",
       description: "A seller's key lists only its own seller.",
@@ -163,7 +163,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/sellers/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a seller with its credit and totals",
       params: IdParams,

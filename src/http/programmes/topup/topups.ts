@@ -22,7 +22,7 @@ import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
-import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
+import { actingSeller, maySee, namedSeller, SELLER_ACCESS } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const Reference = textField(100, {
@@ -122,7 +122,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "post",
       path: "/v1/topups",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "Top up a phone",
       description: "Moves the amount from the seller's credit to the phone.",
@@ -167,7 +167,7 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/topups",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "List top-ups, newest first",
       description:
@@ -209,7 +209,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
     routes,
     {
       path: "/v1/topups/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "Get a top-up",
       params: TopupParams,

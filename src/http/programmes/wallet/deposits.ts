@@ -21,7 +21,7 @@ import { readChange, recordKey, transferWith } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
-import { bankOf } from "./bank.ts";
+import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { WalletId, walletOf, withWalletCodes } from "./fields.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
@@ -60,7 +60,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
     {
       method: "post",
       path: "/v1/deposits",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "deposits",
       summary: "Deposit money into a wallet",
       description:
@@ -116,7 +116,7 @@ function addList(routes: Routes, { ledger }: WalletDeps): void {
     routes,
     {
       path: "/v1/deposits",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "deposits",
       summary: "List the calling bank's deposits, newest first",
       query: PageQuery,

@@ -23,7 +23,7 @@ import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
-import { bankOf } from "./bank.ts";
+import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { OrderParams, orderIdOf, walletOf, withWalletCodes } from "./fields.ts";
 import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
@@ -103,7 +103,7 @@ function addListAll(routes: Routes, { ledger }: WalletDeps): void {
     routes,
     {
       path: "/v1/withdrawals",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "withdrawals",
       summary: "List the withdrawals of all wallets, newest first",
       description: "For each wallet: all pending withdrawals, and the newest others, up to 500 in total.",
@@ -123,7 +123,7 @@ function decisionRoute(verb: "confirm" | "fail", summary: string): RouteDescript
   return {
     method: "post",
     path: `/v1/withdrawals/{id}/${verb}`,
-    access: "bank",
+    access: BANK_ACCESS,
     group: "withdrawals",
     summary,
     params: OrderParams,
