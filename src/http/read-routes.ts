@@ -6,28 +6,25 @@ import { pageAnswer, pageOf } from "./input/pagination.ts";
 import type { HttpRequest } from "./request.ts";
 import type { RouteDescription, Routes } from "./routes.ts";
 
-type Described<Q extends z.ZodObject> = Omit<RouteDescription<Q>, "method" | "answer">;
-
 /** Reads what the route shows. It throws a Problem if there is no such thing. */
 type Find<Q extends z.ZodObject, T> = (request: HttpRequest, call: Call, query: z.infer<Q>) => Promise<T> | T;
 
 /** @param json renders the thing that `find` found. */
 export function addReadRoute<Q extends z.ZodObject, T>(
   routes: Routes,
-  { answer, ...described }: Described<Q> & Readonly<{ answer: Omit<RouteDescription["answer"], "status"> }>,
+  described: Omit<RouteDescription<Q>, "method">,
   find: Find<Q, T>,
   json: (found: T) => string,
 ): void {
-  routes.add<Q>(
-    { method: "get", ...described, answer: { status: 200, ...answer } },
-    async (request, call, query) => jsonAnswer(call, 200, json(await find(request, call, query))),
+  routes.add<Q>({ method: "get", ...described }, async (request, call, query) =>
+    jsonAnswer(call, 200, json(await find(request, call, query))),
   );
 }
 
 /** `row`: the schema of a row. @param json renders a row. */
 export function addListRoute<Q extends z.ZodObject, T>(
   routes: Routes,
-  { row, ...described }: Described<Q> & Readonly<{ row: z.ZodType }>,
+  { row, ...described }: Omit<RouteDescription<Q>, "method" | "answer"> & Readonly<{ row: z.ZodType }>,
   find: Find<Q, Page<T>>,
   json: (row: T) => string,
 ): void {

@@ -91,6 +91,11 @@ export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   routerPath?: string;
 }>;
 
+/** An answer of JSON, as the document describes it. */
+export function answerOf(status: number, description: string, schema: z.ZodType): RouteDescription["answer"] {
+  return { status, description, content: { "application/json": schema } };
+}
+
 export type Routes = Readonly<{
   add<Q extends z.ZodObject = z.ZodObject>(
     description: RouteDescription<Q>,

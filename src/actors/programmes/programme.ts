@@ -220,7 +220,7 @@ export abstract class TypedProgramme<
   }
 
   answer(partner: string, [name, ...args]: readonly JsonValue[], nowMs: number): JsonValue {
-    return entryOf(this.#json.answers, "query", String(name))(partner, args, nowMs);
+    return entryOf(this.#json.answers, "query", typeof name === "string" ? name : "")(partner, args, nowMs);
   }
 
   restore(item: readonly JsonValue[]): void {
@@ -241,15 +241,16 @@ function entryOf<T>(table: Readonly<Record<string, T>>, kind: string, name: stri
  * @returns a function of an act's name, its subject, and its own fields in the order in which the log gets them.
  */
 export function actsOf<A extends ActTable>(programme: string) {
-  return <K extends keyof A & string>(act: K, subject: string, fields: ActFields<A, K>): ActIn<A, K> => {
+  return <K extends keyof A & string>(
+    act: K,
+    subject: string,
+    fields: Readonly<A[K]["fields"]> & Pick<Act, "vnode" | "aliasOwner">,
+  ): ActIn<A, K> => {
     const built: Act = { programme, act, subject, ...fields };
     // TypeScript does not see that these are the fields of `ActIn`.
     return built as ActIn<A, K>;
   };
 }
-
-type ActFields<A extends ActTable, K extends keyof A> = Readonly<A[K]["fields"]> &
-  Pick<Act, "vnode" | "aliasOwner">;
 
 /** Builds the questions to a programme. @returns a function; its `subject` is `null` for a question to every shard */
 export function questionsOf<Q extends QuestionTable>(programme: string) {

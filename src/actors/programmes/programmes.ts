@@ -109,7 +109,7 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
 
 /** A definition as it is called: with acts from the log and from gateways, which `acts.ts` of the programme has built. */
 function defined<A extends ActTable>(definition: ProgrammeDefinition<A>): ProgrammeDefinition {
-  return definition as unknown as ProgrammeDefinition;
+  return definition;
 }
 
 const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {

@@ -14,7 +14,7 @@ import { invalid } from "../problem.ts";
 import type { KeyRole } from "../programme.ts";
 import { firstOrNew, readChange } from "../read-change.ts";
 import { addListRoute, addReadRoute } from "../read-routes.ts";
-import type { Routes } from "../routes.ts";
+import { answerOf, type Routes } from "../routes.ts";
 import { readNothing } from "../server/body.ts";
 import { decidedAnswer, effectOf, isDone, together } from "../write-answers.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
@@ -115,11 +115,7 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       group: "partners",
       summary: "Create a partner with its first key",
       body: { schema: NewPartner },
-      answer: {
-        status: 201,
-        description: "The partner and its key, which is shown once.",
-        content: { "application/json": CreatedPartner },
-      },
+      answer: answerOf(201, "The partner and its key, which is shown once.", CreatedPartner),
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -167,7 +163,7 @@ function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
       group: "partners",
       summary: "Get a partner",
       params: IdParams,
-      answer: { description: "The partner.", content: { "application/json": PartnerSchema } },
+      answer: answerOf(200, "The partner.", PartnerSchema),
       problems: ["partner_not_found"],
     },
     async (request, call) => {
@@ -191,7 +187,7 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
         "with the same idempotency key to do the second.",
       params: IdParams,
       body: { schema: PartnerPatch },
-      answer: { status: 200, description: "The partner.", content: { "application/json": PatchedPartner } },
+      answer: answerOf(200, "The partner.", PatchedPartner),
       problems: ["partner_not_found"],
     },
     async (request, call) => {
@@ -225,11 +221,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random, roles, schema
       summary: "Create another key of a partner",
       params: IdParams,
       body: { schema: schemas.newKey },
-      answer: {
-        status: 201,
-        description: "The key, which is shown once.",
-        content: { "application/json": schemas.created },
-      },
+      answer: answerOf(201, "The key, which is shown once.", schemas.created),
       problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

@@ -31,8 +31,8 @@ const PAYER = "wal_a";
 
 type OrderEffect = WalletEffect<keyof OrderActs>;
 
-function isOrder(_: WalletOrder): _ is WalletOrder {
-  return true;
+function isOrder(order: WalletOrder): order is WalletOrder {
+  return "kind" in order;
 }
 
 /** The orders of wallets, without the ledger that moves the money. */

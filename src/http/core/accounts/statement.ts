@@ -1,7 +1,7 @@
 /** Renders an account's entries: a page as JSON, with opening and closing balance if a time range was given; or CSV. */
 import { z } from "@hono/zod-openapi";
 import type { Entry, Range, Statement } from "../../../archive/queries/query.ts";
-import { csvCell, csvText } from "../../../text/csv.ts";
+import { csvCell, csvRow, csvText } from "../../../text/csv.ts";
 import { answer, type Call, type HttpAnswer } from "../../call.ts";
 import { Balance } from "../../input/fields.ts";
 import { pageAnswer, rowsWithin } from "../../input/pagination.ts";
@@ -119,10 +119,6 @@ function csvAnswer(request: HttpRequest, call: Call, statement: Statement, forma
   };
   if (nextCursor !== null) headers["Link"] = nextLink(request.incoming.url ?? "", nextCursor);
   return answer(call, 200, csvRow(format.columns) + rows.join(""), headers);
-}
-
-function csvRow(cells: readonly string[]): string {
-  return `${cells.join(",")}\r\n`;
 }
 
 /** The `Link` to the next page, relative to the requested URL. */

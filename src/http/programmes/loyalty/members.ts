@@ -127,7 +127,7 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "Get a member",
       params: IdParams,
-      answer: answerSchema,
+      answer: { status: 200, ...answerSchema },
       problems: ["member_not_found"],
     },
     async (request, call) => {

@@ -25,7 +25,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import type { ProblemCode } from "../../problem.ts";
 import { readChange, transferWith } from "../../read-change.ts";
-import type { RouteDescription, Routes } from "../../routes.ts";
+import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
@@ -130,11 +130,7 @@ function addMovement<T extends z.infer<typeof NewRedemption>>(
       group: "loyalty",
       params: IdParams,
       body: { schema },
-      answer: {
-        status: 201,
-        description: "The movement, with the balance after it.",
-        content: { "application/json": MovementSchema },
-      },
+      answer: answerOf(201, "The movement, with the balance after it.", MovementSchema),
     },
     async (request, call) => {
       const member = idOf(request);

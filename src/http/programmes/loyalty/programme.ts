@@ -13,7 +13,7 @@ import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount } from "../../input/fields.ts";
 import { readChange } from "../../read-change.ts";
 import { addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import type { LoyaltyDeps } from "./members.ts";
 
@@ -39,7 +39,7 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Get the totals of all members",
-      answer: { description: "The totals.", content: { "application/json": SummarySchema } },
+      answer: answerOf(200, "The totals.", SummarySchema),
     },
     (_, call) => ledger.askAll(call.partner, askSummary()),
     summaryJson,
@@ -72,7 +72,7 @@ function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {
       group: "loyalty",
       summary: "Get the balance thresholds",
       description: THRESHOLDS,
-      answer,
+      answer: { status: 200, ...answer },
     },
     (_, call) => ledger.ask(call.partner, askSettings()),
     settingsJson,

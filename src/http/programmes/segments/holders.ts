@@ -21,7 +21,7 @@ import { Id, NewId } from "../../input/fields.ts";
 import { PageQuery } from "../../input/pagination.ts";
 import { readChange, recordKey } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
 import { type Done, decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import {
@@ -94,11 +94,7 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
         "Creates users who do not exist. Users who are in the segment already do not count as added.",
       params: SegmentParams,
       body: { schema: NewHolders },
-      answer: {
-        status: 200,
-        description: "The number of users added.",
-        content: { "application/json": AddedHolders },
-      },
+      answer: answerOf(200, "The number of users added.", AddedHolders),
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

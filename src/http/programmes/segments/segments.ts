@@ -218,7 +218,7 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
       group: "segments",
       summary: "Get a segment and its number of members",
       params: SegmentParams,
-      answer: answerSchema,
+      answer: { status: 200, ...answerSchema },
       problems: ["segment_not_found"],
     },
     async (request, call) => {

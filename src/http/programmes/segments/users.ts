@@ -23,7 +23,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
 import { readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import { expiryField, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
 
@@ -78,7 +78,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       description:
         "Without an `id`, the user gets the next free integer, greater than all integers assigned before.",
       body: { schema: NewUser },
-      answer: { status: 201, description: "The user.", content: { "application/json": CreatedUser } },
+      answer: answerOf(201, "The user.", CreatedUser),
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -141,7 +141,7 @@ function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
       group: "users",
       summary: "Get a user",
       params: IdParams,
-      answer: { description: "The user.", content: { "application/json": UserSchema } },
+      answer: answerOf(200, "The user.", UserSchema),
       problems: ["user_not_found"],
     },
     async (request, call) => {
@@ -169,10 +169,7 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       description:
         "An unknown user has no segments; the answer is not 404, because other systems may assign user ids.",
       params: IdParams,
-      answer: {
-        description: "All segments of the user.",
-        content: { "application/json": UserSegments },
-      },
+      answer: answerOf(200, "All segments of the user.", UserSegments),
     },
     (request, call) => ledger.ask(call.partner, askMemberships(idOf(request))),
     (held) => JSON.stringify({ segments: membershipsJson(held) }),
@@ -192,11 +189,11 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
         "count as added, and its expiry can be moved to a later time or removed, but never to an earlier time.",
       params: IdParams,
       body: { schema: SegmentsPatch },
-      answer: {
-        status: 200,
-        description: "The numbers of segments added and removed, and all segments of the user.",
-        content: { "application/json": ChangedSegments },
-      },
+      answer: answerOf(
+        200,
+        "The numbers of segments added and removed, and all segments of the user.",
+        ChangedSegments,
+      ),
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

@@ -181,7 +181,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "Get a credit request",
       params: RequestParams,
-      answer: answerSchema,
+      answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found"],
     },
     (request, call) => requestOf(request, call, ledger),

@@ -4,7 +4,7 @@ import { askPhone, askPhones, type PhoneView } from "../../../actors/programmes/
 import { PageQuery } from "../../input/pagination.ts";
 import { invalid, Problem } from "../../problem.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { PHONE_RULE, phoneOf } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -87,7 +87,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       summary: "Get the totals of a phone",
       description: "For its history, list the top-ups with this phone.",
       params: PhoneParams,
-      answer: { description: "The totals.", content: { "application/json": PhoneSchema } },
+      answer: answerOf(200, "The totals.", PhoneSchema),
       problems: ["phone_not_found"],
     },
     async (request, call) => {

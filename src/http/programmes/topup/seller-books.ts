@@ -13,7 +13,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { invalid } from "../../problem.ts";
 import { addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { maySee, SELLER_ACCESS, sellerNotFound } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -181,10 +181,7 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "Compare a seller's credit with the sum of its entries",
       params: IdParams,
-      answer: {
-        description: "Credit and sum of entries at the same `seq`.",
-        content: { "application/json": ReconciliationSchema },
-      },
+      answer: answerOf(200, "Credit and sum of entries at the same `seq`.", ReconciliationSchema),
       problems: ["seller_not_found"],
     },
     async (request, call) => {
@@ -224,10 +221,7 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
       description: "`date` must not be in the future. All amounts are in minor units.",
       params: IdParams,
       query: SettlementQuery,
-      answer: {
-        description: "The sums of the day.",
-        content: { "application/json": SettlementSchema },
-      },
+      answer: answerOf(200, "The sums of the day.", SettlementSchema),
       problems: ["seller_not_found"],
     },
     async (request, call, { date }) => {

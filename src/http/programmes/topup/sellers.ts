@@ -22,7 +22,7 @@ import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone, together } from "../../write-answers.ts";
 import { maySee, SELLER, SELLER_ACCESS, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
@@ -97,11 +97,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
         "The seller and its key are created one after the other. If only the seller was created, retry with the same " +
         "idempotency key to create the key; without an idempotency key, create a key of role `seller`.",
       body: { schema: NewSeller },
-      answer: {
-        status: 201,
-        description: "The seller and its API key, which is shown once.",
-        content: { "application/json": CreatedSeller },
-      },
+      answer: answerOf(201, "The seller and its API key, which is shown once.", CreatedSeller),
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -167,7 +163,7 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       group: "sellers",
       summary: "Get a seller with its credit and totals",
       params: IdParams,
-      answer: answerSchema,
+      answer: { status: 200, ...answerSchema },
       problems: ["seller_not_found"],
     },
     async (request, call) => {

@@ -19,7 +19,7 @@ import { rangeOf, rangeQuery } from "../../input/time-range.ts";
 import { invalid, Problem } from "../../problem.ts";
 import { readChange, transferWith } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
 import { actingSeller, maySee, namedSeller, SELLER_ACCESS } from "./seller-access.ts";
@@ -127,11 +127,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       summary: "Top up a phone",
       description: "Moves the amount from the seller's credit to the phone.",
       body: { schema: NewTopup },
-      answer: {
-        status: 201,
-        description: "The top-up, with the seller's credit after it.",
-        content: { "application/json": CreatedTopup },
-      },
+      answer: answerOf(201, "The top-up, with the seller's credit after it.", CreatedTopup),
       problems: [
         "seller_not_found",
         "seller_suspended",
@@ -213,10 +209,7 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       group: "topups",
       summary: "Get a top-up",
       params: TopupParams,
-      answer: {
-        description: "The top-up.",
-        content: { "application/json": TopupSchema },
-      },
+      answer: answerOf(200, "The top-up.", TopupSchema),
       problems: ["topup_not_found"],
     },
     async (request, call) => {

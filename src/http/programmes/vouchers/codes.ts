@@ -26,7 +26,7 @@ import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
-import type { RouteDescription, Routes } from "../../routes.ts";
+import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { percentOf, type VoucherDeps } from "./fields.ts";
@@ -171,11 +171,11 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
       path: "/v1/vouchers/{code}/validate",
       summary: "Check whether a voucher can be redeemed now; changes nothing",
       body: { schema: Holder },
-      answer: {
-        status: 200,
-        description: "Whether it can be redeemed; if not, `reason` is the code that a redemption would get.",
-        content: { "application/json": VerdictSchema },
-      },
+      answer: answerOf(
+        200,
+        "Whether it can be redeemed; if not, `reason` is the code that a redemption would get.",
+        VerdictSchema,
+      ),
       problems: ["voucher_not_found", "rate_limited"],
     },
     async (request, call) => {
@@ -220,11 +220,11 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
       path: "/v1/vouchers/{code}/redeem",
       summary: "Redeem a voucher",
       body: { schema: Holder },
-      answer: {
-        status: 200,
-        description: "The voucher is redeemed; `discount` is the percentage that it grants.",
-        content: { "application/json": RedeemedSchema },
-      },
+      answer: answerOf(
+        200,
+        "The voucher is redeemed; `discount` is the percentage that it grants.",
+        RedeemedSchema,
+      ),
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

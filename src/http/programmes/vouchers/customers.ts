@@ -60,7 +60,7 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "Get a customer",
       params: z.object({ email: Email }),
-      answer,
+      answer: { status: 200, ...answer },
       problems: ["customer_not_found"],
     },
     async (request, call) => {

@@ -86,7 +86,7 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "Get an offer",
       params,
-      answer,
+      answer: { status: 200, ...answer },
       problems: ["offer_not_found"],
     },
     async (request, call) => {

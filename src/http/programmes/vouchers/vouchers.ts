@@ -15,7 +15,7 @@ import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../../input/fie
 import { pageQuery } from "../../input/pagination.ts";
 import { readChange } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { customerNotFound } from "./customers.ts";
 import { Discount, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
@@ -88,11 +88,7 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "Issue a voucher to a customer",
       body: { schema: NewVoucher },
-      answer: {
-        status: 201,
-        description: "The voucher with its code.",
-        content: { "application/json": VoucherSchema },
-      },
+      answer: answerOf(201, "The voucher with its code.", VoucherSchema),
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {

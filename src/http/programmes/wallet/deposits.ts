@@ -19,7 +19,7 @@ import { Amount, Description, textField, timeTextOf } from "../../input/fields.t
 import { PageQuery } from "../../input/pagination.ts";
 import { readChange, recordKey, transferWith } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { WalletId, walletOf, withWalletCodes } from "./fields.ts";
@@ -66,11 +66,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       description:
         "Debits the account `@bank:<name of the key>`. API keys with the same name belong to the same bank.",
       body: { schema: NewDeposit },
-      answer: {
-        status: 201,
-        description: "The deposit, with the wallet's balance after it.",
-        content: { "application/json": MovedSchema },
-      },
+      answer: answerOf(201, "The deposit, with the wallet's balance after it.", MovedSchema),
       problems: [
         "duplicate_reference",
         "too_many_references",

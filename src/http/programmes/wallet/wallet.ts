@@ -9,7 +9,7 @@ import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { readChange, transferWith } from "../../read-change.ts";
 import { addReadRoute } from "../../read-routes.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { WalletId, WalletMemo, walletOf, withWalletCodes } from "./fields.ts";
 import { notLoggedIn, sessionRoute, type WalletDeps, withSession } from "./session.ts";
@@ -67,7 +67,7 @@ function addReads(routes: Routes, deps: WalletDeps): void {
       path: "/v1/wallet",
       ...sessionRoute,
       summary: "Get the user's wallet",
-      answer: { description: "The wallet.", content: { "application/json": WalletSchema } },
+      answer: answerOf(200, "The wallet.", WalletSchema),
     },
     withSession(deps, async (_, call, { walletId, userId }) => {
       const id = walletAccount(walletId);
@@ -110,11 +110,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       ...sessionRoute,
       summary: "Send money to another wallet",
       body: { schema: NewWalletTransfer },
-      answer: {
-        status: 201,
-        description: "The transfer, with the sender's balance after it.",
-        content: { "application/json": MovedSchema },
-      },
+      answer: answerOf(201, "The transfer, with the sender's balance after it.", MovedSchema),
       problems: [
         "same_account",
         "wallet_not_found",

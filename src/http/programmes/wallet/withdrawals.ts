@@ -11,9 +11,14 @@ import {
   walletAccount,
   walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { TransferChanged } from "../../../actors/records/compound-command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type {
+  PostTransfer,
+  TransferChanged,
+  VoidTransfer,
+} from "../../../actors/records/compound-command.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, timeTextOf } from "../../input/fields.ts";
@@ -21,7 +26,7 @@ import { PageQuery, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
-import type { RouteDescription, Routes } from "../../routes.ts";
+import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { OrderParams, orderIdOf, walletOf, withWalletCodes } from "./fields.ts";
@@ -49,8 +54,19 @@ export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
   addListOwn(routes, deps);
   addCreate(routes, deps);
   addListAll(routes, deps);
-  addConfirm(routes, deps);
-  addFail(routes, deps);
+  const confirm = "Confirm a payout: move the held money to the bank's account";
+  addDecision(routes, deps, "confirm", confirm, (withdrawal, bank) => {
+    const { id } = withdrawal;
+    const act = walletAct("confirm_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
+    const inFull = { amount: null, final: true, settled: null } as const;
+    return { op: "post_transfer", ...withdrawal, ...inFull, credit: bankAccount(bank), act };
+  });
+  const fail = "Fail a payout: release the held money to the wallet";
+  addDecision(routes, deps, "fail", fail, (withdrawal, bank) => {
+    const { id } = withdrawal;
+    const act = walletAct("fail_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
+    return { op: "void_transfer", ...withdrawal, settled: null, act };
+  });
 }
 
 function addListOwn(routes: Routes, deps: WalletDeps): void {
@@ -119,62 +135,43 @@ function addListAll(routes: Routes, { ledger }: WalletDeps): void {
   );
 }
 
-function decisionRoute(verb: "confirm" | "fail", summary: string): RouteDescription {
-  return {
-    method: "post",
-    path: `/v1/withdrawals/{id}/${verb}`,
-    access: BANK_ACCESS,
-    group: "withdrawals",
-    summary,
-    params: OrderParams,
-    answer: { status: 200, ...theWithdrawal },
-    problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
-  };
-}
-
 /** A withdrawal whose transfer is no longer pending was decided. */
 const WITHDRAWAL_CODES: Readonly<Partial<Record<Rejection, Rejection>>> = {
   transfer_not_pending: "already_decided",
   transfer_not_found: "withdrawal_not_found",
 };
 
-function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
+/** A route by which a bank decides a withdrawal. @param make builds the command, except for the facts of the transfer */
+function addDecision(
+  routes: Routes,
+  { ledger }: WalletDeps,
+  verb: "confirm" | "fail",
+  summary: string,
+  make: (
+    withdrawal: Readonly<{ id: string; owner: string }> & CommandHeader,
+    bank: string,
+  ) => PostTransfer | VoidTransfer,
+): void {
   routes.add(
-    decisionRoute("confirm", "Confirm a payout: move the held money to the bank's account"),
-    async (request, call) => {
-      const bank = bankOf(call);
-      const header = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const act = walletAct("confirm_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
-      const credit = bankAccount(bank);
-      const inFull = { amount: null, final: true, settled: null } as const;
-      const answer = await ledger.submit({
-        op: "post_transfer",
-        ...header,
-        id,
-        owner,
-        ...inFull,
-        credit,
-        act,
-      });
-      return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
-        decidedJson(changed, "confirmed", bank),
-      );
+    {
+      method: "post",
+      path: `/v1/withdrawals/{id}/${verb}`,
+      access: BANK_ACCESS,
+      group: "withdrawals",
+      summary,
+      params: OrderParams,
+      answer: { status: 200, ...theWithdrawal },
+      problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
-  );
-}
-
-function addFail(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
-    decisionRoute("fail", "Fail a payout: release the held money to the wallet"),
     async (request, call) => {
       const bank = bankOf(call);
       const header = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const act = walletAct("fail_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
-      const answer = await ledger.submit({ op: "void_transfer", ...header, id, owner, settled: null, act });
+      const withdrawal = await withdrawalOf(ledger, orderIdOf(request), bank);
+      const answer: Answer<PostTransfer | VoidTransfer> = await ledger.submit(
+        make({ ...header, ...withdrawal }, bank),
+      );
       return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
-        decidedJson(changed, "failed", bank),
+        decidedJson(changed, verb === "confirm" ? "confirmed" : "failed", bank),
       );
     },
   );
