@@ -1,9 +1,7 @@
 /**
- * The requests and answers of a client, or of the checker itself: an append-only file of JSON lines. The audit
- * compares it with what the server shows, and relies on nothing that the server stores.
+ * The requests and answers of a client, or of the checker itself, in its diary. The audit compares them with what the
+ * server shows, and relies on nothing that the server stores.
  */
-import { appendFileSync, createReadStream, statSync } from "node:fs";
-import { createInterface } from "node:readline";
 import type { Answer } from "../stress/operation.ts";
 
 export type Posting = Readonly<{ debit_account: string; credit_account: string; amount: number }>;
@@ -57,44 +55,3 @@ export type Entry = Readonly<{
   /** A sentence about an answer that was wrong. */
   fault?: string;
 }>;
-
-/** Buffered entries; fewer would cost a system call for each. */
-const LINES_HELD_MAX = 500;
-
-export class Diary {
-  readonly #file: string;
-  #lines: string[] = [];
-
-  constructor(file: string) {
-    this.#file = file;
-    appendFileSync(file, "");
-  }
-
-  write(entry: Entry): void {
-    this.#lines.push(`${JSON.stringify(entry)}\n`);
-    if (this.#lines.length >= LINES_HELD_MAX) this.flush();
-  }
-
-  flush(): void {
-    appendFileSync(this.#file, this.#lines.join(""));
-    this.#lines = [];
-  }
-}
-
-/** Continues where it stopped last. The file must be complete. */
-export class DiaryReader {
-  readonly #file: string;
-  #offset = 0;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  async *more(): AsyncGenerator<Entry> {
-    const end = statSync(this.#file).size;
-    if (end === this.#offset) return;
-    const input = createReadStream(this.#file, { start: this.#offset, end: end - 1 });
-    for await (const line of createInterface({ input })) yield JSON.parse(line) as Entry;
-    this.#offset = end;
-  }
-}
