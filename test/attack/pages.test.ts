@@ -2,10 +2,9 @@
  * Pages of the largest possible rows: each page ends at 1 MiB, the next continues exactly there, and pages for
  * clients that have gone are not made.
  */
-import { rmSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, operator, ServerProcess, sendUntilDone, until } from "../support/server.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
+import { Client, makePartner, operator, sendUntilDone, until } from "../support/server.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket, wire } from "./raw.ts";
 
 const ACCOUNTS = 150;
@@ -17,19 +16,16 @@ const LARGE = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`
 const ROW_BYTES = Buffer.byteLength(JSON.stringify(LARGE));
 const MEMORY_GROWTH_MAX = 400 * MIB;
 
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: "2" });
 let key: string;
 let acme: Client;
 let other: string;
 
 beforeAll(async () => {
-  const dir = makeScratchFolder("daybook-attack");
-  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
-  await server.serving();
-  const admin = operator(server);
+  const admin = operator(house.server);
   key = await makePartner(admin, "acme");
   other = await makePartner(admin, "other");
-  acme = new Client(server.url, key);
+  acme = new Client(house.server.url, key);
   const ids = Array.from({ length: ACCOUNTS }, (_, i) => `account${1000 + i}`);
   await Promise.all(
     ids.map(async (id) => {
@@ -47,10 +43,6 @@ beforeAll(async () => {
     });
     expect(paid.status, paid.text.slice(0, 200)).toBe(201);
   }
-  return async () => {
-    await server.kill();
-    rmSync(dir, { recursive: true, force: true });
-  };
 });
 
 type Page = Readonly<{ data: readonly Record<string, unknown>[]; next_cursor: string | null }>;
@@ -128,13 +120,13 @@ test("the total size of metadata is bounded, when it is set and when it is merge
 });
 
 test("300 pages for clients that have gone: other clients are answered, and almost none of the pages are made", async () => {
-  const bystander = await new Bystander(server.url, other).open();
+  const bystander = await new Bystander(house.server.url, other).open();
   await until("it works", () => bystander.answered > 50);
   bystander.seen();
-  const memoryBefore = memoryOf(server.pid);
+  const memoryBefore = memoryOf(house.server.pid);
   const page = wire("GET", "/v1/accounts?limit=500", key) + wire("GET", "/v1/transfers?limit=500", key);
   for (let i = 0; i < 30; i++) {
-    const attack = Array.from({ length: 10 }, () => new RawSocket(server.url).write(page));
+    const attack = Array.from({ length: 10 }, () => new RawSocket(house.server.url).write(page));
     await Promise.all(attack.map((socket) => socket.opened()));
     await new Promise((resolve) => setImmediate(resolve));
     for (const { socket } of attack) socket.resetAndDestroy();
@@ -143,7 +135,7 @@ test("300 pages for clients that have gone: other clients are answered, and almo
   const during = bystander.seen();
   expectServed(during);
   expect(during.maxMs).toBeLessThan(5_000);
-  expect(memoryOf(server.pid) - memoryBefore).toBeLessThan(MEMORY_GROWTH_MAX);
+  expect(memoryOf(house.server.pid) - memoryBefore).toBeLessThan(MEMORY_GROWTH_MAX);
   await bystander.stop();
   const startedMs = performance.now();
   await acme.get("/v1/accounts?limit=1");
@@ -151,8 +143,8 @@ test("300 pages for clients that have gone: other clients are answered, and almo
 });
 
 test("24 clients that read the largest page again and again: other clients are answered", async () => {
-  const bystander = await new Bystander(server.url, other).open();
-  const greedy = new Client(server.url, key, 24);
+  const bystander = await new Bystander(house.server.url, other).open();
+  const greedy = new Client(house.server.url, key, 24);
   let pages = 0;
   const stopped = new AbortController();
   const want = async (): Promise<void> => {
