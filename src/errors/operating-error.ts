@@ -10,6 +10,17 @@ export class InvalidTime extends Error {
   }
 }
 
+/** The events that follow the given one are not kept any more. `oldest`: the id of the oldest event that is. */
+export class EventsExpired extends Error {
+  readonly oldest: string | undefined;
+
+  constructor(oldest: string | undefined) {
+    super("the events after this one are not kept any more");
+    this.name = "EventsExpired";
+    this.oldest = oldest;
+  }
+}
+
 /**
  * The state of the server, not a rule of the ledger, prevents an answer.
  *

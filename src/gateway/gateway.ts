@@ -36,9 +36,11 @@ import { dryRun, dryRunBatch } from "./batches/dry-run.ts";
 import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 import { submitWithArchive } from "./claims.ts";
-import type { Cut, TransferRow } from "./ports.ts";
+import { EventIds } from "./events/event-ids.ts";
+import type { Cut, FeedPage, FeedRequest, TransferRow } from "./ports.ts";
 import { accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
 import { consistentAccounts } from "./queries/cut.ts";
+import { feedPage, newestEvent } from "./queries/events.ts";
 import { pageOf } from "./queries/lists.ts";
 import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
 import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
@@ -58,6 +60,8 @@ export class Gateway {
   #shards = new Shards([], undefined);
   /** A reason to refuse commands that grow state, such as an archive that is too far behind; `undefined` if none. */
   #overload: () => string | undefined = () => undefined;
+
+  #eventIds = new EventIds("");
 
   /** Called once the shards are known. The port is bound earlier; until this call nothing can be answered. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
@@ -233,6 +237,19 @@ export class Gateway {
     return this.#shards.turns.pages.run(partner, owner, caller, () =>
       transferRows(this.#shards, partner, query, caller),
     );
+  }
+
+  /** @param secretKey encrypts the ids of events. */
+  setSecretKey(secretKey: string): void {
+    this.#eventIds = new EventIds(secretKey);
+  }
+
+  newestEvent(partner: string): Promise<string | undefined> {
+    return newestEvent(this.#shards, this.#eventIds, partner);
+  }
+
+  events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage> {
+    return feedPage(this.#shards, this.#eventIds, partner, request, caller);
   }
 
   consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {

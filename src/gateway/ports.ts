@@ -24,6 +24,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../actors/records/compound-command.ts";
+import type { EventType, LedgerEvent } from "../actors/records/event.ts";
 import type { Transfers } from "../actors/records/packed-transfers.ts";
 import type { Refusal, TimeFault } from "../actors/records/rejection.ts";
 import type {
@@ -75,6 +76,23 @@ export type TrialBalance = Readonly<{
 
 /** `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately. */
 export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
+
+/** An event of a partner. `position` says where its record is, as `<shard>:<epoch>-<seq>`. */
+export type FeedEvent = Readonly<{ id: string; timeMs: number; position: string; event: LedgerEvent }>;
+
+/** `after`: an event's id or the `next` of a page; without it, the oldest events that are kept come first. */
+export type FeedRequest = Readonly<{
+  after?: string | undefined;
+  limit: number;
+  types?: readonly EventType[] | undefined;
+  subject?: string | undefined;
+}>;
+
+/**
+ * Events oldest first. `next` continues after the page, also if a filter left no event of it; it is `after` if the page
+ * is empty. `isLast`: there are no more events at present.
+ */
+export type FeedPage = Readonly<{ events: readonly FeedEvent[]; next: string | undefined; isLast: boolean }>;
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
@@ -157,6 +175,14 @@ export interface Ledger {
   ): Promise<Page<R>>;
   /** Log time on the shard of this account or other subject, in milliseconds. */
   timeMs(partner: string, subject: string): Promise<number>;
+  /**
+   * A partner's events, in one order over all shards that never changes.
+   *
+   * @throws EventsExpired events after `after` are not kept any more.
+   */
+  events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage>;
+  /** A value for `after` that skips all present events; `undefined` if nothing was logged yet. */
+  newestEvent(partner: string): Promise<string | undefined>;
   /** Sums for one partner, or for all partners if none is given. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
   /** Usage that counts against a partner's quotas, on each shard. */

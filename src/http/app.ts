@@ -19,6 +19,7 @@ import { addBatch, type ReadLarge } from "./core/transfers/batch.ts";
 import { addTransferActions } from "./core/transfers/transfer-actions.ts";
 import { addTransfers } from "./core/transfers/transfers.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
+import { addEvents } from "./events/events.ts";
 import type { Random } from "./idempotency.ts";
 import type { WindowCounters } from "./limits/window-counters.ts";
 import type { LineSink, Log } from "./log/request-log.ts";
@@ -144,6 +145,7 @@ function addRoutes(routes: Routes, deps: AppDeps): void {
   addTopup(routes, deps);
   addUserSegments(routes, deps);
   addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
+  addEvents(routes, deps);
   addOperations(routes, deps.operations);
   addHome(routes);
 }

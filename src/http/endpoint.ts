@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { Slots } from "../bounds/slots.ts";
-import { InvalidTime, OperatingError } from "../errors/operating-error.ts";
+import { EventsExpired, InvalidTime, OperatingError } from "../errors/operating-error.ts";
 import { CallerGone } from "../gateway/caller.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
@@ -94,6 +94,10 @@ function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
       {},
       { errors },
     );
+  }
+  if (failure instanceof EventsExpired) {
+    const detail = "Continue after the event `oldest`, or without `after`.";
+    return problemAnswer(call, "events_expired", detail, {}, { oldest: failure.oldest ?? null });
   }
   if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
   if (failure instanceof CallerGone)

@@ -18,6 +18,7 @@ import type {
   Answer,
   Directory,
   DryRunCommand,
+  FeedPage,
   Ledger,
   Operations,
   Principal,
@@ -397,4 +398,12 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   readonly usage = async (): ReturnType<Ledger["usage"]> => USAGE;
   readonly metrics = async (): Promise<string> => "daybook_batches_total 9";
+
+  async events(): Promise<FeedPage> {
+    return { events: [], next: undefined, isLast: true };
+  }
+
+  async newestEvent(): Promise<undefined> {
+    return undefined;
+  }
 }

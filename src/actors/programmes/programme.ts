@@ -10,6 +10,8 @@ import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { Command, Rejected } from "../records/command.ts";
+import type { ExpiredTransfer, TransferView } from "../records/compound-command.ts";
+import type { Change } from "../records/record-views.ts";
 
 /**
  * The memory that a command leaves occupied:
@@ -130,3 +132,14 @@ export interface Programme<A extends Act = Act, E = JsonValue> {
   items(): Iterable<readonly JsonValue[]>;
   restore(item: readonly JsonValue[]): void;
 }
+
+/** What the events of an accepted act are derived from. */
+export type EventContext = Readonly<{
+  effect: JsonValue;
+  /** Log time of the record. */
+  timeMs: number;
+  /** The transfer that the act came with, after the record; `null` without one. */
+  transfer: TransferView | ExpiredTransfer | null;
+  /** The changes of balances on the record's shard. */
+  changes: readonly Change[];
+}>;

@@ -7,14 +7,17 @@ import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { Rejected } from "../records/command.ts";
+import type { CreditReceived, LedgerEvent } from "../records/event.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
+import { eventsOfLoyalty } from "./loyalty/events.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
   AcceptedAct,
   ApplyContext,
   DecisionContext,
+  EventContext,
   MemoryGrowth,
   MovedAccounts,
   Programme,
@@ -25,13 +28,17 @@ import type {
 import { QUOTAS_GROWTH } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
 import { SEGMENTS_GROWTH } from "./segments/acts.ts";
+import { eventsOfSegments } from "./segments/events.ts";
 import { usersOfSegments } from "./segments/membership-history.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
 import { movedAccountsOfTopup, TOPUP_GROWTH } from "./topup/acts.ts";
+import { eventsOfTopup } from "./topup/events.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
 import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
+import { eventsOfVouchers } from "./vouchers/events.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import { movedAccountsOfWallet, WALLET_GROWTH } from "./wallet/acts.ts";
+import { eventsOfWallet, receivedByWallet } from "./wallet/events.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Counter = Pick<PartnerUsage, "count">;
@@ -95,6 +102,10 @@ type ProgrammeDefinition = Readonly<{
   claim?: (act: Act, partner: string) => string | undefined;
   /** The times of an act that must be later than log time, each with its path in the request. */
   futureTimes?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
+  /** The events of an accepted act. */
+  events: (act: Act, context: EventContext) => readonly LedgerEvent[];
+  /** The event that a credit of an account is to the programme, besides `transfer.received`. */
+  received?: (partner: string, received: CreditReceived) => LedgerEvent | undefined;
   /** Subjects whose own history includes the act, besides the history of the whole programme. */
   affectedSubjects?: (act: Act, effect: JsonValue) => readonly string[];
   /** The claimed names in a snapshot item of an older version, which stored them with their programme. */
@@ -105,6 +116,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   loyalty: {
     create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
+    events: eventsOfLoyalty,
     movedAccounts: movedAccountsOfLoyalty,
     takeBack: takeBackLoyalty,
     futureTimes: futureTimesOfLoyalty,
@@ -112,11 +124,13 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   vouchers: {
     create: (context) => new Vouchers(context),
     growth: VOUCHERS_GROWTH,
+    events: eventsOfVouchers,
     futureTimes: futureTimesOfVouchers,
   },
   topup: {
     create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
+    events: eventsOfTopup,
     movedAccounts: movedAccountsOfTopup,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
@@ -125,17 +139,20 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
   segments: {
     create: (context) => new Segments(context),
     growth: SEGMENTS_GROWTH,
+    events: eventsOfSegments,
     futureTimes: futureTimesOfSegments,
     affectedSubjects: usersOfSegments,
   },
   wallet: {
     create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
+    events: eventsOfWallet,
+    received: receivedByWallet,
     movedAccounts: movedAccountsOfWallet,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   },
-  quotas: { create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH },
+  quotas: { create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH, events: () => [] },
 };
 
 /** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
@@ -163,6 +180,16 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
   for (const [path, atMs] of PROGRAMMES[act.programme]?.futureTimes?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };
   return undefined;
+}
+
+/** The events of an accepted act. */
+export function eventsOfAct(act: Act, context: EventContext): readonly LedgerEvent[] {
+  return PROGRAMMES[act.programme]?.events(act, context) ?? [];
+}
+
+/** The events of programmes to which a credit of an account means more than `transfer.received`. */
+export function eventsOfCredit(partner: string, received: CreditReceived): readonly LedgerEvent[] {
+  return Object.values(PROGRAMMES).flatMap((programme) => programme.received?.(partner, received) ?? []);
 }
 
 /** The names of the histories that include an accepted act without a transfer. */

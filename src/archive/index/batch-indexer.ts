@@ -5,18 +5,25 @@ import { readRecord } from "../../actors/records/codec.ts";
 import type { ActDone, Command } from "../../actors/records/command.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
 import { OPS, TRANSFER_SENT_OP } from "../../actors/records/record-kinds.ts";
-import { assert } from "../../errors/assert.ts";
-import type { Tail } from "../batches/tail.ts";
-import { accountsListing } from "../batches/transfer-lists.ts";
-import type { AccountTable } from "../queries/account-table.ts";
 import {
   changesOf,
   createsTransfer,
   isHomeRecord,
   transferIdOf,
   versionOf,
-} from "../queries/record-views.ts";
-import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
+} from "../../actors/records/record-views.ts";
+import { assert } from "../../errors/assert.ts";
+import type { Tail } from "../batches/tail.ts";
+import { accountsListing } from "../batches/transfer-lists.ts";
+import type { AccountTable } from "../queries/account-table.ts";
+import {
+  HISTORY_SEEDS,
+  type HistoryKind,
+  type Key,
+  type Keys,
+  partnerEventsKey,
+  partnerKey,
+} from "./key-hash.ts";
 import {
   CLAIM,
   CREATED_TRANSFER,
@@ -61,6 +68,7 @@ export class BatchIndexer {
   #partnerBytes: Uint8Array = new Uint8Array(0);
   #partner: Key = { high: 0, low: 0 };
   #isPartnerIndexed = false;
+  #areEventsIndexed = false;
   /** Partner keys already indexed for this batch: low halves by high half. */
   readonly #indexedPartners = new Map<number, number[]>();
 
@@ -129,6 +137,8 @@ export class BatchIndexer {
     const amount = reader.number();
     reader.skip(commandFields - 3);
     const outcomeFields = reader.array();
+    this.#setPartner(partnerStart, partnerEnd);
+    this.#indexEvents(batch, shard);
     if (reader.number() !== 0) {
       reader.skip(outcomeFields - 1 + fields - 6);
       return false;
@@ -142,7 +152,6 @@ export class BatchIndexer {
     const creditSeq = isLocal ? reader.number() : 0;
     reader.skip(outcomeFields - (isLocal ? 8 : 5) + fields - 6);
 
-    this.#setPartner(partnerStart, partnerEnd);
     if (!this.#isPartnerIndexed) this.#indexPartner(batch, shard);
     const { hash } = this.#keys;
     const { accounts, transfers } = this.#tails;
@@ -205,6 +214,7 @@ export class BatchIndexer {
     reader.skip(outcomeFields - 4 + fields - 6);
 
     this.#setPartner(partnerStart, partnerEnd);
+    this.#indexEvents(batch, shard);
     const { hash } = this.#keys;
     this.#hashAccount(bytes, creditStart, creditEnd, shard);
     this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), seq, amount);
@@ -225,9 +235,10 @@ export class BatchIndexer {
     const partnerEnd = reader.textEnd;
     reader.skip(fields - 2);
     const record = readRecord(reader.bytes.subarray(start, reader.at));
+    this.#setPartner(partnerStart, partnerEnd);
+    this.#indexEvents(batch, shard);
     if (!record.outcome.ok) return false;
 
-    this.#setPartner(partnerStart, partnerEnd);
     const { accounts, transfers } = this.#tails;
     const changes = changesOf(record);
     assert(changes.length <= SLOTS_PER_RECORD, "a record changes at most the balances of its postings");
@@ -261,6 +272,7 @@ export class BatchIndexer {
     const record = readRecord(reader.bytes.subarray(start, reader.at));
     if (record.command.op !== "act" || !record.outcome.ok) return;
     this.#setPartner(partnerStart, partnerEnd);
+    this.#indexEvents(batch, shard);
     const pushHistory = (name: string, kind: HistoryKind) => {
       const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
       this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
@@ -293,12 +305,23 @@ export class BatchIndexer {
     this.#keys.hashText(bytes, start, end);
     this.#partner = { high: this.#keys.hash.high, low: this.#keys.hash.low };
     this.#isPartnerIndexed = false;
+    this.#areEventsIndexed = false;
   }
 
   /** Indexes, once per batch, that the batch holds transfers of the partner. */
   #indexPartner(batch: number, shard: number): void {
     this.#isPartnerIndexed = true;
-    const { high, low } = partnerKey(this.#partner, shard);
+    this.#pushPartner(partnerKey(this.#partner, shard), batch);
+  }
+
+  /** Indexes, once per batch, that the batch holds records of the partner that may have events. */
+  #indexEvents(batch: number, shard: number): void {
+    if (this.#areEventsIndexed) return;
+    this.#areEventsIndexed = true;
+    this.#pushPartner(partnerEventsKey(this.#partner, shard), batch);
+  }
+
+  #pushPartner({ high, low }: Key, batch: number): void {
     const lows = this.#indexedPartners.get(high);
     if (lows?.includes(low) === true) return;
     if (lows === undefined) this.#indexedPartners.set(high, [low]);
@@ -334,6 +357,7 @@ export class BatchIndexer {
 
     if (isNew) this.#accounts.add(partner, id);
     this.#setPartner(partnerStart, partnerEnd);
+    this.#indexEvents(batch, shard);
     this.#keys.hashAccount(bytes, idStart, idEnd, this.#partner, HISTORY_SEEDS.versions, shard + 1);
     const { hash } = this.#keys;
     this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), 0, 0);

@@ -2,6 +2,7 @@
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { historiesOf, historyName } from "../../actors/programmes/programmes.ts";
 import type { AccountView, ActDone, LogRecord } from "../../actors/records/command.ts";
+import { type Change, versionOf } from "../../actors/records/record-views.ts";
 import { entryBytes } from "../../bounds/page-bytes.ts";
 import { isDamage } from "../archive-error.ts";
 import { type Gap, type Gaps, untilGap } from "../batches/gaps.ts";
@@ -10,6 +11,7 @@ import { type HistoryKind, hasSingleKey, type Keys } from "../index/key-hash.ts"
 import { CREATED_TRANSFER, ordinalOfSlot } from "../index/slot.ts";
 import type { SortedIndex } from "../index/sorted-index.ts";
 import { compareSortKeys, type SortKey } from "./cursor.ts";
+import { changeAt, entryOf } from "./entries-of-slots.ts";
 import { type History, type HistoryRange, mergeHistories } from "./history.ts";
 import { cursorOf, endBefore, type Found, type ListItem, page, within } from "./listing.ts";
 import type {
@@ -24,7 +26,6 @@ import type {
   Statement,
 } from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
-import { type Change, changeAt, entryOf, versionOf } from "./record-views.ts";
 import { Tally } from "./tally.ts";
 
 export type AccountId = Readonly<{ partner: string; account: string }>;

@@ -2,6 +2,7 @@
 import type { Act } from "../../actors/records/act.ts";
 import type { AccountView, LogRecord } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
+import type { EventType, LedgerEvent } from "../../actors/records/event.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 
 /** The position of a record: its batch, and its zero-based index within the batch. */
@@ -74,6 +75,43 @@ export type ClaimsFound = Readonly<{ by: readonly (string | null)[]; epoch: numb
 
 export type EntriesSum = Readonly<{ sum: number; count: number }>;
 
+/** The place of an event: its record, and its zero-based index among the events of that record. */
+export type EventPlace = RecordPosition & Readonly<{ n: number }>;
+
+export type EventRow = Readonly<{ place: EventPlace; timeMs: number; event: LedgerEvent }>;
+
+/**
+ * Events after `after` (`null`: from the oldest one), logged before `beforeMs`, oldest first. Events are kept for
+ * `keptMs` of log time. `shards`: the number of shards of the server.
+ */
+export type EventsQuery = Readonly<{
+  partner: string;
+  shards: number;
+  after: EventPlace | null;
+  keptMs: number;
+  beforeMs: number;
+  limit: number;
+  types?: readonly EventType[] | undefined;
+  subject?: string | undefined;
+}>;
+
+/**
+ * - `last`: where the search ended, whether or not an event is there; `null` if it found no records.
+ * - `newest`: a place after all events of all partners that are archived.
+ * - `isExpired`: events after `after` are not kept any more. The page then begins with the oldest one that is.
+ * - `isLast`: there are no more events before `beforeMs`.
+ * - `waitsFor`: more events are archived, but these shards may still log earlier ones. Once each has logged a record
+ *   later than `afterMs`, the events up to that time can be read.
+ */
+export type EventsPage = Readonly<{
+  rows: readonly EventRow[];
+  last: EventPlace | null;
+  newest: EventPlace | null;
+  isExpired: boolean;
+  isLast: boolean;
+  waitsFor: Readonly<{ afterMs: number; shards: readonly number[] }> | null;
+}>;
+
 /**
  * Every method waits until the archive holds the batches `after`, so that a read shows every write that was
  * acknowledged before it; after a deadline it fails with OperatingError `log_unavailable`. A query that needs a
@@ -143,6 +181,8 @@ export interface ArchiveQueries {
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
     after: readonly BatchPosition[],
   ): Promise<readonly string[]>;
+  /** A partner's events, in the order of log time, shard, and position. */
+  events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage>;
 }
 
 /** The newest of the given batches, by shard. */

@@ -10,6 +10,8 @@ import type {
   BatchPosition,
   ClaimsFound,
   EntriesSum,
+  EventsPage,
+  EventsQuery,
   FoundRecord,
   Page,
   Range,
@@ -123,6 +125,10 @@ export class ArchiveQueryClient implements ArchiveQueries {
     after: readonly BatchPosition[],
   ): Promise<readonly string[]> {
     return this.#query("accountIds", query, after);
+  }
+
+  events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage> {
+    return this.#query("events", query, after);
   }
 
   /** Refuses pending and future queries. The first reason is kept. */

@@ -123,6 +123,7 @@ export class HttpGateway {
   /** Sets the key that opens sealed secrets. It is read from DATA_DIR, after the port is bound. */
   setSecretKey(secretKey: string): void {
     this.#openSecret = openerOf(secretKey);
+    this.#gateway.setSecretKey(secretKey);
   }
 
   /** Logs a warning if secrets in the log were sealed with another key. */

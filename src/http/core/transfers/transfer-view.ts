@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Transfer, TransferPosted } from "../../../actors/records/command.ts";
 import type {
+  ExpiredTransfer,
   Move,
   Posting,
   TransferChanged,
@@ -47,7 +48,8 @@ export function postedJson(command: Transfer, outcome: TransferPosted, timeMs: n
   );
 }
 
-function postingsJson(postings: readonly Posting[]): string {
+/** Without brackets. */
+export function postingsJson(postings: readonly Posting[]): string {
   return postings.map(({ debit, credit, amount }) => postingJson(debit, credit, amount)).join(",");
 }
 
@@ -68,6 +70,14 @@ function members(view: TransferView): string {
 export function transferJson(row: TransferRow): string {
   const revertedBy = row.revertedBy === null ? "" : `,"reverted_by":"${row.revertedBy}"`;
   return `{${members(row)}${revertedBy}}`;
+}
+
+/** A transfer as its record of expiry has it: without memo and metadata. */
+export function expiredJson({ id, status, postings, postedAmount, createdAtMs }: ExpiredTransfer): string {
+  return (
+    `{"id":"${id}","status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
+    `"created_at":"${timeTextOf(createdAtMs)}"}`
+  );
 }
 
 /** Balances of each account after its last move. */

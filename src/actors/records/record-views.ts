@@ -7,7 +7,7 @@ import type {
   Transfer,
   TransferPosted,
   TransferSent,
-} from "../../actors/records/command.ts";
+} from "./command.ts";
 import type {
   ExpiredTransfer,
   Move,
@@ -15,9 +15,7 @@ import type {
   TransferChanged,
   TransferExpired,
   TransferView,
-} from "../../actors/records/compound-command.ts";
-import { ordinalOfSlot } from "../index/slot.ts";
-import type { ArchivedRecord, Entry } from "./query.ts";
+} from "./compound-command.ts";
 
 /** A changed balance. With amount 0, only `held` has changed. `posting` is the index of the transfer's posting. */
 export type Change = Omit<Move, "asset" | "vnode">;
@@ -48,10 +46,7 @@ export function isHomeRecord({ command, outcome }: LogRecord): boolean {
  * The state of a transfer after an accepted record. `undefined` for other records, and for reservations, whose
  * transfer may still fail. An expiry record has only the fields that it changed.
  */
-export function transferOf({
-  timeMs,
-  record,
-}: Pick<ArchivedRecord, "timeMs" | "record">): TransferView | ExpiredTransfer | undefined {
+export function transferOf(record: LogRecord, timeMs: number): TransferView | ExpiredTransfer | undefined {
   const { command, outcome } = record;
   if (!outcome.ok) return undefined;
   if (command.op === "transfer")
@@ -94,33 +89,6 @@ export function versionOf({ command, outcome }: LogRecord): AccountView | undefi
     default:
       return undefined;
   }
-}
-
-/** The change of a slot. It may belong to another account, since the index holds only hashes. */
-export function changeAt(record: LogRecord, slot: number): Change | undefined {
-  return changesOf(record)[ordinalOfSlot(slot)];
-}
-
-/** The change of a slot, which must have an amount, as an entry of its account. */
-export function entryOf(archived: ArchivedRecord, slot: number): Entry {
-  const { at, timeMs, record } = archived;
-  const { amount, posted, posting, seq } = changeAt(record, slot) as Change;
-  // Complete: only expiry records are not, and they move no money.
-  const { id, postings, memo, metadata, occurredAtMs, act } = transferOf(archived) as TransferView;
-  const { debit = "", credit = "" } = postings[posting] ?? {};
-  return {
-    at,
-    timeMs,
-    seq,
-    transferId: id,
-    amount,
-    balanceAfter: posted,
-    counterparty: amount < 0 ? credit : debit,
-    memo,
-    metadata,
-    occurredAtMs,
-    ...(act !== undefined && { act }),
-  };
 }
 
 /** Whether a record applies message `messageSeq` of shard `from`. */
