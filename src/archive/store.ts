@@ -121,6 +121,7 @@ export class Archive {
       keys,
       this.#indexes,
       (shard) => this.indexedPosition(shard),
+      () => this.#indexed,
     );
     this.#reader = new DatabaseSync(this.#path, { readOnly: true });
     this.#reader.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
@@ -160,6 +161,16 @@ export class Archive {
   /** The newest indexed batch of a shard. */
   indexedPosition(shard: number): LogId | undefined {
     return this.#indexedPositions.get(shard);
+  }
+
+  /** Which partners `takeWatched` tells of. */
+  watchPartners(isWatched: (partner: string) => boolean): void {
+    this.#indexer.isWatched = isWatched;
+  }
+
+  /** The watched partners whose records were indexed since the last call, each with its newest batch. */
+  takeWatched(): ReadonlyMap<string, number> {
+    return this.#indexer.takeWatched();
   }
 
   /** The id of the batch before `id`, if there is one. */

@@ -244,6 +244,10 @@ export class Gateway {
     this.#eventIds = new EventIds(secretKey);
   }
 
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void> {
+    return this.#shards.archive.awaitEvents(partner, indexed, waitMs);
+  }
+
   newestEvent(partner: string): Promise<string | undefined> {
     return newestEvent(this.#shards, this.#eventIds, partner);
   }

@@ -92,7 +92,13 @@ export type FeedRequest = Readonly<{
  * Events oldest first. `next` continues after the page, also if a filter left no event of it; it is `after` if the page
  * is empty. `isLast`: there are no more events at present.
  */
-export type FeedPage = Readonly<{ events: readonly FeedEvent[]; next: string | undefined; isLast: boolean }>;
+export type FeedPage = Readonly<{
+  events: readonly FeedEvent[];
+  next: string | undefined;
+  isLast: boolean;
+  /** For `awaitEvents`. */
+  indexed: number;
+}>;
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
@@ -181,6 +187,8 @@ export interface Ledger {
    * @throws EventsExpired events after `after` are not kept any more.
    */
   events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage>;
+  /** Resolves once the partner may have new events since the page with this `indexed`, or after `waitMs`. */
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void>;
   /** A value for `after` that skips all present events; `undefined` if nothing was logged yet. */
   newestEvent(partner: string): Promise<string | undefined>;
   /** Sums for one partner, or for all partners if none is given. */

@@ -400,8 +400,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
   readonly metrics = async (): Promise<string> => "daybook_batches_total 9";
 
   async events(): Promise<FeedPage> {
-    return { events: [], next: undefined, isLast: true };
+    return { events: [], next: undefined, isLast: true, indexed: 0 };
   }
+
+  async awaitEvents(): Promise<void> {}
 
   async newestEvent(): Promise<undefined> {
     return undefined;

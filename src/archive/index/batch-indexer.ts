@@ -53,6 +53,8 @@ const COMPOUND_OPS: ReadonlySet<number> = new Set([
   OPS.portion,
 ]);
 
+const decoder = new TextDecoder();
+
 export type Tails = Readonly<{ accounts: Tail; transfers: Tail; partners: Tail }>;
 
 /**
@@ -64,6 +66,9 @@ export class BatchIndexer {
   readonly #tails: Tails;
   readonly #accounts: AccountTable;
   readonly #reader = new PackReader();
+  /** Partners with records that may have events, and their newest batch; only those that `isWatched` chose. */
+  readonly #watched = new Map<string, number>();
+  isWatched: (partner: string) => boolean = () => false;
   /** The partner of the previous record, which is mostly the same. */
   #partnerBytes: Uint8Array = new Uint8Array(0);
   #partner: Key = { high: 0, low: 0 };
@@ -286,6 +291,13 @@ export class BatchIndexer {
     pushHistory(account.id, "versions");
   }
 
+  /** The watched partners in the batches since the last call, each with its newest batch. */
+  takeWatched(): ReadonlyMap<string, number> {
+    const watched = new Map(this.#watched);
+    this.#watched.clear();
+    return watched;
+  }
+
   /** Hashes the key of an account's entries into `#keys.hash`. */
   #hashAccount(bytes: Uint8Array, start: number, end: number, shard: number): void {
     const keyShard = bytes[start] === AT_SIGN ? shard + 1 : 0;
@@ -318,6 +330,8 @@ export class BatchIndexer {
   #indexEvents(batch: number, shard: number): void {
     if (this.#areEventsIndexed) return;
     this.#areEventsIndexed = true;
+    const partner = decoder.decode(this.#partnerBytes);
+    if (this.isWatched(partner)) this.#watched.set(partner, batch);
     this.#pushPartner(partnerEventsKey(this.#partner, shard), batch);
   }
 

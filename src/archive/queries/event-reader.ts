@@ -46,7 +46,7 @@ export class EventReader {
   }
 
   /** A page ends after `limit` events, or earlier once it has cost enough work. */
-  events(query: EventsQuery): EventsPage {
+  events(query: EventsQuery): Omit<EventsPage, "indexed"> {
     const { partner, limit } = query;
     const newest = this.#newestBatches(query.shards);
     const fromMs = Math.max(...newest.map(({ timeMs }) => timeMs)) - query.keptMs;
@@ -55,7 +55,7 @@ export class EventReader {
     const after = isExpired ? null : query.after;
     const rows: EventRow[] = [];
     let last: EventPlace | null = null;
-    const page = (isLast: boolean, waitsFor: EventsPage["waitsFor"] = null): EventsPage => {
+    const page = (isLast: boolean, waitsFor: EventsPage["waitsFor"] = null) => {
       return { rows, last, newest: newestOf(newest), isExpired, isLast, waitsFor };
     };
     let records = 0;

@@ -98,6 +98,7 @@ export type EventsQuery = Readonly<{
 /**
  * - `last`: where the search ended, whether or not an event is there; `null` if it found no records.
  * - `newest`: a place after all events of all partners that are archived.
+ * - `indexed`: the number of the newest batch that was searched, for `awaitEvents`.
  * - `isExpired`: events after `after` are not kept any more. The page then begins with the oldest one that is.
  * - `isLast`: there are no more events before `beforeMs`.
  * - `waitsFor`: more events are archived, but these shards may still log earlier ones. Once each has logged a record
@@ -107,6 +108,7 @@ export type EventsPage = Readonly<{
   rows: readonly EventRow[];
   last: EventPlace | null;
   newest: EventPlace | null;
+  indexed: number;
   isExpired: boolean;
   isLast: boolean;
   waitsFor: Readonly<{ afterMs: number; shards: readonly number[] }> | null;
@@ -183,6 +185,8 @@ export interface ArchiveQueries {
   ): Promise<readonly string[]>;
   /** A partner's events, in the order of log time, shard, and position. */
   events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage>;
+  /** Resolves once the partner may have events in a batch after `indexed`, or after `waitMs`. */
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void>;
 }
 
 /** The newest of the given batches, by shard. */

@@ -29,7 +29,7 @@ import { RecordReader } from "./record-reader.ts";
 
 /** `ArchiveQueries` as synchronous functions, without waiting for batches. */
 export type ArchiveAnswers = {
-  [Method in keyof ArchiveQueries]: (
+  [Method in Exclude<keyof ArchiveQueries, "awaitEvents">]: (
     query: Parameters<ArchiveQueries[Method]>[0],
   ) => Awaited<ReturnType<ArchiveQueries[Method]>>;
 };
@@ -42,6 +42,7 @@ export function archiveAnswers(
   keys: Keys,
   indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
   indexedPosition: (shard: number) => LogId | undefined,
+  indexed: () => number,
 ): ArchiveAnswers {
   const records = new RecordReader(batches);
   const gaps = new Gaps(damages, batches);
@@ -63,7 +64,7 @@ export function archiveAnswers(
     sum: (query) => accounts.sum(query),
     accountIds: ({ partner, prefix, afterId, limit }) =>
       accountTable.list(partner, prefix, afterId ?? "", limit),
-    events: (query) => events.events(query),
+    events: (query) => ({ ...events.events(query), indexed: indexed() }),
   };
 }
 

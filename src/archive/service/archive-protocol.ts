@@ -23,13 +23,14 @@ export type FromArchive =
   | Readonly<{ kind: "stats"; stats: ArchiveStats }>
   | Readonly<{ kind: "failed"; error: TaggedError }>;
 
-export type ArchiveMethod = keyof ArchiveQueries;
+export type ArchiveMethod = Exclude<keyof ArchiveQueries, "awaitEvents">;
 
 /** A request over a connected port; the reply carries its id. `positions` and `sync` do not wait for batches. */
 export type ArchiveRequest =
   | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly BatchPosition[] }>
   | Readonly<{ id: number; method: "positions" }>
-  | Readonly<{ id: number; method: "sync" }>;
+  | Readonly<{ id: number; method: "sync" }>
+  | Readonly<{ id: number; method: "watch"; partner: string; since: number; waitMs: number }>;
 
 export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
 

@@ -131,6 +131,10 @@ export class ArchiveQueryClient implements ArchiveQueries {
     return this.#query("events", query, after);
   }
 
+  async awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void> {
+    await this.request((id) => ({ id, method: "watch", partner, since: indexed, waitMs }));
+  }
+
   /** Refuses pending and future queries. The first reason is kept. */
   protected refuse(reason: string, cause?: Error): void {
     if (this.#refusal !== undefined) return;

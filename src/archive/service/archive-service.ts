@@ -21,6 +21,7 @@ import {
   type TaggedResult,
   tagError,
 } from "./archive-protocol.ts";
+import { EventWatches } from "./event-watches.ts";
 import { packRequest, unpackReply } from "./feed.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
@@ -83,6 +84,7 @@ export class ArchiveService {
   });
   readonly #waiting: WaitingQueries;
   readonly #turns = new QueryTurns();
+  readonly #watches = new EventWatches();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
@@ -98,6 +100,7 @@ export class ArchiveService {
   ) {
     this.#reopen = open;
     this.#archive = open();
+    this.#archive.watchPartners((partner) => this.#watches.isWatched(partner));
     this.#onFailure = onFailure;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#waiting = new WaitingQueries(this.#deadlineMs);
@@ -132,7 +135,10 @@ export class ArchiveService {
         port.postMessage({ id: request.id, result } satisfies ArchiveReply, []);
       if (request.method === "positions") answer({ ok: true, value: this.#positions() });
       else if (request.method === "sync") this.#sync(answer);
-      else this.query(request.method, request.query, request.after, answer);
+      else if (request.method === "watch") {
+        const { partner, since, waitMs } = request;
+        this.#watches.watch(partner, since, waitMs, () => answer({ ok: true, value: null }));
+      } else this.query(request.method, request.query, request.after, answer);
     });
     port.on("close", () => this.#ports.delete(port));
   }
@@ -228,6 +234,7 @@ export class ArchiveService {
     for (const port of this.#ports) port.close();
     this.#turns.close();
     this.#waiting.close();
+    this.#watches.close();
   }
 
   /** Stops background work: indexing, read-back and scrubbing. */
@@ -254,6 +261,7 @@ export class ArchiveService {
     this.#reopenTimer = setTimeout(() => {
       this.#guarded(() => {
         this.#archive = this.#reopen();
+        this.#archive.watchPartners((partner) => this.#watches.isWatched(partner));
         this.#suspended = undefined;
         this.#scheduleTurn();
         this.#readBack.begin();
@@ -319,7 +327,9 @@ export class ArchiveService {
 
   #indexSome(): boolean {
     try {
-      return this.#archive.indexSome(RECORDS_PER_TURN);
+      const hasMore = this.#archive.indexSome(RECORDS_PER_TURN);
+      for (const [partner, batch] of this.#archive.takeWatched()) this.#watches.indexed(partner, batch);
+      return hasMore;
     } catch (error) {
       if (!isIndexDamaged(error)) throw error;
       this.#archive.rebuildIndex();

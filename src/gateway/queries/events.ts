@@ -34,15 +34,18 @@ export async function feedPage(
   const place = after === undefined ? null : placeOf(shards, ids, partner, after);
   const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject };
   const owner = flowOwnerOfSubject(partner, subject ?? "");
-  const { rows, last, isLast, isExpired } = await shards.turns.pages.run(partner, owner, caller, () =>
-    eventPage(shards, query),
+  const { rows, last, isLast, isExpired, indexed } = await shards.turns.pages.run(
+    partner,
+    owner,
+    caller,
+    () => eventPage(shards, query),
   );
   const events = rows.map(({ place: at, timeMs, event }) => {
     const position = positionText(at.shard, at);
     return { id: ids.format(partner, at), timeMs, position, event };
   });
   if (isExpired) throw new EventsExpired(events[0]?.id);
-  return { events, next: last === null ? after : ids.format(partner, last), isLast };
+  return { events, next: last === null ? after : ids.format(partner, last), isLast, indexed };
 }
 
 /** The id of a place after all events that have been answered so far. */

@@ -6,7 +6,10 @@ import { eventJson } from "./event-json.ts";
 /** A heartbeat shows both sides that the connection is alive. */
 const HEARTBEAT_MS = 15_000;
 const EVENTS_MAX = 200;
-const POLL_MS = 200;
+/** How long a client that has gone may stay unnoticed. */
+const WAIT_MS = 3_000;
+/** Pause after a page, so that many small batches become one read. */
+const PAUSE_MS = 50;
 
 /** Starts after `after`, or with the events from now on. */
 export async function eventStream(
@@ -45,6 +48,8 @@ async function* chunks(
       yield last === undefined ? ": heartbeat\n\n" : `: heartbeat\nid: ${last}\n\n`;
       sentMs = performance.now();
     }
-    if (page.isLast) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (!page.isLast) continue;
+    await ledger.awaitEvents(call.partner, page.indexed, WAIT_MS);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
