@@ -26,12 +26,7 @@ const BLOCKED_MAX = 1_000;
  */
 const DOWN_AFTER = 10;
 
-/** A subject whose next event, the first one after `after`, has failed. */
-export type Blocked = { after: FeedPlace; tries: number; firstFailedMs: number; retryAtMs: number };
-export type Progress = Readonly<{
-  cursor: FeedPlace | null;
-  blocked: readonly (readonly [subject: string, Blocked])[];
-}>;
+type Blocked = { -readonly [Field in keyof BlockedSubject]: BlockedSubject[Field] };
 
 export type DeliveryDeps = Readonly<{
   feed: FeedReader;
@@ -51,6 +46,7 @@ type InWindow = { readonly entry: FeedEntry; state: "queued" | "sending" | "done
 
 export class EndpointDelivery {
   readonly #deps: DeliveryDeps;
+  readonly #run: number;
   readonly #blocked: Map<string, Blocked>;
   #window: InWindow[] = [];
   /** Everything up to here was read from the feed. */
@@ -67,15 +63,20 @@ export class EndpointDelivery {
   #cancelRetry: () => void = () => {};
   #closed = false;
 
-  constructor({ cursor, blocked }: Progress, deps: DeliveryDeps) {
+  constructor({ run, cursor, blocked }: Progress, deps: DeliveryDeps) {
     this.#deps = deps;
+    this.#run = run;
     this.#cursor = cursor;
     this.#readTo = cursor;
-    this.#blocked = new Map(blocked.map(([subject, state]) => [subject, { ...state }]));
+    this.#blocked = new Map(blocked.map((each) => [each.subject, { ...each }]));
   }
 
   get progress(): Progress {
-    return { cursor: this.#cursor, blocked: [...this.#blocked] };
+    return {
+      run: this.#run,
+      cursor: this.#cursor,
+      blocked: Array.from(this.#blocked.values(), (each) => ({ ...each })),
+    };
   }
 
   /** Whether nothing is being sent or held back, as far as the feed was read. */
@@ -140,7 +141,13 @@ export class EndpointDelivery {
   #block({ subject, place }: FeedEntry): void {
     const nowMs = this.#deps.nowMs();
     const retryAtMs = nowMs + retryAfterMs(1, this.#deps.random());
-    this.#blocked.set(subject, { after: beforePlace(place), tries: 1, firstFailedMs: nowMs, retryAtMs });
+    this.#blocked.set(subject, {
+      subject,
+      after: beforePlace(place),
+      tries: 1,
+      firstFailedMs: nowMs,
+      retryAtMs,
+    });
     for (const other of this.#window)
       if (other.entry.subject === subject && other.state === "queued") other.state = "done";
   }

@@ -1,14 +1,5 @@
 /** What delivery needs to know of the feed of events. */
-
-/** The place of an event in the order of the feed: log time, shard, epoch and seq of its batch, record, and event. */
-export type FeedPlace = readonly [
-  timeMs: number,
-  shard: number,
-  epoch: number,
-  seq: number,
-  index: number,
-  n: number,
-];
+import type { FeedPlace } from "../actors/programmes/webhooks/acts.ts";
 
 export type FeedEntry = Readonly<{
   place: FeedPlace;

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { FeedPlace, Progress } from "../../src/actors/programmes/webhooks/acts.ts";
 import { TRIED_MS_MAX } from "../../src/webhooks/backoff.ts";
-import { EndpointDelivery, type Progress } from "../../src/webhooks/endpoint-delivery.ts";
-import type { FeedEntry, FeedPlace, FeedReader } from "../../src/webhooks/feed-entry.ts";
+import { EndpointDelivery } from "../../src/webhooks/endpoint-delivery.ts";
+import type { FeedEntry, FeedReader } from "../../src/webhooks/feed-entry.ts";
 import { compareFeedPlaces } from "../../src/webhooks/feed-entry.ts";
 import { Random } from "../support/random.ts";
 
-const NEW: Progress = { cursor: null, blocked: [] };
+const NEW: Progress = { run: 0, cursor: null, blocked: [] };
 const DAY_MS = TRIED_MS_MAX;
 
 function entry(number: number, subject: string): FeedEntry {
@@ -100,7 +101,7 @@ describe("delivery to one endpoint", () => {
     for (let s = 0; s < 7; s++)
       expect(world.sentIds(`s${s}`)).toEqual(idsOf(events.filter(({ subject }) => subject === `s${s}`)));
     expect(world.inFlightMax).toBeLessThanOrEqual(10);
-    expect(world.delivery.progress).toEqual({ cursor: events.at(-1)?.place, blocked: [] });
+    expect(world.delivery.progress).toEqual({ run: 0, cursor: events.at(-1)?.place, blocked: [] });
   });
 
   test("a failing event holds back only later events of its subject, and is retried after 2 to 5 s", async () => {
