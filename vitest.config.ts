@@ -1,27 +1,56 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Folders that mirror `src`. Their tests run in one process, without servers, unless the suffix says otherwise. */
 const MIRRORED = "test/{actors,archive,bounds,errors,gateway,http,wal,workers}/**";
 const WITH_PROCESSES = "test/**/*.{redis,fault}.test.ts";
 const PROPERTIES = "test/**/*.property.test.ts";
 
-/** What each kind of test needs: `npm test -- --project unit`. Together they are all tests. */
+/** Replaces a module of the source, which the other files of its worker would get as well. */
+const WITH_MOCKS = "test/workers/recovery/take-snapshot.test.ts";
+
+/** Loading the source takes longer than most of these files. So the files of one worker share the loaded modules. */
+const SHARED_MODULES = { isolate: false } as const;
+
+/**
+ * What each kind of test needs: `npm test -- --project unit`. Together they are all tests. The kinds with the longest
+ * files are first, so that no long file is left over at the end.
+ */
 const projects = [
   {
-    name: "unit",
-    include: [`${MIRRORED}/*.test.ts`, "test/*.test.ts"],
-    exclude: [PROPERTIES, WITH_PROCESSES],
+    name: "simulation",
+    include: ["test/simulation/**/*.test.ts"],
+    exclude: [PROPERTIES],
   },
-  { name: "property", include: [PROPERTIES] },
-  { name: "simulation", include: ["test/simulation/**/*.test.ts"], exclude: [PROPERTIES] },
+  { name: "fault", include: [WITH_PROCESSES] },
   {
     name: "integration",
     include: ["test/{attack,bench,cli,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts"],
     exclude: [PROPERTIES, WITH_PROCESSES],
   },
-  { name: "fault", include: [WITH_PROCESSES] },
+  { name: "property", include: [PROPERTIES], ...SHARED_MODULES },
+  {
+    name: "unit",
+    include: [`${MIRRORED}/*.test.ts`, "test/*.test.ts"],
+    exclude: [PROPERTIES, WITH_PROCESSES, WITH_MOCKS],
+    ...SHARED_MODULES,
+  },
+  { name: "unit-alone", include: [WITH_MOCKS] },
 ];
+
+function placeOf({ project }: TestSpecification): number {
+  return projects.findIndex(({ name }) => name === project.name);
+}
+
+/** Vitest's own order is by the name of the project. */
+class ProjectsInOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is the sequencer that sorts, not an array
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -31,6 +60,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     // Tests of faults wait for leases and restarts most of the time.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    sequence: { sequencer: ProjectsInOrder },
+    unstubEnvs: true,
     projects: projects.map((project) => ({ extends: true, test: project })),
   },
 });

@@ -1,11 +1,12 @@
 /** Reads the settings from environment variables and flags of the same name (`WAL_URL`, `--wal-url`). Flags win. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { SHARDS_MAX } from "./bounds/shards-max.ts";
+import { messageOf } from "./errors/error-message.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
 const SECRET_KEY_LENGTH_MIN = 32;
-const SHARDS_MAX = 64;
 const GATEWAYS_MAX = 16;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
@@ -332,7 +333,7 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string>> {
     );
   } catch (error) {
     // Only the first sentence: the rest is advice about Node's parser.
-    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
+    const [reason = ""] = messageOf(error).split(/\. |\n/);
     throw new TypeError(`bad configuration: ${reason}; \`--help\` lists every setting`, { cause: error });
   }
 }

@@ -1,9 +1,9 @@
 /** The folder of compiled code belongs to the user alone, or none is used. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { testFolder } from "./support/server.ts";
+import { MAIN, testFolder } from "./support/server.ts";
 
 const MODULE = new URL("../src/compile-cache.ts", import.meta.url).href;
 const PROGRAM = `
@@ -46,4 +46,14 @@ test.each([
   const tmp = testFolder();
   make(join(tmp, nameOf()));
   expect(cacheIn(tmp)).toBe("none");
+});
+
+test.each([
+  ["the server", MAIN],
+  ["a command", join(import.meta.dirname, "../src/cli/daybook.ts"), "wal", "info"],
+])("%s keeps all of its own code, not only that of its threads", (_, ...args) => {
+  const tmp = testFolder();
+  execFileSync(process.execPath, [...args, "--help"], { env: { PATH: process.env["PATH"], TMPDIR: tmp } });
+  const kept = readdirSync(join(tmp, nameOf()), { recursive: true });
+  expect(kept.length).toBeGreaterThan(50);
 });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { PRECEDENCE } from "../src/actors/ledger/precedence.ts";
+import { PRECEDENCE } from "../src/actors/records/rejection.ts";
 
 const spec = readFileSync(new URL("../docs/SPEC.md", import.meta.url), "utf8");
 

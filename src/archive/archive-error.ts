@@ -28,3 +28,8 @@ export class ArchiveError extends Error {
 export function isDamage(error: unknown): error is ArchiveError {
   return error instanceof ArchiveError && error.code === "archive_damaged";
 }
+
+/** Whether a file of the index is damaged. The index can be rebuilt from the batches. */
+export function isIndexDamaged(error: unknown): boolean {
+  return error instanceof ArchiveError && error.code === "index_damaged";
+}

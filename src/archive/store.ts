@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PackError } from "../actors/records/pack-reader.ts";
 import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
-import { ArchiveError, isDamage } from "./archive-error.ts";
+import { isDamage, isIndexDamaged } from "./archive-error.ts";
 import { HAS_NO_LINK } from "./batches/batch-chain.ts";
 import { BatchTable, type StoredPosition } from "./batches/batch-table.ts";
 import { type Damage, DamageTable } from "./batches/damage-table.ts";
@@ -38,8 +38,7 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries merged per indexed record: more than the three entries of a record times the levels of a large archive. */
 const MERGED_PER_RECORD = 16;
 const RETIRED_MAX = 16;
-/** 1 MiB: batches are read back only once. */
-const READER_CACHE_PAGES = 64;
+const READER_CACHE_PAGES = 64; // 1 MiB: batches are read back only once
 
 /**
  * The archive: `archive.sqlite` holds the batches of all shards, the folder `index` holds sorted runs that index them.
@@ -54,7 +53,7 @@ export class Archive {
   readonly #folder: string;
   readonly #batches: BatchTable;
   readonly #accounts: AccountTable;
-  readonly #indexer: BatchIndexer;
+  readonly indexer: BatchIndexer;
   readonly #indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>;
   readonly #options: Required<Omit<ArchiveOptions, "hash">>;
   readonly #indexedPositions = new Map<number, LogId>();
@@ -73,7 +72,7 @@ export class Archive {
   #indexRebuilds = 0;
   readonly #path: string;
   readonly #damages: DamageTable;
-  /** A separate connection, which must read back from the file, not from the writer's page cache. */
+  /** A separate connection: it must read from the file, not from the writer's page cache. */
   readonly #reader: DatabaseSync;
   readonly verifier: Verifier;
 
@@ -112,7 +111,7 @@ export class Archive {
     this.#written = setting(this.#database, "written", () => 0);
     this.#indexed = this.#written;
     for (const index of this.#allIndexes) index.tail.clear(this.#written + 1);
-    this.#indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
+    this.indexer = new BatchIndexer(keys, this.#tails, this.#accounts);
     this.#loadIndexedPositions();
     this.answers = archiveAnswers(
       this.#batches,
@@ -121,6 +120,7 @@ export class Archive {
       keys,
       this.#indexes,
       (shard) => this.indexedPosition(shard),
+      () => this.#indexed,
     );
     this.#reader = new DatabaseSync(this.#path, { readOnly: true });
     this.#reader.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
@@ -306,7 +306,7 @@ export class Archive {
     const { batch, body } = next;
     this.#makeRoom(batch.count);
     try {
-      this.#transfersIndexed += this.#indexer.index(batch.number, batch.shard, body);
+      this.#transfersIndexed += this.indexer.index(batch.number, batch.shard, body);
     } catch (error) {
       if (!(error instanceof PackError)) throw error;
       const { number, shard, epoch, seq } = batch;
@@ -379,7 +379,7 @@ export class Archive {
     try {
       for (const index of this.#allIndexes) index.load(metas);
     } catch (error) {
-      if (!(error instanceof ArchiveError && error.code === "index_damaged")) throw error;
+      if (!isIndexDamaged(error)) throw error;
       this.#indexRebuilds += 1;
       for (const index of this.#allIndexes) index.reset();
       forgetRuns(this.#database);

@@ -20,8 +20,8 @@ import { lockFolder } from "../wal/sqlite/folder-lock.ts";
 import { openForReading } from "../wal/sqlite/sqlite-read-only.ts";
 import { OperatorError } from "./errors.ts";
 import { jsonOption, type LogOptions, logOptions, readLogSettings } from "./settings.ts";
-import { type ShardStream, tryDecode, withStreams } from "./streams.ts";
 import { formatCount, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
+import { type ShardStream, tryDecode, withStreams } from "./wal/streams.ts";
 
 type VerifyOptions = LogOptions & Readonly<{ archive?: string }>;
 type RepairOptions = LogOptions & Readonly<{ from?: string }>;

@@ -5,6 +5,7 @@
  * Exit codes: 0 success, 1 a problem was found or the command failed, 2 bad arguments.
  */
 import { Command, CommanderError } from "commander";
+import { useCompileCache } from "../compile-cache.ts";
 import { VERSION } from "../version.ts";
 import { LogError } from "../wal/wal.ts";
 import { OperatorError, UsageError } from "./errors.ts";
@@ -22,30 +23,30 @@ type Commands = Readonly<{ [name: string]: Entry }>;
 const COMMANDS: Commands = {
   serve: {
     summary: "run the server; takes the server's settings as flags",
-    load: async () => (await import("./serve.ts")).serve,
+    load: async () => (await import("./server/serve.ts")).serve,
   },
   wal: {
     summary: "inspect the log",
     commands: {
       info: {
         summary: "show the streams of the log: length, size, owner",
-        load: async () => (await import("./wal-info.ts")).walInfo,
+        load: async () => (await import("./wal/info.ts")).walInfo,
       },
       ls: {
         summary: "list the records of the log, one per line",
-        load: async () => (await import("./wal-ls.ts")).walLs,
+        load: async () => (await import("./wal/ls.ts")).walLs,
       },
       tail: {
         summary: "show the newest records",
-        load: async () => (await import("./wal-tail.ts")).walTail,
+        load: async () => (await import("./wal/tail.ts")).walTail,
       },
       verify: {
         summary: "check the whole log: checksums, hash chain, records, witnesses",
-        load: async () => (await import("./wal-verify.ts")).walVerify,
+        load: async () => (await import("./wal/verify.ts")).walVerify,
       },
       export: {
         summary: "write the log as JSON lines",
-        load: async () => (await import("./wal-export.ts")).walExport,
+        load: async () => (await import("./wal/export.ts")).walExport,
       },
     },
   },
@@ -68,24 +69,24 @@ const COMMANDS: Commands = {
   },
   snapshot: {
     summary: "take a snapshot of every shard",
-    load: async () => (await import("./snapshot.ts")).snapshot,
+    load: async () => (await import("./server/snapshot.ts")).snapshot,
   },
   seed: {
     summary: "fill a running server with demo data: members, vouchers, segments, sellers, wallets",
-    load: async () => (await import("./demo.ts")).seed,
+    load: async () => (await import("./server/seed.ts")).seed,
   },
   clock: {
     summary: "the clock that log time follows",
     commands: {
       accept: {
         summary: "make the running server follow this machine's clock after a jump",
-        load: async () => (await import("./clock.ts")).clockAccept,
+        load: async () => (await import("./server/clock.ts")).clockAccept,
       },
     },
   },
   doctor: {
     summary: "check the store of the log and its settings, and print what to change",
-    load: async () => (await import("./doctor.ts")).doctor,
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
 };
 
@@ -134,6 +135,7 @@ function leave(): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 }
 
+useCompileCache();
 // Files that a command creates in the server's folders are private, like the server's own.
 process.umask(0o077);
 // All commands inherit both settings.

@@ -13,10 +13,10 @@ import type { Batch } from "../wal/wal.ts";
 import type { ReadLimit } from "../workers/recovery/follow.ts";
 import { type Rebuilt, rebuild } from "../workers/recovery/rebuild.ts";
 import { UsageError } from "./errors.ts";
-import { type Bound, formatPosition, parseBound } from "./position.ts";
 import { jsonOption, type LogOptions, type LogSettings, logOptions, readLogSettings } from "./settings.ts";
-import { type ShardStream, withStreams } from "./streams.ts";
 import { formatCount, formatTime, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
+import { type Bound, formatPosition, parseBound } from "./wal/position.ts";
+import { type ShardStream, withStreams } from "./wal/streams.ts";
 import { checkReplaceable, writeWhole } from "./whole-file.ts";
 
 type Row = readonly [

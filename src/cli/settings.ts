@@ -1,6 +1,7 @@
 /** The options that all commands on a log share. WAL_URL and DATA_DIR are read as by the server. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.ts";
+import { messageOf } from "../errors/error-message.ts";
 import { type LogLocation, parseLogUrl } from "../wal/open.ts";
 import { UsageError } from "./errors.ts";
 
@@ -53,7 +54,7 @@ export function readLogSettings(
     const location = parseLogUrl(config.walUrl);
     if (location.kind !== "memory") return { walUrl: config.walUrl, location, dataDir: config.dataDir };
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
   throw new UsageError("a log in memory can only be read by its own server");
 }

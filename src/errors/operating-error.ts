@@ -10,6 +10,17 @@ export class InvalidTime extends Error {
   }
 }
 
+/** The events that follow the given one are not kept any more. `oldest`: the id of the oldest event that is. */
+export class EventsExpired extends Error {
+  readonly oldest: string | undefined;
+
+  constructor(oldest: string | undefined) {
+    super("the events after this one are not kept any more");
+    this.name = "EventsExpired";
+    this.oldest = oldest;
+  }
+}
+
 /**
  * The state of the server, not a rule of the ledger, prevents an answer.
  *
@@ -25,12 +36,22 @@ export type OperatingErrorCode =
   | "archive_damaged"
   | "not_implemented";
 
+/** The bound that a partner has reached, for the metric of refusals. */
+export type PartnerBound = "queue_share" | "requests_in_flight" | "waiting_requests" | "waiting_bodies";
+
 export class OperatingError extends Error {
   readonly code: OperatingErrorCode;
+  /** Set if only this partner is refused. */
+  readonly bound: PartnerBound | undefined;
 
-  constructor(code: OperatingErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: OperatingErrorCode,
+    message: string,
+    { bound, ...options }: ErrorOptions & Readonly<{ bound?: PartnerBound }> = {},
+  ) {
     super(message, options);
     this.name = "OperatingError";
     this.code = code;
+    this.bound = bound;
   }
 }

@@ -1,6 +1,6 @@
-/** Writes the first records of a new log: the operator's key, and the platform tenant, which hosts wallet users. */
+/** Writes the first records of a new log: the operator's key, and the tenants of programmes. */
 import { hash, randomBytes } from "node:crypto";
-import { PLATFORM_TENANT } from "../actors/programmes/wallet/acts.ts";
+import { TENANTS } from "../actors/programmes/programmes.ts";
 import { type Command, type Outcome, reject } from "../actors/records/command.ts";
 import type { Directory } from "./directory.ts";
 
@@ -15,11 +15,9 @@ type Submit = (command: Command) => Promise<Readonly<{ outcome: Outcome } | { re
  * @returns the operator's key if one was created. It is not stored, so it must be shown now.
  */
 export async function bootstrap(directory: Directory, submit: Submit): Promise<string | undefined> {
-  if (directory.partner(PLATFORM_TENANT) === undefined) {
-    await mustAccept(
-      submit({ op: "create_partner", partner: PLATFORM_TENANT, name: "House", key: null, fingerprint: 0 }),
-    );
-  }
+  for (const { id: partner, name } of TENANTS)
+    if (directory.partner(partner) === undefined)
+      await mustAccept(submit({ op: "create_partner", partner, name, key: null, fingerprint: 0 }));
   if (directory.hasOperatorKey) return undefined;
   const operatorKey = `dk_operator_${randomBytes(OPERATOR_KEY_BYTES).toString("base64url")}`;
   const keyHash = hash("sha256", operatorKey, "hex");

@@ -69,9 +69,9 @@ export class Directory {
     const key = this.#keysByHash.get(keyHash);
     if (key === undefined) return undefined;
     key.lastUsedAtMs = this.#now();
-    const { role, partner, id, name, seller } = key;
+    const { role, partner, id, name, seller: scope } = key;
     const suspended = this.#partners.get(partner)?.status !== "active";
-    return { role, partner, keyId: id, name, seller, suspended };
+    return { role, partner, keyId: id, name, scope, suspended };
   }
 
   partner(id: string): Partner | undefined {

@@ -36,11 +36,14 @@ import { dryRun, dryRunBatch } from "./batches/dry-run.ts";
 import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 import { submitWithArchive } from "./claims.ts";
-import type { Cut, TransferRow } from "./ports.ts";
-import { accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
+import { EventIds } from "./events/event-ids.ts";
+import type { Cut, FeedPage, FeedRequest, TransferRow } from "./ports.ts";
+import { type AccountsRead, accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
 import { consistentAccounts } from "./queries/cut.ts";
+import { feedPage, newestEvent } from "./queries/events.ts";
 import { pageOf } from "./queries/lists.ts";
 import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
+import { statementOf } from "./queries/statement.ts";
 import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
 import { originOfTransfer, revertOf, settledOf, transferRow, transferRows } from "./queries/transfers.ts";
 import { costOfCommand } from "./shard-link/costs.ts";
@@ -58,6 +61,8 @@ export class Gateway {
   #shards = new Shards([], undefined);
   /** A reason to refuse commands that grow state, such as an archive that is too far behind; `undefined` if none. */
   #overload: () => string | undefined = () => undefined;
+
+  #eventIds = new EventIds("");
 
   /** Called once the shards are known. The port is bound earlier; until this call nothing can be answered. */
   connect(links: readonly ShardLink[], archive: ArchiveQueries, overload: () => string | undefined): void {
@@ -97,9 +102,10 @@ export class Gateway {
     partner: string,
     transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
-    return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, () =>
-      dryRunBatch(this.#shards, partner, "byShard" in transfers ? unpackTransfers(transfers) : transfers),
-    );
+    return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, async () => {
+      const items = "byShard" in transfers ? await unpackTransfers(transfers) : transfers;
+      return dryRunBatch(this.#shards, partner, items);
+    });
   }
 
   origin(partner: string, id: string, owner: string | null = null): Promise<Origin | undefined> {
@@ -168,7 +174,7 @@ export class Gateway {
     return result ?? undefined;
   }
 
-  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
+  accounts(partner: string, ids: readonly string[]): Promise<AccountsRead> {
     const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
     return this.#shards.turns.largeReads.run(partner, owner, undefined, () =>
       accountsOf(this.#shards, partner, ids),
@@ -206,9 +212,9 @@ export class Gateway {
     return this.#shards.turns.pages.run(partner, owner, caller, async () => {
       const found = await this.#positionsOfAccount(partner, account);
       refuseGone(caller);
-      return (
-        found && this.#shards.archive.entries({ ...range, partner, account, seq: found.seq }, found.after)
-      );
+      if (found === undefined) return undefined;
+      const query = { ...range, partner, account, seq: found.seq };
+      return statementOf(this.#shards.archive, query, found.after, caller);
     });
   }
 
@@ -235,7 +241,24 @@ export class Gateway {
     );
   }
 
-  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut> {
+  /** @param secretKey encrypts the ids of events. */
+  setSecretKey(secretKey: string): void {
+    this.#eventIds = new EventIds(secretKey);
+  }
+
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void> {
+    return this.#shards.archive.awaitEvents(partner, indexed, waitMs);
+  }
+
+  newestEvent(partner: string): Promise<string | undefined> {
+    return newestEvent(this.#shards, this.#eventIds, partner);
+  }
+
+  events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage> {
+    return feedPage(this.#shards, this.#eventIds, partner, request, caller);
+  }
+
+  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined> {
     const owner = flowOwnerOfSubject(partner, ids[0] ?? "");
     return this.#shards.turns.cuts.run(partner, owner, undefined, () =>
       consistentAccounts(this.#shards, partner, ids),

@@ -1,4 +1,4 @@
-/** The interfaces that `src/http` programs against. `main.ts` passes in implementations; tests pass in fakes. */
+/** The interfaces that `src/http` programs against. `server.ts` passes in implementations; tests pass in fakes. */
 import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
@@ -10,7 +10,6 @@ import type {
   Outcome,
   Partner,
   PartnerKey,
-  PartnerRole,
   SetAccountStatus,
   Transfer,
 } from "../actors/records/command.ts";
@@ -24,6 +23,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../actors/records/compound-command.ts";
+import type { EventType, LedgerEvent } from "../actors/records/event.ts";
 import type { Transfers } from "../actors/records/packed-transfers.ts";
 import type { Refusal, TimeFault } from "../actors/records/rejection.ts";
 import type {
@@ -73,8 +73,34 @@ export type TrialBalance = Readonly<{
   positions: readonly string[];
 }>;
 
-/** `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately. */
-export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[] }>;
+/**
+ * `shards` holds the usage on each shard, by shard number. A quota applies to each shard separately.
+ * `requestsInFlight`: at this gateway.
+ */
+export type Usage = Readonly<{ quotas: Quotas; shards: readonly Quotas[]; requestsInFlight: number }>;
+
+/** An event of a partner. `position` says where its record is, as `<shard>:<epoch>-<seq>`. */
+export type FeedEvent = Readonly<{ id: string; timeMs: number; position: string; event: LedgerEvent }>;
+
+/** `after`: an event's id or the `next` of a page; without it, the oldest events that are kept come first. */
+export type FeedRequest = Readonly<{
+  after?: string | undefined;
+  limit: number;
+  types?: readonly EventType[] | undefined;
+  subject?: string | undefined;
+}>;
+
+/**
+ * Events oldest first. `next` continues after the page, also if a filter left no event of it; it is `after` if the page
+ * is empty. `isLast`: there are no more events at present.
+ */
+export type FeedPage = Readonly<{
+  events: readonly FeedEvent[];
+  next: string | undefined;
+  isLast: boolean;
+  /** For `awaitEvents`. */
+  indexed: number;
+}>;
 
 /**
  * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
@@ -106,16 +132,19 @@ export interface Ledger {
   /** Resolves once it is certain that no other server has replaced this one, so the `Directory` is current. */
   confirm(): Promise<void>;
   account(partner: string, id: string): Promise<AccountView | undefined>;
-  /** The existing accounts, in the order of `ids`. */
-  accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]>;
+  /** The existing accounts among the first `read` ids, in the order of `ids`. They may be too many for one page. */
+  accounts(
+    partner: string,
+    ids: readonly string[],
+  ): Promise<Readonly<{ accounts: readonly AccountView[]; read: number }>>;
   /**
    * The account after every command logged at or before `atMs`.
    *
    * @throws InvalidTime `atMs` is in the future.
    */
   accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined>;
-  /** One consistent cut through the shards of these accounts. */
-  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut>;
+  /** One consistent cut through the shards of these accounts. `undefined` if they exceed a page. */
+  consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined>;
   listAccounts(
     partner: string,
     query: Readonly<{ prefix: string; limit: number; cursor?: string | undefined }>,
@@ -157,6 +186,16 @@ export interface Ledger {
   ): Promise<Page<R>>;
   /** Log time on the shard of this account or other subject, in milliseconds. */
   timeMs(partner: string, subject: string): Promise<number>;
+  /**
+   * A partner's events, in one order over all shards that never changes.
+   *
+   * @throws EventsExpired events after `after` are not kept any more.
+   */
+  events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage>;
+  /** Resolves once the partner may have new events since the page with this `indexed`, or after `waitMs`. */
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void>;
+  /** A value for `after` that skips all present events; `undefined` if nothing was logged yet. */
+  newestEvent(partner: string): Promise<string | undefined>;
   /** Sums for one partner, or for all partners if none is given. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
   /** Usage that counts against a partner's quotas, on each shard. */
@@ -164,15 +203,15 @@ export interface Ledger {
 }
 
 export type Principal =
-  | Readonly<{ role: "operator" }>
+  | Readonly<{ role: "operator"; partner?: undefined }>
   | Readonly<{
-      role: PartnerRole;
+      role: string;
       partner: string;
       keyId: string;
       /** Name of the key. */
       name: string;
-      /** Seller of a key of role `seller`. */
-      seller: string | undefined;
+      /** The one thing that the key is limited to, such as a seller. */
+      scope: string | undefined;
       suspended: boolean;
     }>;
 

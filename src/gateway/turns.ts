@@ -67,6 +67,7 @@ export class Turns {
         throw new OperatingError(
           "overloaded",
           "too many of your requests are already waiting; send fewer at once",
+          { bound: "waiting_requests" },
         );
       this.#waiting += 1;
       partnerTurns.waiting += 1;

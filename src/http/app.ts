@@ -1,6 +1,5 @@
-/** Builds the HTTP application from the parts that `main.ts` or a test passes in. It has no socket and no clock. */
+/** Builds the HTTP application from the parts that the server or a test passes in. It has no socket and no clock. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ParamIndexMap } from "hono/router";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Directory, Ledger, Operations } from "../gateway/ports.ts";
@@ -19,6 +18,8 @@ import { addBatch, type ReadLarge } from "./core/transfers/batch.ts";
 import { addTransferActions } from "./core/transfers/transfer-actions.ts";
 import { addTransfers } from "./core/transfers/transfers.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
+import { EventStreams } from "./events/event-streams.ts";
+import { addEvents } from "./events/events.ts";
 import type { Random } from "./idempotency.ts";
 import type { WindowCounters } from "./limits/window-counters.ts";
 import type { LineSink, Log } from "./log/request-log.ts";
@@ -26,12 +27,7 @@ import type { RequestMetrics } from "./log/request-metrics.ts";
 import { addDocs } from "./pages/docs.ts";
 import { addHome } from "./pages/home.ts";
 import { Problem } from "./problem.ts";
-import { addLoyalty } from "./programmes/loyalty/routes.ts";
-import { addUserSegments } from "./programmes/segments/routes.ts";
-import { addTopup } from "./programmes/topup/routes.ts";
-import { addVoucherRoutes } from "./programmes/vouchers/routes.ts";
-import { addWallets } from "./programmes/wallet/routes.ts";
-import { isLoggedIn } from "./programmes/wallet/session.ts";
+import { KEY_ROLES, PROGRAMMES, type ProgrammeDeps } from "./programmes/programmes.ts";
 import type { SessionCookie } from "./programmes/wallet/session-cookie.ts";
 import { HttpRequest } from "./request.ts";
 import { createRoutes, type Router, type Routes } from "./routes.ts";
@@ -80,14 +76,16 @@ export type App = Readonly<{
   /** Answers 503 `outcome_unknown` to requests that have run for 10 s. Call it a few times a second. */
   sweep(): void;
   inFlight(): number;
+  /** Ends streams that would go on as long as their clients stay. */
+  endStreams(): void;
 }>;
 
 export function createApp(deps: AppDeps): App {
-  const hono = new OpenAPIHono();
   const origins = new Set(deps.corsOrigins);
+  const programmeDeps = { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) };
   const endpoints = createEndpoints({
     origins,
-    isWalletUser: (request) => isLoggedIn(request, deps),
+    userKind: (request) => userKind(request, programmeDeps),
     authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
     unready: () => deps.operations.unready(),
     clock: deps.clock,
@@ -96,11 +94,11 @@ export function createApp(deps: AppDeps): App {
     metrics: deps.metrics,
     idPrefix: Buffer.from(deps.random(6)).toString("hex"),
   });
-  registerSecurity(hono, deps.cookie);
   const router: Router = new RegExpRouter();
-  const routes = createRoutes(hono, router, endpoints);
-  addRoutes(routes, deps);
-  addDocs(routes, hono);
+  const routes = createRoutes(router, endpoints);
+  const streams = new EventStreams();
+  addRoutes(routes, { ...programmeDeps, streams });
+  addDocs(routes, deps.cookie);
 
   const unknown = unknownRoute(routes, origins);
   const unknownRouteInfo = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
@@ -127,46 +125,33 @@ export function createApp(deps: AppDeps): App {
       unknownClosed(request);
     } else unknownOpen(request);
   };
-  return { handle, refuse: endpoints.refuse, sweep: endpoints.sweep, inFlight: endpoints.inFlight };
+  const { refuse, sweep, inFlight } = endpoints;
+  return { handle, refuse, sweep, inFlight, endStreams: () => streams.end() };
 }
 
-function addRoutes(routes: Routes, deps: AppDeps): void {
+/** The kind of user who is logged in. */
+async function userKind(request: HttpRequest, deps: ProgrammeDeps): Promise<string | undefined> {
+  for (const { users } of PROGRAMMES)
+    if (users !== undefined && (await users.isLoggedIn(request, deps))) return users.kind;
+  return undefined;
+}
+
+function addRoutes(
+  routes: Routes,
+  deps: AppDeps & ProgrammeDeps & Readonly<{ streams: EventStreams }>,
+): void {
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
   addBatch(routes, deps);
   addAccountReads(routes, deps);
   addAccounts(routes, deps);
   addEntries(routes, deps);
-  addPartners(routes, deps);
+  addPartners(routes, { ...deps, roles: KEY_ROLES });
   addTrialBalance(routes, deps);
-  addLoyalty(routes, deps);
-  addVoucherRoutes(routes, deps);
-  addTopup(routes, deps);
-  addUserSegments(routes, deps);
-  addWallets(routes, { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) });
+  for (const programme of PROGRAMMES) programme.addRoutes(routes, deps);
+  addEvents(routes, deps);
   addOperations(routes, deps.operations);
   addHome(routes);
-}
-
-function registerSecurity(hono: OpenAPIHono, cookie: SessionCookie): void {
-  hono.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description:
-      "An API key of the operator or of a partner. Roles of partner keys: partner; read (GET only); seller (one seller's data).",
-  });
-  const sessionText = "The session token that a wallet user gets at login.";
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session", {
-    type: "http",
-    scheme: "bearer",
-    description: sessionText,
-  });
-  hono.openAPIRegistry.registerComponent("securitySchemes", "session_cookie", {
-    type: "apiKey",
-    in: "cookie",
-    name: cookie.name,
-    description: `${sessionText} Requests that change state must come from the same origin.`,
-  });
 }
 
 function unknownRoute(routes: Routes, origins: Origins): Handler {

@@ -1,6 +1,6 @@
 /** Authentication and authorization: which principal an API key belongs to, and which routes it may use. */
 import { hash, timingSafeEqual } from "node:crypto";
-import { PARTNER_ROLES, type PartnerRole } from "../actors/records/command.ts";
+import type { Partner } from "../actors/records/command.ts";
 import type { Directory, Principal } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
 import { Problem } from "./problem.ts";
@@ -12,11 +12,17 @@ import { Problem } from "./problem.ts";
  * - `partner`: a partner's key; a `read` key for GET.
  * - `member`: the operator, or a key of the partner in the path.
  * - `books`: the operator, or a partner's key.
- * - `seller`: as `partner`; also a seller's key, for the seller's own data.
- * - `bank`: a bank's key only.
- * - `anybody`: any valid key, or a wallet user's session.
+ * - `anybody`: any valid key, or the session of a programme's user.
+ * - roles: keys of these roles only; `partner` admits a `read` key for GET.
  */
-export type Access = "open" | "operator" | "partner" | "member" | "books" | "seller" | "bank" | "anybody";
+export type Access =
+  | "open"
+  | "operator"
+  | "partner"
+  | "member"
+  | "books"
+  | "anybody"
+  | Readonly<{ roles: readonly string[] }>;
 
 /** SHA-256 in hex. Keys are looked up by it, so the lookup time reveals nothing about a key. */
 export function hashOfKey(key: string): string {
@@ -43,7 +49,7 @@ export function createAuthenticate(directory: Directory, operatorKeyHash: string
     const keyHash = hashOf(token, connection);
     const principal = directory.principalOf(keyHash);
     if (operatorHash === undefined) return principal;
-    if (principal !== undefined && principal.role !== "operator") return principal;
+    if (principal?.partner !== undefined) return principal;
     const sentHash = Buffer.from(keyHash, "utf8");
     const isOperator = sentHash.length === operatorHash.length && timingSafeEqual(sentHash, operatorHash);
     return isOperator ? { role: "operator" } : undefined;
@@ -67,46 +73,34 @@ function createConnectionHash(): (token: string, connection: object | undefined)
   };
 }
 
-/** Roles that each kind of route admits. A `read` key is admitted like `partner` for reads. */
-const ROLES = {
-  open: [],
-  operator: [],
-  partner: ["partner"],
-  member: ["partner"],
-  books: ["partner"],
-  seller: ["partner", "seller"],
-  bank: ["bank"],
-  anybody: PARTNER_ROLES,
-} as const satisfies Record<Access, readonly PartnerRole[]>;
-
 const OPERATOR_ACCESS: ReadonlySet<Access> = new Set(["operator", "member", "books", "anybody"]);
 
 /** @returns the partner whose data the call may use; empty for the operator. @throws Problem 403 */
 export function admit(principal: Principal, access: Access, method: string): string {
-  if (principal.role === "operator") {
+  if (principal.partner === undefined) {
     if (OPERATOR_ACCESS.has(access)) return "";
     throw new Problem("forbidden", "The operator has no accounts; use a partner's key.");
   }
   const { role, partner, suspended } = principal;
   if (suspended) throw new Problem("forbidden", "The partner is suspended.");
   if (access === "operator") throw new Problem("forbidden", "Only the operator may use this endpoint.");
-  const admitted: readonly PartnerRole[] = ROLES[access];
+  const admitted = typeof access === "object" ? access.roles : ["partner"];
   const reads = method === "GET" || method === "HEAD";
-  if (admitted.includes(role)) return partner;
+  if (access === "anybody" || admitted.includes(role)) return partner;
   if (role === "read" && reads && admitted.includes("partner")) return partner;
   throw new Problem("forbidden", `A key of role ${role} may not use this endpoint.`);
 }
 
 /** The partner in the path of a `member` route. Other partners appear not to exist. @throws Problem 404 */
-export function memberPartner(call: Call, directory: Directory, partnerId: string): string {
+export function memberPartner(call: Call, directory: Directory, partnerId: string): Partner {
   const known = directory.partner(partnerId);
   if (known === undefined || (call.partner !== "" && call.partner !== partnerId)) {
     throw new Problem("partner_not_found", `There is no partner ${partnerId}.`);
   }
-  return known.id;
+  return known;
 }
 
 /** The id of the key that was used. Every call about a partner's data has one. */
 export function keyIdOf({ principal }: Call): string {
-  return principal === undefined || principal.role === "operator" ? "" : principal.keyId;
+  return principal?.partner === undefined ? "" : principal.keyId;
 }

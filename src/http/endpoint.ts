@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { Slots } from "../bounds/slots.ts";
-import { InvalidTime, OperatingError } from "../errors/operating-error.ts";
+import { EventsExpired, InvalidTime, OperatingError } from "../errors/operating-error.ts";
 import { CallerGone } from "../gateway/caller.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { type LineSink, type Log, requestLine } from "./log/request-log.ts";
 import type { RequestMetrics } from "./log/request-metrics.ts";
-import { invalid, Problem, publicReason } from "./problem.ts";
+import { invalid, PROBLEMS, Problem, publicReason } from "./problem.ts";
 import { type HttpRequest, refuseRepeated } from "./request.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
 import { send } from "./server/send.ts";
@@ -32,8 +32,8 @@ const TOO_LATE = `No answer within ${REQUEST_MS_MAX / 1000} s.`;
 
 export type EndpointDeps = Readonly<{
   authenticate: Authenticate;
-  /** Whether a caller without an API key is a wallet user who is logged in. */
-  isWalletUser: (request: HttpRequest) => Promise<boolean>;
+  /** What kind of user a caller without an API key is; `undefined` if nobody is logged in. */
+  userKind: (request: HttpRequest) => Promise<string | undefined>;
   /** Reasons why the ledger cannot serve yet. Called until it is empty for the first time. */
   unready: () => readonly string[];
   clock: Clock;
@@ -79,8 +79,23 @@ function isBadCursor(failure: unknown): boolean {
   return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
 }
 
+/** Counts a refusal for a bound or for lack of resources, not one for the request's own faults. */
+function countRefusal(failure: unknown, metrics: RequestMetrics): void {
+  if (failure instanceof OperatingError) metrics.refused(failure.bound ?? failure.code);
+  else if (failure instanceof Problem) {
+    const { code } = failure;
+    const { status } = PROBLEMS[code];
+    if (status === 503 || status === 429 || code === "quota_exceeded") metrics.refused(code);
+  }
+}
+
 /** Turns an exception into a problem. An unexpected one becomes `internal_error` and is logged with its stack. */
-function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
+function failureAnswer(
+  call: Call,
+  failure: unknown,
+  { log, metrics }: Pick<EndpointDeps, "log" | "metrics">,
+): HttpAnswer {
+  countRefusal(failure, metrics);
   if (failure instanceof Problem) {
     const more = failure.errors === undefined ? undefined : { errors: failure.errors };
     return problemAnswer(call, failure.code, failure.message, failure.headers, more);
@@ -95,7 +110,12 @@ function failureAnswer(call: Call, failure: unknown, log: Log): HttpAnswer {
       { errors },
     );
   }
-  if (failure instanceof InvalidTime) return failureAnswer(call, invalid(failure.path, failure.message), log);
+  if (failure instanceof EventsExpired) {
+    const detail = "Continue after the event `oldest`, or without `after`.";
+    return problemAnswer(call, "events_expired", detail, {}, { oldest: failure.oldest ?? null });
+  }
+  if (failure instanceof InvalidTime)
+    return failureAnswer(call, invalid(failure.path, failure.message), { log, metrics });
   if (failure instanceof CallerGone)
     return problemAnswer(call, "client_closed_request", "The client has closed the connection.");
   if (failure instanceof OperatingError) return problemAnswer(call, failure.code, failure.message);
@@ -116,13 +136,13 @@ function identify(request: HttpRequest, call: Call, access: Access, authenticate
   return true;
 }
 
-/** Refuses a caller without an API key, except a wallet user where that is allowed. @throws Problem 401, 403 */
-function refuseKeyless({ token }: Call, access: Access, isWalletUser: boolean): void {
-  if (!isWalletUser) {
+/** Refuses a caller without an API key, except a logged-in user where that is allowed. @throws Problem 401, 403 */
+function refuseKeyless({ token }: Call, access: Access, userKind: string | undefined): void {
+  if (userKind === undefined) {
     const detail = token === "" ? "Send Authorization: Bearer <key>." : "The key is unknown.";
     throw new Problem("unauthenticated", detail);
   }
-  if (access !== "anybody") throw new Problem("forbidden", "A wallet user may not use this endpoint.");
+  if (access !== "anybody") throw new Problem("forbidden", `A ${userKind} may not use this endpoint.`);
 }
 
 /** A check that always passes after it has passed once: a shard that restarts later refuses requests itself. */
@@ -163,7 +183,7 @@ function newCall(
 function createAnswerTo<Q>(
   { access, readQuery, servesUnready }: Route<Q>,
   handler: Handler<Q>,
-  { authenticate, isWalletUser }: EndpointDeps,
+  { authenticate, userKind }: EndpointDeps,
   refuseUnready: () => void,
 ): (request: HttpRequest, call: Call) => Promise<HttpAnswer> | HttpAnswer {
   const answerTo = (request: HttpRequest, call: Call) => {
@@ -174,8 +194,8 @@ function createAnswerTo<Q>(
     refuseRepeated(request);
     if (servesUnready !== true) refuseUnready();
     if (access === "open" || identify(request, call, access, authenticate)) return answerTo(request, call);
-    return isWalletUser(request).then((isUser) => {
-      refuseKeyless(call, access, isUser);
+    return userKind(request).then((kind) => {
+      refuseKeyless(call, access, kind);
       return answerTo(request, call);
     });
   };
@@ -227,7 +247,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
       const call = beginCall(request.method, path, group, request.incoming.socket);
       const entry: Running = { slot: running.next, call, origin: allowedOrigin(request, origins), outgoing };
       running.add(entry);
-      const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, log));
+      const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, deps));
       try {
         const answer = answerTo(request, call);
         if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);
@@ -246,10 +266,10 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   const refuse: Refuse = (code, detail, headers) => {
     const call = beginCall("-", "-", "unreadable");
+    if (code === "overloaded") metrics.refused("connections");
     const answer = problemAnswer(call, code, detail, headers);
     record(call, answer.status);
     return answer;
   };
-
   return { wrap, refuse, sweep, inFlight: () => running.size };
 }

@@ -15,6 +15,7 @@ export type RequestErrorCode =
   | "user_not_found"
   | "report_not_found"
   | "report_expired"
+  | "events_expired"
   | "method_not_allowed"
   | "body_too_large"
   | "batch_too_large"
@@ -84,6 +85,7 @@ export const PROBLEMS = {
   transfer_expired: kind(410, "The transfer has expired."),
   voucher_expired: kind(410, "The voucher has expired."),
   report_expired: kind(410, "The report's address has expired."),
+  events_expired: kind(410, "The events after this one are not kept any more."),
   body_too_large: kind(413, "The body is too large."),
   batch_too_large: kind(413, "The batch has too many items."),
   unsupported_media_type: kind(415, "The body has a type that is not understood here."),

@@ -6,6 +6,8 @@ import type { Act } from "../actors/records/act.ts";
 import type { Command, Transfer } from "../actors/records/command.ts";
 import type { CommandHeader } from "../actors/records/command-header.ts";
 import type { CompoundTransfer } from "../actors/records/compound-command.ts";
+import { newTransfer } from "../actors/records/plain-records.ts";
+import { NO_DETAILS, type TransferDetails } from "../actors/records/transfer-details.ts";
 import { assert } from "../errors/assert.ts";
 import type { KeyScope, Ledger } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
@@ -24,9 +26,8 @@ type Move = Readonly<{
   /** The credited account, where the act leaves it to the caller. */
   to?: string;
   amount: number;
-  memo?: string | null;
-  occurredAtMs?: number | null;
-}>;
+}> &
+  Partial<TransferDetails>;
 
 type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
   Readonly<{
@@ -41,7 +42,11 @@ export async function readChange<T>(
   schema: z.ZodType<T>,
   { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
-  const body = await readJson(request, { ...bounds, mayBeEmpty: () => mayBeEmpty(schema) });
+  const body = await readJson(request, {
+    partner: call.partner,
+    ...bounds,
+    mayBeEmpty: () => mayBeEmpty(schema),
+  });
   const value = check(schema, body);
   return { value, header: commandHeader(request, call, () => canonicalJson(shown(value))) };
 }
@@ -101,16 +106,20 @@ export async function recordKey(
 }
 
 /** A transfer together with an act. The shard of the act's subject decides it. */
-export function transferWith(header: CommandHeader, act: Act, move: Move): Transfer {
+export function transferWith<A extends Act>(
+  header: CommandHeader,
+  act: A,
+  move: Move,
+): Transfer & Readonly<{ act: A }> {
   const { partner, key, fingerprint } = header;
-  const { to, amount, memo = null, occurredAtMs = null } = move;
+  const { to, amount, ...details } = move;
   const accounts = movedAccountsOf(act);
   const debit = accounts?.debit;
   const credit = accounts?.credit ?? to;
   assert(debit != null && credit !== undefined, "an act with a transfer says whose money it moves");
   const vnode = vnodeOfAccount(partner, act.subject);
-  const names = { op: "transfer", partner, key, fingerprint } as const;
-  return { ...names, debit, credit, amount, memo, metadata: null, occurredAtMs, vnode, act };
+  const all = { ...NO_DETAILS, ...details };
+  return { ...newTransfer(partner, key, fingerprint, debit, credit, amount, all, vnode), act };
 }
 
 /** `transferWith`, as a pending transfer. `timeoutMs`: time until expiry; `null`: it never expires. */

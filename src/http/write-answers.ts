@@ -1,4 +1,5 @@
 /** Turns the ledger's answer to a command into an HTTP answer. */
+import type { Act, EffectOf, JsonValue } from "../actors/records/act.ts";
 import type { Accepted, Command, Rejected } from "../actors/records/command.ts";
 import type { Answer } from "../gateway/ports.ts";
 import { type Call, type HttpAnswer, problemAnswer, writeAnswer } from "./call.ts";
@@ -29,26 +30,25 @@ export function refusalOf({ refused, fault, detail }: Extract<Answer, { refused:
   return fault === undefined ? new Problem(refused, detail) : invalid(fault.path, fault.message);
 }
 
-/** The answer to a rejected command; `undefined` if it was accepted. @throws Problem 400, 422 */
-function rejectedAnswer(call: Call, answer: Answer): HttpAnswer | undefined {
-  if ("refused" in answer) throw refusalOf(answer);
-  const { outcome } = answer;
-  if (outcome.ok) return undefined;
-  const headers: Record<string, string> = { "Daybook-Position": answer.position };
-  if (answer.replayed) headers["Idempotency-Replayed"] = "true";
-  return rejectionAnswer(call, outcome, headers);
-}
-
-/** The answer to a decided command. `body` renders the answer on success; `null` for none. */
+/** The answer to a command. `body` renders the answer on success; `null` for none. @throws Problem 400, 422 */
 export function decidedAnswer<C extends Command>(
   call: Call,
   answer: Answer<C>,
   status: number,
   body: (accepted: Accepted[C["op"]], done: Done) => string | null,
 ): HttpAnswer {
-  const rejected = rejectedAnswer(call, answer);
-  if (rejected !== undefined || "refused" in answer) return rejected as HttpAnswer;
-  return writeAnswer(call, status, body(answer.outcome as Accepted[C["op"]], answer), answer);
+  if ("refused" in answer) throw refusalOf(answer);
+  const { outcome } = answer;
+  if (outcome.ok) return writeAnswer(call, status, body(outcome, answer), answer);
+  const headers: Record<string, string> = { "Daybook-Position": answer.position };
+  if (answer.replayed) headers["Idempotency-Replayed"] = "true";
+  return rejectionAnswer(call, outcome, headers);
+}
+
+/** The effect of an accepted act. */
+export function effectOf<A extends Act>(_: A, { effect }: Readonly<{ effect?: JsonValue }>): EffectOf<A> {
+  // The shard that decided the act has returned an effect of this type (`Decisions`).
+  return effect as EffectOf<A>;
 }
 
 /** Combines two writes of one request. It is a replay only if both are. */

@@ -12,6 +12,11 @@ export function csvCell(value: string | number | bigint): string {
   return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** @param cells as `csvCell` and `csvText` return them */
+export function csvRow(cells: readonly string[], separator = ","): string {
+  return `${cells.join(separator)}\r\n`;
+}
+
 /** For free text: puts an apostrophe before each formula, so that a spreadsheet treats it as text. */
 export function csvText(text: string): string {
   return csvCell(text.replace(FORMULA_STARTS, "'"));

@@ -28,7 +28,7 @@ beforeAll(async () => {
 /**
  * Runs `attack` while another partner works: its requests are answered, and the server's memory stays within its bound.
  */
-async function whileOthersWork(attack: () => Promise<void>): Promise<void> {
+async function expectOthersServedWhile(attack: () => Promise<void>): Promise<void> {
   const bystander = await new Bystander(house.server.url, othersKey).open();
   await attack();
   await bystander.stop();
@@ -78,7 +78,7 @@ const BODIES: readonly (readonly [string, string, string, () => Buffer, number])
 describe.each(BODIES)("%s", (_, path, type, makeBody, status) => {
   test("is refused with a short answer, four times in parallel, while another partner works", async () => {
     const body = makeBody();
-    await whileOthersWork(async () => {
+    await expectOthersServedWhile(async () => {
       const answers = await Promise.all(
         Array.from({ length: 4 }, () => attacker.send("POST", path, body, { "Content-Type": type })),
       );
@@ -96,7 +96,7 @@ function headOf(path: string, ...headers: readonly string[]): string {
 }
 
 test("a body in pieces of one byte is refused", async () => {
-  await whileOthersWork(async () => {
+  await expectOthersServedWhile(async () => {
     const socket = new RawSocket(house.server.url).read();
     socket.write(headOf(BATCH, "Transfer-Encoding: chunked", "Connection: close"));
     socket.write("1\r\n \r\n".repeat(MIB));
@@ -109,7 +109,7 @@ test("bodies that never end use bounded memory, which is freed", async () => {
   const announced = 8 * MIB;
   const sockets = Array.from({ length: 300 }, () => new RawSocket(house.server.url).read());
   const refused = () => sockets.filter(({ statuses }) => statuses.includes("503")).length;
-  await whileOthersWork(async () => {
+  await expectOthersServedWhile(async () => {
     const part = " ".repeat(MIB);
     for (const socket of sockets) socket.write(headOf(BATCH, `Content-Length: ${announced}`)).write(part);
     await until("the largest are refused", () => refused() >= 100, 60_000);
@@ -128,7 +128,7 @@ test("large batches beyond the limit are refused, and accepted ones are executed
   const item = { debit_account: "@issuance", credit_account: "much", amount: 1, memo };
   const many = Buffer.from(JSON.stringify({ transfers: Array.from({ length: 10_000 }, () => item) }));
   const crowd = new Client(house.server.url, key, 40);
-  await whileOthersWork(async () => {
+  await expectOthersServedWhile(async () => {
     // A client that is refused while it sends may find its connection closed before it reads the reason.
     const sendings = Array.from({ length: 40 }, () => crowd.send("POST", BATCH, many));
     const settled = await Promise.allSettled(sendings);

@@ -2,37 +2,20 @@
  * Requests in flight are answered before unparsable data behind them, and nothing gets into the middle of an answer.
  */
 
-import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import {
-  Client,
-  makePartner,
-  operator,
-  ServerProcess,
-  sendUntilDone,
-  shardsOf,
-  until,
-  within,
-} from "../support/server.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
+import { Client, makePartner, operator, sendUntilDone, shardsOf, until, within } from "../support/server.ts";
 import { RawSocket, wire } from "./raw.ts";
 
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: "2" });
 let key: string;
 let acme: Client;
 
 beforeAll(async () => {
-  const dir = makeScratchFolder("daybook-attack");
-  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
-  await server.serving();
-  key = await makePartner(operator(server));
-  acme = new Client(server.url, key);
+  key = await makePartner(operator(house.server));
+  acme = new Client(house.server.url, key);
   await sendUntilDone(acme, "/v1/accounts", { id: "alice", asset: "PTS/0" });
-  return async () => {
-    await server.kill();
-    rmSync(dir, { recursive: true, force: true });
-  };
 });
 
 const PAY = { debit_account: "@issuance", credit_account: "alice", amount: 1 };
@@ -44,12 +27,12 @@ async function balance(): Promise<number> {
 }
 
 async function positions(): Promise<readonly string[]> {
-  return (await shardsOf(operator(server))).map(({ position }) => position);
+  return (await shardsOf(operator(house.server))).map(({ position }) => position);
 }
 
 /** All answers on a connection to these pieces, until the server closes it. */
 async function exchangeRaw(...pieces: readonly string[]): Promise<RawSocket> {
-  const socket = await new RawSocket(server.url).read().opened();
+  const socket = await new RawSocket(house.server.url).read().opened();
   for (const piece of pieces) {
     socket.write(piece);
     await new Promise((resolve) => setImmediate(resolve));
@@ -102,20 +85,20 @@ test.each([
 test("a CONNECT behind a POST, from clients that disconnect before an answer, stops nothing", async () => {
   const tunnel = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n";
   for (let round = 0; round < 50; round++) {
-    const socket = await new RawSocket(server.url).opened();
+    const socket = await new RawSocket(house.server.url).opened();
     socket.write(pay() + tunnel);
     setImmediate(() => socket.socket.resetAndDestroy());
     await within(5_000, "the client is gone", socket.closed);
   }
   expect((await exchangeRaw(pay() + GARBAGE)).statuses).toEqual(["201", "400"]);
-  expect(server.errorLines).toEqual([]);
+  expect(house.server.errorLines).toEqual([]);
 });
 
 test.each([
   ["CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "405"],
   ["garbage", GARBAGE, "400"],
 ])("a client that does not close its side after %s is cut off", async (_, text, status) => {
-  const { hostname, port } = new URL(server.url);
+  const { hostname, port } = new URL(house.server.url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
   let received = "";
@@ -181,7 +164,7 @@ test("the answer to garbage behind a streamed report does not get between its ro
 
 test("a request behind a streamed report is answered after it", async () => {
   onTestFinished(() => acme.close());
-  const socket = await new RawSocket(server.url).read().opened();
+  const socket = await new RawSocket(house.server.url).read().opened();
   socket.write(wire("GET", "/docs/swagger-ui-bundle.js", "") + pay());
   await until("both are answered", () => socket.statuses.length === 2 && socket.text.includes('"balances"'));
   expect(socket.statuses).toEqual(["200", "201"]);
@@ -191,7 +174,7 @@ test("a client that reads slowly gets all of a large answer, also when the reque
   const large = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
   const noHost = "POST /v1/transfers HTTP/1.1\r\nContent-Length: 1000\r\n\r\n";
   for (let round = 0; round < 5; round++) {
-    const socket = await new RawSocket(server.url).opened();
+    const socket = await new RawSocket(house.server.url).opened();
     socket.write(large.repeat(4) + noHost);
     // The rest of the body comes while the server holds answers that its client has not read.
     for (let piece = 0; piece < 10; piece++) {
@@ -225,7 +208,7 @@ test("a pipelined request with Expect: 100-continue gets 100 Continue", async ()
     "\r\nExpect: 100-continue\r\n\r\n",
   );
   const bodyStart = head.indexOf("\r\n\r\n") + 4;
-  const socket = await new RawSocket(server.url).read().opened();
+  const socket = await new RawSocket(house.server.url).read().opened();
   socket.write(pay() + head.slice(0, bodyStart));
   await until("the body is asked for", () => socket.statuses.at(-1) === "100");
   socket.write(head.slice(bodyStart) + GARBAGE);

@@ -2,10 +2,9 @@
  * Pages of the largest possible rows: each page ends at 1 MiB, the next continues exactly there, and pages for
  * clients that have gone are not made.
  */
-import { rmSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, operator, ServerProcess, sendUntilDone, until } from "../support/server.ts";
+import { startTestServer } from "../integration/programmes/test-server.ts";
+import { Client, makePartner, operator, sendUntilDone, until } from "../support/server.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket, wire } from "./raw.ts";
 
 const ACCOUNTS = 150;
@@ -17,19 +16,16 @@ const LARGE = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`key${i}`
 const ROW_BYTES = Buffer.byteLength(JSON.stringify(LARGE));
 const MEMORY_GROWTH_MAX = 400 * MIB;
 
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: "2" });
 let key: string;
 let acme: Client;
 let other: string;
 
 beforeAll(async () => {
-  const dir = makeScratchFolder("daybook-attack");
-  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
-  await server.serving();
-  const admin = operator(server);
+  const admin = operator(house.server);
   key = await makePartner(admin, "acme");
   other = await makePartner(admin, "other");
-  acme = new Client(server.url, key);
+  acme = new Client(house.server.url, key);
   const ids = Array.from({ length: ACCOUNTS }, (_, i) => `account${1000 + i}`);
   await Promise.all(
     ids.map(async (id) => {
@@ -47,10 +43,6 @@ beforeAll(async () => {
     });
     expect(paid.status, paid.text.slice(0, 200)).toBe(201);
   }
-  return async () => {
-    await server.kill();
-    rmSync(dir, { recursive: true, force: true });
-  };
 });
 
 type Page = Readonly<{ data: readonly Record<string, unknown>[]; next_cursor: string | null }>;
@@ -110,6 +102,29 @@ test("CSV: no page exceeds 1 MiB, Link has the next one, and every row appears o
   expect(new Set(rows.map((row) => row.split(",")[0])).size).toBe(TRANSFERS / 2);
 });
 
+test("accounts by id: no answer exceeds 1 MiB, and the rest follows; a larger consistent cut is refused", async () => {
+  const ids = Array.from({ length: 100 }, (_, i) => (i % 10 === 9 ? `nobody${i}` : `account${1000 + i}`));
+  const found: string[] = [];
+  const missing: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const at: string = cursor === null ? "" : `&cursor=${cursor}`;
+    const { status, text } = await acme.send("GET", `/v1/accounts?ids=${ids.join(",")}${at}`);
+    expect(status).toBe(200);
+    expect(Buffer.byteLength(text)).toBeLessThan(1.01 * MIB);
+    const page = JSON.parse(text) as Page & Readonly<{ missing: string[] }>;
+    found.push(...page.data.map(({ id }) => String(id)));
+    missing.push(...page.missing);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  expect(found).toEqual(ids.filter((id) => id.startsWith("account")));
+  expect(missing).toEqual(ids.filter((id) => id.startsWith("nobody")));
+  const cut = await acme.send("GET", `/v1/accounts?consistent=true&ids=${ids.join(",")}`);
+  expect([cut.status, cut.text.includes("1 MiB")]).toEqual([400, true]);
+  const small = await acme.send("GET", `/v1/accounts?consistent=true&ids=${ids.slice(0, 20).join(",")}`);
+  expect(small.status).toBe(200);
+});
+
 test("the total size of metadata is bounded, when it is set and when it is merged", async () => {
   const refused = await acme.send("POST", "/v1/accounts", { id: "fat", asset: "PTS/0", metadata: TOO_LARGE });
   expect([refused.status, refused.text.includes("32768 bytes")]).toEqual([400, true]);
@@ -128,13 +143,13 @@ test("the total size of metadata is bounded, when it is set and when it is merge
 });
 
 test("300 pages for clients that have gone: other clients are answered, and almost none of the pages are made", async () => {
-  const bystander = await new Bystander(server.url, other).open();
+  const bystander = await new Bystander(house.server.url, other).open();
   await until("it works", () => bystander.answered > 50);
   bystander.seen();
-  const memoryBefore = memoryOf(server.pid);
+  const memoryBefore = memoryOf(house.server.pid);
   const page = wire("GET", "/v1/accounts?limit=500", key) + wire("GET", "/v1/transfers?limit=500", key);
   for (let i = 0; i < 30; i++) {
-    const attack = Array.from({ length: 10 }, () => new RawSocket(server.url).write(page));
+    const attack = Array.from({ length: 10 }, () => new RawSocket(house.server.url).write(page));
     await Promise.all(attack.map((socket) => socket.opened()));
     await new Promise((resolve) => setImmediate(resolve));
     for (const { socket } of attack) socket.resetAndDestroy();
@@ -143,7 +158,7 @@ test("300 pages for clients that have gone: other clients are answered, and almo
   const during = bystander.seen();
   expectServed(during);
   expect(during.maxMs).toBeLessThan(5_000);
-  expect(memoryOf(server.pid) - memoryBefore).toBeLessThan(MEMORY_GROWTH_MAX);
+  expect(memoryOf(house.server.pid) - memoryBefore).toBeLessThan(MEMORY_GROWTH_MAX);
   await bystander.stop();
   const startedMs = performance.now();
   await acme.get("/v1/accounts?limit=1");
@@ -151,8 +166,8 @@ test("300 pages for clients that have gone: other clients are answered, and almo
 });
 
 test("24 clients that read the largest page again and again: other clients are answered", async () => {
-  const bystander = await new Bystander(server.url, other).open();
-  const greedy = new Client(server.url, key, 24);
+  const bystander = await new Bystander(house.server.url, other).open();
+  const greedy = new Client(house.server.url, key, 24);
   let pages = 0;
   const stopped = new AbortController();
   const want = async (): Promise<void> => {

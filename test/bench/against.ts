@@ -4,6 +4,7 @@
  * the other one's in the same round: for rates, higher is better; for CPU time, lower.
  */
 import { join } from "node:path";
+import { inParallel } from "../support/client.ts";
 import { type Arm, compareLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { batchBodies, type Encoding, MEDIA_TYPES, singleBodies } from "./bodies.ts";
@@ -129,5 +130,6 @@ async function measurePair(
 /** Creates the members and sellers that acts need. */
 async function prepare(daybook: Daybook, { name }: AgainstLoad, accounts: number): Promise<void> {
   const found = ACTS.find((each) => each.name === name);
-  if (found !== undefined) await daybook.api.each(found.parties(accounts), (i) => found.prepare(daybook, i));
+  if (found !== undefined)
+    await inParallel(Array(found.parties(accounts)).keys(), (i) => found.prepare(daybook, i));
 }

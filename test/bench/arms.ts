@@ -81,7 +81,7 @@ async function runArm(bench: BenchContext, arm: Arm, connections: number, second
   const plan = { path, contentType, bodies, connections, url: daybook.url, token: daybook.token, seconds };
   const report = await bench.load.run({ ...plan, keyed: keyed ?? false });
   // Wait for the archive, whose remaining work would affect the other arm's run.
-  await daybook.api.catchUpMs(daybook.token);
+  await daybook.catchUpMs();
   const transfers = report.requests * size;
   return {
     rate: transfers / report.seconds,

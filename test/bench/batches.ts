@@ -97,12 +97,12 @@ class Subject {
     const catchUps: number[] = [];
     const cpu: Record<string, number>[] = [];
     for (let i = 0; i < runs; i++) {
-      await daybook.api.catchUpMs(daybook.token);
+      await daybook.catchUpMs();
       fsyncUs.push(this.#bench.fsyncUs());
       const run = await this.run(connections, seconds);
       rates.push(run.rate);
       cpu.push(run.cpu);
-      catchUps.push(await daybook.api.catchUpMs(daybook.token));
+      catchUps.push(await daybook.catchUpMs());
     }
     // Items are independent, so a refused one would show only here.
     const rejections = await daybook.metric("daybook_rejections_total");

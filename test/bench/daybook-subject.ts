@@ -1,4 +1,5 @@
 /** Daybook on Redis as a subject, with two accounts per owner. */
+import { inParallel, portionsOf } from "../support/client.ts";
 import type { Subject } from "./contender.ts";
 import { Daybook } from "./daybook.ts";
 import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
@@ -15,7 +16,7 @@ export async function startDaybookSubject(
   shards: number | undefined,
 ): Promise<Subject> {
   const daybook = await Daybook.start({ folder, backend: "redis", shards });
-  await daybook.api.each(2 * owners, (i) => {
+  await inParallel(Array(2 * owners).keys(), (i) => {
     const id = i < owners ? pointsOf(i) : savingsOf(i - owners);
     return daybook.partner("POST", "/v1/accounts", { id, asset: "PTS/0" });
   });
@@ -28,7 +29,7 @@ export async function startDaybookSubject(
     address: () => ({ url: daybook.url, token: daybook.token }),
     pids: () => (redisPid === undefined ? [pid] : [pid, redisPid]),
     async settle() {
-      await daybook.api.catchUpMs(daybook.token);
+      await daybook.catchUpMs();
     },
     totals: () => totalsOf(daybook, owners),
     stop: () => daybook.stop(),
@@ -38,11 +39,8 @@ export async function startDaybookSubject(
 async function totalsOf(daybook: Daybook, owners: number): Promise<RivalTotals> {
   let points = 0;
   let savings = 0;
-  await daybook.api.each(Math.ceil(owners / OWNERS_PER_CALL), async (portion) => {
-    const count = Math.min(OWNERS_PER_CALL, owners - portion * OWNERS_PER_CALL);
-    const ids = Array.from({ length: count }, (_, i) => portion * OWNERS_PER_CALL + i)
-      .flatMap((owner) => [pointsOf(owner), savingsOf(owner)])
-      .map(encodeURIComponent);
+  await inParallel(portionsOf([...Array(owners).keys()], OWNERS_PER_CALL), async (portion) => {
+    const ids = portion.flatMap((owner) => [pointsOf(owner), savingsOf(owner)]).map(encodeURIComponent);
     const { data } = await daybook.partner<Accounts>("GET", `/v1/accounts?ids=${ids.join(",")}`);
     for (const { id, posted } of data) {
       if (id.endsWith("/savings")) savings += posted;

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ApiClient } from "./api-client.ts";
+import { Client, catchUpMs, inParallel, portionsOf } from "../support/client.ts";
 import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
 import { type PrivateRedis, startRedis } from "./redis-server.ts";
 
@@ -14,6 +14,7 @@ const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
 const FUNDED_AT_ONCE = 1000;
+const CONNECTIONS = 64;
 /** Never: a snapshot would use a core in the middle of a run. */
 const NO_SNAPSHOTS = 1_000_000_000;
 
@@ -43,8 +44,9 @@ export class Daybook {
   readonly #redis: PrivateRedis | undefined;
   #server: Spawned;
   url: string;
-  api: ApiClient;
+  #operator: Client;
   /** The partner of all accounts. */
+  #partner: Client | undefined;
   token = "";
 
   private constructor(
@@ -56,7 +58,7 @@ export class Daybook {
     this.#redis = redis;
     this.#server = server;
     this.url = url;
-    this.api = new ApiClient(url);
+    this.#operator = new Client(url, OPERATOR_KEY);
   }
 
   static async start(options: DaybookOptions): Promise<Daybook> {
@@ -69,6 +71,7 @@ export class Daybook {
       name: "Bench",
     });
     daybook.token = partner.api_key;
+    daybook.#partner = new Client(daybook.url, daybook.token, CONNECTIONS);
     return daybook;
   }
 
@@ -85,23 +88,33 @@ export class Daybook {
   }
 
   operator<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.api.expect<T>(OPERATOR_KEY, method, path, body);
+    return this.#operator.ask<T>(method, path, body);
   }
 
   partner<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.api.expect<T>(this.token, method, path, body);
+    return this.client.ask<T>(method, path, body);
+  }
+
+  /** The partner's connections. */
+  get client(): Client {
+    if (this.#partner === undefined) throw new Error("there is no partner yet");
+    return this.#partner;
+  }
+
+  /** Time in ms until the archive has indexed everything that was answered so far. */
+  catchUpMs(): Promise<number> {
+    return catchUpMs(this.client);
   }
 
   async createAccounts(count: number): Promise<void> {
-    await this.api.each(count, (i) =>
+    await inParallel(Array(count).keys(), (i) =>
       this.partner("POST", "/v1/accounts", { id: accountId(i), asset: "PTS/0" }),
     );
   }
 
   /** Funds each account with this amount. */
   async fund(ids: readonly string[], amount: number): Promise<void> {
-    await this.api.each(Math.ceil(ids.length / FUNDED_AT_ONCE), async (portion) => {
-      const these = ids.slice(portion * FUNDED_AT_ONCE, (portion + 1) * FUNDED_AT_ONCE);
+    await inParallel(portionsOf(ids, FUNDED_AT_ONCE), async (these) => {
       const transfers = these.map((id) => ({ debit_account: "@issuance", credit_account: id, amount }));
       await this.partner("POST", "/v1/transfers/batch", { transfers });
     });
@@ -113,8 +126,11 @@ export class Daybook {
 
   /** The sum of a metric over all shards; 0 if it does not exist. */
   async metric(name: string): Promise<number> {
-    const text = await this.operator<string>("GET", "/metrics");
-    return sumOfMetric(text, name);
+    return sumOfMetric(await this.metrics(), name);
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#operator.send("GET", "/metrics")).text;
   }
 
   /** Restarts the server on the same log. */
@@ -124,7 +140,8 @@ export class Daybook {
     const { server, url } = await serve(this.#options, this.#redis?.url);
     this.#server = server;
     this.url = url;
-    this.api = new ApiClient(url);
+    this.#operator = new Client(url, OPERATOR_KEY);
+    this.#partner = new Client(url, this.token, CONNECTIONS);
   }
 
   async stop(): Promise<void> {
@@ -133,7 +150,8 @@ export class Daybook {
   }
 
   async #end(): Promise<void> {
-    this.api.close();
+    this.#operator.close();
+    this.#partner?.close();
     await stop(this.#server);
   }
 }

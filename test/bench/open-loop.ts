@@ -33,7 +33,7 @@ export async function measureOpenLoop(bench: BenchContext): Promise<void> {
   const { folder, daybook, target } = await serveSingles(bench);
   const answered: Answered = { items: 0, unanswered: 0 };
   const closedLoop = async (connections: number, duration: number) => {
-    await daybook.api.catchUpMs(daybook.token);
+    await daybook.catchUpMs();
     const report = await load.run({ ...target, connections, seconds: duration });
     answered.items += report.requests;
     answered.unanswered += connections;
@@ -47,7 +47,7 @@ export async function measureOpenLoop(bench: BenchContext): Promise<void> {
     let peak = 0;
     for (const connections of connectionsOf(options))
       peak = Math.max(peak, await closedLoop(connections, seconds));
-    await daybook.api.catchUpMs(daybook.token);
+    await daybook.catchUpMs();
     fsyncUs.push(bench.fsyncUs());
     const offered = Math.round(peak * SHARE_OF_PEAK);
     const report = await openLoop(folder, target, offered, openSeconds(options));

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { count } from "../support/flags.ts";
 
 export type Options = Readonly<{
   runs: number;
@@ -34,20 +35,17 @@ export function readOptions(args: readonly string[]): Options {
   });
   const base = values.quick ? QUICK : FULL;
   return {
-    runs: count("runs", values.runs) ?? base.runs,
-    seconds: count("seconds", values.seconds) ?? base.seconds,
-    accounts: count("accounts", values.accounts) ?? base.accounts,
+    runs: countIf("runs", values.runs) ?? base.runs,
+    seconds: countIf("seconds", values.seconds) ?? base.seconds,
+    accounts: countIf("accounts", values.accounts) ?? base.accounts,
     heapObjects: base.heapObjects,
-    shards: count("shards", values.shards),
+    shards: countIf("shards", values.shards),
     only: values.only,
     quick: values.quick,
     against: values.against,
   };
 }
 
-function count(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${name} must be a whole number from 1`);
-  return value;
+function countIf(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : count(name, text);
 }

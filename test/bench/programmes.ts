@@ -3,6 +3,7 @@
  * of the same amount.
  */
 import { join } from "node:path";
+import { inParallel } from "../support/client.ts";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";
@@ -104,7 +105,7 @@ async function measureAct(bench: BenchContext, act: Act, connections: number): P
   const ids = Array.from({ length: parties }, (_, i) => accountId(i));
   await daybook.createAccounts(parties);
   await daybook.fund(ids, FUNDS);
-  await daybook.api.each(parties, (i) => act.prepare(daybook, i));
+  await inParallel(Array(parties).keys(), (i) => act.prepare(daybook, i));
   const plain = chosenOf(parties).map((i) => {
     const [debit_account, credit_account] = act.plain(accountId(i));
     return JSON.stringify({ debit_account, credit_account, amount: 1, memo: MEMO });

@@ -98,7 +98,7 @@ type Buckets = readonly (readonly [boundS: number, count: number])[];
 
 /** Cumulative, over all shards. */
 async function appendBuckets(daybook: Daybook): Promise<Buckets> {
-  const text = await daybook.operator<string>("GET", "/metrics");
+  const text = await daybook.metrics();
   const bounds = new Set(
     [...text.matchAll(/daybook_append_seconds_bucket\{[^}]*le="([^"]+)"/g)].map(([, le]) => le as string),
   );

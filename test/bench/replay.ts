@@ -29,7 +29,7 @@ async function measure(bench: BenchContext, name: string, backend: Backend): Pro
     const plan = { url, token, path: "/v1/transfers/batch", contentType: MEDIA_TYPES.json, bodies };
     await bench.load.run({ ...plan, connections: CONNECTIONS, seconds });
   }
-  await daybook.api.catchUpMs(daybook.token);
+  await daybook.catchUpMs();
   const commands = await daybook.metric("daybook_commands_total");
 
   const rates: number[] = [];

@@ -28,7 +28,7 @@ export async function measureSegmentDeletion(bench: BenchContext): Promise<void>
       const ids = Array.from({ length: HOLDERS_AT_ONCE }, (_, user) => `user${first + user}`);
       await daybook.partner("POST", `${SEGMENTS}/${slug}/users`, { ids });
     }
-    await daybook.api.catchUpMs(daybook.token);
+    await daybook.catchUpMs();
     alone.push(await offer());
     const besides = offer();
     await delay((WARM_UP_SECONDS + 1) * 1000);
@@ -55,7 +55,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 async function mustBeGone(daybook: Daybook, slug: string): Promise<void> {
-  const { status } = await daybook.api.call(daybook.token, "GET", `${SEGMENTS}/${slug}`);
+  const { status } = await daybook.client.send("GET", `${SEGMENTS}/${slug}`);
   if (status !== 404) throw new Error(`a segment that was deleted is there: ${status}`);
   const path = "/v1/users/user0/segments";
   const held = await daybook.partner<{ segments: unknown[] }>("GET", path);

@@ -55,7 +55,7 @@ async function measureSingle(bench: BenchContext, one: Case): Promise<void> {
   const cpu: Record<string, number>[] = [];
   for (let i = 0; i < options.runs; i++) {
     // Wait for the archive, whose remaining work would only affect the echo.
-    await daybook.api.catchUpMs(daybook.token);
+    await daybook.catchUpMs();
     fsyncUs.push(bench.fsyncUs());
     const ceiling = perSecond(await load.run({ ...toEcho, seconds }));
     const before = readCpuTimes(daybook.pid, daybook.redisPid);

@@ -1,4 +1,5 @@
 /** Checks over the API, after a load, that every answered transfer is there, and that the books balance. */
+import { inParallel, portionsOf } from "../support/client.ts";
 import { accountId, type Daybook } from "./daybook.ts";
 
 const IDS_PER_CALL = 100;
@@ -16,10 +17,8 @@ export async function verifyBooks(daybook: Daybook, accounts: number, answered: 
 
   // One point per item: the sum of all balances is the number of accepted items.
   let posted = 0;
-  await daybook.api.each(Math.ceil(accounts / IDS_PER_CALL), async (portion) => {
-    const first = portion * IDS_PER_CALL;
-    const count = Math.min(IDS_PER_CALL, accounts - first);
-    const ids = Array.from({ length: count }, (_, i) => encodeURIComponent(accountId(first + i)));
+  await inParallel(portionsOf([...Array(accounts).keys()], IDS_PER_CALL), async (portion) => {
+    const ids = portion.map((i) => encodeURIComponent(accountId(i)));
     const found = await daybook.partner<Accounts>("GET", `/v1/accounts?ids=${ids.join(",")}`);
     if (found.missing.length > 0) throw new Error(`accounts are missing: ${found.missing.join()}`);
     for (const account of found.data) posted += account.posted;

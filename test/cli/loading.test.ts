@@ -12,7 +12,7 @@ registerHooks({
 });`;
 const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(HOOK)}`;
 const LIGHT =
-  /\/(src\/cli\/(daybook|errors)\.ts|src\/version\.ts|src\/wal\/wal\.ts|node_modules\/commander\/.*)$/;
+  /\/(src\/cli\/(daybook|errors)\.ts|src\/compile-cache\.ts|src\/version\.ts|src\/wal\/wal\.ts|node_modules\/commander\/.*)$/;
 
 test.each(["--help", "--version", "help", "wal --help", "help wal", "archive", "nonsense", "wal nonsense"])(
   "daybook %s",

@@ -103,11 +103,11 @@ describe("the commands of docs/OPERATIONS.md", () => {
   for (const block of BLOCKS.filter(({ noRun }) => noRun === undefined)) {
     test(`line ${block.line}, ${block.section}`, async () => {
       if (block.section !== section) await meanwhile[(section = block.section)]?.();
-      await run(block);
+      await check(block);
     });
   }
 
-  async function run({ kind, text }: Block): Promise<void> {
+  async function check({ kind, text }: Block): Promise<void> {
     if (kind === "sh") {
       await shell.run(text);
       return;

@@ -16,8 +16,8 @@ import {
 } from "../support/server.ts";
 
 const SHARDS = 4;
-/** Duration of each test; for ten minutes set `BANK_MS=600000`. */
-const BANK_MS = Number(process.env["BANK_MS"] ?? 5_000);
+/** Shortest duration of each test; for ten minutes set `BANK_MS=600000`. */
+const BANK_MS = Number(process.env["BANK_MS"] ?? 2_000);
 const TIMEOUT_MS = BANK_MS + 60_000;
 /** Minimum numbers of cuts and transfers, however long they take. */
 const CUTS_MIN = 200;
@@ -37,11 +37,11 @@ async function begun(isolation: Isolation, hasOtherHome = false, failpoints = ""
   return { server, admin: operator(server), bank: await Bank.open(server.url, SHARDS, SEED, hasOtherHome) };
 }
 
-/** Runs until the minimum numbers and the duration are reached; repeats `meanwhile`. */
-async function runUntilEnough(bank: Bank, meanwhile: () => Promise<void>): Promise<void> {
+/** Runs until the minimum numbers and the duration are reached; repeats `meanwhile`, so many times at least. */
+async function runUntilEnough(bank: Bank, timesMin: number, meanwhile: () => Promise<void>): Promise<void> {
   bank.begin();
   const endMs = performance.now() + BANK_MS;
-  while (performance.now() < endMs) await meanwhile();
+  for (let times = 0; times < timesMin || performance.now() < endMs; times++) await meanwhile();
   await until(
     `${CUTS_MIN} cuts and ${TRANSFERS_MIN} transfers`,
     () => bank.has(CUTS_MIN, TRANSFERS_MIN),
@@ -93,12 +93,15 @@ async function kill(admin: Client, isolation: Isolation, round: number): Promise
   await waitUntilReady(admin, 30_000);
 }
 
-describe.each(ISOLATIONS)("%s", (isolation) => {
+/** What is read does not depend on where shards run, unless they die. */
+describe("threads or processes", () => {
+  const isolation = "threads";
+
   test(
     "every consistent read has the right sum while money moves, and neither reads nor transfers wait for the other",
     async () => {
       const { bank } = await begun(isolation);
-      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      await runUntilEnough(bank, 1, () => bank.client.get("/v1/trial-balance"));
       expectNoStarvation(bank);
       await expectSettled(bank);
     },
@@ -109,13 +112,15 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     "sums are also exact if the home of every transfer, hold and revert is a shard without any of the accounts",
     async () => {
       const { bank } = await begun(isolation, true, "", 2);
-      await runUntilEnough(bank, () => bank.client.get("/v1/trial-balance"));
+      await runUntilEnough(bank, 1, () => bank.client.get("/v1/trial-balance"));
       expectNoStarvation(bank);
       await expectSettled(bank);
     },
     TIMEOUT_MS,
   );
+});
 
+describe.each(ISOLATIONS)("%s", (isolation) => {
   test(
     "every consistent read has the right sum while shards crash and restart, and the books match the answers",
     async () => {
@@ -126,7 +131,8 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         isolation === "threads" ? "2:after_append@25" : "",
       );
       let round = 0;
-      await runUntilEnough(bank, async () => {
+      // Each shard dies once.
+      await runUntilEnough(bank, SHARDS, async () => {
         const goal = bank.count("transfer") + 20;
         await until("twenty more transfers", () => bank.has(0, goal), 30_000);
         await kill(admin, isolation, round++);
@@ -134,7 +140,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
       const lives = (await shardsOf(admin)).reduce((sum, { epoch }) => sum + epoch, 0);
       expect(lives).toBeGreaterThanOrEqual(SHARDS + round);
       if (isolation === "threads") expect(server.stdout).toContain("failpoint after_append");
-      expect(round, "shards died").toBeGreaterThan(1);
+      expect(round, "shards died").toBeGreaterThanOrEqual(SHARDS);
       await expectSettled(bank);
     },
     TIMEOUT_MS,

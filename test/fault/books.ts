@@ -1,11 +1,10 @@
 /** Compares callers' answers with the server's books, as `npm run stress` does. */
 import { expect } from "vitest";
-import { ApiClient } from "../bench/api-client.ts";
 import { discrepanciesOf } from "../stress/discrepancies.ts";
 import { gatherEvidence } from "../stress/evidence.ts";
 import type { Answer, Operation } from "../stress/operation.ts";
-import { type Accepted, ASSET, inParallel, isReplayed, type Load } from "../support/load.ts";
-import { Client } from "../support/server.ts";
+import { Client, inParallel } from "../support/client.ts";
+import { type Accepted, ASSET, isReplayed, type Load } from "../support/load.ts";
 
 const KEYS_ASKED_AGAIN = 100;
 
@@ -21,19 +20,16 @@ export async function checkBooks(url: string, load: Load, ...others: readonly Lo
     await checkTransfers(client, each.accepted);
     await checkKeys(client, each);
   }
-  client.close();
-  const api = new ApiClient(url);
   const accounts = loads.flatMap((each) => each.accounts);
   const evidence = await gatherEvidence({
-    api,
-    token: load.partnerKey,
+    client,
     asset: ASSET,
     operations: loads.flatMap(operationsOf),
     accounts,
     sample: accounts,
     finals: new Map(),
   });
-  api.close();
+  client.close();
   expect(discrepanciesOf(evidence)).toEqual([]);
 }
 

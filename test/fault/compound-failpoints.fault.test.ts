@@ -54,7 +54,7 @@ const ONCE: ReadonlySet<Point> = new Set([
   "before_expire",
 ]);
 
-/** Each pair of steps in each mode, at the first pass and at a later one. */
+/** With this set, each pair of steps in each mode, at the first pass and at a later one. */
 const ALL = process.env["ALL_POINTS"] === "true";
 
 type Case = Readonly<{ home: Point; elsewhere: Point; later: number }>;
@@ -66,8 +66,11 @@ function casesOf(isolation: Isolation): readonly Case[] {
     );
     return all.flatMap((points) => [1, 3].map((later) => ({ ...points, later })));
   }
-  const later = isolation === "threads" ? 1 : 3;
-  return HOME.map((home, i) => ({ home, elsewhere: ELSEWHERE[i % ELSEWHERE.length] as Point, later }));
+  const cases = HOME.map((home, i) => {
+    return { home, elsewhere: ELSEWHERE[i % ELSEWHERE.length] as Point, later: i % 2 === 0 ? 1 : 3 };
+  });
+  // A shard crashes in the same way in a process: half of the cases suffice there.
+  return isolation === "threads" ? cases : cases.filter((_, i) => i % 2 === 1);
 }
 
 function groupsOf(isolation: Isolation) {
@@ -203,7 +206,7 @@ async function expectNothingReserved(server: ServerProcess): Promise<void> {
   admin.close();
 }
 
-async function crashBoth({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
+async function checkCrashOfBoth({ home, elsewhere, later }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     WAL_URL: (await testRedis()).url,
@@ -237,7 +240,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
     "shards crash at $names: transfers are atomic, answers agree, and no reservation is left",
     async ({ there }) => {
-      await Promise.all(there.map((each) => crashBoth(each, isolation)));
+      await Promise.all(there.map((each) => checkCrashOfBoth(each, isolation)));
     },
   );
 });

@@ -21,7 +21,7 @@ const ALL = process.env["ALL_POINTS"] === "true";
 /** Shard 0 crashes at one failpoint, and later shard 1 at another. */
 type Case = Readonly<{ first: string; second: string }>;
 
-/** Each failpoint once per mode: on one shard with threads, on the other with processes. */
+/** Each failpoint once with threads. A shard crashes in the same way in a process: a third of them suffices there. */
 function casesOf(isolation: Isolation): readonly Case[] {
   return PLAIN.flatMap((point, place) => {
     if (place % 2 === 1) return [];
@@ -31,7 +31,8 @@ function casesOf(isolation: Isolation): readonly Case[] {
       { first: next, second: point },
     ];
     if (ALL) return [there, back];
-    return isolation === "threads" ? [there] : [back];
+    if (isolation === "threads") return [there];
+    return place % 3 === 0 ? [back] : [];
   });
 }
 
@@ -47,7 +48,7 @@ function passesBefore(point: string): number {
   return GENERAL.has(point) ? 40 : 6;
 }
 
-async function crashBoth({ first, second }: Case, isolation: Isolation): Promise<void> {
+async function checkCrashOfBoth({ first, second }: Case, isolation: Isolation): Promise<void> {
   const server = await testServer({
     DATA_DIR: testFolder(),
     SHARDS: String(SHARDS),
@@ -76,7 +77,7 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   test.each(groupsOf(isolation))(
     "shards crash at $names, and no money is created or lost",
     async ({ there }) => {
-      await Promise.all(there.map((each) => crashBoth(each, isolation)));
+      await Promise.all(there.map((each) => checkCrashOfBoth(each, isolation)));
     },
   );
 });

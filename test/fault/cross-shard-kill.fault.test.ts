@@ -68,7 +68,10 @@ async function expectServing(admin: Client, load: Load, round: number): Promise<
   );
 }
 
-describe.each(ISOLATIONS)("%s", (isolation) => {
+/** The end of the server and of Redis is the same for threads and processes; the end of a shard is not. */
+describe("threads or processes", () => {
+  const isolation = "threads";
+
   test("the server is killed under cross-shard transfers: every acknowledged one is there, whole, once", async () => {
     const { settings, server, load } = await begun(isolation);
     let current = server;
@@ -84,6 +87,23 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     await checkBooks(current.url, load);
   });
 
+  test("Redis is killed under cross-shard transfers: nothing is lost, and the server recovers by itself", async () => {
+    const { redis, server, admin, load } = await begun(isolation);
+    for (let round = 1; round <= ROUNDS; round++) {
+      load.begin(server.url, CALLERS);
+      await load.moreAcknowledged(100);
+      await redis.kill();
+      await redis.restart();
+      await expectServing(admin, load, round);
+      await load.stop();
+      await load.settle(server.url);
+    }
+    expect(load.broken, "everybody got an answer").toBe(0);
+    await checkBooks(server.url, load);
+  });
+});
+
+describe.each(ISOLATIONS)("%s", (isolation) => {
   test("one shard is killed under cross-shard transfers: it comes back, and the others serve throughout", async () => {
     const failpoints = isolation === "threads" ? `${VICTIM}:after_append@150` : "";
     const { server, admin, partnerKey, load } = await begun(isolation, failpoints);
@@ -110,20 +130,5 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
     const restarts = (await shardsOf(admin)).map((shard) => Math.min(1, shard.restarts));
     expect(restarts).toEqual([0, 1, 0]);
     await checkBooks(server.url, load, others);
-  });
-
-  test("Redis is killed under cross-shard transfers: nothing is lost, and the server recovers by itself", async () => {
-    const { redis, server, admin, load } = await begun(isolation);
-    for (let round = 1; round <= ROUNDS; round++) {
-      load.begin(server.url, CALLERS);
-      await load.moreAcknowledged(100);
-      await redis.kill();
-      await redis.restart();
-      await expectServing(admin, load, round);
-      await load.stop();
-      await load.settle(server.url);
-    }
-    expect(load.broken, "everybody got an answer").toBe(0);
-    await checkBooks(server.url, load);
   });
 });

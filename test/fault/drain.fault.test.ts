@@ -1,6 +1,6 @@
 /** SIGTERM under load: requests in flight are answered and logged, then the process exits. */
 import { expect, onTestFinished, test } from "vitest";
-import { drainUnderLoad } from "../support/drain.ts";
+import { checkDrainUnderLoad } from "../support/drain.ts";
 import { Load } from "../support/load.ts";
 import {
   MAIN,
@@ -22,7 +22,7 @@ test.each(["sqlite", "Redis"])(
   async (log) => {
     const wal = log === "Redis" ? { WAL_URL: (await testRedis()).url } : {};
     const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2", ...wal });
-    await drainUnderLoad(server, () => server.signal("SIGTERM"));
+    await checkDrainUnderLoad(server, () => server.signal("SIGTERM"));
   },
 );
 
@@ -32,7 +32,7 @@ test("a signal to the whole process group, as from a terminal, also stops shards
   const server = ServerProcess.launch(settings, ["env", process.execPath, MAIN]);
   onTestFinished(() => server.killGroup());
   await server.serving();
-  await drainUnderLoad(server, () => process.kill(-server.pid, "SIGINT"));
+  await checkDrainUnderLoad(server, () => process.kill(-server.pid, "SIGINT"));
 });
 
 test("a request that waits for the log when SIGTERM comes is answered before the end", async () => {

@@ -15,7 +15,7 @@ import {
 } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 async function expectSurvivesKills(settings: Settings, rounds = ROUNDS): Promise<void> {
   let server = await testServer(settings);

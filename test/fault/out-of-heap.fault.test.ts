@@ -4,8 +4,9 @@
  */
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { inParallel } from "../support/client.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { inParallel, Load, shardOfOwner } from "../support/load.ts";
+import { Load, shardOfOwner } from "../support/load.ts";
 import { Client, makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";
 import { checkBooks } from "./books.ts";
 

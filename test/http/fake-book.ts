@@ -22,11 +22,12 @@ import type {
 } from "../../src/actors/records/compound-command.ts";
 import type { Rejection } from "../../src/actors/records/rejection.ts";
 import type { Entry } from "../../src/archive/queries/query.ts";
-import type { TransferRow } from "../../src/gateway/ports.ts";
+import type { FeedPage, TransferRow } from "../../src/gateway/ports.ts";
 
 export const USAGE = {
   quotas: DEFAULT_QUOTAS,
   shards: [{ idempotency_keys: 3, open_transfers: 1, bytes: 300 }],
+  requestsInFlight: 2,
 };
 export const NOW_MS = Date.parse("2026-11-20T10:00:00.000Z");
 
@@ -322,4 +323,20 @@ function blank(id: string): AccountView {
     metadata: null,
     createdAtMs: NOW_MS,
   };
+}
+
+/** A feed without events. */
+export class EmptyFeed {
+  async events(): Promise<FeedPage> {
+    return { events: [], next: undefined, isLast: true, indexed: 0 };
+  }
+
+  /** Never ends: nothing happens. */
+  awaitEvents(): Promise<void> {
+    return new Promise(() => {});
+  }
+
+  async newestEvent(): Promise<undefined> {
+    return undefined;
+  }
 }

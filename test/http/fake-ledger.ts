@@ -16,6 +16,7 @@ import { InvalidTime, OperatingError, type OperatingErrorCode } from "../../src/
 import { unpackTransfers } from "../../src/gateway/batches/packed-transfers.ts";
 import type {
   Answer,
+  Cut,
   Directory,
   DryRunCommand,
   Ledger,
@@ -24,7 +25,7 @@ import type {
   TransferRow,
 } from "../../src/gateway/ports.ts";
 import { hashOfKey } from "../../src/http/auth.ts";
-import { FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
+import { EmptyFeed, FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
 
 export const OPERATOR = "dk_operator_test";
 
@@ -46,7 +47,7 @@ export type Faults = {
   bug: boolean;
 };
 
-export class FakeLedger implements Ledger, Directory, Operations {
+export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operations {
   readonly faults: Faults = {
     rejection: undefined,
     subject: null,
@@ -184,7 +185,7 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   async submitTransfers(transfers: Transfers): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
-    for (const transfer of "byShard" in transfers ? unpackTransfers(transfers) : transfers) {
+    for (const transfer of "byShard" in transfers ? await unpackTransfers(transfers) : transfers) {
       const answer = await this.submit(transfer);
       if ("refused" in answer) items.push({ code: answer.refused });
       else items.push(answer.outcome.ok ? { id: answer.outcome.id } : { code: answer.outcome.code });
@@ -234,8 +235,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return this.#book.account(partner, id);
   }
 
-  async accounts(partner: string, ids: readonly string[]): Promise<readonly AccountView[]> {
-    return ids.map((id) => this.#book.account(partner, id)).filter((account) => account !== undefined);
+  async accounts(partner: string, ids: readonly string[]): ReturnType<Ledger["accounts"]> {
+    const accounts = ids.map((id) => this.#book.account(partner, id)).filter((found) => found !== undefined);
+    return { accounts, read: ids.length };
   }
 
   async accountAt(partner: string, id: string, atMs: number): Promise<AccountView | undefined> {
@@ -249,11 +251,9 @@ export class FakeLedger implements Ledger, Directory, Operations {
     return NOW_MS;
   }
 
-  async consistentAccounts(
-    partner: string,
-    ids: readonly string[],
-  ): ReturnType<Ledger["consistentAccounts"]> {
-    return { accounts: await this.accounts(partner, ids), inTransit: this.inTransit };
+  async consistentAccounts(partner: string, ids: readonly string[]): Promise<Cut | undefined> {
+    const { accounts } = await this.accounts(partner, ids);
+    return { accounts, inTransit: this.inTransit };
   }
 
   async listAccounts(
@@ -330,10 +330,10 @@ export class FakeLedger implements Ledger, Directory, Operations {
 
   principalOf(keyHash: string): Principal | undefined {
     if (keyHash === this.#operatorHash) return { role: "operator" };
-    for (const { hash, role, partner, id, name, seller } of this.#keys.values()) {
+    for (const { hash, role, partner, id, name, seller: scope } of this.#keys.values()) {
       if (hash !== keyHash) continue;
       const suspended = this.#partners.get(partner)?.status === "suspended";
-      return { role, partner, keyId: id, name, seller, suspended };
+      return { role, partner, keyId: id, name, scope, suspended };
     }
     return undefined;
   }

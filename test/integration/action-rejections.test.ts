@@ -1,30 +1,21 @@
 /** A real server: every rejection of an action on a transfer or an account, and reused idempotency keys. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { Refusals } from "../support/refusals.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { type Answer, codeOf, ServerProcess, until } from "../support/server.ts";
+import { type Answer, codeOf, until } from "../support/server.ts";
+import { startTestServer } from "./programmes/test-server.ts";
 
 const SHARDS = 3;
 const AMOUNT = 60;
 const ACTIONS = ["post", "void", "revert"] as const;
 
-let dataDir: string;
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: String(SHARDS) });
 let acme: Refusals;
 let other: Refusals;
 
 beforeAll(async () => {
-  dataDir = makeScratchFolder("daybook-test");
-  server = ServerProcess.launch({ DATA_DIR: dataDir, SHARDS: String(SHARDS) });
-  await server.serving();
-  acme = await Refusals.open(server, SHARDS, "acme");
-  other = await Refusals.open(server, SHARDS, "other");
-});
-afterAll(async () => {
-  await server.kill();
-  rmSync(dataDir, { recursive: true, force: true });
+  acme = await Refusals.open(house.server, SHARDS, "acme");
+  other = await Refusals.open(house.server, SHARDS, "other");
 });
 
 type Created = Readonly<{ id: string; path: string; debit: string; credit: string }>;

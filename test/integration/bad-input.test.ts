@@ -1,35 +1,26 @@
 /** Invalid requests are refused before they reach the ledger: they change nothing and are not logged. */
 
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { Client, makePartner, OPERATOR_KEY, ServerProcess, shardsOf } from "../support/server.ts";
+import { Client, makePartner, OPERATOR_KEY, shardsOf } from "../support/server.ts";
+import { startTestServer } from "./programmes/test-server.ts";
 
 const MIB = 1024 * 1024;
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: "2" });
 let admin: Client;
 let acmeKey: string;
 let acme: Client;
 let other: Client;
 
 beforeAll(async () => {
-  const dir = mkdtempSync(join(tmpdir(), "daybook-test-"));
-  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2" });
-  await server.serving();
-  admin = new Client(server.url, OPERATOR_KEY);
+  admin = new Client(house.server.url, OPERATOR_KEY);
   acmeKey = await makePartner(admin, "acme");
-  acme = new Client(server.url, acmeKey);
-  other = new Client(server.url, await makePartner(admin, "other"));
+  acme = new Client(house.server.url, acmeKey);
+  other = new Client(house.server.url, await makePartner(admin, "other"));
   for (const id of ["alice/a", "alice/b"]) await acme.send("POST", "/v1/accounts", { id, asset: "PTS/0" });
   await other.send("POST", "/v1/accounts", { id: "secret", asset: "PTS/0" });
   await acme.send("POST", "/v1/transfers", GOOD);
   await other.send("POST", "/v1/transfers", { ...GOOD, credit_account: "secret" });
-  return async () => {
-    await server.kill();
-    rmSync(dir, { recursive: true, force: true });
-  };
 });
 
 const GOOD = { debit_account: "@issuance", credit_account: "alice/a", amount: 10 };
@@ -135,7 +126,7 @@ test("an invalid request gets its exact problem, changes nothing and is not logg
     ["dk_partner_unknown", 401, "unauthenticated"],
     [OPERATOR_KEY, 403, "forbidden"],
   ] as const) {
-    const sent = await new Client(server.url, key).send("POST", "/v1/transfers", GOOD);
+    const sent = await new Client(house.server.url, key).send("POST", "/v1/transfers", GOOD);
     expect([sent.status, (JSON.parse(sent.text) as { code: string }).code]).toEqual([status, code]);
   }
   for (const key of ["with space", "é", "k".repeat(256)]) {
@@ -147,7 +138,7 @@ test("an invalid request gets its exact problem, changes nothing and is not logg
 
 /** The status of a transfer with this idempotency key, sent over a raw socket. */
 function rawStatus(key: string): Promise<number> {
-  const { hostname, port } = new URL(server.url);
+  const { hostname, port } = new URL(house.server.url);
   const body = JSON.stringify(GOOD);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => {

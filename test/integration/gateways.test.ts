@@ -1,10 +1,9 @@
 /** Several gateways on one port: every connection sees the same ledger, whichever gateway accepted it. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { checkBooks } from "../fault/books.ts";
-import { drainUnderLoad } from "../support/drain.ts";
+import { checkDrainUnderLoad } from "../support/drain.ts";
 import { callerPerGateway } from "../support/gateway-callers.ts";
 import { Load } from "../support/load.ts";
 import {
@@ -22,6 +21,7 @@ import {
   until,
   waitUntilReady,
 } from "../support/server.ts";
+import { startTestServer } from "./programmes/test-server.ts";
 
 const GATEWAYS = 3;
 const ISSUE = { debit_account: "@issuance", credit_account: "alice/a", amount: 5 };
@@ -29,17 +29,7 @@ const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const MORTAL = join(import.meta.dirname, "../support/failing-gateways.ts");
 
 /** Shared by the tests that leave the server running. */
-let server: ServerProcess;
-
-beforeAll(async () => {
-  const dir = mkdtempSync(join(tmpdir(), "daybook-test-"));
-  server = ServerProcess.launch({ DATA_DIR: dir, SHARDS: "2", GATEWAYS: String(GATEWAYS) });
-  await server.serving();
-  return async () => {
-    await server.kill();
-    rmSync(dir, { recursive: true, force: true });
-  };
-});
+const house = startTestServer({ SHARDS: "2", GATEWAYS: String(GATEWAYS) });
 
 function settings(more: Settings = {}): Settings {
   return { DATA_DIR: testFolder(), SHARDS: "2", GATEWAYS: String(GATEWAYS), ...more };
@@ -59,7 +49,7 @@ async function answeredCountAt(client: Client): Promise<number> {
 }
 
 test("connections are spread over all gateways, and each gateway reports on the whole server", async () => {
-  const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
+  const admins = await callerPerGateway(house.server.url, OPERATOR_KEY, GATEWAYS);
   const all = async () => [...new Set(await Promise.all(admins.map(answeredCountAt)))];
   expect(await all()).toEqual([0]);
   for (const admin of admins) await admin.get("/v1/partners");
@@ -77,7 +67,11 @@ test("connections are spread over all gateways, and each gateway reports on the 
 });
 
 test("a write answered at one gateway is in every later read at the others", async () => {
-  const callers = await callerPerGateway(server.url, await makePartner(operator(server), "reader"), GATEWAYS);
+  const callers = await callerPerGateway(
+    house.server.url,
+    await makePartner(operator(house.server), "reader"),
+    GATEWAYS,
+  );
   await openAccount(callers[0] as Client, "alice/a");
   for (let count = 1; count <= 60; count++) {
     const writer = callers[count % GATEWAYS] as Client;
@@ -100,9 +94,9 @@ test("a write answered at one gateway is in every later read at the others", asy
 });
 
 test("a new API key is valid at all gateways at once, and a revoked one at none", async () => {
-  const admins = await callerPerGateway(server.url, OPERATOR_KEY, GATEWAYS);
+  const admins = await callerPerGateway(house.server.url, OPERATOR_KEY, GATEWAYS);
   await makePartner(admins[0] as Client);
-  const doors = (await callerPerGateway(server.url, "", GATEWAYS)).map(
+  const doors = (await callerPerGateway(house.server.url, "", GATEWAYS)).map(
     (client) => async (key: string) =>
       (await client.send("GET", "/v1/accounts", undefined, { Authorization: `Bearer ${key}` })).status,
   );
@@ -129,8 +123,8 @@ test("a new API key is valid at all gateways at once, and a revoked one at none"
 
 test("one idempotency key used at all gateways at once is one transfer", async () => {
   const callers = await callerPerGateway(
-    server.url,
-    await makePartner(operator(server), "repeater"),
+    house.server.url,
+    await makePartner(operator(house.server), "repeater"),
     GATEWAYS,
   );
   await openAccount(callers[0] as Client, "alice/a");
@@ -152,7 +146,7 @@ test("one idempotency key used at all gateways at once is one transfer", async (
 });
 
 test("a second server on the same port exits with one line, with one gateway or several", async () => {
-  const { port } = new URL(server.url);
+  const { port } = new URL(house.server.url);
   const refused = await Promise.all(
     ["1", "2"].map((gateways) => refusedStart(settings({ PORT: port, GATEWAYS: gateways }))),
   );
@@ -187,7 +181,7 @@ test("of servers that start on one port at the same time, at most one serves", a
 
 test("SIGTERM under load drains all gateways: every executed request is answered", async () => {
   const draining = await testServer(settings());
-  await drainUnderLoad(draining, () => draining.signal("SIGTERM"));
+  await checkDrainUnderLoad(draining, () => draining.signal("SIGTERM"));
 });
 
 test.each(["threads", "processes"])(

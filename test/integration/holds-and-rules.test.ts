@@ -1,26 +1,16 @@
 /** Holds combined with the other rules of accounts: frozen, closed, bounds and limits, on one shard and on two. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { Refusals } from "../support/refusals.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { ServerProcess } from "../support/server.ts";
+import { startTestServer } from "./programmes/test-server.ts";
 
 const SHARDS = 3;
 const AMOUNT = 60;
 
-let dataDir: string;
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: String(SHARDS) });
 let acme: Refusals;
 
 beforeAll(async () => {
-  dataDir = makeScratchFolder("daybook-test");
-  server = ServerProcess.launch({ DATA_DIR: dataDir, SHARDS: String(SHARDS) });
-  await server.serving();
-  acme = await Refusals.open(server, SHARDS, "acme");
-});
-afterAll(async () => {
-  await server.kill();
-  rmSync(dataDir, { recursive: true, force: true });
+  acme = await Refusals.open(house.server, SHARDS, "acme");
 });
 
 type Account = Readonly<{ posted: number; held: number; available: number; status: string; seq: number }>;

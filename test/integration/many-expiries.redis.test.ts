@@ -1,6 +1,6 @@
 /** Thousands of holds of one account expire while the server is down: it starts, serves, and expires them in portions. */
 import { expect, test } from "vitest";
-import { recordsOf } from "../../src/cli/record.ts";
+import { recordsOf } from "../../src/cli/wal/record.ts";
 import { decodeFrame } from "../../src/wal/frame.ts";
 import { parseLogId } from "../../src/wal/wal.ts";
 import { ISOLATIONS } from "../support/isolations.ts";

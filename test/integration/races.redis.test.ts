@@ -12,8 +12,8 @@ import { ISOLATIONS } from "../support/isolations.ts";
 import { serverOnRedis } from "../support/server-on-redis.ts";
 
 const SHARDS = 2;
-/** The isolation mode does not change the race, so the second mode runs fewer rounds; `ROUNDS=1000` runs all. */
-const ROUNDS_OF: Readonly<Record<Isolation, number>> = { threads: 1_000, processes: 200 };
+/** For a longer run: `ROUNDS=1000`. */
+const ROUNDS_OF: Readonly<Record<Isolation, number>> = { threads: 250, processes: 60 };
 /** Concurrent rounds. */
 const LANES = 24;
 /** Concurrent rounds where each round waits for 1 s. */
@@ -34,7 +34,9 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
   const openBooks = (placement: Placement) =>
     CompoundBooks.open(subject.server.url, SHARDS, `partner${partners++}`, placement, rounds);
 
-  describe.each(PLACEMENTS)("$where", (placement) => {
+  // The isolation mode does not change the race: in processes the widest transfers suffice.
+  const placements = isolation === "threads" ? PLACEMENTS : PLACEMENTS.slice(-1);
+  describe.each(placements)("$where", (placement) => {
     test("post against void: one wins, the other gets transfer_not_pending", async () => {
       const books = await openBooks(placement);
       const wins: Wins = {};

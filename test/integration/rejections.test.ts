@@ -1,32 +1,22 @@
 /** A real server: every rejection of a transfer, its text, its record in the log and its precedence. */
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { isRepeat } from "../support/partner-books.ts";
 import { type Refusal, Refusals, type Trait } from "../support/refusals.ts";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { ServerProcess } from "../support/server.ts";
+import { startTestServer } from "./programmes/test-server.ts";
 
 const SHARDS = 3;
 const AMOUNT = 60;
 
-let dataDir: string;
-let server: ServerProcess;
+const house = startTestServer({ SHARDS: String(SHARDS) });
 let acme: Refusals;
 /** The accounts of the valid posting that is sent together with an invalid one. */
 let rich: string;
 let saver: string;
 
 beforeAll(async () => {
-  dataDir = makeScratchFolder("daybook-test");
-  server = ServerProcess.launch({ DATA_DIR: dataDir, SHARDS: String(SHARDS) });
-  await server.serving();
-  acme = await Refusals.open(server, SHARDS, "acme");
+  acme = await Refusals.open(house.server, SHARDS, "acme");
   rich = await acme.books.funded(2, 1_000_000);
   saver = await acme.books.account(2);
-});
-afterAll(async () => {
-  await server.kill();
-  rmSync(dataDir, { recursive: true, force: true });
 });
 
 /** Shards of the debit and the credit account. */
@@ -214,7 +204,7 @@ test("a rejected transfer with several postings moves and holds nothing", async 
 });
 
 test("after a restart of all shards a retry of a rejected request gets its first answer", async () => {
-  const other = await Refusals.open(server, SHARDS, "other");
+  const other = await Refusals.open(house.server, SHARDS, "other");
   const poor = await other.account(0, "debit", "empty");
   const subject = poor;
   const to = [await other.account(0, "credit"), await other.account(1, "credit")];

@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { type RunnerTestCase, TestRunner } from "vitest";
-import type { Plan, Results } from "./plan.ts";
+import type { Plan, Results, Running } from "./plan.ts";
+import { TimeLimit } from "./time-limit.ts";
 
 /** What the changed code calls. */
 declare global {
@@ -18,10 +19,16 @@ const NONE = -1;
 /** A test that comes by so many times more places than it does without the mutant goes round in a circle. */
 const STEPS_MORE = 10;
 const STEPS_LEAST = 100_000;
+/** The same for time, which ends loops that come by no such place. */
+const TIME_MORE = 20;
 
 const plan = JSON.parse(readFileSync(process.env["MUTATION_PLAN"] ?? "", "utf8")) as Plan;
-const alive = new Set(plan.mutants);
-const results: Results = { killed: {}, met: [] };
+/** Those of a process that was ended before this one. */
+const { killed, ended, ...before } = JSON.parse(readFileSync(plan.results, "utf8")) as Results;
+const alive = new Set(plan.mutants.filter((id) => killed[id] === undefined));
+const reached = new Set(before.met);
+const tests = new Set(before.tests);
+const timeLimit = new TimeLimit();
 /** Those met since the last test began, and those met while modules were loaded. */
 const met = new Uint8Array(plan.files.length);
 const metAtLoad = new Uint8Array(plan.files.length);
@@ -44,24 +51,43 @@ fc.configureGlobal({ endOnFailure: true, seed: 1 });
 
 export default class MutationRunner extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {
+    if (tests.has(test.id)) return;
     const run = TestRunner.getTestFn(test);
     // What was met before was met at load.
     for (const [id, isMet] of met.entries()) if (isMet === 1) metAtLoad[id] = 1;
     met.fill(0);
     steps = 0;
+    const startMs = performance.now();
     await run();
+    const limitMs = Math.max(plan.limitMsLeast, TIME_MORE * (performance.now() - startMs));
     const limit = Math.max(STEPS_LEAST, STEPS_MORE * steps);
-    for (const id of concerned()) {
+    const mutants = concerned();
+    // A test that needs a hook before it, or passes only once, would seem to find every mutant.
+    if (mutants.length > 0 && (await isKilled(NONE, run, limit)))
+      throw new Error("the test fails if it is run again");
+    for (const id of mutants) {
       // Nobody waits for it any more.
       if (process.ppid !== PARENT) process.kill(process.pid, "SIGKILL");
-      results.met.push(id);
-      if (!(await isKilled(id, run, limit))) continue;
+      reached.add(id);
+      tell({ id, test: test.name });
+      timeLimit.start(limitMs);
+      const isFound = await isKilled(id, run, limit);
+      timeLimit.stop();
+      if (!isFound) continue;
       alive.delete(id);
-      results.killed[id] = test.name;
+      killed[id] = test.name;
     }
     met.fill(0);
+    tests.add(test.id);
+    const results: Results = { killed, ended, met: [...reached], tests: [...tests] };
     writeFileSync(plan.results, JSON.stringify(results));
+    tell(null);
   }
+}
+
+/** Says what is being tried, for the case that this process does not come to its end. */
+function tell(running: Running): void {
+  writeFileSync(plan.running, JSON.stringify(running));
 }
 
 /** Mutants that are alive and that the test came by, or whose module it uses when they are met only at load. */

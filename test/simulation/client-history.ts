@@ -7,6 +7,7 @@ import { isSystemAccount, shardOfVnode } from "../../src/actors/ledger/routing.t
 import { parseTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import type { AccountView, Command, Outcome } from "../../src/actors/records/command.ts";
 import type { TransferView } from "../../src/actors/records/compound-command.ts";
+import { assert } from "../../src/errors/assert.ts";
 import type { OperatingErrorCode } from "../../src/errors/operating-error.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import { ApiKeys } from "./keys.ts";
@@ -182,6 +183,7 @@ export class ClientHistory {
     cut: Awaited<ReturnType<Gateway["consistentAccounts"]>>,
     known: ReadBaseline,
   ): void {
+    assert(cut !== undefined, "accounts without metadata fit into a page");
     this.recordViews(partner, ids, cut.accounts, known, "a cut");
     this.cuts.push({ partner, ...cut });
     if (partner !== BANK || ids.length < this.#workload.idsOf(BANK).length) return;

@@ -74,7 +74,11 @@ export class Questions {
         return this.#readOne(reader, random.oneOf(ids), known);
       }
       case "reads":
-        return question(`read all of ${reader}`, (gateway) => gateway.accounts(reader, ids), record(ids));
+        return question(
+          `read all of ${reader}`,
+          async (gateway) => (await gateway.accounts(reader, ids)).accounts,
+          record(ids),
+        );
       case "read_transfer": {
         const { all, pending } = this.#workload.madeBy(reader);
         const id = random.chance(0.8)

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
 /** The child is killed after this time, so that it does not outlive the test. */
-const RUN_MS_MAX = 230_000;
+const RUN_MS_MAX = 550_000;
 
 export type Run = Readonly<{ code: number | null; output: string }>;
 

@@ -1,5 +1,6 @@
 /** Runs seeds of the simulation, prints a summary, and how to reproduce a failure. */
 import { parseArgs } from "node:util";
+import { huntAll } from "./planted-bugs.ts";
 import { realMs } from "./virtual-clock.ts";
 import { type RunResult, World } from "./world.ts";
 
@@ -13,9 +14,12 @@ const { values } = parseArgs({
     steps: { type: "string", default: String(STEPS) },
     minutes: { type: "string" },
     canary: { type: "boolean", default: false },
+    planted: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
   },
 });
+
+if (values.planted) process.exit((await huntAll()) ? 0 : 1);
 
 const first = whole("seed", values.seed);
 const steps = whole("steps", values.steps);

@@ -1,5 +1,5 @@
 /** The accounts of a soak and their opening balances. All belong to one partner. */
-import type { Ask, Posting } from "./diary.ts";
+import type { Ask, Posting } from "./entry.ts";
 
 export const PARTNER = "acme";
 export const ASSET = "PTS/0";

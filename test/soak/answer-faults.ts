@@ -1,6 +1,6 @@
 /** Answers to one key that contradict each other or the API's guarantees, found without the books. */
 import { type Answer, isDecision, outcomeText } from "../stress/operation.ts";
-import type { Ask, Heard } from "./diary.ts";
+import type { Ask, Heard } from "./entry.ts";
 
 /** @param heard the answers in order; at least one of them is final. */
 export function answerFaults(ask: Ask, heard: readonly Heard[]): readonly string[] {

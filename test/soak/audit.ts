@@ -2,13 +2,15 @@
  * The audit, at rest and over the HTTP API: the books contain everything that clients were told, exactly once and
  * whole, and nothing else. Operations without an answer are first looked up, then retried under their key.
  */
+
 import { isDecision, outcomeText } from "../stress/operation.ts";
+import { type Client, inParallel } from "../support/client.ts";
+import type { Diary, DiaryReader } from "../support/diary.ts";
 import { BANK, SALES } from "./accounts.ts";
-import type { Api } from "./api.ts";
-import type { Books, Expected } from "./books.ts";
+import type { AskedAgain, Books, Expected } from "./books.ts";
 import type { Caller } from "./caller.ts";
 import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
-import type { Body, Diary, DiaryReader, Entry } from "./diary.ts";
+import type { Body, Entry } from "./entry.ts";
 
 /** Above all timeouts of transfers that are left to expire, and the time that shards need to deliver messages. */
 const REST_MS_MAX = 30_000;
@@ -38,13 +40,13 @@ export type ListedTransfer = Readonly<{
 type ListedEntry = Readonly<{ seq: number; transfer_id: string; amount: number; balance_after?: number }>;
 
 export type AuditOptions = Readonly<{
-  api: Api;
+  api: Client;
   /** The client that retries. */
   callers: readonly Caller[];
   books: Books;
-  diaries: readonly DiaryReader[];
+  diaries: readonly DiaryReader<Entry>[];
   /** The checker's own requests and answers; one of `diaries` reads it. */
-  diary: Diary;
+  diary: Diary<Entry>;
 }>;
 
 export class Audit {
@@ -98,13 +100,9 @@ export class Audit {
 
   /** Operations whose client gave up: they are there wholly or not at all, and are found by their key. */
   async #settle(): Promise<void> {
-    const { api, callers, books, diary } = this.#options;
-    const idle = [...callers];
-    await api.each([...books.unknown.values()], async (entry) => {
-      const caller = idle.pop() as Caller;
-      await this.#settleOne(caller, entry);
-      idle.push(caller);
-    });
+    const { callers, books, diary } = this.#options;
+    const settle = (entry: Entry, lane: number) => this.#settleOne(callers[lane] as Caller, entry);
+    await inParallel([...books.unknown.values()], settle, callers.length);
     diary.flush();
   }
 
@@ -134,7 +132,7 @@ export class Audit {
     const ids = new Set<string>();
     const listedBy: string[] = [];
     for (const account of accounts) {
-      const path = `/v1/transfers?account=${encodeURIComponent(account)}&from=${from}`;
+      const path = `/v1/transfers?account=${encodeURIComponent(account)}&from=${from}&limit=500`;
       for await (const page of this.#options.api.pages<ListedTransfer>(path)) {
         for (const { id, memo } of page) {
           if (memo !== key) continue;
@@ -163,7 +161,7 @@ export class Audit {
     }
     this.#faults.push(...accountFaults(views, expected));
     const found: string[] = [];
-    await api.each(views, async ({ id, posted, seq }) => {
+    await inParallel(views, async ({ id, posted, seq }) => {
       const told = await api.get<Reconciliation>(`/v1/accounts/${encodeURIComponent(id)}/reconciliation`);
       const { balance, entries_sum, entries_count, reconciled } = told;
       if (!reconciled || balance !== posted || entries_sum !== posted || entries_count !== seq)
@@ -178,7 +176,8 @@ export class Audit {
   /** All accounts of the server. */
   async accounts(): Promise<readonly AccountView[]> {
     const all: AccountView[] = [];
-    for await (const page of this.#options.api.pages<AccountView>("/v1/accounts")) all.push(...page);
+    for await (const page of this.#options.api.pages<AccountView>("/v1/accounts?limit=500"))
+      all.push(...page);
     return all;
   }
 
@@ -203,13 +202,10 @@ export class Audit {
   }
 
   async #askAgain(keys: number): Promise<void> {
-    const { api, callers, books } = this.#options;
-    const idle = [...callers];
+    const { callers, books } = this.#options;
     const found: string[] = [];
-    await api.each([...books.toAskAgain(keys)], async ({ ask, outcome, digest }) => {
-      const caller = idle.pop() as Caller;
-      const { heard } = await caller.settle(ask, () => false);
-      idle.push(caller);
+    const askAgain = async ({ ask, outcome, digest }: AskedAgain, lane: number) => {
+      const { heard } = await (callers[lane] as Caller).settle(ask, () => false);
       this.askedAgain += 1;
       const said = heard.find(({ answer }) => isDecision(answer));
       const now = said === undefined ? "not answered" : outcomeText(said.answer);
@@ -217,7 +213,8 @@ export class Audit {
         found.push(
           `Key ${ask.key} (${ask.kind}) was told ${outcome}; asked again it is ${now}, word for word or not.`,
         );
-    });
+    };
+    await inParallel([...books.toAskAgain(keys)], askAgain, callers.length);
     this.#faults.push(...shortened(found));
   }
 
@@ -227,15 +224,15 @@ export class Audit {
     books.run("DELETE FROM found_transfer");
     books.run("DELETE FROM found_entry");
     books.database.exec("BEGIN");
-    for await (const page of api.pages<ListedTransfer>("/v1/transfers")) {
+    for await (const page of api.pages<ListedTransfer>("/v1/transfers?limit=500")) {
       for (const { id, memo, postings, status, posted_amount, reverts, reverted_by } of page) {
         const row = [id, memo, JSON.stringify(postings), status, posted_amount] as const;
         const related = [reverts ?? null, reverted_by ?? null] as const;
         books.run("INSERT INTO found_transfer VALUES (?, ?, ?, ?, ?, ?, ?)", ...row, ...related);
       }
     }
-    await api.each([...books.expected().keys()], async (account) => {
-      const path = `/v1/accounts/${encodeURIComponent(account)}/entries`;
+    await inParallel([...books.expected().keys()], async (account) => {
+      const path = `/v1/accounts/${encodeURIComponent(account)}/entries?limit=500`;
       for await (const page of api.pages<ListedEntry>(path)) {
         for (const { seq, transfer_id, amount, balance_after = 0 } of page)
           books.run(

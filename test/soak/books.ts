@@ -7,7 +7,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { isDecision } from "../stress/operation.ts";
 import { VAULTS } from "./accounts.ts";
 import { answerFaults } from "./answer-faults.ts";
-import type { Ask, Entry, Heard, Posting } from "./diary.ts";
+import type { Ask, Entry, Heard, Posting } from "./entry.ts";
 import type { Canary } from "./options.ts";
 
 const SCHEMA = `

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { type Address, Connection, type Reply } from "../stress/connection.ts";
 import { type Answer, answerOfCode, isDecision } from "../stress/operation.ts";
-import type { Ask, Body, Heard, Told } from "./diary.ts";
+import type { Ask, Body, Heard, Told } from "./entry.ts";
 
 /** Avoids a busy loop while no server answers. */
 const PAUSE_MS = 25;

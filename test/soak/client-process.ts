@@ -1,11 +1,12 @@
 /** A client process: one customer per lane, each of which acts again when it has its answer. */
 import { setTimeout } from "node:timers/promises";
+import { Diary } from "../support/diary.ts";
 import { Random } from "../support/random.ts";
 import { beginning, LIMITED } from "./accounts.ts";
 import { Caller } from "./caller.ts";
 import type { ClientPlan, FromClient, ToClient } from "./client-plan.ts";
 import { Customer } from "./customer.ts";
-import { Diary } from "./diary.ts";
+import type { Entry } from "./entry.ts";
 import { Notebook } from "./notebook.ts";
 
 const LANES = 24;
@@ -25,7 +26,7 @@ class Clients {
     const { address, process, processes, seed, diaryFile } = plan;
     this.#plan = plan;
     const seedOf = (no: number) => (seed * 1_000 + process) * 1_000 + no;
-    const diary = new Diary(diaryFile);
+    const diary = new Diary<Entry>(diaryFile);
     this.#notebook = new Notebook(`p${process}`, diary, new Random(seedOf(LANES)));
     const limits = LIMITED.filter((_, no) => no % processes === process);
     this.#callers = Array.from({ length: LANES }, () => new Caller(address));

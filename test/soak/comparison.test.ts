@@ -4,7 +4,7 @@ import { action, opening, transfer } from "./accounts.ts";
 import { answerFaults } from "./answer-faults.ts";
 import { Books } from "./books.ts";
 import { type AccountView, accountFaults, statementFaults } from "./comparison.ts";
-import type { Ask, Entry, Heard, Told } from "./diary.ts";
+import type { Ask, Entry, Heard, Told } from "./entry.ts";
 import { growthFaults, isAtOrAfter, type Sample } from "./watch.ts";
 
 const accepted = (id: string, replayed = false): Heard => {

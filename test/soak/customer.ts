@@ -18,7 +18,7 @@ import {
   VAULTS,
 } from "./accounts.ts";
 import type { Caller, Hearing } from "./caller.ts";
-import type { Ask, Posting, Told } from "./diary.ts";
+import type { Ask, Posting, Told } from "./entry.ts";
 import type { Notebook } from "./notebook.ts";
 
 const AMOUNT_MAX = 40;

@@ -97,7 +97,7 @@ export class Nemesis {
     const { random, server, say } = this.#options;
     const isAmid = harm !== "snapshots" && random.chance(0.5);
     if (isAmid) {
-      await server.operator.tryOnce("POST", "/v1/admin/snapshots");
+      await server.tryOnce("POST", "/v1/admin/snapshots");
       await sleep(random.below(AMID_MS_MAX));
     }
     const startedMs = performance.now();
@@ -139,7 +139,7 @@ export class Nemesis {
       case "damage_archive":
         return this.#damageArchive(known);
       case "snapshots":
-        await server.operator.tryOnce("POST", "/v1/admin/snapshots");
+        await server.tryOnce("POST", "/v1/admin/snapshots");
     }
   }
 
@@ -153,7 +153,7 @@ export class Nemesis {
   async #killShard(known: ReadonlyMap<number, string>): Promise<void> {
     const { server, random } = this.#options;
     const { shard, pid, epoch } = random.oneOf(await server.shards());
-    if (pid === undefined) await server.operator.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
+    if (pid === undefined) await server.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
     else process.kill(pid, "SIGKILL");
     const endMs = performance.now() + RESTART_MS_MAX;
     for (;;) {

@@ -1,8 +1,9 @@
 /** The shared memory of the customers of one process: the diary, and a sample of it. */
 import { type Answer, isDecision } from "../stress/operation.ts";
+import type { Diary } from "../support/diary.ts";
 import type { Random } from "../support/random.ts";
 import type { Hearing } from "./caller.ts";
-import type { Ask, Diary, Told } from "./diary.ts";
+import type { Ask, Entry, Told } from "./entry.ts";
 
 /** Sample size of all decided operations, for retries. */
 const KNOWN_MAX = 1_000;
@@ -17,7 +18,7 @@ export type Counts = { accepted: number; refused: number; unknown: number; reads
 export class Notebook {
   readonly counts: Counts = { accepted: 0, refused: 0, unknown: 0, reads: 0 };
   readonly #name: string;
-  readonly #diary: Diary;
+  readonly #diary: Diary<Entry>;
   readonly #random: Random;
   readonly #known: Known[] = [];
   readonly #seqs = new Map<string, number>();
@@ -25,7 +26,7 @@ export class Notebook {
   #keys = 0;
   #accounts = 0;
 
-  constructor(name: string, diary: Diary, random: Random) {
+  constructor(name: string, diary: Diary<Entry>, random: Random) {
     this.#name = name;
     this.#diary = diary;
     this.#random = random;

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
-import { ISOLATIONS, type Isolation } from "../stress/subject.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
+import { count, oneOf, positive } from "../support/flags.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
 
 const LOGS = ["redis", "sqlite"] as const;
 export type LogKind = (typeof LOGS)[number];
@@ -53,22 +55,4 @@ export function readOptions(args: readonly string[]): Options {
     auditMinutes: positive("audit-minutes", values["audit-minutes"]),
     canary: values.canary === undefined ? undefined : oneOf("canary", CANARIES, values.canary),
   };
-}
-
-function oneOf<T extends string>(flag: string, known: readonly T[], text: string): T {
-  const found = known.find((name) => name === text);
-  if (found === undefined) throw new TypeError(`--${flag} knows ${known.join(", ")}, and not ${text}`);
-  return found;
-}
-
-function count(flag: string, text: string): number {
-  const value = positive(flag, text);
-  if (!Number.isInteger(value)) throw new RangeError(`--${flag} must be a whole number from 1`);
-  return value;
-}
-
-function positive(flag: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`--${flag} must be more than 0`);
-  return value;
 }

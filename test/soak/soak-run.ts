@@ -5,18 +5,19 @@
 import { join } from "node:path";
 import type { Address } from "../stress/connection.ts";
 import type { PrivateRedis } from "../stress/trial.ts";
+import { Diary, DiaryReader } from "../support/diary.ts";
 import { Random } from "../support/random.ts";
 import { PARTNER } from "./accounts.ts";
-import { Api } from "./api.ts";
 import { Audit } from "./audit.ts";
 import { Books } from "./books.ts";
 import { Caller } from "./caller.ts";
 import { ClientProcesses } from "./client-processes.ts";
-import { Diary, DiaryReader } from "./diary.ts";
+import type { Entry } from "./entry.ts";
 import { type Harm, harmsOf, Nemesis } from "./fault-injector.ts";
 import { logFaults } from "./log-audit.ts";
 import { type LogStore, RedisStore, SqliteStore } from "./log-store.ts";
 import type { Options } from "./options.ts";
+import { PatientClient } from "./patient-client.ts";
 import { SoakedServer } from "./soaked-server.ts";
 import { growthFaults, type Sample, Watch } from "./watch.ts";
 
@@ -99,18 +100,18 @@ class SoakRun {
     this.#closing.push(() => watch.stop());
     this.#closing.push(() => books.close());
     const parts = { server, store, watch, clients, books };
-    return { ...parts, audit: this.#auditOf(parts, address), nemesis: this.#nemesisOf(parts) };
+    return { ...parts, audit: this.#auditOf(parts, server.url, address), nemesis: this.#nemesisOf(parts) };
   }
 
-  #auditOf({ clients, books }: Pick<Setting, "clients" | "books">, address: Address): Audit {
+  #auditOf({ clients, books }: Pick<Setting, "clients" | "books">, url: string, address: Address): Audit {
     const { folder } = this.#options;
     const diaryFile = join(folder, "checker.ndjson");
     return new Audit({
-      api: new Api(address),
+      api: new PatientClient(url, address.token, CALLERS),
       callers: Array.from({ length: CALLERS }, () => new Caller(address)),
       books,
-      diary: new Diary(diaryFile),
-      diaries: [...clients.diaryFiles, diaryFile].map((file) => new DiaryReader(file)),
+      diary: new Diary<Entry>(diaryFile),
+      diaries: [...clients.diaryFiles, diaryFile].map((file) => new DiaryReader<Entry>(file)),
     });
   }
 

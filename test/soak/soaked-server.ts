@@ -4,10 +4,11 @@ import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { type Spawned, start } from "../bench/child-processes.ts";
 import type { Address } from "../stress/connection.ts";
-import type { Isolation } from "../stress/subject.ts";
-import { Api } from "./api.ts";
+import { type Answer, Client } from "../support/client.ts";
+import { PatientClient } from "./patient-client.ts";
 
 const SHIFTED_CLOCK = new URL("../support/shifted-clock.ts", import.meta.url).href;
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -42,7 +43,8 @@ export class SoakedServer {
   readonly #port: number;
   readonly #logFile: string;
   readonly #clockFile: string;
-  readonly operator: Api;
+  readonly #operator: Client;
+  readonly #patient: Client;
   #running: Spawned | undefined;
   /** Whether it has exited without being asked to. */
   fault: string | undefined;
@@ -55,12 +57,17 @@ export class SoakedServer {
     this.#logFile = join(options.folder, "server.log");
     this.#clockFile = join(options.folder, "clock-shift");
     this.shiftClock(0);
-    this.operator = new Api(this.address(OPERATOR_KEY));
+    this.#operator = new Client(this.url, OPERATOR_KEY);
+    this.#patient = new PatientClient(this.url, OPERATOR_KEY);
   }
 
   /** Does not start it. */
   static async make(options: ServerOptions): Promise<SoakedServer> {
     return new SoakedServer(options, await freePort());
+  }
+
+  get url(): string {
+    return `http://${HOST}:${this.#port}`;
   }
 
   address(token: string): Address {
@@ -121,29 +128,34 @@ export class SoakedServer {
         if (status !== "failed" || told.has(`${shard} ${epoch}`)) continue;
         told.add(`${shard} ${epoch}`);
         this.revived += 1;
-        await this.operator.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
+        await this.tryOnce("POST", `/v1/admin/shards/${shard}/restart`);
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
 
   async isReady(): Promise<boolean> {
-    return (await this.operator.tryOnce("GET", "/readyz"))?.status === 200;
+    return (await this.tryOnce("GET", "/readyz"))?.status === 200;
   }
 
   /** @returns `undefined` if there is no answer. */
   async tryShards(): Promise<readonly ShardView[] | undefined> {
-    const reply = await this.operator.tryOnce("GET", "/v1/admin/shards");
-    return reply?.status === 200 ? (JSON.parse(reply.body) as { data: ShardView[] }).data : undefined;
+    const answer = await this.tryOnce("GET", "/v1/admin/shards");
+    return answer?.status === 200 ? (JSON.parse(answer.text) as { data: ShardView[] }).data : undefined;
+  }
+
+  /** A request of the operator. @returns `undefined` if the connection broke. */
+  tryOnce(method: string, path: string): Promise<Answer | undefined> {
+    return this.#operator.send(method, path).catch(() => undefined);
   }
 
   async shards(): Promise<readonly ShardView[]> {
-    return (await this.operator.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
+    return (await this.#patient.get<{ data: ShardView[] }>("/v1/admin/shards")).data;
   }
 
   /** @returns the partner's key */
   async makePartner(id: string): Promise<string> {
-    const made = await this.operator.ask<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
+    const made = await this.#patient.ask<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
     return made.api_key;
   }
 

@@ -1,6 +1,6 @@
 /** The data for the verdict: all requests and answers, and what the server shows afterwards. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
-import type { ApiClient } from "../bench/api-client.ts";
+import { type Client, catchUpMs, inParallel, portionsOf } from "../support/client.ts";
 import type { Operation } from "./operation.ts";
 
 const IDS_PER_CALL = 100;
@@ -41,8 +41,8 @@ export type Evidence = Readonly<{
 }>;
 
 export type Question = Readonly<{
-  api: ApiClient;
-  token: string;
+  /** The partner. */
+  client: Client;
   asset: string;
   operations: readonly Operation[];
   accounts: readonly string[];
@@ -51,12 +51,11 @@ export type Question = Readonly<{
   finals: ReadonlyMap<string, number>;
 }>;
 
-/** Reads them over HTTP, as the partner. */
+/** Reads them over HTTP. */
 export async function gatherEvidence(question: Question): Promise<Evidence> {
-  const { api, token, asset, operations, accounts, sample, finals } = question;
-  const get = <T>(path: string) => api.expect<T>(token, "GET", path);
+  const { client, asset, operations, accounts, sample, finals } = question;
   // Lists wait for the archive; here that may take longer than the timeout of one request.
-  await api.catchUpMs(token);
+  await catchUpMs(client);
   const systemNames = new Set(
     operations.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => isSystemAccount(id)),
   );
@@ -64,18 +63,20 @@ export async function gatherEvidence(question: Question): Promise<Evidence> {
     asset,
     operations,
     finals,
-    accounts: await accountsOf(api, token, accounts),
-    systemAccounts: await eachOf(api, [...systemNames], async (name) => {
-      const { balances } = await get<{ balances: Record<string, { posted: number }> }>(pathOf(name));
+    accounts: await accountsOf(client, accounts),
+    systemAccounts: await eachOf([...systemNames], async (name) => {
+      const { balances } = await client.get<{ balances: Record<string, { posted: number }> }>(pathOf(name));
       return balances[asset]?.posted ?? 0;
     }),
-    reconciliations: await eachOf(api, accounts, (id) => get<Reconciliation>(`${pathOf(id)}/reconciliation`)),
-    statements: await eachOf(api, sample, async (id) => {
-      const newestFirst = await pages<Entry>(get, `${pathOf(id)}/entries`);
+    reconciliations: await eachOf(accounts, (id) =>
+      client.get<Reconciliation>(`${pathOf(id)}/reconciliation`),
+    ),
+    statements: await eachOf(sample, async (id) => {
+      const newestFirst = await client.all<Entry>(`${pathOf(id)}/entries?limit=500`);
       return newestFirst.toReversed();
     }),
-    transfers: await pages<ListedTransfer>(get, "/v1/transfers"),
-    trialBalance: await get<TrialBalance>("/v1/trial-balance"),
+    transfers: await client.all<ListedTransfer>("/v1/transfers?limit=500"),
+    trialBalance: await client.get<TrialBalance>("/v1/trial-balance"),
   };
 }
 
@@ -83,39 +84,21 @@ function pathOf(account: string): string {
   return `/v1/accounts/${encodeURIComponent(account)}`;
 }
 
-async function accountsOf(api: ApiClient, token: string, ids: readonly string[]) {
+async function accountsOf(client: Client, ids: readonly string[]) {
   const found = new Map<string, AccountView>();
-  await api.each(Math.ceil(ids.length / IDS_PER_CALL), async (portion) => {
-    const some = ids.slice(portion * IDS_PER_CALL, (portion + 1) * IDS_PER_CALL);
+  await inParallel(portionsOf(ids, IDS_PER_CALL), async (some) => {
     const list = some.map((id) => encodeURIComponent(id)).join(",");
-    const { data } = await api.expect<{ data: AccountView[] }>(token, "GET", `/v1/accounts?ids=${list}`);
+    const { data } = await client.get<{ data: AccountView[] }>(`/v1/accounts?ids=${list}`);
     for (const account of data) found.set(account.id, account);
   });
   return found;
 }
 
 async function eachOf<T>(
-  api: ApiClient,
   names: readonly string[],
   ask: (name: string) => Promise<T>,
 ): Promise<ReadonlyMap<string, T>> {
   const found = new Map<string, T>();
-  await api.each(names.length, async (no) => {
-    const name = names[no] as string;
-    found.set(name, await ask(name));
-  });
+  await inParallel(names, async (name) => found.set(name, await ask(name)));
   return found;
-}
-
-/** All items of a list, page by page. */
-async function pages<T>(get: <P>(path: string) => Promise<P>, path: string): Promise<readonly T[]> {
-  const all: T[] = [];
-  let cursor: string | null = null;
-  do {
-    const more: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: { data: T[]; next_cursor: string | null } = await get(`${path}?limit=500${more}`);
-    all.push(...page.data);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
 }

@@ -1,6 +1,6 @@
 /** A load process: one caller per lane, each of which sends its next request when it has its answer. */
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
-import { Diary } from "./diary.ts";
+import { Diary } from "../support/diary.ts";
 import { Lane } from "./lane.ts";
 import type { FromLoad, LoadPlan, ToLoad } from "./load-plan.ts";
 import { newOperation, type Operation } from "./operation.ts";
@@ -11,7 +11,7 @@ const PROGRESS_MS = 20;
 class Load {
   readonly #plan: LoadPlan;
   readonly #source: Source;
-  readonly #diary: Diary;
+  readonly #diary: Diary<Operation>;
   readonly #lanes: readonly Lane[];
   #keys = 0;
   #answered = 0;

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Spawned, start } from "../bench/child-processes.ts";
-import { readDiary } from "./diary.ts";
+import { DiaryReader } from "../support/diary.ts";
 import type { FromLoad, LoadPlan, ToLoad } from "./load-plan.ts";
 import type { Operation } from "./operation.ts";
 
@@ -112,8 +112,10 @@ export class LoadProcesses {
   }
 
   async operations(): Promise<readonly Operation[]> {
-    const diaries = await Promise.all(this.#all.map(({ diaryFile }) => readDiary(diaryFile)));
-    return diaries.flat();
+    const operations: Operation[] = [];
+    for (const { diaryFile } of this.#all)
+      for await (const operation of new DiaryReader<Operation>(diaryFile).more()) operations.push(operation);
+    return operations;
   }
 
   leave(): void {

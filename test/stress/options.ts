@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
+import { count, oneOf } from "../support/flags.ts";
+import { ISOLATIONS } from "../support/isolations.ts";
 import { PRESETS, type PresetName } from "./preset.ts";
-import { ISOLATIONS, type Isolation } from "./subject.ts";
 
 export type Options = Readonly<{
   modes: readonly Isolation[];
@@ -42,16 +44,4 @@ export function readOptions(args: readonly string[]): Options {
     json: values.json,
     doc: values.doc,
   };
-}
-
-function oneOf<T extends string>(flag: string, known: readonly T[], text: string): T {
-  const found = known.find((name) => name === text);
-  if (found === undefined) throw new TypeError(`--${flag} knows ${known.join(", ")}, and not ${text}`);
-  return found;
-}
-
-function count(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${flag} must be a whole number from 1`);
-  return value;
 }

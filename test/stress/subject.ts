@@ -1,12 +1,10 @@
 /** The server under stress: `src/main.ts` as a process, with its own log and data folder. */
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { ApiClient } from "../bench/api-client.ts";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { type Spawned, start, stop, waitForLine } from "../bench/child-processes.ts";
+import { Client } from "../support/client.ts";
 import type { Address } from "./connection.ts";
-
-export const ISOLATIONS = ["threads", "processes"] as const;
-export type Isolation = (typeof ISOLATIONS)[number];
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const OPERATOR_KEY = "stress-operator-key-0123456789abcdef";
@@ -33,7 +31,7 @@ export type ShardView = Readonly<{
 
 export class Subject {
   readonly #server: Spawned;
-  readonly #api: ApiClient;
+  readonly #operator: Client;
   readonly #url: URL;
   /** Time from the start of the process to its first 200 on /readyz. */
   readonly startMs: number;
@@ -42,7 +40,7 @@ export class Subject {
   private constructor(server: Spawned, url: string, startMs: number) {
     this.#server = server;
     this.#url = new URL(url);
-    this.#api = new ApiClient(url);
+    this.#operator = new Client(url, OPERATOR_KEY);
     this.startMs = startMs;
     server.child.stdout?.on("data", (chunk: Buffer) => {
       this.#lastWords = `${this.#lastWords}${chunk.toString()}`.slice(-LAST_WORDS_LENGTH);
@@ -67,8 +65,8 @@ export class Subject {
       },
     });
     const [, url = ""] = await waitForLine(server, /serves on (http:\S+?),/);
-    const probe = new ApiClient(url);
-    while ((await probe.call("", "GET", "/readyz")).status !== 200) {
+    const probe = new Client(url, "");
+    while ((await probe.send("GET", "/readyz")).status !== 200) {
       if (performance.now() - startedMs > READY_MS_MAX) throw new Error("the server does not become ready");
       await setTimeout(2);
     }
@@ -91,8 +89,8 @@ export class Subject {
     return exitCode === null && signalCode === null;
   }
 
-  get api(): ApiClient {
-    return this.#api;
+  client(token: string): Client {
+    return new Client(this.#url.origin, token);
   }
 
   address(token: string): Address {
@@ -100,25 +98,22 @@ export class Subject {
   }
 
   async ready(): Promise<boolean> {
-    return (await this.#api.call("", "GET", "/readyz")).status === 200;
+    return (await this.#operator.send("GET", "/readyz")).status === 200;
   }
 
   async shards(): Promise<readonly ShardView[]> {
-    const { data } = await this.#api.expect<{ data: ShardView[] }>(OPERATOR_KEY, "GET", "/v1/admin/shards");
+    const { data } = await this.#operator.get<{ data: ShardView[] }>("/v1/admin/shards");
     return data;
   }
 
   /** @returns the partner's key */
   async makePartner(id: string): Promise<string> {
-    const made = await this.#api.expect<{ api_key: string }>(OPERATOR_KEY, "POST", "/v1/partners", {
-      id,
-      name: id,
-    });
+    const made = await this.#operator.ask<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
     return made.api_key;
   }
 
   async stop(): Promise<void> {
-    this.#api.close();
+    this.#operator.close();
     await stop(this.#server);
   }
 }

@@ -9,6 +9,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { Isolation } from "../../src/workers/carriers/carrier.ts";
+import { inParallel } from "../support/client.ts";
 import { discrepanciesOf } from "./discrepancies.ts";
 import { type Evidence, gatherEvidence } from "./evidence.ts";
 import { Lane } from "./lane.ts";
@@ -26,7 +28,7 @@ import {
   speedOf,
   type Window,
 } from "./stats.ts";
-import { type Isolation, Subject } from "./subject.ts";
+import { Subject } from "./subject.ts";
 
 export type TrialOptions = Readonly<{
   isolation: Isolation;
@@ -176,9 +178,9 @@ class TrialRun {
   async #open(subject: Subject): Promise<string> {
     const token = await subject.makePartner(PARTNER);
     const { accounts, asset } = this.#preset;
-    await subject.api.each(accounts.length, (no) =>
-      subject.api.expect(token, "POST", "/v1/accounts", { id: accounts[no], asset }),
-    );
+    const client = subject.client(token);
+    await inParallel(accounts, (id) => client.ask("POST", "/v1/accounts", { id, asset }));
+    client.close();
     return token;
   }
 
@@ -203,15 +205,16 @@ class TrialRun {
     this.#say("verify", () => operations.length);
     await this.#askAgain(subject, token, operations);
     const { asset, accounts, finals } = this.#preset;
+    const client = subject.client(token);
     const evidence = await gatherEvidence({
-      api: subject.api,
-      token,
+      client,
       asset,
       operations,
       accounts,
       sample: everyNth(accounts, STATEMENTS),
       finals,
     });
+    client.close();
     const bystanders = bystandersOf(operations, outage, (account) => this.#shardOf(account) === this.#victim);
     const shards = await subject.shards();
     const speed = speedOf(operations, window);

@@ -1,7 +1,7 @@
 /** The accounts of a partner for transfers of one shape, and their expected balances. */
 import { expect } from "vitest";
+import type { Client } from "./client.ts";
 import { PartnerBooks } from "./partner-books.ts";
-import type { Client } from "./server.ts";
 
 /** For each posting the shards of its accounts and its amount. */
 export type Placement = Readonly<{
@@ -55,7 +55,6 @@ export type AccountBody = Readonly<{
 }>;
 
 type EntryBody = Readonly<{ transfer_id: string; amount: number }>;
-type Page<T> = Readonly<{ data: readonly T[]; next_cursor: string | null }>;
 
 export async function tell(client: Client, path: string, body?: unknown, key?: string): Promise<Said> {
   const headers: Record<string, string> = key === undefined ? {} : { "Idempotency-Key": key };
@@ -69,18 +68,6 @@ export async function tell(client: Client, path: string, body?: unknown, key?: s
 /** Status and code, such as `200` or `409 transfer_not_pending`. */
 export function verdictOf({ status, code }: Pick<Said, "status" | "code">): string {
   return code === undefined ? `${status}` : `${status} ${code}`;
-}
-
-export async function allPages<T>(client: Client, path: string): Promise<readonly T[]> {
-  const all: T[] = [];
-  let cursor: string | null = null;
-  do {
-    const more: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: Page<T> = await client.get<Page<T>>(`${path}?limit=500${more}`);
-    all.push(...page.data);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
 }
 
 export class CompoundBooks {
@@ -167,7 +154,7 @@ export class CompoundBooks {
       const expected = this.#entries.get(id) ?? [];
       const account = await this.client.get<AccountBody>(path);
       expect(account, id).toMatchObject({ posted, held: 0, available: posted, seq: expected.length });
-      const entries = await allPages<EntryBody>(this.client, `${path}/entries`);
+      const entries = await this.client.all<EntryBody>(`${path}/entries?limit=500`);
       const found = entries.map(({ transfer_id, amount }) => entryText(transfer_id, amount));
       expect(found.toSorted(), id).toEqual(expected.toSorted());
       expect(await this.client.get(`${path}/reconciliation`), id).toMatchObject({

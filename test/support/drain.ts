@@ -12,7 +12,7 @@ const CALLERS = 16;
  *
  * @param server is serving; `signal` tells it to stop.
  */
-export async function drainUnderLoad(server: ServerProcess, signal: () => void): Promise<void> {
+export async function checkDrainUnderLoad(server: ServerProcess, signal: () => void): Promise<void> {
   const load = new Load({ partnerKey: await makePartner(operator(server)) });
   await load.open(server.url);
   load.begin(server.url, CALLERS);

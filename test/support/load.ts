@@ -1,13 +1,19 @@
 /** Load that remembers: callers move money and remember every answer. */
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
+import { type Answer, Client, inParallel } from "./client.ts";
 import { Random } from "./random.ts";
-import { type Answer, Client, sendUntilDone, until } from "./server.ts";
+import { sendUntilDone, until } from "./server.ts";
 
 export const ASSET = "PTS/0";
 const OVERSPENT = 60;
-const CHECKERS = 24;
 const PAUSE_MS = 20;
+/**
+ * Requests at full speed, enough for a kill in the midst of them. After that each caller pauses: while a test waits for
+ * a restart, more load would only take the processor from it, and make the books longer.
+ */
+const RUSH_REQUESTS = 1_000;
+const PACE_MS = 40;
 /** A slow disk may make a server refuse for a while; clients then retry. */
 const SETTLE_MS_MAX = 15_000;
 
@@ -59,6 +65,8 @@ export class Load {
   readonly #random: Random;
   #client: Client | undefined;
   #stopping = false;
+  /** Requests since `begin`. */
+  #requests = 0;
   #running: Promise<unknown> = Promise.resolve();
   /** Server answers, in an order that a test may wait for. */
   acknowledged = 0;
@@ -109,6 +117,7 @@ export class Load {
     const client = new Client(url, this.partnerKey, callers);
     this.#client = client;
     this.#stopping = false;
+    this.#requests = 0;
     this.#running = Promise.all(Array.from({ length: callers }, () => this.#call(client, owners)));
   }
 
@@ -142,12 +151,13 @@ export class Load {
 
   async #call(client: Client, owners: readonly string[]): Promise<void> {
     while (!this.#stopping) {
+      this.#requests += 1;
+      if (this.#requests > RUSH_REQUESTS) await pause(PACE_MS);
       if (this.#random.chance(this.#batchShare)) await this.#sendBatch(client, owners);
       else await this.sendOne(client, this.#newOperation(owners, false));
       const last = this.operations.at(-1)?.verdict.is;
       // Avoids a busy loop while no server answers.
-      if (last === "not_done" || last === "unknown")
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      if (last === "not_done" || last === "unknown") await pause(PAUSE_MS);
     }
   }
 
@@ -272,13 +282,8 @@ export class Load {
   }
 }
 
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  await Promise.all(
-    Array.from({ length: CHECKERS }, async () => {
-      for (const item of rest) await work(item);
-    }),
-  );
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The shard of an owner. All loads use one partner. */

@@ -1,12 +1,12 @@
 /** A partner whose accounts are on chosen shards, and who remembers which transfers were accepted. */
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
-import { ApiClient } from "../bench/api-client.ts";
 import { discrepanciesOf } from "../stress/discrepancies.ts";
 import { gatherEvidence } from "../stress/evidence.ts";
 import type { Operation } from "../stress/operation.ts";
+import { type Answer, Client } from "./client.ts";
 import { ASSET } from "./load.ts";
-import { type Answer, Client, makePartner, OPERATOR_KEY } from "./server.ts";
+import { makePartner, OPERATOR_KEY } from "./server.ts";
 
 export type Told = Readonly<{
   status: number;
@@ -26,7 +26,6 @@ export class PartnerBooks {
   readonly name: string;
   readonly key: string;
   readonly client: Client;
-  readonly #url: string;
   readonly #shards: number;
   /** All balances in the asset of all loads, except of system accounts. */
   readonly #accounts: string[] = [];
@@ -35,7 +34,6 @@ export class PartnerBooks {
   #memos = 0;
 
   private constructor(url: string, shards: number, name: string, key: string) {
-    this.#url = url;
     this.#shards = shards;
     this.name = name;
     this.key = key;
@@ -107,17 +105,14 @@ export class PartnerBooks {
    * and no others.
    */
   async check(): Promise<void> {
-    const api = new ApiClient(this.#url);
     const evidence = await gatherEvidence({
-      api,
-      token: this.key,
+      client: this.client,
       asset: ASSET,
       operations: this.#accepted,
       accounts: this.#accounts,
       sample: this.#accounts,
       finals: new Map(),
     });
-    api.close();
     expect(discrepanciesOf(evidence)).toEqual([]);
   }
 

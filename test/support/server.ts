@@ -2,12 +2,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { type Answer, Client } from "./client.ts";
 import { RedisServer, type RedisServerOptions } from "./redis.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
+
+/** Tests take all of a server from this file. */
+export { type Answer, Client } from "./client.ts";
 
 export const OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef";
 export const MAIN = join(import.meta.dirname, "../../src/main.ts");
@@ -187,69 +190,6 @@ export async function refusedStart(settings: Settings, msMax = START_MS_MAX): Pr
     return await within(msMax, "the server refuses to start", server.exited);
   } finally {
     await server.kill();
-  }
-}
-
-export type Answer = Readonly<{
-  status: number;
-  text: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-}>;
-
-/** Keep-alive connections of one caller. */
-export class Client {
-  readonly #agent: Agent;
-  readonly #url: string;
-  readonly #key: string;
-
-  constructor(url: string, key: string, connections = 32) {
-    this.#url = url;
-    this.#key = key;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
-  }
-
-  /** Rejects if the connection breaks: then the outcome is unknown. */
-  send(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answer> {
-    const raw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
-    const bytes = raw ? body : JSON.stringify(body);
-    const type = bytes === undefined ? {} : { "Content-Type": "application/json" };
-    const length = bytes === undefined ? {} : { "Content-Length": Buffer.byteLength(bytes) };
-    return new Promise((resolve, reject) => {
-      const outgoing = request(`${this.#url}${path}`, {
-        method,
-        agent: this.#agent,
-        headers: { Authorization: `Bearer ${this.#key}`, ...type, ...length, ...headers },
-      });
-      outgoing.on("error", reject);
-      outgoing.on("response", (incoming) => {
-        let text = "";
-        incoming.setEncoding("utf8");
-        incoming.on("data", (chunk: string) => {
-          text += chunk;
-        });
-        incoming.on("error", reject);
-        incoming.on("end", () =>
-          resolve({ status: incoming.statusCode ?? 0, text, headers: incoming.headers }),
-        );
-      });
-      outgoing.end(bytes);
-    });
-  }
-
-  /** A GET that must succeed. */
-  async get<T>(path: string): Promise<T> {
-    const { status, text } = await this.send("GET", path);
-    if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`);
-    return JSON.parse(text) as T;
-  }
-
-  close(): void {
-    this.#agent.destroy();
   }
 }
 

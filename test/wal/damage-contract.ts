@@ -158,7 +158,8 @@ export function describeDamage(kind: string, makeStore: () => Promise<StoreUnder
         if (a === undefined || b === undefined) throw new Error("nothing was written");
         await open({ ...as("two"), witnesses: [a, b] }).claim();
         await store.rewrite((entries) => entries.slice(3));
-        await open({ ...as("three"), witnesses: [a] }).claim();
+        const before = await open({ ...as("three"), witnesses: [a] }).claim();
+        expect(before).toMatchObject({ claimant: { instance: "two" } });
       });
 
       test("a missing stream that should exist", async () => {

@@ -264,7 +264,7 @@ test("an owner may confirm itself while its own append is in flight", async () =
   await append;
   store.inject({ kind: "hang", stored: true });
   const hanging = journal.append(1, 1, X);
-  await journal.confirmOwner();
+  await expect(journal.confirmOwner()).resolves.toBeUndefined();
   await hanging;
 });
 

@@ -7,17 +7,21 @@
 import { assert } from "../../errors/assert.ts";
 import {
   type AccountChanged,
+  type AccountRules,
   type AccountStatus,
   type AccountView,
   type CreateAccount,
-  type CreditRefusal,
-  type DebitRefusal,
   type Rejected,
   reject,
   type SetAccountStatus,
   type UpdateAccount,
 } from "../records/command.ts";
+import { readValue, writeValue } from "../records/pack.ts";
+import type { PackReader } from "../records/pack-reader.ts";
+import type { PackWriter } from "../records/pack-writer.ts";
+import type { CreditRefusal, DebitRefusal } from "../records/rejection.ts";
 import { exceeds, type Velocity, velocitiesOf } from "./limits/velocity.ts";
+import { mergeMetadata } from "./metadata.ts";
 
 /** Bound of every balance in both directions: within it, JavaScript numbers are exact. */
 export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
@@ -27,10 +31,6 @@ export const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
  * for committed transfers (ADR 15). A balance of an older log may be beyond ±2^52; it may only move towards zero.
  */
 export const DECIDED_MAX = 2 ** 52;
-
-/** Bounds of one account's metadata after a merge: number of keys, and UTF-8 bytes of the JSON text. */
-const METADATA_KEYS_MAX = 50;
-export const METADATA_BYTES_MAX = 32 * 1024;
 
 /** The fields that an entry changes. */
 export interface Balance {
@@ -94,64 +94,121 @@ export function viewOf(account: Account): AccountView {
   return account.programme === null ? view : { ...view, programme: account.programme };
 }
 
+/** The state of a new account. */
+function newView(id: string, asset: string, rules: AccountRules, createdAtMs: number): AccountView {
+  const { floor, ceiling, metadata, limits = [] } = rules;
+  const balance = { posted: 0, held: 0, seq: 0 };
+  return { id, asset, status: "open", floor, ceiling, ...balance, metadata, createdAtMs, limits };
+}
+
+/** The state of a new account that only `programme` may debit or credit. */
+export function newManagedView(
+  id: string,
+  asset: string,
+  programme: string,
+  createdAtMs: number,
+): AccountView {
+  return { ...newView(id, asset, { floor: 0, ceiling: null, metadata: null }, createdAtMs), programme };
+}
+
 /** @param asset the asset's code as the string object that all accounts of this asset share, to save memory. */
 export function openAccount(view: AccountView, asset: string, batch: number): Account {
-  const {
-    id,
-    status,
-    floor,
-    ceiling,
-    posted,
-    held,
-    seq,
-    metadata,
-    createdAtMs,
-    limits,
-    programme = null,
-  } = view;
+  const { limits = [], programme = null, createdAtMs } = view;
   // One millisecond earlier: `uncountUse` ignores uses at `sinceMs`, but a new account's limits count from the start.
-  const velocities = velocitiesOf(limits ?? [], null, createdAtMs - 1);
-  const fields = { id, asset, status, floor, ceiling, posted, held, seq, metadata, velocities, createdAtMs };
-  return restoreAccount({ ...fields, programme }, batch);
+  const velocities = velocitiesOf(limits, null, createdAtMs - 1);
+  return restoreAccount({ ...view, asset, velocities, programme }, batch);
 }
 
 type Transient = "batch" | "pinned" | "pins" | "reserved" | "reservations";
 
-/** Restores an account from an image. The only place that creates accounts, so that all have one object layout. */
-export function restoreAccount(fields: Omit<Account, Transient>, batch = 0): Account {
-  const {
-    id,
-    asset,
-    status,
-    floor,
-    ceiling,
-    posted,
-    held,
-    seq,
-    metadata,
-    velocities,
-    createdAtMs,
-    programme,
-  } = fields;
+/** The only function that creates accounts, so that all have one object layout. */
+function restoreAccount(fields: Omit<Account, Transient>, batch: number): Account {
   return {
-    id,
-    asset,
-    status,
-    floor,
-    ceiling,
-    posted,
-    held,
-    seq,
-    metadata,
-    velocities,
-    createdAtMs,
-    programme,
+    id: fields.id,
+    asset: fields.asset,
+    status: fields.status,
+    floor: fields.floor,
+    ceiling: fields.ceiling,
+    posted: fields.posted,
+    held: fields.held,
+    seq: fields.seq,
+    metadata: fields.metadata,
+    velocities: fields.velocities,
+    createdAtMs: fields.createdAtMs,
+    programme: fields.programme,
     pinned: 0,
     pins: 0,
     reserved: 0,
     reservations: 0,
     batch,
   };
+}
+
+/** The values of an account in an image, in order: docs/WAL_FORMAT.md. New ones are only added at the end. */
+export const ACCOUNT_VALUES = [
+  "id",
+  "asset",
+  "status",
+  "floor",
+  "ceiling",
+  "posted",
+  "held",
+  "seq",
+  "metadata",
+  "createdAtMs",
+  "velocities",
+  "programme",
+] as const satisfies readonly (keyof Account)[];
+
+const STATUSES = ["open", "frozen", "closed"] as const satisfies readonly AccountStatus[];
+
+export function writeAccount(writer: PackWriter, account: Account): void {
+  writer.text(account.id);
+  writer.text(account.asset);
+  writer.number(STATUSES.indexOf(account.status));
+  writer.numberOrNil(account.floor);
+  writer.numberOrNil(account.ceiling);
+  writer.number(account.posted);
+  writer.number(account.held);
+  writer.number(account.seq);
+  writer.textOrNil(account.metadata);
+  writer.number(account.createdAtMs);
+  if (account.velocities === null) writer.nil();
+  else writeValue(writer, account.velocities);
+  writer.textOrNil(account.programme);
+}
+
+/**
+ * @param values number of values. The oldest images have no `programme`.
+ * @param sharedAsset returns the string object that all accounts of an asset share.
+ */
+export function readAccount(
+  reader: PackReader,
+  values: number,
+  sharedAsset: (code: string) => string,
+): Account {
+  const fields = {
+    id: reader.freshText(),
+    asset: sharedAsset(reader.cachedText()),
+    status: readStatus(reader),
+    floor: reader.numberOrNil(),
+    ceiling: reader.numberOrNil(),
+    posted: reader.number(),
+    held: reader.number(),
+    seq: reader.number(),
+    metadata: reader.freshTextOrNil(),
+    createdAtMs: reader.number(),
+    velocities: reader.nil() ? null : (readValue(reader) as Velocity[]), // written by `writeAccount`
+    programme: values < ACCOUNT_VALUES.length || reader.nil() ? null : reader.cachedText(),
+  };
+  reader.skip(Math.max(0, values - ACCOUNT_VALUES.length));
+  return restoreAccount(fields, 0);
+}
+
+function readStatus(reader: PackReader): AccountStatus {
+  const status = STATUSES[reader.number()];
+  assert(status !== undefined, "an account in an image has a known status");
+  return status;
 }
 
 /** Applies an entry of `amount` (negative: a debit), with the balance after it as the record holds it. */
@@ -257,26 +314,11 @@ export function decideCreate(
   nowMs: number,
 ): AccountChanged | Rejected {
   if (existing !== undefined) return reject("account_exists", command.id);
-  const { id, asset, floor, ceiling, metadata, limits = [] } = command;
+  const { id, asset, floor, ceiling } = command;
   // The initial balance of 0 must be within the floor and the ceiling.
   if ((floor !== null && floor > 0) || (ceiling !== null && ceiling < 0))
     return reject("balance_conflict", id);
-  return {
-    ok: true,
-    account: {
-      id,
-      asset,
-      status: "open",
-      floor,
-      ceiling,
-      posted: 0,
-      held: 0,
-      seq: 0,
-      metadata,
-      createdAtMs: nowMs,
-      limits,
-    },
-  };
+  return { ok: true, account: newView(id, asset, command, nowMs) };
 }
 
 /** Refuses a floor or ceiling that the present balance breaks (I2). */
@@ -322,31 +364,4 @@ export function applyChange(account: Account, view: AccountView, timeMs: number,
   account.metadata = view.metadata;
   account.velocities = velocitiesOf(view.limits ?? [], account.velocities, timeMs);
   account.batch = batch;
-}
-
-/** Merges a JSON patch (RFC 7396) of strings and nulls; returns canonical JSON text, `undefined` if it is too large. */
-function mergeMetadata(current: string | null, patch: string): string | null | undefined {
-  const merged = new Map<string, unknown>(Object.entries(current === null ? {} : JSON.parse(current)));
-  for (const [name, value] of Object.entries(JSON.parse(patch))) {
-    if (value === null) merged.delete(name);
-    else merged.set(name, value);
-  }
-  if (merged.size > METADATA_KEYS_MAX) return undefined;
-  if (merged.size === 0) return null;
-  const sorted = [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify(Object.fromEntries(sorted));
-  const bytes = utf8Bytes(text);
-  // Metadata from before this bound existed may exceed it, as long as each patch makes it smaller.
-  const bytesMax = Math.max(METADATA_BYTES_MAX, current === null ? 0 : utf8Bytes(current) - 1);
-  return bytes > bytesMax ? undefined : text;
-}
-
-/** UTF-8 length of well-formed text: each half of a surrogate pair counts two bytes. */
-function utf8Bytes(text: string): number {
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
-  }
-  return bytes;
 }

@@ -1,4 +1,5 @@
 /** Which vnode decides a command, and which owner key its idempotency key belongs to. */
+import { assert } from "../../errors/assert.ts";
 import { keyScope } from "../idempotency/key-table.ts";
 import type { Command } from "../records/command.ts";
 import type { CompoundCommand, Origin, Posting, TransferView } from "../records/compound-command.ts";
@@ -34,7 +35,7 @@ export function homeOwnerOf(command: Command): string {
       return homeOwnerOfTransfer(command.debit, command.credit, command.key);
     case "compound_transfer": {
       if (command.act !== undefined) return ownerKeyOf(command.act.subject);
-      const { debit, credit } = command.postings[0] as Posting;
+      const { debit, credit } = postingAt(command.postings, 0);
       return homeOwnerOfTransfer(debit, credit, command.key);
     }
     case "post_transfer":
@@ -57,7 +58,7 @@ export function homeOwnerOf(command: Command): string {
 
 /** A transfer's fixed facts. A post may change the credit account but not the debit account, so they never change. */
 export function originOf({ postings, act }: Pick<TransferView, "postings" | "act">): Origin {
-  const { debit, credit } = postings[0] as Posting;
+  const { debit, credit } = postingAt(postings, 0);
   return { owner: homeOwnerOfTransfer(debit, credit, null), act: act ?? null };
 }
 
@@ -67,8 +68,14 @@ export function originOf({ postings, act }: Pick<TransferView, "postings" | "act
  */
 export function revertOwnerOf({ postings, act }: Pick<TransferView, "postings" | "act">): string {
   if (act !== undefined) return ownerKeyOf(act.subject);
-  const { debit, credit } = postings.at(-1) as Posting;
+  const { debit, credit } = postingAt(postings, -1);
   return homeOwnerOfTransfer(credit, debit, null);
+}
+
+function postingAt(postings: readonly Posting[], index: 0 | -1): Posting {
+  const posting = postings.at(index);
+  assert(posting !== undefined, "a transfer has a posting");
+  return posting;
 }
 
 /** The vnode that decides a command. */

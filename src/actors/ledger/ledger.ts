@@ -14,23 +14,20 @@ import {
 import { applyAct, decideAct } from "../programmes/act.ts";
 import type { AcceptedAct, Random } from "../programmes/programme.ts";
 import { type Exceeded, exceededBy } from "../quotas/quotas.ts";
-import type {
-  AccountChanged,
-  AccountView,
-  ActDone,
-  Command,
-  Credit,
-  Credited,
-  Fact,
-  KeyCreated,
-  Outcome,
-  PartnerChanged,
-  Recorded,
-  Rejected,
-  RemoteCredit,
-  Transfer,
-  TransferPosted,
-  TransferSent,
+import {
+  type AccountView,
+  acceptedOf,
+  type Command,
+  type Credit,
+  type Credited,
+  type Fact,
+  type Outcome,
+  type Recorded,
+  type Rejected,
+  type RemoteCredit,
+  type Transfer,
+  type TransferPosted,
+  type TransferSent,
 } from "../records/command.ts";
 import type { Refusal, TimeFault } from "../records/rejection.ts";
 import { type Account, decideCreate, decideStatus, decideUpdate, openAccount } from "./account.ts";
@@ -156,6 +153,18 @@ export class Ledger {
     return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
   }
 
+  /** Decides a transfer whose accounts are both on this shard. */
+  decideTransfer(
+    command: Transfer,
+    nowMs: number,
+    newTransferId: (vnode: number) => string,
+  ): TransferPosted | Rejected {
+    const decided = this.compound.decideAct(command, command.amount, nowMs);
+    if (!decided.ok) return decided;
+    const book = this.state.book(command.partner);
+    return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
+  }
+
   decideCredit(command: Credit): Credited {
     return decideCredit(this.state.book(command.partner), command);
   }
@@ -172,12 +181,8 @@ export class Ledger {
     newTransferId: (vnode: number) => string,
   ): Outcome<PlainCommand> {
     switch (command.op) {
-      case "transfer": {
-        const decided = this.compound.decideAct(command, command.amount, nowMs);
-        if (!decided.ok) return decided;
-        const book = this.state.book(command.partner);
-        return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
-      }
+      case "transfer":
+        return this.decideTransfer(command, nowMs, newTransferId);
       case "act":
         return decideAct(this.state, command, nowMs);
       case "credit":
@@ -232,26 +237,33 @@ export class Ledger {
     switch (command.op) {
       case "transfer": {
         const book = this.state.book(command.partner);
+        const accepted = acceptedOf(command, outcome);
         // Checked here as well, so that a replay allocates nothing for the many transfers without an act.
         if (command.act !== undefined) {
           this.#claim(command, outcome, place);
-          const { id, effect } = outcome as TransferPosted | TransferSent;
+          const { id, effect } = accepted;
           const { timeMs } = place;
           this.compound.applyAct(command, effect, { timeMs, transfer: id, amount: command.amount });
         }
-        if ("to" in outcome) {
-          applySend(book, command, outcome, place.timeMs, batch);
-          this.exchange(outcome.to).send(creditMessage(command, outcome, this.#shard, place.timeMs), place);
-        } else applyTransfer(book, command, outcome as TransferPosted, place.timeMs, batch);
+        if ("to" in accepted) {
+          applySend(book, command, accepted, place.timeMs, batch);
+          this.exchange(accepted.to).send(creditMessage(command, accepted, this.#shard, place.timeMs), place);
+        } else applyTransfer(book, command, accepted, place.timeMs, batch);
         return;
       }
       case "credit":
-        applyCredit(this.state.book(command.partner), command, outcome as Credited, place.timeMs, batch);
+        applyCredit(
+          this.state.book(command.partner),
+          command,
+          acceptedOf(command, outcome),
+          place.timeMs,
+          batch,
+        );
         this.exchange(command.from).receive(command.no);
         return;
       case "act":
         this.#claim(command, outcome, place);
-        applyAct(this.state, command, outcome as ActDone, place, batch);
+        applyAct(this.state, command, acceptedOf(command, outcome), place, batch);
         return;
       case "notice": {
         const { programme, notice, partner } = command;
@@ -274,7 +286,7 @@ export class Ledger {
         return;
       default:
         this.#claim(command, outcome, place);
-        this.compound.apply(command, outcome as Parameters<CompoundState["apply"]>[1], place, batch);
+        this.compound.apply(command, acceptedOf(command, outcome), place, batch);
     }
   }
 
@@ -287,26 +299,26 @@ export class Ledger {
   ): void {
     switch (command.op) {
       case "create_account":
-        this.#addAccount(command.partner, (outcome as AccountChanged).account, batch);
+        this.#addAccount(command.partner, acceptedOf(command, outcome).account, batch);
         return;
       case "update_account":
       case "set_account_status": {
         const account = this.account(command.partner, command.id);
         assert(account !== undefined, "a changed account exists");
-        const { account: view } = outcome as AccountChanged;
+        const { account: view } = acceptedOf(command, outcome);
         this.state.changeAccount(command.partner, account, view, timeMs, batch);
         return;
       }
       case "create_partner": {
-        const { partner } = outcome as PartnerChanged;
+        const { partner } = acceptedOf(command, outcome);
         this.state.partners.set(partner.id, { partner, keys: firstKeys(command, partner.createdAtMs) });
         return;
       }
       case "update_partner":
-        this.state.partner(command.partner).partner = (outcome as PartnerChanged).partner;
+        this.state.partner(command.partner).partner = acceptedOf(command, outcome).partner;
         return;
       case "create_key": {
-        const { key } = outcome as KeyCreated;
+        const { key } = acceptedOf(command, outcome);
         this.state.partner(command.partner).keys.set(key.id, key);
         return;
       }

@@ -1,5 +1,6 @@
 /** A partner and its API keys, owned by the partner's home shard. Gateways keep copies, updated by facts (`Fact`). */
 import {
+  acceptedOf,
   type Command,
   type CreateKey,
   type CreatePartner,
@@ -87,14 +88,14 @@ export function factsOf(command: Command, outcome: Outcome): readonly Fact[] {
   if (!outcome.ok) return [];
   switch (command.op) {
     case "create_partner": {
-      const { partner } = outcome as PartnerChanged;
+      const { partner } = acceptedOf(command, outcome);
       const keys = [...firstKeys(command, partner.createdAtMs).values()];
       return [{ fact: "partner", partner }, ...keys.map((key): Fact => ({ fact: "key", key }))];
     }
     case "update_partner":
-      return [{ fact: "partner", partner: (outcome as PartnerChanged).partner }];
+      return [{ fact: "partner", partner: acceptedOf(command, outcome).partner }];
     case "create_key":
-      return [{ fact: "key", key: (outcome as KeyCreated).key }];
+      return [{ fact: "key", key: acceptedOf(command, outcome).key }];
     case "revoke_key":
       return [{ fact: "key_revoked", keyId: command.keyId }];
     case "set_operator_key":

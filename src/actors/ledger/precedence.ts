@@ -1,28 +1,7 @@
-/** The order of precedence of rejections: the first posting that fails counts, and within it the first row below. */
+/** Which of several reasons rejects a transfer: the first posting that fails counts, and within it `PRECEDENCE`. */
 import { type Rejected, reject } from "../records/command.ts";
 import type { Posting } from "../records/compound-command.ts";
-import type { Rejection } from "../records/rejection.ts";
-
-type Side = "debit" | "credit";
-
-/** `same_account` and `asset_mismatch` follow from both sides of a posting, every other reason from one account. */
-export const PRECEDENCE = [
-  ["same_account", "debit"],
-  ["account_not_found", "debit"],
-  ["account_not_found", "credit"],
-  ["managed_account", "debit"],
-  ["managed_account", "credit"],
-  ["asset_mismatch", "credit"],
-  ["account_closed", "debit"],
-  ["account_closed", "credit"],
-  ["account_frozen", "debit"],
-  ["insufficient_funds", "debit"],
-  ["ceiling_exceeded", "credit"],
-  ["limit_exceeded", "debit"],
-  ["limit_exceeded", "credit"],
-  ["balance_out_of_range", "debit"],
-  ["balance_out_of_range", "credit"],
-] as const satisfies readonly (readonly [Rejection, Side])[];
+import { PRECEDENCE } from "../records/rejection.ts";
 
 /** Why one account refuses its side of a posting; the first row of the table if there are several reasons. */
 export type Objection = Exclude<(typeof PRECEDENCE)[number][0], "same_account" | "asset_mismatch">;

@@ -1,11 +1,11 @@
 /** Decides and applies acts that come without a transfer, with the accounts they open or close and their notices. */
 
-import { openAccount, viewOf } from "../ledger/account.ts";
+import { newManagedView, openAccount, viewOf } from "../ledger/account.ts";
 import type { TimedRecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
 import { keyless } from "../records/command-header.ts";
-import type { AcceptedAct, AccountOpening } from "./programme.ts";
+import type { AcceptedAct } from "./programme.ts";
 
 export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
   const { partner, act } = command;
@@ -59,7 +59,7 @@ function accountAfter(
   const { accounts } = state.book(partner);
   if (opens !== undefined) {
     const known = accounts.get(opens.id);
-    if (known === undefined) return newAccount(opens, programme, nowMs);
+    if (known === undefined) return newManagedView(opens.id, opens.asset, programme, nowMs);
     const isOwn = known.programme === programme && known.status === "closed";
     return isOwn ? { ...viewOf(known), status: "open" } : reject("account_exists", opens.id);
   }
@@ -68,23 +68,6 @@ function accountAfter(
   const { posted, held, pinned, reserved } = known;
   const isEmpty = posted === 0 && held === 0 && pinned + reserved === 0;
   return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
-}
-
-function newAccount({ id, asset }: AccountOpening, programme: string, nowMs: number): AccountView {
-  return {
-    id,
-    asset,
-    status: "open",
-    floor: 0,
-    ceiling: null,
-    posted: 0,
-    held: 0,
-    seq: 0,
-    metadata: null,
-    createdAtMs: nowMs,
-    limits: [],
-    programme,
-  };
 }
 
 /** All other shards, each with the sequence number of the message that it will get. */

@@ -10,6 +10,9 @@ import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { Command, Rejected } from "../records/command.ts";
+import type { ExpiredTransfer, TransferView } from "../records/compound-command.ts";
+import type { LedgerEvent } from "../records/event.ts";
+import type { Change } from "../records/record-views.ts";
 
 /**
  * The memory that a command leaves occupied:
@@ -24,8 +27,27 @@ export type MemoryGrowth = "never" | "key" | "hold" | "more";
 /** An account that an act opens or reopens. Only its programme may debit or credit it. */
 export type AccountOpening = Readonly<{ id: string; asset: string }>;
 
-/** The outcome of an accepted act. */
-export type AcceptedAct<E = JsonValue> = Readonly<{
+/**
+ * Declares the acts of a programme: by name, the fields that an act has besides the common ones, and its effect. All
+ * other types of acts and effects follow from it.
+ */
+export type ActTable = Readonly<Record<string, Readonly<{ fields: object; effect: JsonValue }>>>;
+
+/** An act without fields of its own. */
+export type NoFields = Readonly<Record<never, never>>;
+
+/** The acts of a table, or those with the names `K`. */
+export type ActIn<A extends ActTable, K extends keyof A = keyof A> = {
+  [Name in K]: Act<A[Name]["effect"]> & Readonly<{ act: Name }> & Readonly<A[Name]["fields"]>;
+}[K];
+
+/** Declares the questions that a programme answers: by name, the arguments and the answer, all plain JSON data. */
+export type QuestionTable = Readonly<
+  Record<string, Readonly<{ args: readonly JsonValue[]; answer: JsonValue }>>
+>;
+
+/** The outcome of an accepted act. `N`: the type of the programme's notices. */
+export type AcceptedAct<E = JsonValue, N = JsonValue> = Readonly<{
   ok: true;
   /** The result that is logged; `apply` needs it in addition to the act. */
   effect: E;
@@ -33,8 +55,10 @@ export type AcceptedAct<E = JsonValue> = Readonly<{
   /** Id of an account to close. Its balance, holds and reservations must be zero. */
   closes?: string;
   /** Message to all other shards; they receive it in order. The act is answered once all of them have it. */
-  notice?: JsonValue;
+  notice?: N;
 }>;
+
+export type Decision<E = JsonValue, N = JsonValue> = AcceptedAct<E, N> | Rejected;
 
 export type Random = (bytes: number) => Uint8Array;
 
@@ -66,6 +90,25 @@ export type ApplyContext = Readonly<{
   /** Amount that the transfer moved; 0 without a transfer. */
   amount: number;
 }>;
+
+/** What the events of an accepted act are derived from. */
+export type EventContext<E = JsonValue> = Readonly<{
+  effect: E;
+  /** Log time of the record. */
+  timeMs: number;
+  /** The transfer that the act came with, after the record; `null` without one. */
+  transfer: TransferView | ExpiredTransfer | null;
+  /** The changes of balances on the record's shard. */
+  changes: readonly Change[];
+}>;
+
+/** By act: its events; an act without an entry has none. */
+export type EventsByAct<A extends ActTable> = {
+  readonly [K in keyof A]?: (
+    act: ActIn<A, K>,
+    context: EventContext<A[K]["effect"]>,
+  ) => readonly LedgerEvent[];
+};
 
 /** A command that its shard executes on its own at `endsAtMs` (an expiry, a portion of a long job). */
 export interface ScheduledCommand extends Expiring {
@@ -108,25 +151,140 @@ export type Question<R> = Readonly<{
 export type QuestionTo<R> = Question<R> & Readonly<{ subject: string }>;
 
 /** A transfer that came with an act, as the input of its revert. */
-export type TransferWithAct = Readonly<{
+export type TransferWithAct<E = JsonValue> = Readonly<{
   id: string;
   /** The effect of its act. */
-  effect?: JsonValue;
+  effect?: E;
   /** Sequence numbers of its entries, if both are in one record. */
   seqs?: readonly [debit: number, credit: number];
 }>;
 
-export interface Programme<A extends Act = Act, E = JsonValue> {
-  /** Checks all rules of the programme; the rules of the accounts are checked afterwards. Changes nothing. */
-  decide(act: A, context: DecisionContext): AcceptedAct<E> | Rejected;
-  apply(act: A, effect: E, done: ApplyContext): void;
+/** By act: checks all rules of the programme; the rules of the accounts are checked afterwards. Changes nothing. */
+export type Decisions<A extends ActTable, N = never> = {
+  readonly [K in keyof A]: (act: ActIn<A, K>, context: DecisionContext) => Decision<A[K]["effect"], N>;
+};
+
+/** By act: writes an accepted act and its effect into the state. */
+export type Changes<A extends ActTable> = {
+  readonly [K in keyof A]: (act: ActIn<A, K>, effect: A[K]["effect"], done: ApplyContext) => void;
+};
+
+/** By question: answers it. Changes nothing. */
+export type Answers<Q extends QuestionTable> = {
+  readonly [K in keyof Q]: (partner: string, args: Q[K]["args"], nowMs: number) => Q[K]["answer"];
+};
+
+/** A programme as the shard calls it. Acts, effects, notices, questions and snapshot items are JSON here. */
+export interface Programme {
+  decide(act: Act, context: DecisionContext): Decision;
+  apply(act: Act, effect: JsonValue, done: ApplyContext): void;
   /** The part of a transfer's `amount` that a revert with this act may move back. Default: all of it. */
-  takeable?(act: A, partner: string, amount: number): number;
+  takeable?(act: Act, partner: string, amount: number): number;
   /** Applies the notice of an act that another shard has decided. */
   receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void;
-  /** Answers a query. Changes nothing. */
+  /** Answers a question. Changes nothing. @param ask its name and arguments */
   answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue;
   /** The whole state as snapshot items. Their order depends only on what was applied; `restore` gets them in it. */
   items(): Iterable<readonly JsonValue[]>;
   restore(item: readonly JsonValue[]): void;
+}
+
+/** The typed parts of a programme, as JSON calls them. `D`: what its decisions return. */
+type JsonTables<D> = Readonly<{
+  decisions: Readonly<Record<string, (act: Act, context: DecisionContext) => D>>;
+  changes: Readonly<Record<string, (act: Act, effect: JsonValue, done: ApplyContext) => void>>;
+  answers: Readonly<
+    Record<string, (partner: string, args: readonly JsonValue[], nowMs: number) => JsonValue>
+  >;
+  receive(notice: JsonValue, partner: string, timeMs: number): void;
+  restoreItem(item: readonly JsonValue[]): void;
+}>;
+
+/**
+ * Calls the typed parts of a programme. `A`: its acts, `Q`: its questions, `N`: its notices, `I`: its snapshot items.
+ */
+export abstract class TypedProgramme<
+  A extends ActTable,
+  Q extends QuestionTable,
+  N extends JsonValue,
+  I extends readonly JsonValue[],
+> implements Programme
+{
+  protected abstract readonly decisions: Decisions<A, N>;
+  protected abstract readonly changes: Changes<A>;
+  protected abstract readonly answers: Answers<Q>;
+
+  abstract items(): Iterable<I>;
+  protected abstract restoreItem(item: I): void;
+
+  protected receive(_notice: N, _partner: string, _timeMs: number): void {
+    throw new TypeError("the programme has no notices");
+  }
+
+  /**
+   * The one cast of the programmes. All JSON that a programme gets was written from these types, by this version or an
+   * older one: acts and questions by the functions in its `acts.ts`, the rest by the programme itself.
+   */
+  get #json(): JsonTables<Decision<A[keyof A]["effect"], N>> {
+    return this as unknown as JsonTables<Decision<A[keyof A]["effect"], N>>;
+  }
+
+  decide(act: ActIn<A>, context: DecisionContext): Decision<A[keyof A]["effect"], N> {
+    return entryOf(this.#json.decisions, "act", act.act)(act, context);
+  }
+
+  apply(act: ActIn<A>, effect: A[keyof A]["effect"], done: ApplyContext): void {
+    entryOf(this.#json.changes, "act", act.act)(act, effect, done);
+  }
+
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
+    this.#json.receive(notice, partner, timeMs);
+  }
+
+  answer(partner: string, [name, ...args]: readonly JsonValue[], nowMs: number): JsonValue {
+    return entryOf(this.#json.answers, "query", typeof name === "string" ? name : "")(partner, args, nowMs);
+  }
+
+  restore(item: readonly JsonValue[]): void {
+    this.#json.restoreItem(item);
+  }
+}
+
+/** @throws TypeError for a name of a newer version */
+function entryOf<T>(table: Readonly<Record<string, T>>, kind: string, name: string): T {
+  const entry = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (entry === undefined) throw new TypeError(`unknown ${kind} ${name}`);
+  return entry;
+}
+
+/**
+ * Builds the acts of a programme.
+ *
+ * @returns a function of an act's name, its subject, and its own fields in the order in which the log gets them.
+ */
+export function actsOf<A extends ActTable>(programme: string) {
+  return <K extends keyof A & string>(
+    act: K,
+    subject: string,
+    fields: Readonly<A[K]["fields"]> & Pick<Act, "vnode" | "aliasOwner">,
+  ): ActIn<A, K> => {
+    const built: Act = { programme, act, subject, ...fields };
+    // TypeScript does not see that these are the fields of `ActIn`.
+    return built as ActIn<A, K>;
+  };
+}
+
+/** Builds the questions to a programme. @returns a function; its `subject` is `null` for a question to every shard */
+export function questionsOf<Q extends QuestionTable>(programme: string) {
+  return <K extends keyof Q & string, S extends string | null>(
+    name: K,
+    subject: S,
+    args: Q[K]["args"],
+    place: Readonly<{ vnode?: number }> = {},
+  ): Question<Q[K]["answer"]> & Readonly<{ subject: S }> => ({
+    programme,
+    subject,
+    ...place,
+    ask: [name, ...args],
+  });
 }

@@ -6,15 +6,20 @@ import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
 import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
-import type { Rejected } from "../records/command.ts";
+import type { CreditReceived, LedgerEvent } from "../records/event.ts";
 import type { TimeFault } from "../records/rejection.ts";
-import { LOYALTY_GROWTH, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
+import { LOYALTY_GROWTH, type LoyaltyActs, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
+import { LOYALTY_EVENTS } from "./loyalty/events.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
 import type {
-  AcceptedAct,
+  ActIn,
+  ActTable,
   ApplyContext,
+  Decision,
   DecisionContext,
+  EventContext,
+  EventsByAct,
   MemoryGrowth,
   MovedAccounts,
   Programme,
@@ -22,16 +27,20 @@ import type {
   ScheduledCommand,
   TransferWithAct,
 } from "./programme.ts";
-import { QUOTAS_GROWTH } from "./quotas/acts.ts";
+import { QUOTAS_GROWTH, type QuotasActs } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
-import { SEGMENTS_GROWTH } from "./segments/acts.ts";
+import { SEGMENTS_GROWTH, type SegmentsActs } from "./segments/acts.ts";
+import { SEGMENT_EVENTS } from "./segments/events.ts";
 import { usersOfSegments } from "./segments/membership-history.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
-import { movedAccountsOfTopup, TOPUP_GROWTH } from "./topup/acts.ts";
+import { creditAccount, movedAccountsOfTopup, TOPUP_GROWTH, type TopupActs } from "./topup/acts.ts";
+import { TOPUP_EVENTS } from "./topup/events.ts";
 import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
-import { VOUCHERS_GROWTH } from "./vouchers/acts.ts";
+import { VOUCHERS_GROWTH, type VoucherActs } from "./vouchers/acts.ts";
+import { VOUCHER_EVENTS } from "./vouchers/events.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
-import { movedAccountsOfWallet, WALLET_GROWTH } from "./wallet/acts.ts";
+import { movedAccountsOfWallet, PLATFORM_TENANT, WALLET_GROWTH, type WalletActs } from "./wallet/acts.ts";
+import { receivedByWallet, WALLET_EVENTS } from "./wallet/events.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
 type Counter = Pick<PartnerUsage, "count">;
@@ -83,60 +92,96 @@ function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
   return subjects.map((subject) => `${partner}\0${subject}`);
 }
 
-type ProgrammeDefinition = Readonly<{
+/** A partner that hosts the users of a programme. It is created at the first start. */
+export type Tenant = Readonly<{ id: string; name: string }>;
+
+type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   create: (context: ProgrammeContext) => Programme;
-  /** By act; see `Growth`. */
-  growth: Readonly<Record<string, MemoryGrowth>>;
+  growth: Readonly<Record<keyof A, MemoryGrowth>>;
+  tenant?: Tenant;
+  /** Begins the subjects of callers who share a partner. The gateways schedule the requests of each fairly. */
+  callers?: string;
   /** The accounts of the transfer that an act must come with; `undefined` for an act without a new transfer. */
-  movedAccounts?: (act: Act) => MovedAccounts | undefined;
+  movedAccounts?: (act: ActIn<A>) => MovedAccounts | undefined;
   /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
-  takeBack?: (act: Act, transfer: TransferWithAct) => Act | undefined;
+  takeBack?: (act: ActIn<A>, transfer: TransferWithAct<A[keyof A]["effect"]>) => Act | undefined;
   /** The unique name that an accepted act claims for ever; see `claims.ts`. */
-  claim?: (act: Act, partner: string) => string | undefined;
+  claim?: (act: ActIn<A>, partner: string) => string | undefined;
   /** The times of an act that must be later than log time, each with its path in the request. */
-  futureTimes?: (act: Act) => Iterable<readonly [path: string, atMs: number]>;
+  futureTimes?: (act: ActIn<A>) => Iterable<readonly [path: string, atMs: number]>;
+  events: EventsByAct<A>;
+  /** The event that a credit of an account is to the programme, besides `transfer.received`. */
+  received?: (partner: string, received: CreditReceived) => LedgerEvent | undefined;
   /** Subjects whose own history includes the act, besides the history of the whole programme. */
   affectedSubjects?: (act: Act, effect: JsonValue) => readonly string[];
   /** The claimed names in a snapshot item of an older version, which stored them with their programme. */
   claimsIn?: (item: readonly JsonValue[]) => readonly string[] | undefined;
 }>;
 
+/** A definition as it is called: with acts from the log and from gateways, which `acts.ts` of the programme has built. */
+function defined<A extends ActTable>(definition: ProgrammeDefinition<A>): ProgrammeDefinition {
+  return { ...definition, events: definition.events as EventsByAct<ActTable> };
+}
+
 const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
-  loyalty: {
+  loyalty: defined<LoyaltyActs>({
     create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
+    events: LOYALTY_EVENTS,
     movedAccounts: movedAccountsOfLoyalty,
     takeBack: takeBackLoyalty,
     futureTimes: futureTimesOfLoyalty,
-  },
-  vouchers: {
+  }),
+  vouchers: defined<VoucherActs>({
     create: (context) => new Vouchers(context),
     growth: VOUCHERS_GROWTH,
+    events: VOUCHER_EVENTS,
     futureTimes: futureTimesOfVouchers,
-  },
-  topup: {
+  }),
+  topup: defined<TopupActs>({
     create: (context) => new Topup(context),
     growth: TOPUP_GROWTH,
+    events: TOPUP_EVENTS,
+    callers: creditAccount(""),
     movedAccounts: movedAccountsOfTopup,
     takeBack: takeBackTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
-  },
-  segments: {
+  }),
+  segments: defined<SegmentsActs>({
     create: (context) => new Segments(context),
     growth: SEGMENTS_GROWTH,
+    events: SEGMENT_EVENTS,
     futureTimes: futureTimesOfSegments,
     affectedSubjects: usersOfSegments,
-  },
-  wallet: {
+  }),
+  wallet: defined<WalletActs>({
     create: (context) => new Wallet(context),
     growth: WALLET_GROWTH,
+    events: WALLET_EVENTS,
+    received: receivedByWallet,
+    tenant: { id: PLATFORM_TENANT, name: "House" },
     movedAccounts: movedAccountsOfWallet,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
-  },
-  quotas: { create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH },
+  }),
+  quotas: defined<QuotasActs>({ create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH, events: {} }),
 };
+
+export const TENANTS: readonly Tenant[] = Object.values(PROGRAMMES).flatMap(({ tenant = [] }) => tenant);
+
+const TENANT_IDS: ReadonlySet<string> = new Set(TENANTS.map(({ id }) => id));
+
+const CALLERS: readonly string[] = Object.values(PROGRAMMES).flatMap(({ callers = [] }) => callers);
+
+export function isTenant(partner: string): boolean {
+  return TENANT_IDS.has(partner);
+}
+
+/** Whether the subject belongs to one of several callers who share the partner. */
+export function isOfCaller(partner: string, subject: string): boolean {
+  return isTenant(partner) || CALLERS.some((prefix) => subject.startsWith(prefix));
+}
 
 /** The growth of an act, alone or with a transfer; `more` for an unknown act, which is refused elsewhere. */
 export function growthOfAct({ programme, act }: Act): MemoryGrowth {
@@ -163,6 +208,16 @@ export function timeFaultOf(act: Act, nowMs: number): TimeFault | undefined {
   for (const [path, atMs] of PROGRAMMES[act.programme]?.futureTimes?.(act) ?? [])
     if (atMs <= nowMs) return { path, message: "must be in the future" };
   return undefined;
+}
+
+/** The events of an accepted act. */
+export function eventsOfAct(act: Act, context: EventContext): readonly LedgerEvent[] {
+  return PROGRAMMES[act.programme]?.events[act.act]?.(act, context) ?? [];
+}
+
+/** The events of programmes to which a credit of an account means more than `transfer.received`. */
+export function eventsOfCredit(partner: string, received: CreditReceived): readonly LedgerEvent[] {
+  return Object.values(PROGRAMMES).flatMap((programme) => programme.received?.(partner, received) ?? []);
 }
 
 /** The names of the histories that include an accepted act without a transfer. */
@@ -195,13 +250,12 @@ export class Programmes {
     this.#claims = claims;
     const countBytes = (partner: string, bytes: number) => usageOf(partner).count(bytes);
     const context = { ...shardContext, countBytes, scheduler: this.scheduler };
-    this.#byName = new Map(
-      Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const),
-    );
-    this.quotas = this.#of("quotas") as PartnerQuotas;
+    const byName = Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const);
+    this.quotas = new PartnerQuotas();
+    this.#byName = new Map<string, Programme>([...byName, ["quotas", this.quotas]]);
   }
 
-  decide(act: Act, context: DecisionContext): AcceptedAct | Rejected {
+  decide(act: Act, context: DecisionContext): Decision {
     return this.#of(act.programme).decide(act, context);
   }
 

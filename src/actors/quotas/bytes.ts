@@ -6,6 +6,7 @@ import type { Account } from "../ledger/account.ts";
 import type { JsonValue } from "../records/act.ts";
 import type { Command } from "../records/command.ts";
 import type { Reservation, TransferView } from "../records/compound-command.ts";
+import { type TransferDetails, textsOf } from "../records/transfer-details.ts";
 
 const ACCOUNT_BYTES = 250;
 const LIMIT_BYTES = 3_000;
@@ -41,11 +42,16 @@ export function sliceBytes(name: string): number {
 }
 
 /** Does not depend on how much of the transfer was posted, so that posts need not adjust the count. */
-export function openTransferBytes({ postings, memo, metadata, act, effect }: TransferView): number {
-  const texts = textBytes(memo) + textBytes(metadata);
-  return (
-    OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + jsonBytes(act) + jsonBytes(effect)
-  );
+export function openTransferBytes(transfer: TransferView): number {
+  const { act, effect } = transfer;
+  return transferBytes(transfer) + jsonBytes(act) + jsonBytes(effect);
+}
+
+/** An open transfer without its act. */
+function transferBytes(transfer: TransferDetails & Pick<TransferView, "postings">): number {
+  let bytes = OPEN_TRANSFER_BYTES + (transfer.postings.length - 1) * PART_BYTES;
+  for (const text of textsOf(transfer)) bytes += textBytes(text);
+  return bytes;
 }
 
 export function reservationBytes({ holds, rises, uses }: Reservation): number {
@@ -65,11 +71,8 @@ export function growthBytes(command: Command): number {
       const addsKeys = metadata?.includes('":"') ?? false;
       return (addsKeys ? textBytes(metadata) : 0) + limits.length * LIMIT_BYTES;
     }
-    case "compound_transfer": {
-      const { postings, memo, metadata, act } = command;
-      const texts = textBytes(memo) + textBytes(metadata);
-      return OPEN_TRANSFER_BYTES + (postings.length - 1) * PART_BYTES + texts + 2 * jsonBytes(act);
-    }
+    case "compound_transfer":
+      return transferBytes(command) + 2 * jsonBytes(command.act);
     default:
       return ACT_BYTES + ("act" in command ? jsonBytes(command.act) : 0);
   }

@@ -15,8 +15,8 @@ export type JsonValue =
   | readonly JsonValue[]
   | Readonly<{ [name: string]: JsonValue }>;
 
-/** Fields of every act. Each programme adds its own, which must be plain data. */
-export type Act = Readonly<{
+/** Fields of every act. Each programme adds its own, which must be plain data. `E`: the type of the act's effect. */
+export type Act<E extends JsonValue = JsonValue> = Readonly<{
   programme: string;
   act: string;
   /** What the act is about, such as `points:alice`. Its owner key determines the vnode, like an account id's. */
@@ -27,4 +27,8 @@ export type Act = Readonly<{
   aliasOwner?: string;
   /** The archive's answer about the act's claim. The gateway adds it when the shard has asked for it. */
   seen?: Seen;
+  /** Never set. It only carries the type of the effect. */
+  effect?: E;
 }>;
+
+export type EffectOf<A extends Act> = A extends Act<infer E> ? E : never;

@@ -1,6 +1,6 @@
 /**
  * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it and copies the
- * same bytes into the log record. Transfers and credits, the hot path, are flat arrays written by hand; all other
+ * same bytes into the log record. Transfers and credits, the hot path, are flat arrays (plain-records.ts); all other
  * commands are maps.
  *
  * A command is `[op, partner, key, fingerprint, fields]`; a record is the same with the outcome as a sixth value; a
@@ -8,40 +8,33 @@
  * cross-shard transfer's record has its own op, `TRANSFER_SENT_OP`, because its outcome has other fields. New fields
  * are only ever added at the end.
  */
-import type { JsonValue } from "./act.ts";
-import type {
-  Command,
-  Credit,
-  Credited,
-  LogRecord,
-  Outcome,
-  Recorded,
-  Transfer,
-  TransferPosted,
-  TransferSent,
-} from "./command.ts";
-import { chooseLayouts } from "./layouts.ts";
+import { acceptedOf, type Command, type LogRecord, type Outcome, type Recorded } from "./command.ts";
 import { readValue, writeValue } from "./pack.ts";
-import { readAct, writeAct } from "./pack-act.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
+import {
+  PACKED,
+  readCredit,
+  readCredited,
+  readPosted,
+  readSent,
+  readTransfer,
+  writeCredit,
+  writeCredited,
+  writePosted,
+  writeSent,
+  writeTransfer,
+} from "./plain-records.ts";
 import { OPS, TRANSFER_SENT_OP } from "./record-kinds.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
-
-chooseLayouts();
 
 const reader = new PackReader();
 const outcomeWriter = new PackWriter();
 
-const COMMAND_FIELDS = 5;
-/** Plus one for a programme's act. Its outcomes likewise have one more field, for the act's effect. */
-const TRANSFER_FIELDS = 7;
-const CREDIT_FIELDS = 10;
-const POSTED_FIELDS = 8;
-const SENT_FIELDS = 7;
-const CREDITED_FIELDS = 4;
-const REJECTED_FIELDS = 2;
-const EFFECTS_FIELDS = 2;
+/** A record without its outcome. */
+const COMMAND_VALUES = PACKED.record.indexOf("outcome");
+/** Of any other outcome: 0 and a map. */
+const EFFECTS_VALUES = 2;
 
 const OP_NAMES = new Map<number, Command["op"]>(
   Object.entries(OPS).map(([name, number]) => [number, name as Command["op"]]),
@@ -53,7 +46,7 @@ export class CommandWriter {
 
   add(command: Command): void {
     const writer = this.#writer;
-    writer.array(COMMAND_FIELDS);
+    writer.array(COMMAND_VALUES);
     writer.number(OPS[command.op]);
     writer.text(command.partner);
     writer.textOrNil(command.key);
@@ -85,35 +78,6 @@ export function packCommand(command: Command): Uint8Array<ArrayBuffer> {
   return commandWriter.take();
 }
 
-function writeTransfer(writer: PackWriter, transfer: Transfer): void {
-  const { act } = transfer;
-  writer.array(act === undefined ? TRANSFER_FIELDS : TRANSFER_FIELDS + 1);
-  writer.text(transfer.debit);
-  writer.text(transfer.credit);
-  writer.number(transfer.amount);
-  writer.textOrNil(transfer.memo);
-  writer.textOrNil(transfer.metadata);
-  if (transfer.occurredAtMs === null) writer.nil();
-  else writer.number(transfer.occurredAtMs);
-  writer.number(transfer.vnode);
-  if (act !== undefined) writeAct(writer, act);
-}
-
-function writeCredit(writer: PackWriter, credit: Credit): void {
-  writer.array(CREDIT_FIELDS);
-  writer.text(credit.debit);
-  writer.text(credit.credit);
-  writer.number(credit.amount);
-  writer.textOrNil(credit.memo);
-  writer.textOrNil(credit.metadata);
-  if (credit.occurredAtMs === null) writer.nil();
-  else writer.number(credit.occurredAtMs);
-  writer.text(credit.id);
-  writer.number(credit.createdAtMs);
-  writer.number(credit.from);
-  writer.number(credit.no);
-}
-
 /**
  * Calls `visit` with each command and the range of its bytes. `visit` must not call any reader of this module: they
  * all share one `PackReader`.
@@ -127,9 +91,9 @@ export function readCommands(
   reader.start(packed);
   while (reader.at < packed.length) {
     const start = reader.at;
-    const fields = reader.array();
+    const values = reader.array();
     const command = readCommand(reader.number());
-    reader.skip(fields - COMMAND_FIELDS);
+    reader.skip(values - COMMAND_VALUES);
     const end = reader.at;
     visit(command, start, end);
   }
@@ -143,11 +107,11 @@ export function readCommands(
 export function readRecords(body: Uint8Array, visit: (command: Command, outcome: Recorded) => void): void {
   reader.start(body);
   for (let count = reader.array(); count > 0; count--) {
-    const fields = reader.array();
+    const values = reader.array();
     const op = reader.number();
     const command = readCommand(op);
     const outcome = readOutcome(op);
-    reader.skip(fields - COMMAND_FIELDS - 1);
+    reader.skip(values - PACKED.record.length);
     visit(command, outcome);
   }
 }
@@ -165,122 +129,36 @@ function readCommand(op: number): Command {
   const partner = reader.cachedText();
   const key = reader.freshTextOrNil();
   const fingerprint = reader.number();
-  if (op === OPS.transfer || op === TRANSFER_SENT_OP) return readTransfer(partner, key, fingerprint);
-  if (op === OPS.credit) return readCredit(partner, key, fingerprint);
+  if (op === OPS.transfer || op === TRANSFER_SENT_OP) return readTransfer(reader, partner, key, fingerprint);
+  if (op === OPS.credit) return readCredit(reader, partner, key, fingerprint);
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
   const fields = readValue(reader) as object;
+  // The log is checked by its CRC and hash chain, not here.
   return { op: name, partner, key, fingerprint, ...fields } as Command;
 }
 
-function readTransfer(partner: string, key: string | null, fingerprint: number): Transfer {
-  const fields = reader.array();
-  const transfer: Transfer = {
-    op: "transfer",
-    partner,
-    key,
-    fingerprint,
-    debit: reader.cachedText(),
-    credit: reader.cachedText(),
-    amount: reader.number(),
-    memo: reader.freshTextOrNil(),
-    metadata: reader.freshTextOrNil(),
-    occurredAtMs: reader.nil() ? null : reader.number(),
-    vnode: reader.number(),
-  };
-  if (fields === TRANSFER_FIELDS) return transfer;
-  const act = readAct(reader);
-  reader.skip(fields - TRANSFER_FIELDS - 1);
-  return { ...transfer, act };
-}
-
-function readCredit(partner: string, key: string | null, fingerprint: number): Credit {
-  const fields = reader.array();
-  const credit: Credit = {
-    op: "credit",
-    partner,
-    key,
-    fingerprint,
-    debit: reader.cachedText(),
-    credit: reader.cachedText(),
-    amount: reader.number(),
-    memo: reader.freshTextOrNil(),
-    metadata: reader.freshTextOrNil(),
-    occurredAtMs: reader.nil() ? null : reader.number(),
-    id: reader.freshText(),
-    createdAtMs: reader.number(),
-    from: reader.number(),
-    no: reader.number(),
-  };
-  reader.skip(fields - CREDIT_FIELDS);
-  return credit;
-}
-
 function readOutcome(op: number): Recorded {
-  const fields = reader.array();
+  const values = reader.array();
   const rejection = reader.number();
   if (rejection !== 0) {
     const subject = reader.freshTextOrNil();
-    reader.skip(fields - REJECTED_FIELDS);
+    reader.skip(values - PACKED.rejected.length);
     return { ok: false, code: rejectionOf(rejection), subject };
   }
   switch (op) {
     case OPS.transfer:
-      return readPosted(fields);
+      return readPosted(reader, values);
     case TRANSFER_SENT_OP:
-      return readSent(fields);
+      return readSent(reader, values);
     case OPS.credit:
-      return readCredited(fields);
+      return readCredited(reader, values);
     default: {
       const effects = readValue(reader) as object;
-      reader.skip(fields - EFFECTS_FIELDS);
+      reader.skip(values - EFFECTS_VALUES);
       return { ok: true, ...effects };
     }
   }
-}
-
-function readPosted(fields: number): TransferPosted {
-  const posted: TransferPosted = {
-    ok: true,
-    id: reader.freshText(),
-    debitPosted: reader.number(),
-    debitHeld: reader.number(),
-    debitSeq: reader.number(),
-    creditPosted: reader.number(),
-    creditHeld: reader.number(),
-    creditSeq: reader.number(),
-  };
-  if (fields === POSTED_FIELDS) return posted;
-  const effect = readValue(reader) as JsonValue;
-  reader.skip(fields - POSTED_FIELDS - 1);
-  return { ...posted, effect };
-}
-
-function readSent(fields: number): TransferSent {
-  const sent: TransferSent = {
-    ok: true,
-    id: reader.freshText(),
-    debitPosted: reader.number(),
-    debitHeld: reader.number(),
-    debitSeq: reader.number(),
-    to: reader.number(),
-    no: reader.number(),
-  };
-  if (fields === SENT_FIELDS) return sent;
-  const effect = readValue(reader) as JsonValue;
-  reader.skip(fields - SENT_FIELDS - 1);
-  return { ...sent, effect };
-}
-
-function readCredited(fields: number): Credited {
-  const credited: Credited = {
-    ok: true,
-    posted: reader.number(),
-    held: reader.number(),
-    seq: reader.number(),
-  };
-  reader.skip(fields - CREDITED_FIELDS);
-  return credited;
 }
 
 /** Builds the body of a batch: an array of records. */
@@ -305,11 +183,10 @@ export class BodyWriter {
   add(source: Uint8Array, start: number, end: number, command: Command, outcome: Recorded): void {
     this.#count += 1;
     const writer = this.#writer;
-    const op = recordOp(command, outcome);
-    writer.array(COMMAND_FIELDS + 1);
-    writer.number(op);
+    writer.array(PACKED.record.length);
+    writer.number(recordOp(command, outcome));
     writer.raw(source, start + 2, end); // without the command's array head and op, which were just written
-    writeOutcome(writer, op, outcome);
+    writeOutcome(writer, command, outcome);
   }
 
   take(): Uint8Array<ArrayBuffer> {
@@ -322,64 +199,29 @@ export class BodyWriter {
 }
 
 function recordOp(command: Command, outcome: Recorded): number {
-  return "to" in outcome ? TRANSFER_SENT_OP : OPS[command.op];
+  return command.op === "transfer" && "to" in outcome ? TRANSFER_SENT_OP : OPS[command.op];
 }
 
-function writePosted(writer: PackWriter, posted: TransferPosted): void {
-  const { effect } = posted;
-  writer.array(effect === undefined ? POSTED_FIELDS : POSTED_FIELDS + 1);
-  writer.number(0);
-  writer.text(posted.id);
-  writer.number(posted.debitPosted);
-  writer.number(posted.debitHeld);
-  writer.number(posted.debitSeq);
-  writer.number(posted.creditPosted);
-  writer.number(posted.creditHeld);
-  writer.number(posted.creditSeq);
-  if (effect !== undefined) writeValue(writer, effect);
-}
-
-function writeSent(writer: PackWriter, sent: TransferSent): void {
-  const { effect } = sent;
-  writer.array(effect === undefined ? SENT_FIELDS : SENT_FIELDS + 1);
-  writer.number(0);
-  writer.text(sent.id);
-  writer.number(sent.debitPosted);
-  writer.number(sent.debitHeld);
-  writer.number(sent.debitSeq);
-  writer.number(sent.to);
-  writer.number(sent.no);
-  if (effect !== undefined) writeValue(writer, effect);
-}
-
-function writeCredited(writer: PackWriter, credited: Credited): void {
-  writer.array(CREDITED_FIELDS);
-  writer.number(0);
-  writer.number(credited.posted);
-  writer.number(credited.held);
-  writer.number(credited.seq);
-}
-
-function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
+function writeOutcome(writer: PackWriter, command: Command, outcome: Recorded): void {
   if (!outcome.ok) {
-    writer.array(REJECTED_FIELDS);
+    writer.array(PACKED.rejected.length);
     writer.number(REJECTIONS[outcome.code]);
     writer.textOrNil(outcome.subject);
     return;
   }
-  switch (op) {
-    case OPS.transfer:
-      writePosted(writer, outcome as TransferPosted);
+  switch (command.op) {
+    case "transfer": {
+      const accepted = acceptedOf(command, outcome);
+      if ("to" in accepted) writeSent(writer, accepted);
+      else writePosted(writer, accepted);
       return;
-    case TRANSFER_SENT_OP:
-      writeSent(writer, outcome as TransferSent);
-      return;
-    case OPS.credit:
-      writeCredited(writer, outcome as Credited);
+    }
+    case "credit":
+      writeCredited(writer, acceptedOf(command, outcome));
       return;
     default: {
       const { ok: _, ...effects } = outcome;
-      writer.array(EFFECTS_FIELDS);
+      writer.array(EFFECTS_VALUES);
       writer.number(0);
       writeValue(writer, effects);
     }
@@ -388,7 +230,7 @@ function writeOutcome(writer: PackWriter, op: number, outcome: Recorded): void {
 
 /** Packs an outcome as in a record of `command`. The memory is shared: see `PackWriter.takeShared`. */
 export function packOutcome(command: Command, outcome: Outcome): Uint8Array<ArrayBuffer> {
-  writeOutcome(outcomeWriter, OPS[command.op], outcome);
+  writeOutcome(outcomeWriter, command, outcome);
   return outcomeWriter.takeShared();
 }
 

@@ -4,20 +4,20 @@
  *
  * Amounts are integers in minor units, times are milliseconds since 1970 UTC, metadata is canonical JSON text.
  */
+
+import { assert } from "../../errors/assert.ts";
 import type { Act, JsonValue } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
-import type { Rejection } from "./rejection.ts";
+import type { CreditRefusal, Rejection } from "./rejection.ts";
+import type { TransferDetails } from "./transfer-details.ts";
 
 /** A transfer of one posting that posts at once: the hot path. `CompoundTransfer` covers all other shapes. */
-export interface Transfer extends CommandHeader {
+export interface Transfer extends CommandHeader, TransferDetails {
   readonly op: "transfer";
   readonly debit: string;
   readonly credit: string;
   readonly amount: number;
-  readonly memo: string | null;
-  readonly metadata: string | null;
-  readonly occurredAtMs: number | null;
   /** The vnode that decides the transfer (`homeVnodeOf`). A system account's leg is on this vnode's slice. */
   readonly vnode: number;
   /** A programme's act that is decided and logged together with the transfer. */
@@ -28,14 +28,11 @@ export interface Transfer extends CommandHeader {
  * The credit of a cross-shard transfer: a message from the debit's shard to the credit's. Its debit is durable already,
  * so the credit is never refused. `fingerprint` is 0 and `key` is null: the debit's record holds the caller's key.
  */
-export interface Credit extends CommandHeader {
+export interface Credit extends CommandHeader, TransferDetails {
   readonly op: "credit";
   readonly debit: string;
   readonly credit: string;
   readonly amount: number;
-  readonly memo: string | null;
-  readonly metadata: string | null;
-  readonly occurredAtMs: number | null;
   /** The transfer's id and creation time, as in the debit's record. */
   readonly id: string;
   readonly createdAtMs: number;
@@ -52,13 +49,13 @@ export interface Delivered extends CommandHeader {
 }
 
 /** A programme's act that moves no money. */
-export interface ActAlone extends CommandHeader {
+export interface ActAlone<A extends Act = Act> extends CommandHeader {
   readonly op: "act";
-  readonly act: Act;
+  readonly act: A;
 }
 
 /** @param header `keyless(partner)` for a command that no caller has sent. */
-export function actAlone(header: CommandHeader, act: Act): ActAlone {
+export function actAlone<A extends Act>(header: CommandHeader, act: A): ActAlone<A> {
   const { partner, key, fingerprint } = header;
   return { op: "act", partner, key, fingerprint, act };
 }
@@ -83,10 +80,8 @@ export type Limit = Readonly<{
   maxCount: number | null;
 }>;
 
-export interface CreateAccount extends CommandHeader {
-  readonly op: "create_account";
-  readonly id: string;
-  readonly asset: string;
+/** What the partner determines about an account. */
+export interface AccountRules {
   readonly floor: number | null;
   readonly ceiling: number | null;
   readonly metadata: string | null;
@@ -94,15 +89,21 @@ export interface CreateAccount extends CommandHeader {
   readonly limits?: readonly Limit[];
 }
 
-/** An absent field is left unchanged. `metadata` is a JSON merge patch (RFC 7396) of strings and nulls. */
-export interface UpdateAccount extends CommandHeader {
+export interface CreateAccount extends CommandHeader, AccountRules {
+  readonly op: "create_account";
+  readonly id: string;
+  readonly asset: string;
+}
+
+/**
+ * An absent field is left unchanged. `limits` replaces all of them; a limit with the window and direction of an
+ * existing one keeps that one's counts.
+ */
+export interface UpdateAccount extends CommandHeader, Partial<Omit<AccountRules, "metadata">> {
   readonly op: "update_account";
   readonly id: string;
-  readonly floor?: number | null;
-  readonly ceiling?: number | null;
+  /** A JSON merge patch (RFC 7396) of strings and nulls. */
   readonly metadata?: string;
-  /** Replaces all limits. A limit with the window and direction of an existing one keeps that one's counts. */
-  readonly limits?: readonly Limit[];
 }
 
 export interface SetAccountStatus extends CommandHeader {
@@ -111,13 +112,10 @@ export interface SetAccountStatus extends CommandHeader {
   readonly action: "freeze" | "unfreeze" | "close";
 }
 
-export const PARTNER_ROLES = ["partner", "read", "bank", "seller"] as const;
-export type PartnerRole = (typeof PARTNER_ROLES)[number];
-
 export interface CreatePartner extends CommandHeader {
   readonly op: "create_partner";
   readonly name: string;
-  /** Absent for `house`, the platform tenant: it is created at the first start, without a key. */
+  /** Absent for the tenant of a programme: it is created at the first start, without a key. */
   readonly firstKey?: NewKey;
 }
 
@@ -164,34 +162,30 @@ export type AccountStatus = "open" | "frozen" | "closed";
 
 export type NewKey = Readonly<{
   id: string;
-  role: PartnerRole;
+  /** `partner`, `read` (reads only), or a role of a programme. */
+  role: string;
   name: string;
   prefix: string;
   /** SHA-256 of the API key in hex. The key itself is shown once and never stored. */
   hash: string;
-  /** The seller's id, for a key of role `seller`. */
+  /** The scope: the one thing that the key is limited to. Named after the first role that has one. */
   seller?: string;
 }>;
 export type PartnerKey = NewKey & Readonly<{ partner: string; createdAtMs: number }>;
 export type Partner = Readonly<{ id: string; name: string; status: PartnerStatus; createdAtMs: number }>;
 
 /** An account's state after a command, or at the time of a read. */
-export type AccountView = Readonly<{
-  id: string;
-  asset: string;
-  status: AccountStatus;
-  floor: number | null;
-  ceiling: number | null;
-  posted: number;
-  held: number;
-  seq: number;
-  metadata: string | null;
-  createdAtMs: number;
-  /** Absent in the oldest records: no limits. */
-  limits?: readonly Limit[];
+export interface AccountView extends AccountRules {
+  readonly id: string;
+  readonly asset: string;
+  readonly status: AccountStatus;
+  readonly posted: number;
+  readonly held: number;
+  readonly seq: number;
+  readonly createdAtMs: number;
   /** For a managed account: the one programme that may debit or credit it. */
-  programme?: string;
-}>;
+  readonly programme?: string;
+}
 
 /** Both balances after the posting. For a system account they are those of its slice on the transfer's vnode. */
 export type TransferPosted = Readonly<{
@@ -264,7 +258,19 @@ export type Outcome<C extends Command = Command> = Accepted[C["op"]] | Rejected;
 /** The outcome in the log. A cross-shard transfer's record holds only its debit: the credit has its own record. */
 export type Recorded = Outcome | TransferSent;
 
+/** The outcome of an accepted command of type `C` in the log. */
+export type RecordedAs<C extends Command> = Accepted[C["op"]] | (C extends Transfer ? TransferSent : never);
+
 export type LogRecord = Readonly<{ command: Command; outcome: Recorded }>;
+
+/**
+ * The outcome of an accepted command, in the type that the command determines. A record keeps the two side by side,
+ * so that narrowing the command narrows the outcome only through this function.
+ */
+export function acceptedOf<C extends Command>(_command: C, outcome: Recorded): RecordedAs<C> {
+  assert(outcome.ok, "only an accepted command has changed something");
+  return outcome as RecordedAs<C>; // whoever decides a command, or reads its record, pairs it with its own outcome
+}
 
 /** A change of partners or API keys, sent by the partner's home shard to every gateway, which authenticates with it. */
 export type Fact =
@@ -272,23 +278,6 @@ export type Fact =
   | Readonly<{ fact: "key"; key: PartnerKey }>
   | Readonly<{ fact: "key_revoked"; keyId: string }>
   | Readonly<{ fact: "operator_key"; hash: string }>;
-
-/** Why an account can refuse a debit. */
-export type DebitRefusal = Extract<
-  Rejection,
-  | "managed_account"
-  | "account_closed"
-  | "account_frozen"
-  | "insufficient_funds"
-  | "limit_exceeded"
-  | "balance_out_of_range"
->;
-
-/** Why an account can refuse a credit. */
-export type CreditRefusal = Extract<
-  Rejection,
-  "managed_account" | "account_closed" | "ceiling_exceeded" | "limit_exceeded" | "balance_out_of_range"
->;
 
 /** Another shard's answer about a transfer's credit account; `null` if there is no such account. */
 export type RemoteCredit = Readonly<{ asset: string; refusal: CreditRefusal | null }> | null;

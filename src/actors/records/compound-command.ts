@@ -7,31 +7,29 @@
  */
 import type { Act, JsonValue, Seen } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
+import type { TransferDetails } from "./transfer-details.ts";
 
 export type Posting = Readonly<{ debit: string; credit: string; amount: number }>;
 
 export type TransferStatus = "posted" | "pending" | "voided" | "expired";
 
 /** A transfer's state after a record. `postedAmount` is the sum over its postings. */
-export type TransferView = Readonly<{
-  id: string;
-  status: TransferStatus;
-  postings: readonly Posting[];
-  postedAmount: number;
-  memo: string | null;
-  metadata: string | null;
-  occurredAtMs: number | null;
-  createdAtMs: number;
+export interface TransferView extends TransferDetails {
+  readonly id: string;
+  readonly status: TransferStatus;
+  readonly postings: readonly Posting[];
+  readonly postedAmount: number;
+  readonly createdAtMs: number;
   /** Expiry of a pending transfer; `null` if it never expires or was not pending. */
-  expiresAtMs: number | null;
+  readonly expiresAtMs: number | null;
   /** Id of the transfer that this one reverts. */
-  reverts: string | null;
+  readonly reverts: string | null;
   /** The act that the transfer was created with, and its effect. */
-  act?: Act;
-  effect?: JsonValue;
+  readonly act?: Act;
+  readonly effect?: JsonValue;
   /** Seqs of the two entries; only for a one-posting transfer with an act that is read from the archive. */
-  seqs?: readonly [debit: number, credit: number];
-}>;
+  readonly seqs?: readonly [debit: number, credit: number];
+}
 
 /**
  * A transfer in its record of expiry. The omitted fields never change and are in the record that created it. Many
@@ -43,7 +41,7 @@ export type ExpiredTransfer = Omit<TransferView, "memo" | "metadata" | "act" | "
 export type Origin = Readonly<{ owner: string; act: Act | null }>;
 
 /** Creates a transfer that is pending, has several postings, or moves the available balance. */
-export interface CompoundTransfer extends CommandHeader {
+export interface CompoundTransfer extends CommandHeader, TransferDetails {
   readonly op: "compound_transfer";
   /** 1 to 64; the sum of their amounts is a safe integer. A later posting may spend what an earlier one credited. */
   readonly postings: readonly Posting[];
@@ -52,9 +50,6 @@ export interface CompoundTransfer extends CommandHeader {
   readonly pending: boolean;
   /** Time to expiry from the log time of the record; `null`: never expires. */
   readonly timeoutMs: number | null;
-  readonly memo: string | null;
-  readonly metadata: string | null;
-  readonly occurredAtMs: number | null;
   /** The vnode that decides the transfer: `homeVnodeOf` the first posting, or the act's vnode. */
   readonly vnode: number;
   readonly act?: Act;

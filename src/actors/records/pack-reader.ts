@@ -10,7 +10,8 @@ export class PackError extends Error {
 
 /**
  * Reads MessagePack value by value, or skips values without creating them: the archive's index needs only a few numbers
- * and string ranges of each record, and a look-up only one record among thousands.
+ * and string ranges of each record, and a look-up only one record among thousands. msgpackr (pack.ts) can do neither. For
+ * bytes under the log's checksum only: it has no bound on work, unlike the reader of clients' MessagePack in `http`.
  *
  * @throws PackError from every method, if the bytes hold something else.
  */
@@ -125,6 +126,10 @@ export class PackReader {
 
   freshTextOrNil(): string | null {
     return this.nil() ? null : this.freshText();
+  }
+
+  numberOrNil(): number | null {
+    return this.nil() ? null : this.number();
   }
 
   /** Whether the next value is a string. */

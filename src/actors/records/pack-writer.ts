@@ -98,6 +98,11 @@ export class PackWriter {
     this.#length = start + written;
   }
 
+  numberOrNil(value: number | null): void {
+    if (value === null) this.nil();
+    else this.number(value);
+  }
+
   textOrNil(value: string | null): void {
     if (value === null) this.nil();
     else this.text(value);

@@ -1,6 +1,6 @@
 /**
  * Why a command was refused. A rejection is a deterministic value, logged like any other outcome. The log holds the
- * number, which is never reused for another reason. When several reasons hold, see `precedence.ts` for transfers.
+ * number, which is never reused for another reason.
  */
 export const REJECTIONS = {
   same_account: 1,
@@ -62,6 +62,38 @@ export const REJECTIONS = {
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;
+
+type Side = "debit" | "credit";
+
+/**
+ * The order of precedence when several reasons refuse a posting of a transfer: the first row counts. `same_account` and
+ * `asset_mismatch` follow from both sides of the posting, every other reason from one account.
+ */
+export const PRECEDENCE = [
+  ["same_account", "debit"],
+  ["account_not_found", "debit"],
+  ["account_not_found", "credit"],
+  ["managed_account", "debit"],
+  ["managed_account", "credit"],
+  ["asset_mismatch", "credit"],
+  ["account_closed", "debit"],
+  ["account_closed", "credit"],
+  ["account_frozen", "debit"],
+  ["insufficient_funds", "debit"],
+  ["ceiling_exceeded", "credit"],
+  ["limit_exceeded", "debit"],
+  ["limit_exceeded", "credit"],
+  ["balance_out_of_range", "debit"],
+  ["balance_out_of_range", "credit"],
+] as const satisfies readonly (readonly [Rejection, Side])[];
+
+type Reason<S extends Side> = Extract<(typeof PRECEDENCE)[number], readonly [Rejection, S]>[0];
+
+/** Why an account can refuse a debit. */
+export type DebitRefusal = Exclude<Reason<"debit">, "same_account" | "account_not_found">;
+
+/** Why an account can refuse a credit. */
+export type CreditRefusal = Exclude<Reason<"credit">, "account_not_found" | "asset_mismatch">;
 
 const CODES = new Map<number, Rejection>(
   Object.entries(REJECTIONS).map(([code, number]) => [number, code as Rejection]),

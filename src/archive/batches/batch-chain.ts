@@ -2,6 +2,7 @@
  * Checks archived batches against the log's hash chain. The archive stores the hash of each frame but not the frame.
  * The frame is rebuilt from the row and the previous batch, so each hash proves its own row and the previous hash.
  */
+import { SHARDS_MAX } from "../../bounds/shards-max.ts";
 import { encodeBatch, hashFrame, NO_BATCH } from "../../wal/frame.ts";
 import { type Batch, compareLogIds, formatLogId, type LogId, type Witness } from "../../wal/wal.ts";
 
@@ -26,8 +27,6 @@ export type Flaw = Readonly<{
 
 /** Missing ids reported per gap. */
 const GAP_MAX = 10_000;
-/** The maximum of the setting SHARDS. */
-const SHARDS_MAX = 64;
 
 const NO_BODY = new Uint8Array(0);
 const IS_GONE = "its row is gone";

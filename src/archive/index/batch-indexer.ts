@@ -2,21 +2,29 @@
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { historiesOf } from "../../actors/programmes/programmes.ts";
 import { readRecord } from "../../actors/records/codec.ts";
-import type { ActDone, Command } from "../../actors/records/command.ts";
+import { acceptedOf, type Command, type LogRecord } from "../../actors/records/command.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
 import { OPS, TRANSFER_SENT_OP } from "../../actors/records/record-kinds.ts";
-import { assert } from "../../errors/assert.ts";
-import type { Tail } from "../batches/tail.ts";
-import { accountsListing } from "../batches/transfer-lists.ts";
-import type { AccountTable } from "../queries/account-table.ts";
+import { RecordScan } from "../../actors/records/record-scan.ts";
 import {
   changesOf,
   createsTransfer,
   isHomeRecord,
   transferIdOf,
   versionOf,
-} from "../queries/record-views.ts";
-import { HISTORY_SEEDS, type HistoryKind, type Key, type Keys, partnerKey } from "./key-hash.ts";
+} from "../../actors/records/record-views.ts";
+import { assert } from "../../errors/assert.ts";
+import type { Tail } from "../batches/tail.ts";
+import { accountsListing } from "../batches/transfer-lists.ts";
+import type { AccountTable } from "../queries/account-table.ts";
+import {
+  HISTORY_SEEDS,
+  type HistoryKind,
+  type Key,
+  type Keys,
+  partnerEventsKey,
+  partnerKey,
+} from "./key-hash.ts";
 import {
   CLAIM,
   CREATED_TRANSFER,
@@ -28,11 +36,14 @@ import {
   slotOf,
 } from "./slot.ts";
 
-/** Fields of a packed transfer command without an act: see codec.ts. */
-const PLAIN_FIELDS = 7;
-
 /** `@`, the first byte of every system account's id. */
 const AT_SIGN = 64;
+
+const ACCOUNT_OPS: ReadonlySet<number> = new Set([
+  OPS.create_account,
+  OPS.update_account,
+  OPS.set_account_status,
+]);
 
 /** Records of compound transfers. They are decoded in full: they are rarer than plain ones and vary in shape. */
 const COMPOUND_OPS: ReadonlySet<number> = new Set([
@@ -46,21 +57,28 @@ const COMPOUND_OPS: ReadonlySet<number> = new Set([
   OPS.portion,
 ]);
 
+const decoder = new TextDecoder();
+
 export type Tails = Readonly<{ accounts: Tail; transfers: Tail; partners: Tail }>;
 
 /**
  * Indexes the accepted records of a batch by account, transfer and partner. Hot path: plain transfers are read from
- * their packed bytes (layout: codec.ts) without creating objects or strings.
+ * their packed bytes without creating objects or strings.
  */
 export class BatchIndexer {
   readonly #keys: Keys;
   readonly #tails: Tails;
   readonly #accounts: AccountTable;
   readonly #reader = new PackReader();
+  readonly #scan = new RecordScan(this.#reader);
+  /** Partners with records that may have events, and their newest batch; only those that `isWatched` chose. */
+  readonly #watched = new Map<string, number>();
+  isWatched: (partner: string) => boolean = () => false;
   /** The partner of the previous record, which is mostly the same. */
   #partnerBytes: Uint8Array = new Uint8Array(0);
   #partner: Key = { high: 0, low: 0 };
   #isPartnerIndexed = false;
+  #areEventsIndexed = false;
   /** Partner keys already indexed for this batch: low halves by high half. */
   readonly #indexedPartners = new Map<number, number[]>();
 
@@ -85,20 +103,28 @@ export class BatchIndexer {
     let transfers = 0;
     for (let i = 0; i < records; i++) {
       const start = reader.at;
-      const fields = reader.array();
+      const values = reader.array();
       const op = reader.number();
       if (op === OPS.transfer || op === TRANSFER_SENT_OP) {
-        if (this.#indexTransfer(batch, shard, i, start, fields, op === OPS.transfer)) transfers += 1;
-      } else if (op === OPS.credit) this.#indexCredit(batch, shard, i, fields);
-      else if (op === OPS.create_account) this.#indexAccount(batch, shard, i, fields, true);
-      else if (op === OPS.update_account || op === OPS.set_account_status)
-        this.#indexAccount(batch, shard, i, fields, false);
-      else if (op === OPS.act) this.#indexAct(batch, shard, i, start, fields);
+        if (this.#indexTransfer(batch, shard, i, start, values, op === OPS.transfer)) transfers += 1;
+      } else if (op === OPS.credit) this.#indexCredit(batch, shard, i, values);
+      else if (ACCOUNT_OPS.has(op)) this.#indexAccount(batch, shard, i, this.#read(start, values));
+      else if (op === OPS.act) this.#indexAct(batch, shard, i, this.#read(start, values));
       else if (COMPOUND_OPS.has(op)) {
-        if (this.#indexCompound(batch, shard, i, start, fields)) transfers += 1;
-      } else reader.skip(fields - 1);
+        if (this.#indexCompound(batch, shard, i, this.#read(start, values))) transfers += 1;
+      } else {
+        reader.skip(values - 1);
+        continue;
+      }
+      this.#indexEvents(batch, shard);
     }
     return transfers;
+  }
+
+  /** Decodes the record at byte `start`, of which `op` was read. Its partner's bytes are in `#scan`. */
+  #read(start: number, values: number): LogRecord {
+    this.#scan.partner(values);
+    return readRecord(this.#reader.bytes.subarray(start, this.#reader.at));
   }
 
   /**
@@ -110,53 +136,26 @@ export class BatchIndexer {
     shard: number,
     index: number,
     start: number,
-    fields: number,
+    values: number,
     isLocal: boolean,
   ): boolean {
-    const reader = this.#reader;
-    const bytes = reader.bytes;
-    reader.text();
-    const partnerStart = reader.textStart;
-    const partnerEnd = reader.textEnd;
-    reader.skip(2);
-    const commandFields = reader.array();
-    reader.text();
-    const debitStart = reader.textStart;
-    const debitEnd = reader.textEnd;
-    reader.text();
-    const creditStart = reader.textStart;
-    const creditEnd = reader.textEnd;
-    const amount = reader.number();
-    reader.skip(commandFields - 3);
-    const outcomeFields = reader.array();
-    if (reader.number() !== 0) {
-      reader.skip(outcomeFields - 1 + fields - 6);
-      return false;
-    }
-    reader.text();
-    const idStart = reader.textStart;
-    const idEnd = reader.textEnd;
-    reader.skip(2);
-    const debitSeq = reader.number();
-    if (isLocal) reader.skip(2);
-    const creditSeq = isLocal ? reader.number() : 0;
-    reader.skip(outcomeFields - (isLocal ? 8 : 5) + fields - 6);
-
-    this.#setPartner(partnerStart, partnerEnd);
+    const scan = this.#scan;
+    if (!scan.transfer(values, isLocal)) return false;
+    const { bytes, at: end } = this.#reader;
+    this.#setPartner(scan.partnerStart, scan.partnerEnd);
     if (!this.#isPartnerIndexed) this.#indexPartner(batch, shard);
     const { hash } = this.#keys;
     const { accounts, transfers } = this.#tails;
-    this.#hashAccount(bytes, debitStart, debitEnd, shard);
-    accounts.push(hash.high, hash.low, batch, slotOf(index, DEBIT), debitSeq, -amount);
+    this.#hashAccount(bytes, scan.debitStart, scan.debitEnd, shard);
+    accounts.push(hash.high, hash.low, batch, slotOf(index, DEBIT), scan.debitSeq, -scan.amount);
     if (isLocal) {
-      this.#hashAccount(bytes, creditStart, creditEnd, shard);
-      accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), creditSeq, amount);
-    } else this.#listForCredit(bytes.subarray(creditStart, creditEnd), batch, shard, index);
-    this.#keys.hashText(bytes, idStart, idEnd);
+      this.#hashAccount(bytes, scan.creditStart, scan.creditEnd, shard);
+      accounts.push(hash.high, hash.low, batch, slotOf(index, CREDIT), scan.creditSeq, scan.amount);
+    } else this.#listForCredit(bytes.subarray(scan.creditStart, scan.creditEnd), batch, shard, index);
+    this.#keys.hashText(bytes, scan.idStart, scan.idEnd);
     transfers.push(hash.high, hash.low, batch, slotOf(index, HOME_RECORD), 0, 0);
     // Only a transfer with an act can claim a name.
-    if (commandFields > PLAIN_FIELDS)
-      this.#indexClaim(batch, index, readRecord(bytes.subarray(start, reader.at)).command);
+    if (scan.hasAct) this.#indexClaim(batch, index, readRecord(bytes.subarray(start, end)).command);
     return true;
   }
 
@@ -177,38 +176,15 @@ export class BatchIndexer {
   }
 
   /** Indexes the credit of a transfer from another shard, by account and transfer. */
-  #indexCredit(batch: number, shard: number, index: number, fields: number): void {
-    const reader = this.#reader;
-    const bytes = reader.bytes;
-    reader.text();
-    const partnerStart = reader.textStart;
-    const partnerEnd = reader.textEnd;
-    reader.skip(2);
-    const commandFields = reader.array();
-    reader.skip(1);
-    reader.text();
-    const creditStart = reader.textStart;
-    const creditEnd = reader.textEnd;
-    const amount = reader.number();
-    reader.skip(3);
-    reader.text();
-    const idStart = reader.textStart;
-    const idEnd = reader.textEnd;
-    reader.skip(commandFields - 7);
-    const outcomeFields = reader.array();
-    if (reader.number() !== 0) {
-      reader.skip(outcomeFields - 1 + fields - 6);
-      return;
-    }
-    reader.skip(2);
-    const seq = reader.number();
-    reader.skip(outcomeFields - 4 + fields - 6);
-
-    this.#setPartner(partnerStart, partnerEnd);
+  #indexCredit(batch: number, shard: number, index: number, values: number): void {
+    const scan = this.#scan;
+    if (!scan.credit(values)) return;
+    const { bytes } = this.#reader;
+    this.#setPartner(scan.partnerStart, scan.partnerEnd);
     const { hash } = this.#keys;
-    this.#hashAccount(bytes, creditStart, creditEnd, shard);
-    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), seq, amount);
-    this.#keys.hashText(bytes, idStart, idEnd);
+    this.#hashAccount(bytes, scan.creditStart, scan.creditEnd, shard);
+    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), scan.creditSeq, scan.amount);
+    this.#keys.hashText(bytes, scan.idStart, scan.idEnd);
     this.#tails.transfers.push(hash.high, hash.low, batch, slotOf(index, REMOTE_PART), 0, 0);
   }
 
@@ -218,16 +194,9 @@ export class BatchIndexer {
    *
    * @returns whether it created a transfer.
    */
-  #indexCompound(batch: number, shard: number, index: number, start: number, fields: number): boolean {
-    const reader = this.#reader;
-    reader.text();
-    const partnerStart = reader.textStart;
-    const partnerEnd = reader.textEnd;
-    reader.skip(fields - 2);
-    const record = readRecord(reader.bytes.subarray(start, reader.at));
+  #indexCompound(batch: number, shard: number, index: number, record: LogRecord): boolean {
     if (!record.outcome.ok) return false;
-
-    this.#setPartner(partnerStart, partnerEnd);
+    this.#setPartner(this.#scan.partnerStart, this.#scan.partnerEnd);
     const { accounts, transfers } = this.#tails;
     const changes = changesOf(record);
     assert(changes.length <= SLOTS_PER_RECORD, "a record changes at most the balances of its postings");
@@ -252,26 +221,35 @@ export class BatchIndexer {
   }
 
   /** Indexes an act without a transfer: by programme, by subjects, and by the account that it opened or closed. */
-  #indexAct(batch: number, shard: number, index: number, start: number, fields: number): void {
-    const reader = this.#reader;
-    reader.text();
-    const partnerStart = reader.textStart;
-    const partnerEnd = reader.textEnd;
-    reader.skip(fields - 2);
-    const record = readRecord(reader.bytes.subarray(start, reader.at));
-    if (record.command.op !== "act" || !record.outcome.ok) return;
-    this.#setPartner(partnerStart, partnerEnd);
-    const pushHistory = (name: string, kind: HistoryKind) => {
-      const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
-      this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
-    };
-    const { effect } = record.outcome as ActDone;
-    for (const name of historiesOf(record.command.act, effect)) pushHistory(name, "acts");
-    this.#indexClaim(batch, index, record.command);
+  #indexAct(batch: number, shard: number, index: number, record: LogRecord): void {
+    const { command, outcome } = record;
+    if (command.op !== "act" || !outcome.ok) return;
+    this.#setPartner(this.#scan.partnerStart, this.#scan.partnerEnd);
+    const { effect } = acceptedOf(command, outcome);
+    for (const name of historiesOf(command.act, effect)) this.#pushHistory(batch, shard, index, name, "acts");
+    this.#indexClaim(batch, index, command);
+    this.#indexVersion(batch, shard, index, record);
+  }
+
+  /** Indexes a version of an account by its id. */
+  #indexAccount(batch: number, shard: number, index: number, record: LogRecord): void {
+    if (!record.outcome.ok) return;
+    this.#setPartner(this.#scan.partnerStart, this.#scan.partnerEnd);
+    this.#indexVersion(batch, shard, index, record);
+  }
+
+  /** Indexes the account that the record opened or changed, if any, and lists its id. */
+  #indexVersion(batch: number, shard: number, index: number, record: LogRecord): void {
     const account = versionOf(record);
     if (account === undefined) return;
-    this.#accounts.add(record.command.partner, account.id);
-    pushHistory(account.id, "versions");
+    const { op, partner } = record.command;
+    if (op === "create_account" || op === "act") this.#accounts.add(partner, account.id);
+    this.#pushHistory(batch, shard, index, account.id, "versions");
+  }
+
+  #pushHistory(batch: number, shard: number, index: number, name: string, kind: HistoryKind): void {
+    const { high, low } = this.#keys.account(this.#partner, name, kind, shard);
+    this.#tails.accounts.push(high, low, batch, slotOf(index, 0), 0, 0);
   }
 
   /** Hashes the key of an account's entries into `#keys.hash`. */
@@ -293,12 +271,26 @@ export class BatchIndexer {
     this.#keys.hashText(bytes, start, end);
     this.#partner = { high: this.#keys.hash.high, low: this.#keys.hash.low };
     this.#isPartnerIndexed = false;
+    this.#areEventsIndexed = false;
   }
 
   /** Indexes, once per batch, that the batch holds transfers of the partner. */
   #indexPartner(batch: number, shard: number): void {
     this.#isPartnerIndexed = true;
-    const { high, low } = partnerKey(this.#partner, shard);
+    this.#pushPartner(partnerKey(this.#partner, shard), batch);
+  }
+
+  /** Indexes, once per batch, that the batch holds records of the partner that may have events. */
+  #indexEvents(batch: number, shard: number): void {
+    this.#setPartner(this.#scan.partnerStart, this.#scan.partnerEnd);
+    if (this.#areEventsIndexed) return;
+    this.#areEventsIndexed = true;
+    const partner = decoder.decode(this.#partnerBytes);
+    if (this.isWatched(partner)) this.#watched.set(partner, batch);
+    this.#pushPartner(partnerEventsKey(this.#partner, shard), batch);
+  }
+
+  #pushPartner({ high, low }: Key, batch: number): void {
     const lows = this.#indexedPartners.get(high);
     if (lows?.includes(low) === true) return;
     if (lows === undefined) this.#indexedPartners.set(high, [low]);
@@ -306,36 +298,10 @@ export class BatchIndexer {
     this.#tails.partners.push(high, low, batch, 0, 0, 0);
   }
 
-  /** Indexes a version of an account; lists its id if it is new. */
-  #indexAccount(batch: number, shard: number, index: number, fields: number, isNew: boolean): void {
-    const reader = this.#reader;
-    const { bytes } = reader;
-    reader.text();
-    const partnerStart = reader.textStart;
-    const partnerEnd = reader.textEnd;
-    const partner = isNew ? reader.textNow() : "";
-    reader.skip(2);
-    let id: string | undefined;
-    let idStart = 0;
-    let idEnd = 0;
-    for (let fieldsLeft = reader.map(); fieldsLeft > 0; fieldsLeft--) {
-      reader.text();
-      if (id === undefined && reader.textNow() === "id") {
-        reader.text();
-        id = reader.textNow();
-        idStart = reader.textStart;
-        idEnd = reader.textEnd;
-      } else reader.skip(1);
-    }
-    const outcomeFields = reader.array();
-    const isAccepted = reader.number() === 0;
-    reader.skip(outcomeFields - 1 + fields - 6);
-    if (!isAccepted || id === undefined) return;
-
-    if (isNew) this.#accounts.add(partner, id);
-    this.#setPartner(partnerStart, partnerEnd);
-    this.#keys.hashAccount(bytes, idStart, idEnd, this.#partner, HISTORY_SEEDS.versions, shard + 1);
-    const { hash } = this.#keys;
-    this.#tails.accounts.push(hash.high, hash.low, batch, slotOf(index, 0), 0, 0);
+  /** The watched partners in the batches since the last call, each with its newest batch. */
+  takeWatched(): ReadonlyMap<string, number> {
+    const watched = new Map(this.#watched);
+    this.#watched.clear();
+    return watched;
   }
 }

@@ -74,6 +74,8 @@ export const HISTORY_SEEDS = {
   versions: 0x2545f491,
   acts: 0x61c88647,
 } as const;
+/** Tells a partner's events from its transfers. */
+const EVENTS_SEED = 0x85ebca77;
 export type HistoryKind = keyof typeof HISTORY_SEEDS;
 
 /**
@@ -126,6 +128,11 @@ export class Keys {
     return partnerKey(this.text(partner), shard);
   }
 
+  /** The key of a shard's batches with records of a partner. */
+  partnerEvents(partner: string, shard: number): Key {
+    return partnerEventsKey(this.text(partner), shard);
+  }
+
   /** @param shard zero-based; ignored for histories with a single key (`hasSingleKey`). */
   account(partner: Key, account: string, kind: HistoryKind, shard: number): Key {
     const bytes = encoder.encode(account);
@@ -142,4 +149,8 @@ export function hasSingleKey(account: string, kind: HistoryKind): boolean {
 
 export function partnerKey(partner: Key, shard: number): Key {
   return { high: (partner.high ^ Math.imul(shard + 1, 0x9e3779b1)) >>> 0, low: partner.low };
+}
+
+export function partnerEventsKey(partner: Key, shard: number): Key {
+  return partnerKey({ high: partner.high, low: (partner.low ^ EVENTS_SEED) >>> 0 }, shard);
 }

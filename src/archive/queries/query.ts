@@ -2,6 +2,8 @@
 import type { Act } from "../../actors/records/act.ts";
 import type { AccountView, LogRecord } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
+import type { EventType, LedgerEvent } from "../../actors/records/event.ts";
+import type { TransferDetails } from "../../actors/records/transfer-details.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 
 /** The position of a record: its batch, and its zero-based index within the batch. */
@@ -22,21 +24,17 @@ export type BatchPosition = Readonly<{ shard: number; epoch: number; seq: number
  * a cross-shard transfer have different records. `amount` is negative for debits. For a system account,
  * `balanceAfter` and `seq` are those of its slice on that shard.
  */
-export type Entry = Readonly<{
-  at: RecordPosition;
-  timeMs: number;
-  seq: number;
-  transferId: string;
-  amount: number;
-  balanceAfter: number;
-  counterparty: string;
-  memo: string | null;
-  metadata: string | null;
-  /** Time of the event as given by the caller, ms since 1970. */
-  occurredAtMs: number | null;
+export interface Entry extends TransferDetails {
+  readonly at: RecordPosition;
+  readonly timeMs: number;
+  readonly seq: number;
+  readonly transferId: string;
+  readonly amount: number;
+  readonly balanceAfter: number;
+  readonly counterparty: string;
   /** The act of the programme that made the transfer. */
-  act?: Act;
-}>;
+  readonly act?: Act;
+}
 
 /** From `fromMs` (inclusive) to `toMs` (exclusive), newest first. `cursor` is opaque, from the previous page. */
 export type Range = Readonly<{
@@ -73,6 +71,45 @@ export type Statement = Page<Entry> & Readonly<{ openingBalance: number; closing
 export type ClaimsFound = Readonly<{ by: readonly (string | null)[]; epoch: number; seq: number }>;
 
 export type EntriesSum = Readonly<{ sum: number; count: number }>;
+
+/** The place of an event: its record, and its zero-based index among the events of that record. */
+export type EventPlace = RecordPosition & Readonly<{ n: number }>;
+
+export type EventRow = Readonly<{ place: EventPlace; timeMs: number; event: LedgerEvent }>;
+
+/**
+ * Events after `after` (`null`: from the oldest one), logged before `beforeMs`, oldest first. Events are kept for
+ * `keptMs` of log time. `shards`: the number of shards of the server.
+ */
+export type EventsQuery = Readonly<{
+  partner: string;
+  shards: number;
+  after: EventPlace | null;
+  keptMs: number;
+  beforeMs: number;
+  limit: number;
+  types?: readonly EventType[] | undefined;
+  subject?: string | undefined;
+}>;
+
+/**
+ * - `last`: where the search ended, whether or not an event is there; `null` if it found no records.
+ * - `newest`: a place after all events of all partners that are archived.
+ * - `indexed`: the number of the newest batch that was searched, for `awaitEvents`.
+ * - `isExpired`: events after `after` are not kept any more. The page then begins with the oldest one that is.
+ * - `isLast`: there are no more events before `beforeMs`.
+ * - `waitsFor`: more events are archived, but these shards may still log earlier ones. Once each has logged a record
+ *   later than `afterMs`, the events up to that time can be read.
+ */
+export type EventsPage = Readonly<{
+  rows: readonly EventRow[];
+  last: EventPlace | null;
+  newest: EventPlace | null;
+  indexed: number;
+  isExpired: boolean;
+  isLast: boolean;
+  waitsFor: Readonly<{ afterMs: number; shards: readonly number[] }> | null;
+}>;
 
 /**
  * Every method waits until the archive holds the batches `after`, so that a read shows every write that was
@@ -128,9 +165,11 @@ export interface ArchiveQueries {
    * An account's entries. Those of a system account are merged by time from all shards.
    *
    * @param query.seq seq of the account's newest entry, to detect entries that the archive lacks.
+   * @param query.skipsBalances both balances of the statement are 0.
    */
   entries(
-    query: EntriesRange & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    query: EntriesRange &
+      Readonly<{ partner: string; account: string; seq?: number | undefined; skipsBalances?: boolean }>,
     after: readonly BatchPosition[],
   ): Promise<Statement>;
   /** Sum and count of an account's entries whose seq is at most `seq`. */
@@ -143,6 +182,10 @@ export interface ArchiveQueries {
     query: Readonly<{ partner: string; prefix: string; afterId?: string | undefined; limit: number }>,
     after: readonly BatchPosition[],
   ): Promise<readonly string[]>;
+  /** A partner's events, in the order of log time, shard, and position. */
+  events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage>;
+  /** Resolves once the partner may have events in a batch after `indexed`, or after `waitMs`. */
+  awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void>;
 }
 
 /** The newest of the given batches, by shard. */

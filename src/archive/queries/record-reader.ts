@@ -1,11 +1,11 @@
 /** Decodes single records of stored batches. */
 import { readRecord } from "../../actors/records/codec.ts";
-import { isDamage } from "../archive-error.ts";
+import { ArchiveError, isDamage } from "../archive-error.ts";
 import type { BatchTable, OpenBatch } from "../batches/batch-table.ts";
 import { damageError } from "../batches/damage-table.ts";
 import { recordOfSlot } from "../index/slot.ts";
 import type { BatchPositions, History } from "./history.ts";
-import type { ArchivedRecord, FoundRecord, RecordPosition } from "./query.ts";
+import type { ArchivedRecord, BatchPosition, FoundRecord, RecordPosition } from "./query.ts";
 
 /** Reads single records by index entry or by position. */
 export class RecordReader {
@@ -42,6 +42,13 @@ export class RecordReader {
   /** The record of an index entry. */
   of(history: History, at: number): ArchivedRecord {
     return this.inBatch(this.#batches.open(history.batch(at)), recordOfSlot(history.slot(at)));
+  }
+
+  /** Log time of the batch of a position. @throws ArchiveError `bad_cursor`: there is no such batch. */
+  timeOf({ shard, epoch, seq }: BatchPosition): number {
+    const batch = this.#batches.find(shard, epoch, seq);
+    if (batch === undefined) throw new ArchiveError("bad_cursor", "no event has this id");
+    return batch.timeMs;
   }
 
   batchOf(history: History, at: number): OpenBatch {

@@ -3,7 +3,15 @@ import { originOf } from "../../actors/ledger/command-home.ts";
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
 import type { ExpiredTransfer, TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
-import { transferBytes } from "../../bounds/page-bytes.ts";
+import {
+  createsTransfer,
+  isPart,
+  isWhole,
+  transferIdOf,
+  transferOf,
+} from "../../actors/records/record-views.ts";
+import { textsOf } from "../../actors/records/transfer-details.ts";
+import { rowBytes } from "../../bounds/page-bytes.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { BatchTable } from "../batches/batch-table.ts";
 import type { DamageTable } from "../batches/damage-table.ts";
@@ -14,15 +22,15 @@ import type { SortedIndex } from "../index/sorted-index.ts";
 import { type AccountId, AccountReader } from "./account-reader.ts";
 import type { AccountTable } from "./account-table.ts";
 import { compareSortKeys, type SortKey } from "./cursor.ts";
+import { EventReader } from "./event-reader.ts";
 import { mergeHistories } from "./history.ts";
 import { cursorOf, type Found, type ListItem, page, within } from "./listing.ts";
 import type { ArchivedRecord, ArchiveQueries, FoundRecord, Page, Range, RecordPosition } from "./query.ts";
 import { RecordReader } from "./record-reader.ts";
-import { createsTransfer, isPart, isWhole, transferIdOf, transferOf } from "./record-views.ts";
 
 /** `ArchiveQueries` as synchronous functions, without waiting for batches. */
 export type ArchiveAnswers = {
-  [Method in keyof ArchiveQueries]: (
+  [Method in Exclude<keyof ArchiveQueries, "awaitEvents">]: (
     query: Parameters<ArchiveQueries[Method]>[0],
   ) => Awaited<ReturnType<ArchiveQueries[Method]>>;
 };
@@ -35,11 +43,13 @@ export function archiveAnswers(
   keys: Keys,
   indexes: Readonly<{ accounts: SortedIndex; transfers: SortedIndex; partners: SortedIndex }>,
   indexedPosition: (shard: number) => LogId | undefined,
+  indexed: () => number,
 ): ArchiveAnswers {
   const records = new RecordReader(batches);
   const gaps = new Gaps(damages, batches);
   const accounts = new AccountReader(records, gaps, keys, indexes.accounts);
   const transfers = new TransferReader(records, gaps, keys, indexes, accounts);
+  const events = new EventReader(records, gaps, keys, indexes.partners, indexedPosition);
   return {
     records: (at: readonly RecordPosition[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
     transfer: (query) => transfers.transfer(query),
@@ -55,6 +65,7 @@ export function archiveAnswers(
     sum: (query) => accounts.sum(query),
     accountIds: ({ partner, prefix, afterId, limit }) =>
       accountTable.list(partner, prefix, afterId ?? "", limit),
+    events: (query) => ({ ...events.events(query), indexed: indexed() }),
   };
 }
 
@@ -129,7 +140,7 @@ export class TransferReader {
       account === undefined
         ? this.#itemsOfPartner(query)
         : this.#itemsOfAccount(query, { ...query, account });
-    return page(filtered(items, status), limit, transferBytes);
+    return page(filtered(items, status), limit, (view) => rowBytes(textsOf(view), view.postings.length));
   }
 
   /** The partner's transfers in order of creation, within the range and after the cursor, newest first. */
@@ -146,7 +157,7 @@ export class TransferReader {
 
   /** The current state of the transfer that a record created. */
   #currentView(archived: ArchivedRecord): TransferView | undefined {
-    const transfer = transferOf(archived);
+    const transfer = transferOf(archived.record, archived.timeMs);
     if (transfer === undefined) return undefined;
     if (isWhole(transfer) && transfer.status !== "pending") return transfer;
     return this.#viewFromHome(transfer.id, archived.record.command.partner);
@@ -157,7 +168,7 @@ export class TransferReader {
     let newest: ExpiredTransfer | undefined;
     for (const archived of this.#recordsOf(id, HOME_RECORD)) {
       if (archived.record.command.partner !== partner) return undefined;
-      const transfer = transferOf(archived);
+      const transfer = transferOf(archived.record, archived.timeMs);
       if (transfer === undefined) return undefined;
       if (newest === undefined && transfer.status === "pending") this.#checkNoGapAfter(archived);
       // An expiry record has only changed fields; older records have the rest.

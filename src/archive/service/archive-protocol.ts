@@ -10,6 +10,7 @@ import { ArchiveError, type ArchiveErrorCode, isDamage } from "../archive-error.
 import type { StoredPosition } from "../batches/batch-table.ts";
 import type { ScrubStats } from "../batches/verifier.ts";
 import type { ArchiveQueries, BatchPosition } from "../queries/query.ts";
+import type { Watch } from "./event-watches.ts";
 
 /** From the owner: attach a shard's feed, connect a query port, close. */
 export type ToArchive =
@@ -23,13 +24,14 @@ export type FromArchive =
   | Readonly<{ kind: "stats"; stats: ArchiveStats }>
   | Readonly<{ kind: "failed"; error: TaggedError }>;
 
-export type ArchiveMethod = keyof ArchiveQueries;
+export type ArchiveMethod = Exclude<keyof ArchiveQueries, "awaitEvents">;
 
 /** A request over a connected port; the reply carries its id. `positions` and `sync` do not wait for batches. */
 export type ArchiveRequest =
   | Readonly<{ id: number; method: ArchiveMethod; query: unknown; after: readonly BatchPosition[] }>
   | Readonly<{ id: number; method: "positions" }>
-  | Readonly<{ id: number; method: "sync" }>;
+  | Readonly<{ id: number; method: "sync" }>
+  | (Watch & Readonly<{ id: number; method: "watch" }>);
 
 export type ArchiveReply = Readonly<{ id: number; result: TaggedResult }>;
 
@@ -82,6 +84,10 @@ export type TaggedError =
 export type TaggedResult =
   | Readonly<{ ok: true; value: unknown }>
   | Readonly<{ ok: false; error: TaggedError }>;
+
+export function refused(error: unknown): TaggedResult {
+  return { ok: false, error: tagError(error) };
+}
 
 export function tagError(error: unknown): TaggedError {
   if (error instanceof OperatingError) return { type: "operating", code: error.code, message: error.message };

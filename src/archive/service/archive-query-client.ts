@@ -10,6 +10,8 @@ import type {
   BatchPosition,
   ClaimsFound,
   EntriesSum,
+  EventsPage,
+  EventsQuery,
   FoundRecord,
   Page,
   Range,
@@ -105,7 +107,7 @@ export class ArchiveQueryClient implements ArchiveQueries {
   }
 
   entries(
-    query: Range & Readonly<{ partner: string; account: string; seq?: number | undefined }>,
+    query: Parameters<ArchiveQueries["entries"]>[0],
     after: readonly BatchPosition[],
   ): Promise<Statement> {
     return this.#query("entries", query, after);
@@ -123,6 +125,14 @@ export class ArchiveQueryClient implements ArchiveQueries {
     after: readonly BatchPosition[],
   ): Promise<readonly string[]> {
     return this.#query("accountIds", query, after);
+  }
+
+  events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage> {
+    return this.#query("events", query, after);
+  }
+
+  async awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void> {
+    await this.request((id) => ({ id, method: "watch", partner, since: indexed, waitMs }));
   }
 
   /** Refuses pending and future queries. The first reason is kept. */

@@ -6,7 +6,7 @@ import { OperatingError } from "../../errors/operating-error.ts";
 import { type Batch, compareLogIds } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
-import { ArchiveError } from "../archive-error.ts";
+import { isIndexDamaged } from "../archive-error.ts";
 import { type Damage, formatBatchPosition } from "../batches/damage-table.ts";
 import { ReadBack } from "../batches/read-back.ts";
 import { type BatchPosition, lastBatches, type RecordPosition } from "../queries/query.ts";
@@ -18,9 +18,10 @@ import {
   type ArchiveReply,
   type ArchiveRequest,
   type ArchiveStats,
+  refused,
   type TaggedResult,
-  tagError,
 } from "./archive-protocol.ts";
+import { EventWatches } from "./event-watches.ts";
 import { packRequest, unpackReply } from "./feed.ts";
 
 export type ServiceOptions = Readonly<{ deadlineMs?: number; recordsWaitingMax?: number }>;
@@ -83,6 +84,7 @@ export class ArchiveService {
   });
   readonly #waiting: WaitingQueries;
   readonly #turns = new QueryTurns();
+  readonly #watches = new EventWatches();
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
@@ -96,8 +98,12 @@ export class ArchiveService {
     onFailure: (error: unknown) => void,
     options: ServiceOptions & ChannelOptions = {},
   ) {
-    this.#reopen = open;
-    this.#archive = open();
+    this.#reopen = () => {
+      const archive = open();
+      archive.indexer.isWatched = (partner) => this.#watches.isWatched(partner);
+      return archive;
+    };
+    this.#archive = this.#reopen();
     this.#onFailure = onFailure;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#waiting = new WaitingQueries(this.#deadlineMs);
@@ -132,6 +138,8 @@ export class ArchiveService {
         port.postMessage({ id: request.id, result } satisfies ArchiveReply, []);
       if (request.method === "positions") answer({ ok: true, value: this.#positions() });
       else if (request.method === "sync") this.#sync(answer);
+      else if (request.method === "watch")
+        this.#watches.watch(request, () => answer({ ok: true, value: null }));
       else this.query(request.method, request.query, request.after, answer);
     });
     port.on("close", () => this.#ports.delete(port));
@@ -228,6 +236,7 @@ export class ArchiveService {
     for (const port of this.#ports) port.close();
     this.#turns.close();
     this.#waiting.close();
+    this.#watches.close();
   }
 
   /** Stops background work: indexing, read-back and scrubbing. */
@@ -319,7 +328,9 @@ export class ArchiveService {
 
   #indexSome(): boolean {
     try {
-      return this.#archive.indexSome(RECORDS_PER_TURN);
+      const hasMore = this.#archive.indexSome(RECORDS_PER_TURN);
+      this.#watches.indexed(this.#archive.indexer.takeWatched());
+      return hasMore;
     } catch (error) {
       if (!isIndexDamaged(error)) throw error;
       this.#archive.rebuildIndex();
@@ -382,14 +393,6 @@ export class ArchiveService {
       else this.#scheduleReopen();
     }
   }
-}
-
-function refused(error: unknown): TaggedResult {
-  return { ok: false, error: tagError(error) };
-}
-
-function isIndexDamaged(error: unknown): boolean {
-  return error instanceof ArchiveError && error.code === "index_damaged";
 }
 
 function behind(deadlineMs: number): OperatingError {

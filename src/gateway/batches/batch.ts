@@ -2,10 +2,11 @@
 
 import { haveSameKey } from "../../actors/ledger/command-home.ts";
 import { readCommands } from "../../actors/records/codec.ts";
-import type { Command, Outcome, Transfer } from "../../actors/records/command.ts";
+import type { Command } from "../../actors/records/command.ts";
 import type { PackedPiece, PackedTransfers } from "../../actors/records/packed-transfers.ts";
 import { rejectionOf } from "../../actors/records/rejection.ts";
 import type { RecordPosition } from "../../archive/queries/query.ts";
+import { assert } from "../../errors/assert.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 import { REFUSED, type TransfersReply, type WireItem } from "../../workers/shard/messages.ts";
@@ -123,10 +124,14 @@ async function recallItems(
         answers[itemIndex] = { code: "archive_damaged" };
         continue;
       }
-      const { command, outcome } = found.record as Readonly<{ command: Command; outcome: Outcome<Transfer> }>;
+      const { command, outcome } = found.record;
       if (!haveSameKey(command, items[index] as Command))
         answers[itemIndex] = { code: "idempotency_key_reused" };
-      else answers[itemIndex] = outcome.ok ? { id: outcome.id } : { code: outcome.code };
+      else if (!outcome.ok) answers[itemIndex] = { code: outcome.code };
+      else {
+        assert("id" in outcome, "an item with the key of a transfer is a transfer");
+        answers[itemIndex] = { id: outcome.id };
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Dry runs. A shard decides a single command without logging it. A batch is decided here, on copies of its
- * accounts.
+ * accounts, in slices of the partner.
  */
 import { vnodeOfCommand } from "../../actors/ledger/command-home.ts";
 import { restoreCopies } from "../../actors/ledger/image.ts";
@@ -20,12 +20,11 @@ import { costOfCommand } from "../shard-link/costs.ts";
 import { flowOwnerOf } from "../shard-link/owners.ts";
 import { refusalError } from "../shard-link/refusals.ts";
 import type { Shards } from "../shard-link/shards.ts";
+import { workSlices } from "../work-slices.ts";
 
 type Item = Transfer | CompoundTransfer;
 type BatchOutcome = Outcome<Transfer | CompoundTransfer>;
 
-/** Cost that is decided before other work gets a turn on this thread: some milliseconds. */
-const TURN_COST = 512;
 /** Accounts that a shard copies in one answer. */
 const COPIES_MAX = 512;
 
@@ -40,22 +39,20 @@ export async function dryRunBatch(
   // A ledger of one shard that owns every account, so no leg is remote.
   const ledger = new Ledger(0);
   const copies = await Promise.all(
-    [...accountsByShard(shards, partner, items)].flatMap(([shard, names]) =>
+    [...(await accountsByShard(shards, partner, items))].flatMap(([shard, names]) =>
       portionsOf(names).map((portion) => shards.askAt(shard, partner, ["account_copies", portion])),
     ),
   );
-  for (const { result } of copies) restoreCopies(ledger.state, partner, result);
+  for (const { result } of copies) {
+    if (workSlices.isOver) await workSlices.next(partner);
+    restoreCopies(ledger.state, partner, result);
+  }
   const timeMs = Math.max(0, ...copies.map((copy) => copy.timeMs));
   let created = 0;
   const newId = (vnode: number) => countedTransferId(vnode, 1, ++created);
   const outcomes: BatchOutcome[] = [];
-  let cost = 0;
   for (const [index, item] of items.entries()) {
-    if (cost >= TURN_COST) {
-      await new Promise((resolve) => setImmediate(resolve));
-      cost = 0;
-    }
-    cost += costOfCommand(item);
+    if (workSlices.isOver) await workSlices.next(partner);
     const command = { ...item, key: null, fingerprint: 0 };
     const outcome = decide(ledger, command, newId, timeMs);
     ledger.apply(command, outcome, { epoch: 1, seq: 1, index, timeMs }, 0);
@@ -78,7 +75,7 @@ function decide(
   newId: (vnode: number) => string,
   timeMs: number,
 ): BatchOutcome {
-  if (command.op === "transfer") return ledger.decide(command, timeMs, newId) as Outcome<Transfer>;
+  if (command.op === "transfer") return ledger.decideTransfer(command, timeMs, newId);
   const planned = plan(ledger.compound, command);
   assert(planned !== NOT_OPEN, "only posts and voids need an open transfer");
   if (!planned.ok) return planned;
@@ -86,16 +83,17 @@ function decide(
 }
 
 /** The accounts and system account slices that the items touch, by shard. */
-function accountsByShard(
+async function accountsByShard(
   shards: Shards,
   partner: string,
   items: readonly Item[],
-): ReadonlyMap<number, CopiesOf> {
+): Promise<ReadonlyMap<number, CopiesOf>> {
   const byShard = new Map<
     number,
     { accounts: Set<string>; slices: Map<string, readonly [string, string]> }
   >();
   for (const item of items) {
+    if (workSlices.isOver) await workSlices.next(partner);
     const postings = item.op === "transfer" ? [item] : item.postings;
     for (const { account, counterparty, vnode } of legsOf(partner, postings)) {
       const shard = shards.ofVnode(vnode);

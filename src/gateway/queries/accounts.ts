@@ -43,23 +43,35 @@ async function waitForLogTime(shards: Shards, partner: string, shard: number, at
   }
 }
 
-/**
- * The existing accounts, in the order of `ids`.
- *
- * @param bytesMax bound on the answer of each shard; accounts beyond it are left out.
- */
+/** The existing accounts among the first `read` ids, in the order of the ids. */
+export type AccountsRead = Readonly<{ accounts: readonly AccountView[]; read: number }>;
+
+/** Reads accounts until they fill a page. At least the first id is read. */
 export async function accountsOf(
   shards: Shards,
   partner: string,
   ids: readonly string[],
-  bytesMax: number | null = null,
-): Promise<readonly AccountView[]> {
+): Promise<AccountsRead> {
+  // Each shard holds about its share of the page. A smaller bound would make more pages, a larger one would read in
+  // vain.
+  const bytesMax = Math.ceil((2 * PAGE_BYTES_MAX) / (shards.links.length + 1));
   const byShard = Map.groupBy(ids, (id) => shards.ofAccount(partner, id));
-  const found = await Promise.all(
-    [...byShard].map(([shard, shardIds]) => shards.ask(shard, partner, ["accounts", shardIds, bytesMax])),
+  const views = new Map<string, AccountView>();
+  const unread = new Set<string>();
+  await Promise.all(
+    [...byShard].map(async ([shard, shardIds]) => {
+      const { result } = await shards.ask(shard, partner, ["accounts", shardIds, bytesMax]);
+      for (const view of result.found) views.set(view.id, view);
+      for (const id of shardIds.slice(result.read)) unread.add(id);
+    }),
   );
-  const views = new Map(found.flatMap(({ result }) => result.map((view) => [view.id, view] as const)));
-  return ids.map((id) => views.get(id)).filter((view) => view !== undefined);
+  const firstUnread = ids.findIndex((id) => unread.has(id));
+  const read = firstUnread === -1 ? ids.length : firstUnread;
+  const accounts = ids
+    .slice(0, read)
+    .map((id) => views.get(id))
+    .filter((view) => view !== undefined);
+  return { accounts, read };
 }
 
 /** Accounts sorted by id. The cursor is the last id of the previous page. @throws CallerGone */
@@ -74,19 +86,16 @@ export async function accountPage(
   const range = { partner, prefix, afterId: cursor, limit: limit + 1 };
   const ids = await shards.archive.accountIds(range, after);
   refuseGone(caller);
-  const pageIds = ids.slice(0, limit);
-  // Each shard holds about its share of the page. A smaller bound would make more pages, a larger one would read in
-  // vain.
-  const bytesMax = Math.ceil((2 * PAGE_BYTES_MAX) / (shards.links.length + 1));
   const owner = flowOwnerOfSubject(partner, prefix);
-  const views = await shards.turns.largeReads.run(partner, owner, caller, () =>
-    accountsOf(shards, partner, pageIds, bytesMax),
+  const { accounts } = await shards.turns.largeReads.run(partner, owner, caller, () =>
+    accountsOf(shards, partner, ids.slice(0, limit)),
   );
-  // Accounts are never deleted, so the first missing one was left out by its shard for size.
-  const cut = views.findIndex(({ id }, i) => id !== pageIds[i]);
-  const data = cut === -1 ? views : views.slice(0, cut);
-  const cursors = data.map(({ id }) => id);
-  return { data, cursors, nextCursor: ids.length > data.length ? (cursors.at(-1) ?? null) : null };
+  const cursors = accounts.map(({ id }) => id);
+  return {
+    data: accounts,
+    cursors,
+    nextCursor: ids.length > accounts.length ? (cursors.at(-1) ?? null) : null,
+  };
 }
 
 /** An account, and the sum of its entries, at the same `seq`. */

@@ -1,6 +1,8 @@
 /** Reads accounts at one consistent cut. docs/SPEC.md says what a cut guarantees. */
 
 import { randomUUID } from "node:crypto";
+import type { AccountView } from "../../actors/records/command.ts";
+import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { Cut } from "../ports.ts";
 import type { Shards } from "../shard-link/shards.ts";
@@ -12,20 +14,25 @@ const HALTS_MS_MAX = 1_000;
 /** A capture waits for its shard's batches. */
 const CAPTURES_MS_MAX = 5_000;
 
-/** @throws OperatingError `overloaded` when it cannot be made, `log_unavailable` while a shard is down. */
+/**
+ * `undefined` if the accounts exceed a page.
+ *
+ * @throws OperatingError `overloaded` when it cannot be made, `log_unavailable` while a shard is down.
+ */
 export async function consistentAccounts(
   shards: Shards,
   partner: string,
   ids: readonly string[],
-): Promise<Cut> {
+): Promise<Cut | undefined> {
   const byShard = Map.groupBy(ids, (id) => shards.ofAccount(partner, id));
   const [only] = byShard.keys();
   if (byShard.size === 1 && only !== undefined) {
-    const { result } = await shards.ask(only, partner, ["accounts", ids, null]);
-    return { accounts: result, inTransit: {} };
+    const { result } = await shards.ask(only, partner, ["accounts", ids, PAGE_BYTES_MAX]);
+    return result.read < ids.length ? undefined : { accounts: result.found, inTransit: {} };
   }
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const found = await attemptCut(shards, partner, byShard);
+    if (found === "too_large") return undefined;
     if (found === undefined) continue;
     const views = new Map(found.accounts.map((view) => [view.id, view] as const));
     const accounts = ids.map((id) => views.get(id)).filter((view) => view !== undefined);
@@ -38,7 +45,7 @@ async function attemptCut(
   shards: Shards,
   partner: string,
   byShard: ReadonlyMap<number, readonly string[]>,
-): Promise<Cut | undefined> {
+): Promise<Cut | "too_large" | undefined> {
   const cut = `${Date.now()}-${randomUUID()}`;
   const all = shards.links.map((_, shard) => shard);
   const ids = [...byShard.values()].flat();
@@ -68,13 +75,18 @@ async function attemptCut(
   if (failed !== undefined) throw failed.reason;
   const found = captures.flatMap((capture) => (capture.status === "fulfilled" ? [capture.value] : []));
   if (halted.some(([, received]) => received.size === 0) || found.includes(null)) return undefined;
+  const accounts: AccountView[] = [];
+  for (const capture of found) {
+    if (capture?.accounts === null) return "too_large";
+    accounts.push(...(capture?.accounts ?? []));
+  }
   const inTransit: Record<string, bigint> = {};
   for (const capture of found) {
     for (const [asset, amount] of capture?.inTransit ?? [])
       inTransit[asset] = (inTransit[asset] ?? 0n) + BigInt(amount);
   }
   for (const [asset, amount] of Object.entries(inTransit)) if (amount === 0n) delete inTransit[asset];
-  return { accounts: found.flatMap((capture) => capture?.accounts ?? []), inTransit };
+  return { accounts, inTransit };
 }
 
 /** `undefined` after `ms`: a shard that hangs never answers. */

@@ -1,9 +1,16 @@
 /** Rebuilds answers to earlier commands from their records in the archive: for repeated idempotency keys. */
 import { haveSameKey, isKeyOf } from "../../actors/ledger/command-home.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
-import type { Command, Credited, Outcome, Transfer, TransferSent } from "../../actors/records/command.ts";
+import {
+  acceptedOf,
+  type Command,
+  type LogRecord,
+  type Outcome,
+  type Transfer,
+  type TransferSent,
+} from "../../actors/records/command.ts";
 import type { CommandHeader } from "../../actors/records/command-header.ts";
-import type { Move, Moved, TransferChanged } from "../../actors/records/compound-command.ts";
+import type { Move, TransferChanged } from "../../actors/records/compound-command.ts";
 import type { ArchivedRecord, FoundRecord, RecordPosition } from "../../archive/queries/query.ts";
 import { assert } from "../../errors/assert.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
@@ -29,14 +36,9 @@ export async function recall<C extends Command>(
   assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   if (!haveSameKey(first.record.command, command)) return undefined;
-  const { outcome } = first.record;
   const answer = { timeMs: first.timeMs, position: positionText(at.shard, at) };
-  if (!outcome.ok) return { outcome, ...answer };
-  if ("to" in outcome) return withCredit(shards, command, at.shard, outcome, answer) as Promise<Recalled<C>>;
-  if (!("sent" in outcome)) return { outcome, ...answer } as Recalled<C>;
-  // Never an expiry: expiries are not commands of a caller.
-  const changed = outcome as TransferChanged;
-  return withPortions(shards, command, at.shard, changed, answer) as Promise<Recalled<C>>;
+  // The recorded command has the same op, and so the same type of outcome.
+  return (await wholeOutcome(shards, first.record, at.shard, answer)) as Recalled<C>;
 }
 
 /** The owner of an idempotency key. `vnode` names the shard if the owner key does not determine it. */
@@ -79,16 +81,41 @@ export async function firstRecords(
 
 type Answer = Readonly<{ timeMs: number; position: string }>;
 
+/** The outcome in a record of shard `from`, completed by its parts on other shards. */
+async function wholeOutcome(
+  shards: Shards,
+  { command, outcome }: LogRecord,
+  from: number,
+  answer: Answer,
+): Promise<Recalled<Command>> {
+  if (!outcome.ok) return { outcome, ...answer };
+  switch (command.op) {
+    case "transfer": {
+      const accepted = acceptedOf(command, outcome);
+      if (!("to" in accepted)) return { outcome: accepted, ...answer };
+      return withCredit(shards, command.partner, from, accepted, answer);
+    }
+    case "compound_transfer":
+    case "post_transfer":
+    case "void_transfer":
+    case "revert_transfer":
+      return withPortions(shards, command.partner, from, acceptedOf(command, outcome), answer);
+    default:
+      return { outcome: acceptedOf(command, outcome), ...answer };
+  }
+}
+
 async function withCredit(
   shards: Shards,
-  { partner }: Command,
+  partner: string,
   from: number,
   sent: TransferSent,
   answer: Answer,
 ): Promise<Recalled<Transfer>> {
   const { id, debitPosted, debitHeld, debitSeq, to, no, effect } = sent;
-  const credit = await partOf(shards, partner, { id, from, to, no });
-  const { posted, held, seq } = credit.record.outcome as Credited;
+  const { at, record } = await partOf(shards, partner, { id, from, to, no });
+  assert(record.command.op === "credit", "a message to a transfer's credit account is a credit");
+  const { posted, held, seq } = acceptedOf(record.command, record.outcome);
   const debit = { ok: true, id, debitPosted, debitHeld, debitSeq } as const;
   return {
     timeMs: answer.timeMs,
@@ -99,20 +126,23 @@ async function withCredit(
       creditSeq: seq,
       ...(effect !== undefined && { effect }),
     },
-    position: `${answer.position},${positionText(credit.at.shard, credit.at)}`,
+    position: `${answer.position},${positionText(at.shard, at)}`,
   };
 }
 
 async function withPortions(
   shards: Shards,
-  { partner }: Command,
+  partner: string,
   from: number,
   changed: TransferChanged,
   answer: Answer,
 ): Promise<Readonly<{ outcome: TransferChanged }> & Answer> {
   const { id, moves, elsewhere, sent } = changed;
   const parts = await Promise.all(sent.map(({ to, no }) => partOf(shards, partner, { id, from, to, no })));
-  const remoteMoves = parts.flatMap(({ record }): readonly Move[] => (record.outcome as Moved).moves);
+  const remoteMoves = parts.flatMap(({ record: { command, outcome } }): readonly Move[] => {
+    assert(command.op === "portion", "a message of a compound transfer is a portion");
+    return acceptedOf(command, outcome).moves;
+  });
   const positions = [answer.position, ...parts.map(({ at }) => positionText(at.shard, at))];
   return {
     timeMs: answer.timeMs,

@@ -32,10 +32,11 @@ export async function trialBalance(shards: Shards, partner: string | undefined) 
   return { assets, positions: positions.map((position) => positionText(position.shard, position)) };
 }
 
-/** A partner's quotas, and its usage on each shard. Quotas are equal on all shards, except while they change. */
+/** A partner's quotas, and its usage. Quotas are equal on all shards, except while they change. */
 export async function usageOf(shards: Shards, partner: string) {
+  const requestsInFlight = shards.link(0).requestsOf(partner);
   const found = await shards.askAll(partner, ["usage"]);
   const [first] = found;
   assert(first !== undefined, "there is a shard");
-  return { quotas: first.result.quotas, shards: found.map(({ result }) => result.used) };
+  return { quotas: first.result.quotas, shards: found.map(({ result }) => result.used), requestsInFlight };
 }

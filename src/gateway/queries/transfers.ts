@@ -14,8 +14,9 @@ import type {
   TransferStatus,
   TransferView,
 } from "../../actors/records/compound-command.ts";
+import { textsOf } from "../../actors/records/transfer-details.ts";
 import type { Page, Range } from "../../archive/queries/query.ts";
-import { transferBytes } from "../../bounds/page-bytes.ts";
+import { rowBytes } from "../../bounds/page-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
 import type { TransferRow } from "../ports.ts";
 import { nonEmptyPositions, type Shards } from "../shard-link/shards.ts";
@@ -48,7 +49,7 @@ export async function transferRows(
   const { data, ...rest } = await fullPage(
     query,
     (range) => shards.archive.transfers({ ...query, ...range, partner }, after),
-    { isShown: shows, bytesOf: transferBytes, caller },
+    { isShown: shows, bytesOf: (view) => rowBytes(textsOf(view), view.postings.length), caller },
   );
   refuseGone(caller);
   return { data: await withRevertedBy(shards, partner, data), ...rest };

@@ -115,6 +115,10 @@ export class Flows<T extends Queued = Queued> {
     return this.#last;
   }
 
+  usedBy(partner: string): number {
+    return this.#partners.get(partner)?.used ?? 0;
+  }
+
   /** Takes `amount` of the capacity. False, with no effect, if that exceeds the flow's share. */
   take(flow: Flow<T>, amount: number): boolean {
     const { parent } = flow;

@@ -1,12 +1,11 @@
 /**
  * The owner of a request, for fair scheduling within a partner. Most partners are one flow. A partner that hosts
- * others is divided: the platform tenant by wallet user, any partner by seller.
+ * others is divided: the tenant of a programme by user, any partner by the callers that share it, such as sellers.
  */
 import { homeOwnerOf } from "../../actors/ledger/command-home.ts";
 import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
-import { creditAccount } from "../../actors/programmes/topup/acts.ts";
-import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
+import { isOfCaller, isTenant } from "../../actors/programmes/programmes.ts";
 import type { Command } from "../../actors/records/command.ts";
 import type { Query } from "../../workers/shard/messages.ts";
 
@@ -19,19 +18,15 @@ export const WHOLE = "";
  */
 export const BATCHES = "#batches";
 
-const SELLER_ACCOUNT_PREFIX = creditAccount("");
-
 export function flowOwnerOf(command: Command): string {
-  if (command.partner === PLATFORM_TENANT) return homeOwnerOf(command);
+  if (isTenant(command.partner)) return homeOwnerOf(command);
   const act = "act" in command ? command.act : undefined;
-  return act?.programme === "topup" ? ownerKeyOf(act.subject) : WHOLE;
+  return act === undefined ? WHOLE : flowOwnerOfSubject(command.partner, act.subject);
 }
 
 /** The owner of a read about one account or another subject. */
 export function flowOwnerOfSubject(partner: string, subject: string): string {
-  return partner === PLATFORM_TENANT || subject.startsWith(SELLER_ACCOUNT_PREFIX)
-    ? ownerKeyOf(subject)
-    : WHOLE;
+  return isOfCaller(partner, subject) ? ownerKeyOf(subject) : WHOLE;
 }
 
 /** The owner of a query to a shard. */
@@ -55,7 +50,7 @@ export function ownerOfQuery(partner: string, query: Query): string {
   }
 }
 
-/** The owner of a read of one transfer. Its id does not name the owner; the vnode in it is shared by few wallets. */
+/** The owner of a read of one transfer. Its id does not name the owner; the vnode in it is shared by few owners. */
 export function ownerOfTransfer(partner: string, id: string): string {
-  return partner === PLATFORM_TENANT ? `#${parseTransferId(id)?.vnode}` : WHOLE;
+  return isTenant(partner) ? `#${parseTransferId(id)?.vnode}` : WHOLE;
 }

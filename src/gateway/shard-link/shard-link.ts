@@ -6,7 +6,7 @@
 import type { Fact } from "../../actors/records/command.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
 import { Slots } from "../../bounds/slots.ts";
-import { OperatingError } from "../../errors/operating-error.ts";
+import { OperatingError, type PartnerBound } from "../../errors/operating-error.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
@@ -20,9 +20,9 @@ import {
   type ToGateway,
   UNANSWERED,
 } from "../../workers/shard/messages.ts";
-import { Contention } from "./contention.ts";
+import { ALONE, Contention } from "./contention.ts";
 import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
-import { FairQueue, type Portion } from "./fair-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { type Flow, Flows, type Queued } from "./flows.ts";
 import { InFlightMessages, type Message, WAIT_MS_MAX } from "./in-flight-messages.ts";
 import type { LoopLag } from "./loop-lag.ts";
@@ -52,14 +52,6 @@ export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }
  */
 const SEND_AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
-/** Bounds of one message. A shard decides it in some ten milliseconds, which bounds the wait of others behind it. */
-const MESSAGE_MAX: Portion = { cost: 2_048, bytes: 1024 * 1024 };
-
-/**
- * Cost of one partner's batches in flight. It includes what waits for other shards: then no message is in flight,
- * but both shards have work with it.
- */
-const BATCHES_IN_FLIGHT_MAX = { shared: MESSAGE_MAX.cost, alone: 8 * MESSAGE_MAX.cost };
 
 /** A piece of a batch. `cost`: of its postings. */
 export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
@@ -71,6 +63,8 @@ interface Pending extends Queued {
   /** The message it was sent with. Absent before that, and while its reply waits for another shard. */
   message: Message | undefined;
   isSent: boolean;
+  /** It is not a batch, and waits for another shard or for expiries: it counts no more against its flow's bound. */
+  isDeferred: boolean;
   readonly credits: number;
   readonly flow: Flow<Pending>;
   /** The same flow in the gateway's limit on requests. */
@@ -106,13 +100,11 @@ export class ShardLink {
   readonly #flows = new Flows<Pending>(CREDITS);
   readonly #requests: Flows;
   readonly #queue = new FairQueue<Pending>({
-    inFlightMax: ({ owner }) => {
-      if (owner !== BATCHES) return Number.POSITIVE_INFINITY;
-      return BATCHES_IN_FLIGHT_MAX[this.#contention.isShared(this.#nowMs()) ? "shared" : "alone"];
-    },
+    inFlightMax: ({ owner }) => (owner === BATCHES ? this.#bounds.batches : this.#bounds.requests),
   });
   readonly #inFlight = new InFlightMessages();
   readonly #contention = new Contention();
+  #bounds = ALONE;
   #flushing = false;
   readonly #pending = new Slots<Pending>();
 
@@ -129,6 +121,11 @@ export class ShardLink {
   /** Number of commands and reads that wait for their answer. */
   get depth(): number {
     return this.#pending.size;
+  }
+
+  /** The partner's requests in flight at this gateway, over all its shards. */
+  requestsOf(partner: string): number {
+    return this.#requests.usedBy(partner);
   }
 
   /** The shard serves, its log answers, and the channel is open. */
@@ -247,20 +244,23 @@ export class ShardLink {
     if (!this.#serves) return this.#unavailable();
     if (this.#inFlight.isLate(nowMs))
       return overloaded(`shard ${this.shard} is overloaded: a message to it takes more than 1 s`);
-    this.#contention.note(flow.parent, nowMs);
+    this.#contention.note(flow, nowMs);
     // The partner exceeds its share: a longer wait would not help it.
     const { first } = flow;
     const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
     if (isLate || !this.#flows.take(flow, credits))
-      return overloaded(`your requests already fill your share of shard ${this.shard}'s queue`);
+      return overloaded(
+        `your requests already fill your share of shard ${this.shard}'s queue`,
+        "queue_share",
+      );
     if (this.#requests.take(requests, count)) return undefined;
     this.#flows.give(flow, credits);
-    return overloaded("too many of your requests are in flight at this gateway");
+    return overloaded("too many of your requests are in flight at this gateway", "requests_in_flight");
   }
 
   #release(pending: Pending): void {
     const { flow, credits, requests } = pending;
-    this.#queue.done(flow, pending);
+    if (!pending.isDeferred) this.#queue.done(flow, pending);
     this.#flows.give(flow, credits);
     this.#requests.give(requests, 1);
   }
@@ -282,6 +282,7 @@ export class ShardLink {
         sinceMs,
         message: undefined,
         isSent: false,
+        isDeferred: false,
         credits,
         flow,
         requests,
@@ -318,12 +319,16 @@ export class ShardLink {
 
   #answer(at: LogId, timeMs: number, replies: readonly Reply[]): void {
     const nowMs = this.#nowMs();
+    this.#bounds = this.#contention.boundsAt(nowMs);
     for (const [requestNumber, result] of replies) {
       const pending = this.#pending.get(requestNumber);
       if (pending === undefined) continue;
       if (pending.message !== undefined) this.#inFlight.answered(pending.message, nowMs);
       if (result === DEFERRED) {
         pending.message = undefined;
+        if (pending.flow.owner === BATCHES) continue;
+        pending.isDeferred = true;
+        this.#queue.done(pending.flow, pending);
         continue;
       }
       this.#pending.remove(requestNumber);
@@ -347,6 +352,7 @@ export class ShardLink {
     this.#flushing = true;
     setImmediate(() => {
       this.#flushing = false;
+      this.#bounds = this.#contention.boundsAt(this.#nowMs());
       this.#flush();
     });
   }
@@ -354,7 +360,7 @@ export class ShardLink {
   #flush(): void {
     while (!this.#queue.isEmpty && this.#inFlight.count < MESSAGES_MAX) {
       if (this.#inFlight.count > 0 && this.#queue.cost < SEND_AHEAD_COST_MIN) return;
-      this.#sendAll(this.#queue.take(MESSAGE_MAX));
+      this.#sendAll(this.#queue.take(this.#bounds.message));
     }
   }
 
@@ -388,4 +394,6 @@ export class ShardLink {
   }
 }
 
-const overloaded = (why: string) => new OperatingError("overloaded", why);
+function overloaded(why: string, bound?: PartnerBound): OperatingError {
+  return new OperatingError("overloaded", why, bound && { bound });
+}

@@ -17,7 +17,7 @@ export class Shards {
   readonly writers: readonly CommandWriter[];
   readonly turns = {
     /** Lists and sums. They spend most of their time waiting for the archive. */
-    pages: new Turns({ slots: 32, share: 4 }),
+    pages: new Turns({ slots: 32, share: 8 }),
     /**
      * Reads that may each load 1 MiB of accounts. The gateway's thread decodes them, and those of one message
      * together, so many at once would delay all other answers.

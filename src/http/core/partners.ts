@@ -1,29 +1,22 @@
 /** `/v1/partners`: partners, their keys and quotas. */
 import { z } from "@hono/zod-openapi";
-import { type OwnQuotas, setQuotas } from "../../actors/programmes/quotas/acts.ts";
-import { askSeller } from "../../actors/programmes/topup/acts.ts";
+import { setQuotas } from "../../actors/programmes/quotas/acts.ts";
 import { DEFAULT_QUOTAS } from "../../actors/quotas/default-quotas.ts";
-import {
-  actAlone,
-  type CreateKey,
-  type CreatePartner,
-  PARTNER_ROLES,
-  type Partner,
-} from "../../actors/records/command.ts";
+import { actAlone, type CreateKey, type CreatePartner, type Partner } from "../../actors/records/command.ts";
 import type { Directory, Ledger } from "../../gateway/ports.ts";
 import { memberPartner } from "../auth.ts";
-import { jsonAnswer } from "../call.ts";
 import { IDEMPOTENCY_PROBLEMS, type Random } from "../idempotency.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "../input/fields.ts";
 import { fingerprintOf } from "../input/fingerprint.ts";
-import { PageQuery, pageAnswer, pageInOrderOfId, pageOf } from "../input/pagination.ts";
+import { PageQuery, pageInOrderOfId } from "../input/pagination.ts";
 import { IdParams } from "../input/path-id.ts";
-import { invalid, Problem } from "../problem.ts";
-import { BANK_NAME_RULE, isBankName } from "../programmes/wallet/bank.ts";
+import { invalid } from "../problem.ts";
+import type { KeyRole } from "../programme.ts";
 import { firstOrNew, readChange } from "../read-change.ts";
-import type { Routes } from "../routes.ts";
+import { addListRoute, addReadRoute } from "../read-routes.ts";
+import { answerOf, type Routes } from "../routes.ts";
 import { readNothing } from "../server/body.ts";
-import { decidedAnswer, isDone, together } from "../write-answers.ts";
+import { decidedAnswer, effectOf, isDone, together } from "../write-answers.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
 import { addUsage, changesOf, QuotaPatch, QuotasSchema } from "./quotas.ts";
 
@@ -37,15 +30,6 @@ const PartnerPatch = z
     quotas: QuotaPatch.optional(),
   })
   .openapi("PartnerPatch", { example: { quotas: { idempotency_keys: 1_000_000 } } });
-const NewKeyBody = z
-  .strictObject({
-    role: z.enum(PARTNER_ROLES),
-    name: Name.optional().openapi({ description: "Required for role `bank`: the bank's name." }),
-    seller: Id.optional().openapi({
-      description: "Required for role `seller`, and only there: the seller's id.",
-    }),
-  })
-  .openapi("NewKey", { example: { role: "read", name: "reports" } });
 const KeyParams = z.object({ id: Id, key_id: z.string() });
 
 const partnerFields = {
@@ -66,36 +50,51 @@ const PatchedPartner = z
   })
   .openapi("PatchedPartner", { example: partnerExample });
 const SellerId = z.string().optional().openapi({ description: "Only for role `seller`: the seller's id." });
-const CreatedKey = z
-  .object({
-    id: z.string(),
-    role: z.enum(PARTNER_ROLES),
-    name: z.string(),
-    seller: SellerId,
-    ...apiKeyFields,
-  })
-  .openapi("CreatedKey", { example: { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" } });
-const KeySchema = z
-  .object({
-    id: z.string(),
-    role: z.enum(PARTNER_ROLES),
-    name: z.string(),
-    seller: SellerId,
-    prefix: z.string(),
-    created_at: z.iso.datetime(),
-    last_used_at: z.iso.datetime().nullable(),
-  })
-  .openapi("Key");
 
-export type PartnersDeps = Readonly<{ ledger: Ledger; directory: Directory; random: Random }>;
+/** The scope of a key is called `seller` here and in the log: no other role has one yet. */
+function keySchemas(roles: readonly KeyRole[]) {
+  const role = z.enum(["partner", "read", ...roles.map(({ name }) => name)]);
+  const keyFields = { id: z.string(), role, name: z.string(), seller: SellerId };
+  const newKey = z
+    .strictObject({
+      role,
+      name: Name.optional().openapi({ description: "Required for role `bank`: the bank's name." }),
+      seller: Id.optional().openapi({
+        description: "Required for role `seller`, and only there: the seller's id.",
+      }),
+    })
+    .openapi("NewKey", { example: { role: "read", name: "reports" } });
+  const example = { id: "key_…", role: "read", name: "reports", api_key: "dk_read_…" };
+  const created = z.object({ ...keyFields, ...apiKeyFields }).openapi("CreatedKey", { example });
+  const listed = z
+    .object({
+      ...keyFields,
+      prefix: z.string(),
+      created_at: z.iso.datetime(),
+      last_used_at: z.iso.datetime().nullable(),
+    })
+    .openapi("Key");
+  return { newKey, created, listed };
+}
+
+type KeyDeps = PartnersDeps & Readonly<{ schemas: ReturnType<typeof keySchemas> }>;
+
+export type PartnersDeps = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  random: Random;
+  /** The roles of programmes. */
+  roles: readonly KeyRole[];
+}>;
 
 export function addPartners(routes: Routes, deps: PartnersDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
   addUpdate(routes, deps);
   addUsage(routes, deps);
-  addCreateKey(routes, deps);
-  addKeys(routes, deps);
+  const keyDeps = { ...deps, schemas: keySchemas(deps.roles) };
+  addCreateKey(routes, keyDeps);
+  addKeys(routes, keyDeps);
 }
 
 function partnerView({ id, name, status, createdAtMs }: Partner): object {
@@ -116,11 +115,7 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
       group: "partners",
       summary: "Create a partner with its first key",
       body: { schema: NewPartner },
-      answer: {
-        status: 201,
-        description: "The partner and its key, which is shown once.",
-        content: { "application/json": CreatedPartner },
-      },
+      answer: answerOf(201, "The partner and its key, which is shown once.", CreatedPartner),
       problems: ["partner_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -144,37 +139,38 @@ function addCreate(routes: Routes, { ledger, random }: PartnersDeps): void {
 }
 
 function addReads(routes: Routes, { ledger, directory }: PartnersDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/partners",
       access: "operator",
       group: "partners",
       summary: "List partners, sorted by id",
       query: PageQuery,
-      answer: pageOf(PartnerSchema),
+      row: PartnerSchema,
     },
-    async (_, call, query) => {
+    async (_, __, query) => {
       await ledger.confirm();
-      return pageAnswer(call, pageInOrderOfId(directory.partners(), query), partnerJson);
+      return pageInOrderOfId(directory.partners(), query);
     },
+    partnerJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/partners/{id}",
       access: "operator",
       group: "partners",
       summary: "Get a partner",
       params: IdParams,
-      answer: { status: 200, description: "The partner.", content: { "application/json": PartnerSchema } },
+      answer: answerOf(200, "The partner.", PartnerSchema),
       problems: ["partner_not_found"],
     },
     async (request, call) => {
       await ledger.confirm();
-      const id = memberPartner(call, directory, request.param("id"));
-      return jsonAnswer(call, 200, partnerJson(directory.partner(id) as Partner));
+      return memberPartner(call, directory, request.param("id"));
     },
+    partnerJson,
   );
 }
 
@@ -191,11 +187,11 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
         "with the same idempotency key to do the second.",
       params: IdParams,
       body: { schema: PartnerPatch },
-      answer: { status: 200, description: "The partner.", content: { "application/json": PatchedPartner } },
+      answer: answerOf(200, "The partner.", PatchedPartner),
       problems: ["partner_not_found"],
     },
     async (request, call) => {
-      const id = memberPartner(call, directory, request.param("id"));
+      const id = memberPartner(call, directory, request.param("id")).id;
       const { value, header } = await readChange(request, call, PartnerPatch);
       const { name, status, quotas } = value;
       const patch = { ...(name === undefined ? {} : { name }), ...(status === undefined ? {} : { status }) };
@@ -203,15 +199,19 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
       if (quotas === undefined || !isDone(answer))
         return decidedAnswer(call, answer, 200, ({ partner }) => partnerJson(partner));
       const { partner } = answer.outcome;
-      const set = await ledger.submit(actAlone({ ...header, partner: id }, setQuotas(id, changesOf(quotas))));
-      return decidedAnswer(call, together(answer, set), 200, ({ effect }) =>
-        JSON.stringify({ ...partnerView(partner), quotas: { ...DEFAULT_QUOTAS, ...(effect as OwnQuotas) } }),
+      const act = setQuotas(id, changesOf(quotas));
+      const set = await ledger.submit(actAlone({ ...header, partner: id }, act));
+      return decidedAnswer(call, together(answer, set), 200, (done) =>
+        JSON.stringify({
+          ...partnerView(partner),
+          quotas: { ...DEFAULT_QUOTAS, ...effectOf(act, done) },
+        }),
       );
     },
   );
 }
 
-function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDeps): void {
+function addCreateKey(routes: Routes, { ledger, directory, random, roles, schemas }: KeyDeps): void {
   routes.add(
     {
       method: "post",
@@ -220,20 +220,17 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
       group: "partners",
       summary: "Create another key of a partner",
       params: IdParams,
-      body: { schema: NewKeyBody },
-      answer: {
-        status: 201,
-        description: "The key, which is shown once.",
-        content: { "application/json": CreatedKey },
-      },
+      body: { schema: schemas.newKey },
+      answer: answerOf(201, "The key, which is shown once.", schemas.created),
       problems: ["partner_not_found", "seller_not_found", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const partner = memberPartner(call, directory, request.param("id"));
-      const { value, header } = await readChange(request, call, NewKeyBody);
+      const partner = memberPartner(call, directory, request.param("id")).id;
+      const { value, header } = await readChange(request, call, schemas.newKey);
       const { role, name = "", seller } = value;
-      if (role === "bank" && !isBankName(name)) throw invalid("name", BANK_NAME_RULE);
-      if ((role === "seller") !== (seller !== undefined))
+      const { checkName, checkScope } = roles.find((each) => each.name === role) ?? {};
+      checkName?.(name);
+      if ((checkScope === undefined) !== (seller === undefined))
         throw invalid("seller", "is required for role seller, and not allowed for other roles");
       const route = "POST /v1/partners/{id}/keys";
       const kind = seller === undefined ? { role, name } : { role, name, seller };
@@ -243,8 +240,7 @@ function addCreateKey(routes: Routes, { ledger, directory, random }: PartnersDep
         { ...header, partner },
         { owner: "" },
         async (): Promise<CreateKey> => {
-          if (seller !== undefined && (await ledger.ask(partner, askSeller(seller))) === null)
-            throw new Problem("seller_not_found", `There is no seller ${seller}.`);
+          if (seller !== undefined) await checkScope?.(ledger, partner, seller);
           return { op: "create_key", ...header, partner, newKey: keyPair.newKey };
         },
       );
@@ -268,25 +264,25 @@ function keyJson(key: ReturnType<Directory["keys"]>[number]): string {
   });
 }
 
-function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
-  routes.add(
+function addKeys(routes: Routes, { ledger, directory, schemas }: KeyDeps): void {
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/partners/{id}/keys",
       access: "member",
       group: "partners",
       summary: "List a partner's keys, sorted by id",
       params: IdParams,
       query: PageQuery,
-      answer: pageOf(KeySchema),
+      row: schemas.listed,
       problems: ["partner_not_found"],
     },
     async (request, call, query) => {
       await ledger.confirm();
-      const partner = memberPartner(call, directory, request.param("id"));
-      const page = pageInOrderOfId(directory.keys(partner), query);
-      return pageAnswer(call, page, keyJson);
+      const partner = memberPartner(call, directory, request.param("id")).id;
+      return pageInOrderOfId(directory.keys(partner), query);
     },
+    keyJson,
   );
   routes.add(
     {
@@ -300,7 +296,7 @@ function addKeys(routes: Routes, { ledger, directory }: PartnersDeps): void {
       problems: ["partner_not_found", "key_not_found"],
     },
     async (request, call) => {
-      const partner = memberPartner(call, directory, request.param("id"));
+      const partner = memberPartner(call, directory, request.param("id")).id;
       const keyId = request.param("key_id");
       const { key } = call;
       await readNothing(request);

@@ -44,10 +44,20 @@ const UsageSchema = z
     partner: z.string(),
     used: z.object(byQuota(Count)).openapi({ description: "Sum over all shards." }),
     quotas: QuotasSchema,
+    requests_in_flight: z.int().openapi({
+      description:
+        "Requests that wait for a shard, at the gateway that answers. Each gateway bounds them by itself.",
+    }),
     shards: z.array(z.object({ shard: z.int(), ...byQuota(Count) })),
   })
   .openapi("PartnerUsage", {
-    example: { partner: "acme", used, quotas: DEFAULT_QUOTAS, shards: [{ shard: 0, ...used }] },
+    example: {
+      partner: "acme",
+      used,
+      quotas: DEFAULT_QUOTAS,
+      requests_in_flight: 2,
+      shards: [{ shard: 0, ...used }],
+    },
   });
 
 /** The quota changes in a request body. */
@@ -72,17 +82,18 @@ export function addUsage(routes: Routes, { ledger, directory }: Deps): void {
     },
     async (request, call) => {
       await ledger.confirm();
-      const partner = memberPartner(call, directory, request.param("id"));
+      const { id: partner } = memberPartner(call, directory, request.param("id"));
       return jsonAnswer(call, 200, usageJson(partner, await ledger.usage(partner)));
     },
   );
 }
 
-function usageJson(partner: string, { quotas, shards }: Usage): string {
+function usageJson(partner: string, { quotas, shards, requestsInFlight }: Usage): string {
   return JSON.stringify({
     partner,
     used: sumOf(shards),
     quotas,
+    requests_in_flight: requestsInFlight,
     shards: shards.map((shardUsage, shard) => ({ shard, ...shardUsage })),
   });
 }

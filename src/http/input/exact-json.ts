@@ -33,28 +33,70 @@ export type Survey = Readonly<{
   hasDecimals: boolean;
 }>;
 
-/** Scans the bytes from `start` to `end`. It takes some nanoseconds per byte and allocates nothing. */
-export function surveyOf(bytes: Uint8Array, start = 0, end = bytes.length): Survey {
-  let values = 1;
-  let members = 0;
-  let level = 0;
-  let depth = 0;
-  let hasDecimals = false;
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte === QUOTE) {
-      at += 1;
-      while (at < end && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-    } else if (byte === COMMA) values += 1;
-    else if (byte === COLON) members += 1;
-    else if ((byte | LOW) === OPENING) {
-      values += 1;
-      level += 1;
-      if (level > depth) depth = level;
-    } else if ((byte | LOW) === CLOSING) level -= 1;
-    else if (byte === POINT || ((byte | LOW) === SMALL_E && isDigit(bytes[at - 1] ?? 0))) hasDecimals = true;
+/** A scan of a text, in one or several steps. It takes some nanoseconds per byte and allocates nothing. */
+export class JsonScan {
+  readonly #bytes: Uint8Array;
+  readonly #end: number;
+  #at: number;
+  #isInString = false;
+  #level = 0;
+  #values = 1;
+  #depth = 0;
+  #members = 0;
+  #hasDecimals = false;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
   }
-  return { values, depth, members, hasDecimals };
+
+  /** The counts up to here. */
+  get survey(): Survey {
+    return {
+      values: this.#values,
+      depth: this.#depth,
+      members: this.#members,
+      hasDecimals: this.#hasDecimals,
+    };
+  }
+
+  /** Scans at most `bytesMax` further bytes. @returns whether that was the rest */
+  advance(bytesMax: number): boolean {
+    const bytes = this.#bytes;
+    const stop = Math.min(this.#end, this.#at + bytesMax);
+    let at = this.#at;
+    let isInString = this.#isInString;
+    let level = this.#level;
+    for (; at < stop; at++) {
+      const byte = bytes[at] as number;
+      if (byte === QUOTE || isInString) {
+        if (!isInString) at += 1;
+        while (at < stop && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+        isInString = at >= stop;
+        if (isInString) break;
+      } else if (byte === COMMA) this.#values += 1;
+      else if (byte === COLON) this.#members += 1;
+      else if ((byte | LOW) === OPENING) {
+        this.#values += 1;
+        level += 1;
+        if (level > this.#depth) this.#depth = level;
+      } else if ((byte | LOW) === CLOSING) level -= 1;
+      else if (byte === POINT || ((byte | LOW) === SMALL_E && isDigit(bytes[at - 1] ?? 0)))
+        this.#hasDecimals = true;
+    }
+    this.#at = at;
+    this.#isInString = isInString;
+    this.#level = level;
+    return at >= this.#end;
+  }
+}
+
+/** Scans the bytes from `start` to `end`. */
+export function surveyOf(bytes: Uint8Array, start = 0, end = bytes.length): Survey {
+  const scan = new JsonScan(bytes, start, end);
+  scan.advance(end - start);
+  return scan.survey;
 }
 
 /** @throws Problem 413: the text has more than `valuesMax` values */

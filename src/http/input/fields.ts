@@ -1,7 +1,7 @@
 /** Validation and schemas of the fields that requests consist of. */
 
 import { z } from "@hono/zod-openapi";
-import { METADATA_BYTES_MAX } from "../../actors/ledger/account.ts";
+import { METADATA_BYTES_MAX } from "../../actors/ledger/metadata.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { assert } from "../../errors/assert.ts";
 import { timeMsOf } from "../../text/time-text.ts";

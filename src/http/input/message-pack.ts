@@ -1,7 +1,8 @@
 /**
  * Reads MessagePack from untrusted clients. A general library resolves extension types, pre-allocates whatever
  * length an array claims, and creates members of any name. This reads plain data only, within bounds, and is as
- * fast. Known member names are recognized without decoding them.
+ * fast. Known member names are recognized without decoding them. The readers of the log (actors/records/pack-reader.ts,
+ * pack.ts) do none of that: a checksum covers what they read.
  */
 import { isUtf8 } from "node:buffer";
 import { TextCache } from "../../actors/records/text-cache.ts";

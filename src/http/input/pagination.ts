@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Page } from "../../archive/queries/query.ts";
 import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import { CallerGone } from "../../gateway/caller.ts";
+import { workSlices } from "../../gateway/work-slices.ts";
 import { type Call, type HttpAnswer, isGone, jsonAnswer } from "../call.ts";
 import { invalid } from "../problem.ts";
 import type { RouteDescription } from "../routes.ts";
@@ -11,6 +12,7 @@ import { Cursor, LIST_LIMIT_DEFAULT, Limit } from "./fields.ts";
 /** The members of `PageQuery`, for queries with further parameters. */
 export const pageQuery = { limit: Limit.default(LIST_LIMIT_DEFAULT), cursor: Cursor };
 export const PageQuery = z.strictObject(pageQuery);
+export type PageQuery = z.infer<typeof PageQuery>;
 
 export function pageSchema(row: z.ZodType): z.ZodType {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable() });
@@ -29,39 +31,38 @@ type PageOptions = Readonly<{
   headers?: Readonly<Record<string, string>>;
 }>;
 
-/** Answers with a page. It ends before the row that would exceed its bound in bytes. @throws CallerGone */
-export function pageAnswer<T>(
+/** Answers with a page. It ends before the row that would exceed its bound in bytes. @throws CallerGone (as a rejection) */
+export async function pageAnswer<T>(
   call: Call,
   page: Page<T>,
   rowJson: (row: T) => string,
   { more = "", headers }: PageOptions = {},
-): HttpAnswer {
-  const { rows, nextCursor } = rowsWithin(call, page, rowJson);
+): Promise<HttpAnswer> {
+  const { rows, nextCursor } = await rowsWithin(call, page, rowJson);
   const body = `{"data":[${rows.join(",")}],"next_cursor":${JSON.stringify(nextCursor)}${more}}`;
   return jsonAnswer(call, 200, body, headers);
 }
 
-/** Renders the rows of a page that fit into its bound in bytes. @throws CallerGone */
-export function rowsWithin<T>(
+/** Renders the rows of a page that fit into its bound in bytes. @throws CallerGone (as a rejection) */
+export async function rowsWithin<T>(
   call: Call,
   { data, cursors, nextCursor }: Page<T>,
   textOf: (row: T) => string,
-): Readonly<{ rows: readonly string[]; nextCursor: string | null }> {
+): Promise<Readonly<{ rows: readonly string[]; nextCursor: string | null }>> {
   if (isGone(call)) throw new CallerGone();
   const rows: string[] = [];
   let bytes = 0;
   for (const [i, row] of data.entries()) {
+    if (workSlices.isOver) {
+      await workSlices.next(call.partner);
+      if (isGone(call)) throw new CallerGone();
+    }
     const text = textOf(row);
     bytes += Buffer.byteLength(text) + 1;
     if (bytes > PAGE_BYTES_MAX && i > 0) return { rows, nextCursor: cursors[i - 1] as string };
     rows.push(text);
   }
   return { rows, nextCursor };
-}
-
-/** Answers with a list that is never split into pages. */
-export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) => string): HttpAnswer {
-  return jsonAnswer(call, 200, `{"data":[${data.map(rowJson).join(",")}],"next_cursor":null}`);
 }
 
 /**
@@ -71,7 +72,7 @@ export function wholeList<T>(call: Call, data: readonly T[], rowJson: (row: T) =
  */
 export function pageInOrderOfId<T extends Readonly<{ id: string }>>(
   all: readonly T[],
-  { limit, cursor }: z.infer<typeof PageQuery>,
+  { limit, cursor }: PageQuery,
 ): Page<T> {
   const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
   if (cursor !== undefined && Buffer.from(after, "utf8").toString("base64url") !== cursor) {

@@ -56,13 +56,20 @@ const NO_QUERY = z.object({});
 export function queryReader<Q extends z.ZodObject>(
   query: Q | undefined,
 ): (request: HttpRequest) => z.infer<Q> {
-  const schema = (query ?? NO_QUERY).strict() as unknown as z.ZodType<z.infer<Q>>;
-  const emptyQuery = schema.safeParse({});
+  // Made at the first request: the first use of a schema compiles it, which for all routes would slow down the start.
+  let made: ReturnType<typeof strictQuery<Q>> | undefined;
   return (request) => {
     const { query: text } = request;
-    if (text === "" && emptyQuery.success) return emptyQuery.data;
+    const { schema, empty } = (made ??= strictQuery(query));
+    if (text === "" && empty.success) return empty.data;
     return check(schema, { ...parametersOf(text) });
   };
+}
+
+/** `empty`: the result for a request without parameters. */
+function strictQuery<Q extends z.ZodObject>(query: Q | undefined) {
+  const schema = (query ?? NO_QUERY).strict() as unknown as z.ZodType<z.infer<Q>>;
+  return { schema, empty: schema.safeParse({}) };
 }
 
 /** @throws Problem 400 for a repeated parameter */

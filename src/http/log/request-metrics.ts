@@ -1,29 +1,36 @@
 /**
- * A histogram of request durations, by group of routes and status; its `_count` is the number of requests. Counted
- * in plain arrays: prom-client hashes the labels at each observation, which costs more than everything else here.
+ * A histogram of request durations, by group of routes and status, and the number of refusals by reason. Counted in plain
+ * arrays: hashing the labels at each observation, as metric libraries do, costs more than everything else here.
  */
 /** Upper bounds in milliseconds; the last bucket has none. */
-const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+export const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 type Series = { readonly counts: Float64Array; sumMs: number };
 
 /** Counts of one group and status. `counts`: requests per bucket. */
 type SeriesCounts = Readonly<{ group: string; status: number; counts: readonly number[]; sumMs: number }>;
 
+type RefusalCount = Readonly<{ reason: string; count: number }>;
+
 /** Plain data, to be sent between threads. */
-export type RequestCounts = readonly SeriesCounts[];
+export type RequestCounts = readonly (SeriesCounts | RefusalCount)[];
 
 export type RequestMetrics = Readonly<{
   observe(group: string, status: number, durationMs: number): void;
+  /** Counts a request that was refused for a bound or for lack of resources, not by a rule of the ledger. */
+  refused(reason: string): void;
   counts(): RequestCounts;
 }>;
-
-const DURATION = "daybook_http_request_duration_seconds";
 
 /** Adds up the counts of several gateways. */
 export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
   const sums = new Map<string, SeriesCounts>();
+  const refusals = new Map<string, number>();
   for (const each of all.flat()) {
+    if ("reason" in each) {
+      refusals.set(each.reason, (refusals.get(each.reason) ?? 0) + each.count);
+      continue;
+    }
     const name = `${each.group} ${each.status}`;
     const sum = sums.get(name);
     if (sum === undefined) sums.set(name, each);
@@ -32,30 +39,12 @@ export function sumRequestCounts(all: readonly RequestCounts[]): RequestCounts {
       sums.set(name, { ...sum, counts, sumMs: sum.sumMs + each.sumMs });
     }
   }
-  return [...sums.values()];
-}
-
-export function renderRequestCounts(series: RequestCounts): string {
-  const lines = [
-    `# HELP ${DURATION} Time from the request's head to its answer.`,
-    `# TYPE ${DURATION} histogram`,
-  ];
-  for (const { group, status, counts, sumMs } of series) {
-    const labels = `group="${group}",status="${status}"`;
-    let count = 0;
-    for (let i = 0; i <= BOUNDS_MS.length; i++) {
-      const boundMs = BOUNDS_MS[i];
-      count += counts[i] ?? 0;
-      const bound = boundMs === undefined ? "+Inf" : boundMs / 1000;
-      lines.push(`${DURATION}_bucket{${labels},le="${bound}"} ${count}`);
-    }
-    lines.push(`${DURATION}_sum{${labels}} ${sumMs / 1000}`, `${DURATION}_count{${labels}} ${count}`);
-  }
-  return `${lines.join("\n")}\n`;
+  return [...sums.values(), ...Array.from(refusals, ([reason, count]) => ({ reason, count }))];
 }
 
 export function createRequestMetrics(): RequestMetrics {
   const series = new Map<string, Map<number, Series>>();
+  const refusals = new Map<string, number>();
   function seriesOf(group: string, status: number): Series {
     let statuses = series.get(group);
     if (statuses === undefined) {
@@ -79,9 +68,14 @@ export function createRequestMetrics(): RequestMetrics {
       counts[bucket] = (counts[bucket] ?? 0) + 1;
       found.sumMs += durationMs;
     },
-    counts: () =>
-      [...series].flatMap(([group, statuses]) =>
+    refused(reason) {
+      refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+    },
+    counts: () => [
+      ...[...series].flatMap(([group, statuses]) =>
         [...statuses].map(([status, { counts, sumMs }]) => ({ group, status, counts: [...counts], sumMs })),
       ),
+      ...Array.from(refusals, ([reason, count]) => ({ reason, count })),
+    ],
   };
 }

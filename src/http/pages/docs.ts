@@ -1,40 +1,12 @@
-/** The OpenAPI document, and pages that show it. They load everything from this server and nothing from other hosts. */
+/** The routes of the OpenAPI document, and pages that show it. They load everything from this server and nothing from other hosts. */
 import { readFileSync } from "node:fs";
-import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { answer } from "../call.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "../problem.ts";
+import type { SessionCookie } from "../programmes/wallet/session-cookie.ts";
 import type { Routes } from "../routes.ts";
+import { openApiDocument } from "./openapi-document.ts";
 import { StaticFile } from "./static-file.ts";
-
-const DOCUMENT_HEAD = {
-  openapi: "3.1.0",
-  info: {
-    title: "Daybook",
-    version: "1",
-    description:
-      "A ledger server. Amounts are integers in minor units. Times are RFC 3339 in UTC, with milliseconds. Every POST that " +
-      "changes state accepts an `Idempotency-Key`. Errors are problem details (RFC 9457).",
-  },
-  servers: [{ url: "/", description: "This server." }],
-  tags: Object.entries({
-    accounts: "Accounts, their rules, balances and entries.",
-    transfers: "Transfers between accounts: posted at once or pending; post, void and revert.",
-    batch: "Up to 10,000 independent transfers in one request.",
-    "trial balance": "The sum of all balances.",
-    partners: "Partners, their API keys and quotas.",
-    loyalty: "Members, points with expiry, statements.",
-    vouchers: "Customers, offers, and voucher codes that can be redeemed once.",
-    segments: "Segments of users: explicit members, members with an expiry, or a percentage of all users.",
-    users: "Users, who can be members of segments.",
-    sellers: "Sellers of top-ups, their credit and its reconciliation.",
-    topups: "Top-ups of phones.",
-    wallet: "Operations of wallet users: sign up, pay, hold, request payment, withdraw.",
-    deposits: "Deposits from banks into wallets.",
-    withdrawals: "Withdrawals from wallets to banks.",
-    operations: "Health, metrics and administration of the server.",
-    docs: "This document, as JSON and as a page.",
-  }).map(([name, description]) => ({ name, description })),
-};
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 const DAY_S = 24 * 60 * 60;
@@ -99,11 +71,11 @@ function problemPage(code: ProblemCode): string {
 const open = { method: "get", access: "open", group: "docs", servesUnready: true } as const;
 const html = { "text/html": z.string() };
 
-export function addDocs(routes: Routes, app: OpenAPIHono): void {
+export function addDocs(routes: Routes, cookie: SessionCookie): void {
   const document = new StaticFile({
     type: "application/json",
     maxAgeS: 0,
-    read: () => JSON.stringify(app.getOpenAPI31Document(DOCUMENT_HEAD)),
+    read: () => JSON.stringify(openApiDocument(routes.all, cookie)),
   });
   routes.add(
     {

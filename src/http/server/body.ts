@@ -1,7 +1,8 @@
 /** Reads request bodies, within bounds of size and work. */
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import { checkWork, DEPTH_MAX, exactly, type Survey, surveyOf } from "../input/exact-json.ts";
+import { workSlices } from "../../gateway/work-slices.ts";
+import { checkWork, DEPTH_MAX, exactly, JsonScan, type Survey, surveyOf } from "../input/exact-json.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
 import { IncomingBodies, IncomingBody, tooLarge } from "./incoming-bodies.ts";
@@ -13,8 +14,15 @@ export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 export const LOGIN_BYTES_MAX = 16 * 1024;
 /** Limit on all bodies that a gateway is receiving. */
 const UNDER_WAY_BYTES_MAX = 128 * 1024 * 1024;
-/** Limit on the values of a body: elements and members, including lists and objects. */
-const VALUES_MAX = 100_000;
+/**
+ * Limit on the values of a body: elements and members, including lists and objects. Twice what the longest lists have;
+ * the parser reads as many in some milliseconds.
+ */
+const VALUES_MAX = 20_000;
+/** A larger body is parsed in steps, between which other requests are answered. */
+const SLICED_BYTES_MIN = 64 * 1024;
+/** Bytes scanned in one step: half a millisecond. */
+const SCANNED_BYTES = 256 * 1024;
 
 /** The media type in lower case, without parameters. @throws Problem 415 for a charset other than UTF-8 */
 export function mediaType(contentType: string | undefined): string {
@@ -144,7 +152,22 @@ export function parseSurveyed(text: string, survey: Survey, decimals = 0): unkno
   return exactly(parseJson(text), text, survey, decimals);
 }
 
+/** `parseExactly` in slices of the partner. @throws Problem (as a rejection) 400, 413 */
+async function parseInSlices(body: Buffer, decimals: number, partner: string): Promise<unknown> {
+  const scan = new JsonScan(body);
+  do await workSlices.next(partner);
+  while (!scan.advance(SCANNED_BYTES));
+  checkSurvey(scan.survey);
+  await workSlices.next(partner);
+  const text = utf8Text(body);
+  const value = parseJson(text);
+  await workSlices.next(partner);
+  return exactly(value, text, scan.survey, decimals);
+}
+
 export type JsonBounds = Readonly<{
+  /** Whose turn it is while a large body is parsed. */
+  partner?: string;
   bytesMax?: number;
   /** Digits allowed in fractions. */
   decimals?: number;
@@ -155,13 +178,14 @@ export type JsonBounds = Readonly<{
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
 export async function readJson(
   request: HttpRequest,
-  { bytesMax = BODY_BYTES_MAX, decimals = 0, mayBeEmpty = () => false }: JsonBounds = {},
+  { bytesMax = BODY_BYTES_MAX, decimals = 0, mayBeEmpty = () => false, partner = "" }: JsonBounds = {},
 ): Promise<unknown> {
   const body = await readBody(request, bytesMax);
   if (body.length === 0 && mayBeEmpty()) return {};
   if (mediaType(request.header("content-type")) !== "application/json")
     throw new Problem("unsupported_media_type", "Send application/json.");
-  return parseExactly(body, decimals);
+  if (body.length < SLICED_BYTES_MIN) return parseExactly(body, decimals);
+  return parseInSlices(body, decimals, partner);
 }
 
 /** A JSON body that may be absent, which counts as `{}`. @throws Problem 400, 413, 415 */

@@ -5,7 +5,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { networkOf } from "./client-address.ts";
-import { endConnection } from "./unreadable.ts";
+import { endConnection } from "./linger.ts";
 
 export type ConnectionBounds = Readonly<{
   /** At this gateway. */

@@ -1,5 +1,6 @@
 /** Bounds the memory of bodies that are being received or wait to be processed. */
 import { Slots } from "../../bounds/slots.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
 import { Problem } from "../problem.ts";
 
 const FIRST_BYTES = 4 * 1024;
@@ -109,13 +110,14 @@ export class WaitingBodies {
     this.#bytesMax = bytesMax;
   }
 
-  /** @returns a function to call when the body no longer waits. @throws Problem 503 */
+  /** @returns a function to call when the body no longer waits. @throws OperatingError `overloaded` */
   enter(partner: string, bytes: number): () => void {
     const partnerBytes = this.#byPartner.get(partner) ?? 0;
     if (partnerBytes + bytes > this.#bytesMax - this.#bytes)
-      throw new Problem(
+      throw new OperatingError(
         "overloaded",
         "Too many of your large bodies are already waiting; send fewer at once.",
+        { bound: "waiting_bodies" },
       );
     this.#add(partner, bytes);
     return () => this.#add(partner, -bytes);

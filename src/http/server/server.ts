@@ -105,6 +105,7 @@ function listen(
 function closeServer(server: Server, app: App, deadlineMs: number): Promise<number> {
   return new Promise((resolve) => {
     let cutOff = 0;
+    app.endStreams();
     // Repeated, because a connection becomes idle only after its answer is sent.
     const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
     const deadline = setTimeout(() => {
@@ -119,7 +120,7 @@ function closeServer(server: Server, app: App, deadlineMs: number): Promise<numb
   });
 }
 
-/** Binds the port and serves. @throws Error `EADDRINUSE`, `EACCES`, … Signals are handled in `main.ts`. */
+/** Binds the port and serves. @throws Error `EADDRINUSE`, `EACCES`, … Signals are handled in `src/server.ts`. */
 export async function startServer(app: App, options: ServerOptions): Promise<RunningServer> {
   const { host, port, reusePort = false, connections: bounds = UNBOUNDED, log } = options;
   const { server, connections } = createHttpServer(app, bounds, log);

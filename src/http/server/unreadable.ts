@@ -3,6 +3,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Duplex } from "node:stream";
 import type { HttpAnswer } from "../call.ts";
 import { Problem, type ProblemCode } from "../problem.ts";
+import { endConnection } from "./linger.ts";
 
 /** Builds a problem answer for a request without a route. */
 export type Refuse = (
@@ -12,9 +13,6 @@ export type Refuse = (
 ) => HttpAnswer<string>;
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
-
-/** How long a client may keep a connection open after the last answer. */
-const LINGER_MS_MAX = 1_000;
 
 /** Key of a connection's newest response. A property, because a weak map would add to the work of the garbage collector. */
 const NEWEST = Symbol("newest response");
@@ -113,19 +111,6 @@ function writeAfter(
   };
   if (before === undefined || before.writableFinished) write();
   else before.once("finish", write);
-}
-
-/**
- * Sends the last bytes of a connection, then reads and discards input until the client closes its side, for
- * `LINGER_MS_MAX` at most. Closing with unread input makes the system send a reset, and the client may lose the end of
- * the answer.
- */
-export function endConnection(socket: Duplex, text = ""): void {
-  socket.resume();
-  socket.end(text, () => {
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
-    socket.once("close", () => clearTimeout(timer));
-  });
 }
 
 /** An answer with `Connection: close`, as text. */

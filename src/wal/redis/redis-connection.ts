@@ -2,7 +2,8 @@
  * One connection to Redis that is either checked and usable, or closed. ioredis must never reconnect or resend on its
  * own: an append must not be sent twice unnoticed, and a new connection must be checked before it is used.
  */
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
+import { messageOf } from "../../errors/error-message.ts";
 import { LogError } from "../wal.ts";
 
 const BACKOFF_MS_MIN = 10;
@@ -82,8 +83,8 @@ export class RedisConnection {
       const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), BACKOFF_MS_MAX);
       await pause(backoffMs, signal);
     }
+    const newClient = this.#options.newClient ?? (await loadClient());
     if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
-    const { newClient = (options) => new Redis(options) } = this.#options;
     const client = newClient(this.#redisOptions());
     // ioredis reports the cause of a failed connection here; `connect` rejects with "Connection is closed." only.
     let cause: Error | undefined;
@@ -160,6 +161,12 @@ export class RedisConnection {
   }
 }
 
+/** Loads ioredis when it is first needed: a server whose log is in sqlite never does. */
+async function loadClient(): Promise<NewRedisClient> {
+  const { Redis } = await import("ioredis");
+  return (options) => new Redis(options);
+}
+
 /** Uses the global timers, which the simulator replaces. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -176,10 +183,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** Whether it is an error reply of Redis. */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
-}
-
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0)
-    return error.errors.map(messageOf).join(", ");
-  return error instanceof Error ? error.message : String(error);
 }

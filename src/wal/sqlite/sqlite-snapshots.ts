@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { messageOf } from "../../errors/error-message.ts";
 import { syncFolder } from "../../sync-folder.ts";
 import { SLOTS, type SnapshotStore } from "../snapshots/snapshot-store.ts";
 import { LogError } from "../wal.ts";
@@ -97,7 +98,7 @@ export class SqliteSnapshotStore implements SnapshotStore {
     try {
       return work();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new LogError("log_unavailable", `${this.name}: SQLite says "${reason}"`, { cause: error });
     }
   }

@@ -3,8 +3,8 @@
  * with a greeting from each side; parts of an earlier session are ignored.
  */
 import type { Objection } from "../../actors/ledger/precedence.ts";
-import type { CreditRefusal } from "../../actors/records/command.ts";
 import type { Leg, Purpose } from "../../actors/records/compound-command.ts";
+import type { CreditRefusal } from "../../actors/records/rejection.ts";
 
 export const PART = {
   greeting: 0,

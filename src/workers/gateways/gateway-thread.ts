@@ -2,6 +2,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ArchiveQueryClient } from "../../archive/service/archive-query-client.ts";
 import { assert } from "../../errors/assert.ts";
+import { messageOf } from "../../errors/error-message.ts";
 import { createLog } from "../../http/log/request-log.ts";
 import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } from "./gateway-messages.ts";
 import { watchUses } from "./gateway-messages.ts";
@@ -73,7 +74,7 @@ async function serve(
   try {
     await gateway.listen({ ...address, reusePort: true });
   } catch (error) {
-    send({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    send({ kind: "failed", message: messageOf(error) });
     return;
   }
   send({ kind: "serving" });

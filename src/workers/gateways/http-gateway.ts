@@ -2,8 +2,9 @@
  * A gateway: the HTTP app with its socket, the directory of partners and keys, and the links to the shards. The same
  * on the main thread and on other threads.
  */
+
+import { TENANTS } from "../../actors/programmes/programmes.ts";
 import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segments/acts.ts";
-import { PLATFORM_TENANT } from "../../actors/programmes/wallet/acts.ts";
 import type { Command } from "../../actors/records/command.ts";
 import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
@@ -123,12 +124,13 @@ export class HttpGateway {
   /** Sets the key that opens sealed secrets. It is read from DATA_DIR, after the port is bound. */
   setSecretKey(secretKey: string): void {
     this.#openSecret = openerOf(secretKey);
+    this.#gateway.setSecretKey(secretKey);
   }
 
   /** Logs a warning if secrets in the log were sealed with another key. */
   async checkSecrets(log: Log): Promise<void> {
     // A shard that ends at this moment is not checked until the next start.
-    const found = (await this.#gateway.askAll(PLATFORM_TENANT, ASK_REPORT_SECRETS).catch(() => [])).flat();
+    const found = (await this.#gateway.askAll("", ASK_REPORT_SECRETS).catch(() => [])).flat();
     const closed = found.filter(
       ([partner, stored]) => this.#openSecret(stored, reportSecretOf(partner)) === undefined,
     );
@@ -179,6 +181,8 @@ export class HttpGateway {
     if (unreachable.length > 0) return unreachable;
     // Until the first records of a new log are written, no caller can authenticate.
     const { directory } = this;
-    return directory.hasOperatorKey && directory.partner(PLATFORM_TENANT) !== undefined ? [] : [STARTING];
+    const isReady =
+      directory.hasOperatorKey && TENANTS.every(({ id }) => directory.partner(id) !== undefined);
+    return isReady ? [] : [STARTING];
   }
 }

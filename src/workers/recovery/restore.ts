@@ -1,6 +1,7 @@
 /** Loads a stored snapshot into a ledger. */
 import { ImageReader } from "../../actors/ledger/image.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
+import { messageOf } from "../../errors/error-message.ts";
 import {
   checkSnapshot,
   inspectSlots,
@@ -82,7 +83,7 @@ export async function restore(
       reader.accept(block);
     } catch (error) {
       // The checksums are right, so a newer version has written it.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const message = `${store.name}: the snapshot at ${formatLogId(snapshot.head.id)} cannot be read by this version: ${reason}`;
       throw new LogError("log_corrupt", message, { cause: error });
     }

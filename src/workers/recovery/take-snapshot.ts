@@ -7,6 +7,7 @@ import { imageOf } from "../../actors/ledger/image.ts";
 import { Ledger } from "../../actors/ledger/ledger.ts";
 import type { LedgerSettings } from "../../actors/ledger/ledger-state.ts";
 import { stateDigest } from "../../actors/ledger/state-digest.ts";
+import { messageOf } from "../../errors/error-message.ts";
 import { randomBytes } from "../../random.ts";
 import { openLogStream, openSnapshotStore } from "../../wal/open.ts";
 import {
@@ -187,7 +188,7 @@ async function verify(
     if (!isSame) throw new SnapshotError("the loaded state is not the state that was stored");
   } catch (error) {
     await store.clear(snapshot.slot);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const position = formatLogId(snapshot.head.id);
     throw new SnapshotError(`${store.name}: the snapshot at ${position} is not kept: ${reason}`, {
       cause: error,

@@ -93,24 +93,18 @@ export class ClockWatch {
     return warnings;
   }
 
-  /** Prometheus text. */
-  metrics(): string {
-    const { clock } = this.#options;
-    return [
-      "# HELP daybook_clock_followed Whether log time follows the wall clock",
-      "# TYPE daybook_clock_followed gauge",
-      `daybook_clock_followed ${clock.state.kind === "followed" ? 1 : 0}`,
-      "# HELP daybook_clock_difference_seconds Wall clock minus its expected time by the time since boot",
-      "# TYPE daybook_clock_difference_seconds gauge",
-      `daybook_clock_difference_seconds ${clock.differenceMs / 1000}`,
-      "",
-    ].join("\n");
+  /** Whether log time follows the wall clock. */
+  get isFollowed(): boolean {
+    return this.#options.clock.state.kind === "followed";
+  }
+
+  /** Wall clock minus its expected time by the time since boot. */
+  get differenceMs(): number {
+    return this.#options.clock.differenceMs;
   }
 
   get #isFarAhead(): boolean {
-    return (
-      (this.#parts?.supervisor.clockAheadMs ?? 0) > JUMP_MS && this.#options.clock.state.kind === "followed"
-    );
+    return (this.#parts?.supervisor.clockAheadMs ?? 0) > JUMP_MS && this.isFollowed;
   }
 
   #takeAcceptance(): void {

@@ -1,6 +1,7 @@
 /** Keeps DATA_DIR private to the server's user: it holds the ledger's data and the key that seals secrets. */
 import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../errors/error-message.ts";
 import { LogError } from "../../wal/wal.ts";
 
 /** Permissions of group and others. */
@@ -33,7 +34,7 @@ export function makePrivate(folder: string): string | undefined {
     chmodSync(folder, FOLDER_MODE);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -2,14 +2,14 @@
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import type { Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
-import { type RequestCounts, renderRequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
+import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
 import { formatLogId } from "../../wal/wal.ts";
 import type { ServerHealth } from "../gateways/gateway-messages.ts";
-import type { GatewayStatus, GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
-import { renderMetrics } from "../supervisor/metrics.ts";
+import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
 import type { ClockWatch } from "./clock-watch.ts";
+import { renderMetrics, renderRequests } from "./metrics.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
@@ -18,7 +18,7 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
-  clock: Pick<ClockWatch, "warnings" | "metrics">;
+  clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
 
@@ -103,11 +103,18 @@ export class ServerOperations implements Operations {
   }
 
   async metrics(): Promise<string> {
-    if (this.#parts === undefined) return renderRequestCounts(this.#ownCounts());
+    if (this.#parts === undefined) return renderRequests(this.#ownCounts());
     const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
-    const requests = renderRequestCounts(sumRequestCounts([this.#ownCounts(), others]));
-    return `${await renderMetrics(shards, archive.stats)}${renderGateways(gateways.statuses)}${renderSnapshots(snapshots)}${clock.metrics()}${requests}${renderLines(this.#droppedLines())}`;
+    return renderMetrics({
+      shards,
+      archive: archive.stats,
+      gateways: gateways.statuses,
+      snapshots,
+      clock,
+      requests: sumRequestCounts([this.#ownCounts(), others]),
+      droppedLines: this.#droppedLines(),
+    });
   }
 
   async shards(): Promise<readonly ShardStatus[]> {
@@ -134,44 +141,4 @@ export class ServerOperations implements Operations {
       };
     });
   }
-}
-
-/** Metrics of gateways 1 … n. Gateway 0 has none: it runs on the main thread and ends with the server. */
-function renderGateways(gateways: readonly GatewayStatus[]): string {
-  if (gateways.length === 0) return "";
-  const lines = ["# HELP daybook_gateway_serving Whether a gateway accepts connections"];
-  lines.push("# TYPE daybook_gateway_serving gauge");
-  for (const { gateway, serves } of gateways)
-    lines.push(`daybook_gateway_serving{gateway="${gateway}"} ${serves ? 1 : 0}`);
-  lines.push("# HELP daybook_gateway_hung Whether a gateway does not answer");
-  lines.push("# TYPE daybook_gateway_hung gauge");
-  for (const { gateway, isSilent } of gateways)
-    lines.push(`daybook_gateway_hung{gateway="${gateway}"} ${isSilent ? 1 : 0}`);
-  lines.push("# HELP daybook_gateway_restarts_total Restarts of a gateway");
-  lines.push("# TYPE daybook_gateway_restarts_total counter");
-  for (const { gateway, restarts } of gateways)
-    lines.push(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}`);
-  return `${lines.join("\n")}\n`;
-}
-
-function renderLines(dropped: number): string {
-  const name = "daybook_request_lines_dropped_total";
-  return `# HELP ${name} Lines of the log that were lost\n# TYPE ${name} counter\n${name} ${dropped}\n`;
-}
-
-function renderSnapshots(snapshots: SnapshotKeeper | undefined): string {
-  if (snapshots === undefined) return "";
-  const { taken, failures, newest } = snapshots;
-  const lines = ["# HELP daybook_snapshots_total Snapshots that were taken"];
-  lines.push("# TYPE daybook_snapshots_total counter", `daybook_snapshots_total ${taken}`);
-  lines.push("# HELP daybook_snapshot_failures_total Snapshots that could not be taken");
-  lines.push("# TYPE daybook_snapshot_failures_total counter", `daybook_snapshot_failures_total ${failures}`);
-  lines.push("# HELP daybook_snapshot_records Records up to the newest snapshot");
-  lines.push("# TYPE daybook_snapshot_records gauge");
-  for (const [shard, { records }] of newest)
-    lines.push(`daybook_snapshot_records{shard="${shard}"} ${records}`);
-  lines.push("# HELP daybook_snapshot_bytes Size of the newest snapshot");
-  lines.push("# TYPE daybook_snapshot_bytes gauge");
-  for (const [shard, { bytes }] of newest) lines.push(`daybook_snapshot_bytes{shard="${shard}"} ${bytes}`);
-  return `${lines.join("\n")}\n`;
 }

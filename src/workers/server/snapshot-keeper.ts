@@ -2,6 +2,8 @@
  * Decides when snapshots are taken and how far logs are trimmed: never beyond the older of the two kept snapshots,
  * nor beyond what the archive has stored.
  */
+
+import { messageOf } from "../../errors/error-message.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { compareLogIds, formatLogId, type LogId } from "../../wal/wal.ts";
 import type { Recovery } from "../recovery/recover.ts";
@@ -155,7 +157,7 @@ export class SnapshotKeeper {
     } catch (error) {
       this.failures += 1;
       snapshots.notBeforeMs = performance.now() + RETRY_MS;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error({ shard, reason }, "no snapshot could be taken: the log is not trimmed and grows");
     }
   }

@@ -7,10 +7,11 @@
  *   all shards are captured, and each keeps the messages that it has sent from its halt to its capture. A shard
  *   without accounts of the cut goes on handling messages (ADR 15).
  */
-import type { Account } from "../../actors/ledger/account.ts";
 import { viewOf } from "../../actors/ledger/account.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
+import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import type { QueryResults } from "./messages.ts";
+import { accountsWithin } from "./shard-query.ts";
 
 /** A cut that takes longer expires; the gateway begins a new one. */
 const CUT_MS_MAX = 1_000;
@@ -96,9 +97,7 @@ export class Cuts {
     if (begun === undefined) return { result: null, isOver: false };
     this.#active.delete(cut);
     const chosen = new Set(ids);
-    const accounts = ids
-      .map((id) => this.#ledger.account(partner, id))
-      .filter((account): account is Account => account !== undefined);
+    const { found, read } = accountsWithin(this.#ledger, partner, ids, PAGE_BYTES_MAX);
     const inTransit = new Map<string, bigint>();
     for (const [shard, upTo] of received) {
       const { kept, forgotten } = this.#ledger.exchange(shard);
@@ -117,7 +116,7 @@ export class Cuts {
       }
     }
     const result = {
-      accounts: accounts.map(viewOf),
+      accounts: read < ids.length ? null : found.map(viewOf),
       inTransit: [...inTransit].map(([asset, amount]) => [asset, `${amount}`] as const),
     };
     return { result, isOver: begun.hasAccounts && !this.isHalted };

@@ -34,8 +34,8 @@ export type Request =
 
 export type Query =
   | readonly ["account", id: string]
-  /** Accounts beyond `bytesMax` bytes of metadata are left out, but never the first. `null`: no limit. */
-  | readonly ["accounts", ids: readonly string[], bytesMax: number | null]
+  /** Stops before the account that would exceed `bytesMax` bytes of metadata, unless it is the first. */
+  | readonly ["accounts", ids: readonly string[], bytesMax: number]
   | readonly ["system_account", name: string]
   | readonly ["sums", allPartners: boolean]
   /** The reply carries only its position: the newest batch that any earlier reply depends on. */
@@ -86,7 +86,8 @@ export type CopiesOf = readonly [
 /** The result of each query. Sums are decimal text, because they may exceed the safe integers. */
 export interface QueryResults {
   account: AccountView | null;
-  accounts: readonly AccountView[];
+  /** `read`: how many of the ids were looked up. */
+  accounts: Readonly<{ found: readonly AccountView[]; read: number }>;
   system_account: readonly (readonly [asset: string, posted: string, held: string])[] | null;
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
@@ -105,9 +106,9 @@ export interface QueryResults {
   programme: JsonValue;
   /** For each other shard, the number of the newest message received from it. `null`: too many cuts at once. */
   halt: readonly (readonly [shard: number, received: number])[] | null;
-  /** `null`: the cut took too long and has expired. */
+  /** `null`: the cut took too long and has expired. `accounts` is `null` if they exceed a page. */
   capture: Readonly<{
-    accounts: readonly AccountView[];
+    accounts: readonly AccountView[] | null;
     inTransit: readonly (readonly [asset: string, amount: string])[];
   }> | null;
 }

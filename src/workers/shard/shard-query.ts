@@ -29,8 +29,9 @@ export function answerQuery(
       return { result: account === undefined ? null : viewOf(account), batch: account?.batch ?? 0 };
     }
     case "accounts": {
-      const found = accountsWithin(ledger, partner, query[1], query[2] ?? Number.POSITIVE_INFINITY);
-      return { result: found.map(viewOf), batch: Math.max(0, ...found.map(({ batch }) => batch)) };
+      const { found, read } = accountsWithin(ledger, partner, query[1], query[2]);
+      const batch = Math.max(0, ...found.map((account) => account.batch));
+      return { result: { found: found.map(viewOf), read }, batch };
     }
     case "system_account":
       return { result: systemAccountOf(ledger, partner, query[1]), batch: undefined };
@@ -98,23 +99,23 @@ function sumsOf(ledger: Ledger, partner: string | undefined): QueryResults["sums
   );
 }
 
-/** Counts only metadata, the one part of an account that can be large. */
-function accountsWithin(
+/** Counts only metadata, the one part of an account that can be large. `read`: how many ids were looked up. */
+export function accountsWithin(
   ledger: Ledger,
   partner: string,
   ids: readonly string[],
   bytesMax: number,
-): readonly Account[] {
+): Readonly<{ found: readonly Account[]; read: number }> {
   const found: Account[] = [];
   let bytes = 0;
-  for (const id of ids) {
+  for (const [read, id] of ids.entries()) {
     const account = ledger.account(partner, id);
     if (account === undefined) continue;
     bytes += account.metadata?.length ?? 0;
-    if (bytes > bytesMax && found.length > 0) break;
+    if (bytes > bytesMax && found.length > 0) return { found, read };
     found.push(account);
   }
-  return found;
+  return { found, read: ids.length };
 }
 
 function copiesFor(

@@ -5,6 +5,8 @@
  * stream of shard 0 is claimed first: of two servers that start together, one gets all streams. No shard serves
  * before all streams are claimed.
  */
+
+import { messageOf } from "../../errors/error-message.ts";
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";
 import { ChannelBroker, type ShardClient } from "../carriers/channel-broker.ts";
@@ -217,7 +219,7 @@ export class Supervisor {
       witness = await archived(shard);
     } catch (error) {
       // A slow archive may answer at the next attempt; a failed archive ends the server elsewhere.
-      const message = `the archive does not say what it holds: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `the archive does not say what it holds: ${messageOf(error)}`;
       if (!this.#stopping) this.#restartLater(supervised, { reason: "log_unavailable", message });
       return;
     }

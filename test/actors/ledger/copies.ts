@@ -41,6 +41,14 @@ export function restored(image: readonly Uint8Array[], random?: Random): Ledger 
   return ledger;
 }
 
+/** A copy of the second of two shards, from its image. */
+export function restoredShard({ state }: Ledger): Ledger {
+  const ledger = new Ledger(1, 2);
+  const reader = new ImageReader(ledger.state, { epoch: 0, seq: 0 });
+  for (const block of imageOf(state)) reader.accept(block);
+  return ledger;
+}
+
 /** Rebuilds a ledger from its image and from its log, and checks I9: both have the same state. */
 export function copiesOf(ledger: Ledger, log: PackedLog): readonly Ledger[] {
   const copies = [restored([...imageOf(ledger.state)]), log.replayed()];

@@ -126,6 +126,15 @@ test("copies of some accounts and slices are added to the book of their partner"
   expect([...state.books.keys()]).toEqual(["acme"]);
 });
 
+test("copies for decisions have no metadata", () => {
+  const metadata = JSON.stringify({ note: "x".repeat(1_000) });
+  const copies = copiesOf([account("alice", { posted: 5, metadata })], []);
+  expect(copies.length).toBeLessThan(200);
+  const state = newState();
+  restoreCopies(state, "acme", copies);
+  expect(state.book("acme").accounts.get("alice")).toMatchObject({ posted: 5, metadata: null });
+});
+
 test("items of programmes are handed to their programme", () => {
   const state = newState();
   restored([item(14, "quotas", ["quotas", "acme", { bytes: 77 }])], undefined, state);

@@ -1,10 +1,10 @@
 /** Every row of the precedence table against every later row that can hold at the same time. */
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
-import { PRECEDENCE } from "../../../src/actors/ledger/precedence.ts";
 import { decideLegs, NOT_OPEN, plan } from "../../../src/actors/ledger/transfers/compound.ts";
 import type { AccountView, CreateAccount, Transfer } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
+import { PRECEDENCE } from "../../../src/actors/records/rejection.ts";
 
 type Row = readonly [code: string, side: "debit" | "credit"];
 /** Fields of the account that make a row hold; `null`: no such account. */

@@ -13,9 +13,12 @@ import {
   askSettings,
   askSummary,
   LOYALTY_SUBJECT,
+  type LotsPage,
+  type LotView,
   type LoyaltyAct,
   pointsAccount,
 } from "../../../src/actors/programmes/loyalty/acts.ts";
+import type { LotPlace } from "../../../src/actors/programmes/loyalty/lots.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import { timeFaultOf } from "../../../src/actors/programmes/programmes.ts";
 import type { Command, Recorded } from "../../../src/actors/records/command.ts";
@@ -26,6 +29,7 @@ import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
 
 const PARTNER = "acme";
 const MEMBERS = ["ann", "bo/1"];
+const LOTS_MAX = 100;
 const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 /** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
@@ -90,7 +94,7 @@ class MemberFixture {
 
   /** The points of each lot; a lot is named by the index of its accrual. */
   lots(): readonly (readonly [lot: number, points: number])[] {
-    const lots = this.#run.ask(PARTNER, askLots("ann")) ?? [];
+    const { lots = [] } = this.#run.ask(PARTNER, askLots("ann", LOTS_MAX, null)) ?? {};
     return lots.map(({ id, points }) => [this.#ids.indexOf(id), points]);
   }
 
@@ -155,6 +159,19 @@ class World {
     }
   }
 
+  #lotsByPage(member: string, limit: number): readonly LotView[] {
+    const found: LotView[] = [];
+    for (let after: LotPlace | null = null; ; ) {
+      const page: LotsPage | null = this.#run.ask(PARTNER, askLots(member, limit, after));
+      if (page === null) return found;
+      expect(page.lots.length).toBeLessThanOrEqual(limit);
+      found.push(...page.lots);
+      const last = found.at(-1);
+      if (page.isLast || last === undefined) return found;
+      after = [last.expiresAtMs, last.id];
+    }
+  }
+
   /** Compares all that can be read with the model. */
   check(): void {
     const { members, sums, settings } = this.#model;
@@ -163,7 +180,9 @@ class World {
     for (const id of MEMBERS) {
       const known = members.get(id);
       expect(ask(askMember(id))).toEqual(known === undefined ? null : this.#model.view(known));
-      expect(ask(askLots(id))).toEqual(known?.lots ?? null);
+      const lots = ask(askLots(id, LOTS_MAX, null));
+      expect(lots).toEqual(known === undefined ? null : { lots: known.lots, isLast: true });
+      expect(this.#lotsByPage(id, 2)).toEqual(known?.lots ?? []);
     }
     const rows = [...members.values()].map((each) => this.#model.view(each)).toReversed();
     expect(ask(askMembers([9, null])).rows.map(([, row]) => row)).toEqual(rows);
@@ -306,7 +325,7 @@ test("settings are broadcast to every shard and apply from then on; each partner
   expect(settingsOf(PARTNER)).toEqual(settings);
   expect(settingsOf("other")).toEqual({ memberThreshold: 1000, totalThreshold: 100_000 });
   expect(run.ask("other", askMembers([9, null]))).toEqual({ rows: [], upTo: null });
-  expect(run.ask("other", askLots("ann"))).toBeNull();
+  expect(run.ask("other", askLots("ann", 1, null))).toBeNull();
   expect(run.ask("other", askSummary())).toEqual({ members: 0, earned: "0", spent: "0", expired: "0" });
 });
 

@@ -21,7 +21,7 @@ import {
   recordAnswer,
   requestReport,
   type SegmentsAct,
-  type SegmentsEffect,
+  type SegmentsActs,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import {
   drawPosition,
@@ -66,7 +66,7 @@ test.each([
   expect(shareOf(count, percent)).toBe(share);
 });
 
-const NO_CHANGES: readonly (readonly [SegmentsAct, SegmentsEffect])[] = [
+const NO_CHANGES: readonly (readonly [SegmentsAct, SegmentsActs[keyof SegmentsActs]["effect"]])[] = [
   [createSegment("A", null), null],
   [raisePercent("A", 1, { percent: 1, threshold: 0, cutoffs: [] }), null],
   [deleteSegment("A"), null],
@@ -79,7 +79,11 @@ const swept = { ...names, act: "sweep", subject: "", slug: "A", generation: 1, d
 const filled = { ...names, act: "fill", subject: "", slug: "A", generation: 1 } as const;
 
 /** `user slug operation time` of each change, of a record that was logged at 9. */
-const CHANGES: readonly (readonly [SegmentsAct, SegmentsEffect, readonly string[]])[] = [
+const CHANGES: readonly (readonly [
+  SegmentsAct,
+  SegmentsActs[keyof SegmentsActs]["effect"],
+  readonly string[],
+])[] = [
   ...NO_CHANGES.map(([act, effect]) => [act, effect, []] as const),
   [createUser("u"), { auto: ["A", "B"] }, ["u A I 9", "u B I 9"]],
   [

@@ -8,7 +8,6 @@ import { homeVnodeOf, VNODES, vnodeOfAccount } from "../../../src/actors/ledger/
 import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import {
-  type Approve,
   askPhone,
   askPhones,
   askRequest,
@@ -21,9 +20,7 @@ import {
   REQUEST_STATUSES,
   requestId,
   requestOwner,
-  type Sale,
   sellerOf,
-  type TakeBack,
   type TopupAct,
   vnodeOfRequest,
 } from "../../../src/actors/programmes/topup/acts.ts";
@@ -120,7 +117,7 @@ class World {
       }
       case "approve": {
         const [id, owner, amount] = this.#request(what.which);
-        const act: Approve = { ...actOf("approve", owner), request: id, by: "key_1", amount };
+        const act: TopupAct<"approve"> = { ...actOf("approve", owner), request: id, by: "key_1", amount };
         const [debit, credit] = amount < 0 ? [act.subject, CREDIT_SOURCE] : [CREDIT_SOURCE, act.subject];
         const decision = { isApproved: true, reason: null };
         return this.#move(act, debit, credit, Math.abs(amount), (transfer) =>
@@ -137,7 +134,7 @@ class World {
       }
       case "sell": {
         const { phone, amount, reference } = what;
-        const act: Sale = { ...actOf("sale", what.seller), phone, reference };
+        const act: TopupAct<"sale"> = { ...actOf("sale", what.seller), phone, reference };
         return this.#move(act, act.subject, phoneAccount(phone), amount, (transfer) =>
           model.sell(what.seller, phone, amount, reference, transfer),
         );
@@ -273,14 +270,14 @@ test("no sum of a seller or a phone exceeds the safe integers", () => {
     programmes.decide(act, { partner: PARTNER, nowMs: run.nowMs, amount, isTaken: false });
   const apply = (act: TopupAct, amount: number) =>
     programmes.apply(act, null, { partner: PARTNER, timeMs: 0, transfer: "t", amount });
-  const approval = (request: string, amount: number): Approve => {
+  const approval = (request: string, amount: number): TopupAct<"approve"> => {
     return { ...actOf("approve", "a"), request, by: "key_1", amount };
   };
   apply(approval(make("a", MAX - 5), MAX - 5), MAX - 5);
   expect(decide(approval(make("a", 5), 5), 5)).toMatchObject({ ok: true });
   expect(decide(approval(make("a", 6), 6), 6)).toMatchObject({ code: "balance_out_of_range", subject: "a" });
   expect(decide(approval(make("a", -6), -6), 6)).toMatchObject({ ok: true });
-  const back = (wasDecrease: boolean, phone?: string): TakeBack => {
+  const back = (wasDecrease: boolean, phone?: string): TopupAct<"take_back"> => {
     return { ...actOf("take_back", "a"), wasDecrease, ...(phone !== undefined && { phone }) };
   };
   expect(decide(back(true), 5)).toMatchObject({ ok: true });
@@ -288,7 +285,7 @@ test("no sum of a seller or a phone exceeds the safe integers", () => {
   expect(decide(back(false), 6)).toMatchObject({ ok: true });
   const [phone = ""] = PHONES;
   expect(decide(back(true, phone), 6)).toMatchObject({ ok: true });
-  const sale: Sale = { ...actOf("sale", "b"), phone, reference: null };
+  const sale: TopupAct<"sale"> = { ...actOf("sale", "b"), phone, reference: null };
   apply(sale, MAX - 5);
   expect(decide(sale, 5)).toMatchObject({ ok: true });
   expect(decide(sale, 6)).toMatchObject({ code: "balance_out_of_range", subject: phone });

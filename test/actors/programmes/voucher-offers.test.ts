@@ -6,14 +6,12 @@ import {
   askOffers,
   askVoucher,
   askVouchers,
-  type BatchMade,
   customerSubject,
-  type Issued,
   offerSubject,
-  type PortionIssued,
   type Pricing,
   VOUCHERS_SUBJECT,
   type VoucherAct,
+  type VoucherEffect,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
@@ -74,7 +72,9 @@ describe("an offer", () => {
     shop.put("live", 5);
     shop.run.nowMs += 1;
     shop.put("kept", 6, "snapshot");
-    const [live, kept] = ["live", "kept"].map((offer) => (shop.issue(ANN, offer, null) as Issued).code);
+    const [live, kept] = ["live", "kept"].map(
+      (offer) => (shop.issue(ANN, offer, null) as VoucherEffect<"issue">).code,
+    );
     shop.put("live", 7);
     shop.put("kept", 8, "snapshot");
     const { rows } = shop.ask(askOffers([9, null]));
@@ -135,7 +135,7 @@ describe("a batch", () => {
     const shop = new Shop();
     for (const email of ["a@x", "b@x", "c@x"]) shop.customer(email);
     shop.put("o", 5, "snapshot");
-    const { id } = shop.batch("o", [[2, 0]], 10) as BatchMade;
+    const { id } = shop.batch("o", [[2, 0]], 10) as VoucherEffect<"create_batch">;
     expect(shop.ask(askBatch(id))).toEqual({ requested: 2, issued: 0, isDone: false, isScheduled: true });
     expect(shop.ask(askBatch("none"))).toBeNull();
     shop.put("o", 6, "snapshot");
@@ -162,7 +162,9 @@ describe("a batch", () => {
     const shop = new Shop((bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
     for (let i = 0; i < 300; i++) shop.customer(`c${i}@x`);
     shop.put("o", 5);
-    const { id } = shop.batch("o", [Array.from({ length: 290 }, (_, i) => i)]) as BatchMade;
+    const { id } = shop.batch("o", [
+      Array.from({ length: 290 }, (_, i) => i),
+    ]) as VoucherEffect<"create_batch">;
     const issued = [128, 256, 290].map((so) => {
       const part = shop.ask(askBatch(id));
       const { nextExpiryMs } = shop.run.ledger;
@@ -185,11 +187,11 @@ describe("a batch", () => {
     for (const email of ["x", "x2"]) shop.customer(email);
     shop.put("o", 5);
     const { programmes } = shop.run.ledger.state;
-    const { id } = shop.batch("o", [[0, 0]], 10) as BatchMade;
+    const { id } = shop.batch("o", [[0, 0]], 10) as VoucherEffect<"create_batch">;
     shop.run.nowMs += 5;
     const act: Act = { ...of("issue_portion", VOUCHERS_SUBJECT), batch: id } as Act;
     const decided = programmes.decide(act, { partner: PARTNER, nowMs: shop.run.nowMs, amount: 0 });
-    const { issued } = (decided as { effect: unknown }).effect as PortionIssued;
+    const { issued } = (decided as { effect: unknown }).effect as VoucherEffect<"issue_portion">;
     expect(new Set(issued.map(([, code]) => code)).size).toBe(2);
   });
 });

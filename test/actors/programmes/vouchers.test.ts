@@ -14,9 +14,9 @@ import {
   askVoucher,
   askVouchers,
   customerSubject,
-  type Issued,
   offerSubject,
   VOUCHERS_SUBJECT,
+  type VoucherEffect,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
 import { VoucherStore } from "../../../src/actors/programmes/vouchers/voucher-store.ts";
@@ -30,7 +30,7 @@ function withVoucher(
 ): Readonly<{ shop: Shop; code: string; expiresAtMs: number }> {
   const shop = new Shop();
   shop.customer(ANN);
-  const { code } = shop.issue(ANN, "spring", discount, inMs) as Issued;
+  const { code } = shop.issue(ANN, "spring", discount, inMs) as VoucherEffect<"issue">;
   return { shop, code, expiresAtMs: shop.run.nowMs + inMs };
 }
 
@@ -174,7 +174,7 @@ test("vouchers are listed in pages, newest first, of one status or of any", () =
   shop.customer(ANN);
   const codes = Array.from({ length: 5 }, () => {
     shop.run.nowMs += 1;
-    return (shop.issue(ANN, "o", 5, 1000) as Issued).code;
+    return (shop.issue(ANN, "o", 5, 1000) as VoucherEffect<"issue">).code;
   });
   const [first = "", , third = ""] = codes;
   shop.use("cancel", ANN, third);

@@ -1,20 +1,39 @@
 /** Limits and expiry of a wallet's orders. */
 import { describe, expect, test } from "vitest";
 import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
-import type { ProgrammeContext, ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
+import type {
+  ApplyContext,
+  Decision,
+  DecisionContext,
+  ProgrammeContext,
+  ScheduledCommand,
+} from "../../../src/actors/programmes/programme.ts";
 import {
-  type OrderAct,
-  type OrderList,
+  type OrderActs,
   PLATFORM_TENANT,
   vnodeOfWallet,
+  type WalletAct,
+  type WalletEffect,
+  type WalletOrder,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import {
+  ORDERS_MAX,
+  type OrderList,
+  WalletOrders,
+} from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import type { Act } from "../../../src/actors/records/act.ts";
 
 const HOUR_MS = 3_600_000;
 const ALL: ListRequest = [999, null];
 const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const PAYER = "wal_a";
+
+type OrderEffect = WalletEffect<keyof OrderActs>;
+
+function isOrder(order: WalletOrder): order is WalletOrder {
+  return "kind" in order;
+}
 
 /** The orders of wallets, without the ledger that moves the money. */
 class OrderFixture {
@@ -35,12 +54,16 @@ class OrderFixture {
   }
 
   /** @returns the code of the rejection, or the id of the order */
-  do(act: OrderAct, amount = 0): string {
+  do(act: WalletAct<keyof OrderActs>, amount = 0): string {
     this.#created += 1;
     const transfer = `t${this.#created}`;
-    const decided = this.orders.decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
+    // TypeScript does not relate the act to the entry with its name.
+    const { decisions, changes } = this.orders;
+    const decide = decisions[act.act] as (act: Act, context: DecisionContext) => Decision<OrderEffect>;
+    const decided = decide(act, { partner: PLATFORM_TENANT, nowMs: this.nowMs, amount });
     if (!decided.ok) return decided.code;
-    this.orders.apply(act, decided.effect, {
+    const apply = changes[act.act] as (act: Act, effect: OrderEffect, done: ApplyContext) => void;
+    apply(act, decided.effect, {
       partner: PLATFORM_TENANT,
       timeMs: this.nowMs,
       transfer,
@@ -50,7 +73,7 @@ class OrderFixture {
   }
 
   ids(list: OrderList, wallet: string): readonly string[] {
-    return this.orders.list(list, wallet, ALL, this.nowMs).rows.map(([, { id }]) => id);
+    return this.orders.list(list, wallet, ALL, this.nowMs, isOrder).rows.map(([, { id }]) => id);
   }
 }
 
@@ -84,7 +107,10 @@ const KINDS = {
     },
     end: (request: string) => ({ ...ofPayer, act: "decline_request", vnode: 7, request }),
   },
-} as const satisfies Record<string, { make: OrderAct; end: (id: string) => OrderAct }>;
+} as const satisfies Record<
+  string,
+  { make: WalletAct<keyof OrderActs>; end: (id: string) => WalletAct<keyof OrderActs> }
+>;
 
 describe.each(Object.entries(KINDS))("orders in the list %s", (list, { make, end }) => {
   test("a wallet keeps 500: one more removes the oldest closed one, and is rejected if all are pending", () => {
@@ -117,7 +143,7 @@ test("an expired hold makes room, although the programme is not notified of its 
 
 test("an order removed from a full wallet leaves its other lists, too", () => {
   const fixture = new OrderFixture();
-  const make: OrderAct = { ...KINDS.payer.make, wallet: "wal_c" };
+  const make: WalletAct<keyof OrderActs> = { ...KINDS.payer.make, wallet: "wal_c" };
   const first = fixture.do(make);
   expect(fixture.ids("requester", "wal_c")).toEqual([first]);
   for (let i = 1; i < ORDERS_MAX; i++) fixture.do(KINDS.payer.make);
@@ -142,7 +168,7 @@ test("a payment request expires by itself, for the payer and the requester", () 
   });
   fixture.do(KINDS.payer.end(request));
   expect(fixture.scheduled.size).toBe(0);
-  const { rows } = fixture.orders.list("payer", PAYER, ALL, fixture.nowMs);
+  const { rows } = fixture.orders.list("payer", PAYER, ALL, fixture.nowMs, isOrder);
   expect(rows.map(([shardContext]) => shardContext)).toEqual([[fixture.nowMs, 3, 1]]);
 });
 

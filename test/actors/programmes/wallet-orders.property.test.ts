@@ -5,8 +5,10 @@ import { imageOf } from "../../../src/actors/ledger/image.ts";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import {
+  askAllWithdrawals,
+  askHolds,
   askOrder,
-  askOrders,
+  askPaymentRequests,
   askWithdrawals,
   bankAccount,
   bankSubject,
@@ -175,13 +177,19 @@ class World {
         requester: (order: WalletOrder) => order.kind === "request" && order.requester === wallet,
         withdrawals: (order: WalletOrder) => order.kind === "withdrawal" && order.wallet === wallet,
       };
+      const shown = {
+        holds: this.#run.ask(PLATFORM_TENANT, askHolds(wallet)(ALL)),
+        payer: this.#run.ask(PLATFORM_TENANT, askPaymentRequests("payer", wallet)(ALL)),
+        requester: this.#run.ask(PLATFORM_TENANT, askPaymentRequests("requester", wallet)(ALL)),
+        withdrawals: this.#run.ask(PLATFORM_TENANT, askWithdrawals(wallet)(ALL)),
+      };
       for (const list of ["holds", "payer", "requester", "withdrawals"] as const) {
-        const { rows } = this.#run.ask(PLATFORM_TENANT, askOrders(list, wallet, ALL));
+        const rows: readonly (readonly [unknown, WalletOrder])[] = shown[list].rows;
         expect(rows.map(([, row]) => row)).toEqual(orders.filter(lists[list]).toReversed());
       }
     }
     for (const status of ["pending", "confirmed", "failed", null] as const) {
-      const { rows } = this.#run.ask(PLATFORM_TENANT, askWithdrawals(status, ALL));
+      const { rows } = this.#run.ask(PLATFORM_TENANT, askAllWithdrawals(status)(ALL));
       expect(rows.map(([, row]) => row)).toEqual(
         orders
           .filter((order) => order.kind === "withdrawal" && order.status === (status ?? order.status))

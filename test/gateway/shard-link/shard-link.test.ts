@@ -272,7 +272,7 @@ test("batches that wait for other shards delay no single request, and no further
   const all: Promise<ShardReply>[] = [command(link, "other"), ...link.executeAll("p", pieces)];
   await turn();
   const early = sent.flat();
-  expect(early).toHaveLength(1 + 4);
+  expect(early).toHaveLength(1 + 2);
   reply(early.map(([requestNumber]) => [requestNumber, DEFERRED]));
   all.push(command(link), command(link, "other"));
   await turn();
@@ -281,6 +281,40 @@ test("batches that wait for other shards delay no single request, and no further
   reply(early.map(([requestNumber]) => [requestNumber, null]));
   await answerAll({ link, sent, reply }, at);
   expect((await Promise.all(all)).length).toBe(23);
+});
+
+test("while several partners use the shard, requests of one beyond a bound wait here", async () => {
+  const { link, sent, reply } = connect();
+  const all = [command(link, "other"), ...Array.from({ length: 300 }, () => command(link, "greedy"))];
+  await turn();
+  expect(sent.map(({ length }) => length)).toEqual([1 + 128]);
+  const [, ...greedy] = sent[0] as Request[];
+  reply(greedy.slice(0, 100).map(([requestNumber]) => [requestNumber, null]));
+  expect(sent.map(({ length }) => length)).toEqual([129]);
+  await answerAll({ link, sent, reply }, 0);
+  expect((await Promise.all(all)).length).toBe(301);
+});
+
+test("requests that wait for another shard delay no further ones of their partner", async () => {
+  const { link, sent, reply } = connect();
+  const all = [command(link, "other"), ...Array.from({ length: 128 }, () => command(link, "p"))];
+  await turn();
+  const early = sent.flat();
+  reply(early.map(([requestNumber]) => [requestNumber, DEFERRED]));
+  all.push(command(link, "p"));
+  await turn();
+  expect(sent.at(-1)).toHaveLength(1);
+  reply(early.map(([requestNumber]) => [requestNumber, null]));
+  await answerAll({ link, sent, reply }, 1);
+  expect((await Promise.all(all)).length).toBe(130);
+});
+
+test("owners of one partner share the shard like partners", async () => {
+  const { link, sent } = connect();
+  link.ask("house", ["position"], "ann").catch(() => {});
+  for (let i = 0; i < 200; i++) link.ask("house", ["position"], "bob").catch(() => {});
+  await turn();
+  expect(sent.map(({ length }) => length)).toEqual([1 + 128]);
 });
 
 test("when the shard stops, unsent pieces of batches are log_unavailable", async () => {
@@ -325,4 +359,5 @@ test("a gateway's requests at all shards together are bounded, and each partner 
   await expect(command(other.link, "greedy")).rejects.toMatchObject({ code: "overloaded" });
   command(link, "p").catch(() => {});
   expect(link.depth).toBe(3);
+  expect([link.requestsOf("greedy"), link.requestsOf("p"), link.requestsOf("nobody")]).toEqual([4, 1, 0]);
 });

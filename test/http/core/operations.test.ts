@@ -1,6 +1,8 @@
 /** The operator's routes: trial balance, metrics, shards, snapshots. */
 import { expect, test } from "vitest";
-import { renderRequestCounts, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { OperatingError } from "../../../src/errors/operating-error.ts";
+import { sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { renderRequests } from "../../../src/workers/server/metrics.ts";
 import { OPERATOR } from "../fake-ledger.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
 
@@ -19,9 +21,32 @@ test("metrics come from operations; requests are counted by group and status", a
   await request("GET", "/v1/accounts", { key: "" });
   const answered = await (await request("GET", "/metrics", { key: "" })).text();
   expect(answered).toContain("daybook_batches_total 9");
-  const text = renderRequestCounts(sumRequestCounts([metrics.counts(), []]));
+  const text = renderRequests(sumRequestCounts([metrics.counts(), []]));
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="200"} 1');
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="401"} 1');
+});
+
+test("refusals are counted by reason, those by a rule of the ledger are not", async () => {
+  const { request, metrics, ledger } = createTestApp();
+  await request("GET", "/v1/accounts/nobody");
+  ledger.faults.operating = "log_unavailable";
+  await request("GET", "/v1/accounts/a");
+  ledger.account = async () => {
+    throw new OperatingError("overloaded", "too many", { bound: "queue_share" });
+  };
+  for (let i = 0; i < 2; i++) await request("GET", "/v1/accounts/a");
+  const text = renderRequests(sumRequestCounts([metrics.counts(), metrics.counts()]));
+  const refusals = text.split("\n").filter((line) => line.startsWith("daybook_refusals_total"));
+  expect(refusals).toEqual([
+    'daybook_refusals_total{reason="log_unavailable"} 2',
+    'daybook_refusals_total{reason="queue_share"} 4',
+  ]);
+});
+
+test("the usage of a partner has its requests in flight at the gateway", async () => {
+  const { request } = createTestApp();
+  const usage = await request("GET", "/v1/partners/acme/usage");
+  expect(await usage.json()).toMatchObject({ partner: "acme", used: { bytes: 300 }, requests_in_flight: 2 });
 });
 
 test("shards are listed and restarted", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { elementsOf } from "../../../src/http/input/exact-json.ts";
+import { elementsOf, JsonScan, surveyOf } from "../../../src/http/input/exact-json.ts";
 import { parseExactly } from "../../../src/http/server/body.ts";
 
 const parse = (text: string, decimals?: number) => parseExactly(Buffer.from(text), decimals);
@@ -51,6 +51,18 @@ describe("a JSON text is read exactly", () => {
       expect(() => parse("[".repeat(depth) + "]".repeat(depth))).toThrow(/nested too deeply/);
   });
 });
+
+test.each(['{"a":"x\\\\\\"{,","b":[1.5,{"c":[]}],"d":""}', '[["\\\\"],"', '{"a":1e5} '])(
+  "a scan of %s in steps of any size counts the same",
+  (text) => {
+    const bytes = Buffer.from(text);
+    for (let size = 1; size <= bytes.length; size++) {
+      const scan = new JsonScan(bytes);
+      while (!scan.advance(size));
+      expect(scan.survey).toEqual(surveyOf(bytes));
+    }
+  },
+);
 
 test.each([
   ['{"transfers":[]}', []],

@@ -87,6 +87,23 @@ test("an announced body of 10 MiB is refused unread, and one in chunks once it e
   expect(app.inFlight()).toBe(0);
 });
 
+test("after the rest of a refused body the connection is used again; if the rest does not come, it ends", async () => {
+  const { server } = await start();
+  const body = " ".repeat(2 * 1024 * 1024);
+  const [sent, kept] = await Promise.all([open(server), open(server)]);
+  const both = receive(sent, (text) => text.includes('"id":"tr_'));
+  const refused = receive(sent, (text) => text.includes("retryable"));
+  sent.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n{`);
+  await refused;
+  sent.write(body.slice(1) + whole(TRANSFER));
+  expect(await both).toMatch(/HTTP\/1\.1 413[^]*HTTP\/1\.1 201/);
+  sent.destroy();
+
+  const never = receive(kept, () => false);
+  kept.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n{`);
+  expect(await never).toMatch(/^HTTP\/1\.1 413/);
+});
+
 test("data that is not HTTP gets a problem, and the server keeps serving", async () => {
   const { server } = await start();
   for (const garbage of ["hello\r\n\r\n", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`]) {
@@ -183,6 +200,20 @@ test("close cuts off requests at the deadline, and returns their number", async 
   expect(await test.server.close(50)).toBe(1);
   expect(await end).toBe("");
   resolve();
+});
+
+test("a stream of events ends whole when the server drains", async () => {
+  const test = await start();
+  const socket = await open(test.server);
+  const opened = receive(socket, (text) => text.includes(": events follow"));
+  const end = receive(socket, () => false);
+  socket.write(
+    "GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer acme-key\r\nAccept: text/event-stream\r\n\r\n",
+  );
+  expect(await opened).toContain("Content-Type: text/event-stream");
+  expect(await test.server.close(60_000)).toBe(0);
+  // The last chunk: the answer was not cut off.
+  expect(await end).toMatch(/\r\n0\r\n\r\n$/);
 });
 
 test("a port in use is an error at start", async () => {

@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from "vitest";
 import { type Answer, Client, operator, until } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
-const KILLS = 3;
+const KILLS = 2;
 const ROUNDS_BETWEEN_KILLS = 40;
 const RETRY_MS = 100;
 

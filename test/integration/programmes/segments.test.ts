@@ -82,6 +82,9 @@ describe("segments", () => {
       "2",
       "1",
     ]);
+    const counted = await house.partner("counted");
+    for (const next of ["1", "2", "3"])
+      expect(await counted.post("/v1/users", 201, {})).toEqual({ id: next });
     const headers = { "Idempotency-Key": "once" };
     const first = await house2.ask("POST", "/v1/users", 201, {}, headers);
     expect(await house2.ask("POST", "/v1/users", 201, {}, headers)).toEqual(first);
@@ -194,8 +197,10 @@ describe("segments", () => {
     const id = user();
     expect(await acme.get(`/v1/users/${id}/segments`)).toEqual({ segments: [] });
     await acme.refused("GET", `/v1/users/${id}`, 404, "user_not_found");
-    await change(id, { add: [await segment()] });
+    const slug = await segment();
+    await change(id, { add: [slug] });
     expect(await acme.get(`/v1/users/${id}`)).toMatchObject({ id });
+    expect(await acme.get(`/v1/users/${id}/segments`)).toEqual({ segments: [{ slug, source: "manual" }] });
     const all = await segment({ user_percent: 100 });
     const fresh = user();
     expect(await change(fresh, {})).toEqual({

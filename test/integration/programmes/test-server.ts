@@ -61,15 +61,8 @@ export class Caller {
   }
 
   /** All rows of a list, read in pages. */
-  async all(path: string): Promise<readonly Json[]> {
-    const rows: Json[] = [];
-    for (let cursor: string | null = null; ; ) {
-      const from: string = cursor === null ? "" : `${path.includes("?") ? "&" : "?"}cursor=${cursor}`;
-      const page = await this.get(`${path}${from}`);
-      rows.push(...(page["data"] as Json[]));
-      cursor = page["next_cursor"] as string | null;
-      if (cursor === null) return rows;
-    }
+  all(path: string): Promise<readonly Json[]> {
+    return this.client.all<Json>(path);
   }
 }
 

@@ -5,12 +5,7 @@ import type { Account } from "../../../src/actors/ledger/account.ts";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
 import type { ApplyContext, ProgrammeContext } from "../../../src/actors/programmes/programme.ts";
 import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
-import {
-  creditAccount,
-  type Sale,
-  sellerOf,
-  type TopupAct,
-} from "../../../src/actors/programmes/topup/acts.ts";
+import { creditAccount, sellerOf, type TopupAct } from "../../../src/actors/programmes/topup/acts.ts";
 import { PENDING_REQUESTS_MAX, Topup, takeBackTopup } from "../../../src/actors/programmes/topup/topup.ts";
 import type { JsonValue } from "../../../src/actors/records/act.ts";
 import { runs } from "../../actors/ledger/property-runs.ts";
@@ -171,7 +166,7 @@ function decideRequest(shard: Shard, model: Model, approves: boolean, place: num
   }
 }
 
-function sell(shard: Shard, model: Model, act: Sale, amount: number): void {
+function sell(shard: Shard, model: Model, act: TopupAct<"sale">, amount: number): void {
   const got = shard.do(act, -amount);
   const known = model.sellers.get(sellerOf(act.subject));
   if (known === undefined) expect(got).toBe("seller_not_found");
@@ -241,7 +236,7 @@ function run(shard: Shard, model: Model, [what, ...values]: Step): void {
 function check(topup: Topup, model: Model): void {
   for (const id of SELLERS) {
     const known = model.sellers.get(id);
-    const view = topup.answer(PARTNER, ["seller", id]);
+    const view = topup.answer(PARTNER, ["seller", id], 0);
     if (known === undefined) expect(view).toBeNull();
     else
       expect(view).toMatchObject({
@@ -259,11 +254,11 @@ function check(topup: Topup, model: Model): void {
   const phones = [...model.phones]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([phone, sums]) => ({ phone, ...sums }));
-  expect(topup.answer(PARTNER, ["phones", 10, null])).toEqual(phones);
+  expect(topup.answer(PARTNER, ["phones", 10, null], 0)).toEqual(phones);
 }
 
 function rowsOf(topup: Topup, ask: readonly JsonValue[]): readonly string[] {
-  const { rows } = topup.answer(PARTNER, [...ask, 1_000, null]) as { rows: [JsonValue, { id: string }][] };
+  const { rows } = topup.answer(PARTNER, [...ask, 1_000, null], 0) as { rows: [JsonValue, { id: string }][] };
   return rows.map(([, { id }]) => id);
 }
 
@@ -351,7 +346,7 @@ test("a sum that would exceed the safe integers is rejected", () => {
     return shard.do({ ...names("approve", "a"), request, by: "key_1", amount }, amount);
   };
   expect(grant(Number.MAX_SAFE_INTEGER)).toBeInstanceOf(Object);
-  const sale: Sale = { ...names("sale", "a"), phone: PHONES[0] as string, reference: null };
+  const sale: TopupAct<"sale"> = { ...names("sale", "a"), phone: PHONES[0] as string, reference: null };
   expect(shard.do(sale, -Number.MAX_SAFE_INTEGER)).toBeInstanceOf(Object);
   expect(grant(1)).toBe("balance_out_of_range");
 });

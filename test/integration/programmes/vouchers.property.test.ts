@@ -4,13 +4,11 @@ import { expect, test } from "vitest";
 import { VNODES } from "../../../src/actors/ledger/routing.ts";
 import {
   customerSubject,
-  type Expired,
-  type Issued,
   type Offer,
   offerSubject,
-  type PortionIssued,
   type Recipients,
   VOUCHERS_SUBJECT,
+  type VoucherEffect,
   type VoucherView,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import { codeOf, makeCode, vnodeOfCode } from "../../../src/actors/programmes/vouchers/codes.ts";
@@ -105,7 +103,7 @@ class Run {
     const known = model.offers.get(name);
     if (known === undefined && worth === null) return expect(answer).toEqual({ code: "offer_not_found" });
     if (worth !== null) model.offers.set(name, { pricing: known?.pricing ?? "live", discount: worth });
-    const { code, discount: given } = answer as Issued;
+    const { code, discount: given } = answer as VoucherEffect<"issue">;
     expect(given).toBe(model.offers.get(name)?.discount);
     this.#catchUp();
     model.add(code, who, name, expiresAtMs, shard.timeMs);
@@ -169,7 +167,7 @@ class Run {
     for (const [act, effect, timeMs] of shard.log.slice(this.#read)) {
       this.#read += 1;
       if (act.act !== "issue_portion") continue;
-      const { issued, offer: name, expiresAtMs } = effect as PortionIssued;
+      const { issued, offer: name, expiresAtMs } = effect as VoucherEffect<"issue_portion">;
       for (const [who, code] of issued) {
         const at = model.waiting.findIndex(
           (each) =>
@@ -229,9 +227,9 @@ test("a portion has at most 128 vouchers, and batches take turns", () => {
     shard.timeMs += 1;
   }
   const portions = shard.log.filter(([each]) => each.act === "issue_portion");
-  expect(portions.map(([, effect, timeMs]) => [(effect as PortionIssued).issued.length, timeMs])).toEqual(
-    [128, 128, 128, 128, 128, 128, 128, 128, 88, 88].map((count, i) => [count, 1000 + i]),
-  );
+  expect(
+    portions.map(([, effect, timeMs]) => [(effect as VoucherEffect<"issue_portion">).issued.length, timeMs]),
+  ).toEqual([128, 128, 128, 128, 128, 128, 128, 128, 88, 88].map((count, i) => [count, 1000 + i]));
   expect(new Set(portions.slice(0, 2).map(([each]) => "batch" in each && each.batch)).size).toBe(2);
   const middle = restored(itemsOf(shard.programme));
   expect(itemsOf(middle)).toEqual(itemsOf(shard.programme));
@@ -245,7 +243,9 @@ test("many vouchers of one customer expire at the same time, 32 per record", () 
     shard.do({ ...named, act: "issue", offer: "o", discount: 5, expiresAtMs: 2_000 });
   shard.timeMs = 2_000;
   shard.end();
-  const ended = shard.log.filter(([each]) => each.act === "expire").map(([, effect]) => effect as Expired);
+  const ended = shard.log
+    .filter(([each]) => each.act === "expire")
+    .map(([, effect]) => effect as VoucherEffect<"expire">);
   expect(ended.map(({ expired }) => expired.length)).toEqual([32, 32, 32, 4]);
   expect(new Set(ended.flatMap(({ expired }) => expired.map(([code]) => code))).size).toBe(100);
   expect(shard.programme.scheduler.nextDueMs).toBe(Number.POSITIVE_INFINITY);

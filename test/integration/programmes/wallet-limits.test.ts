@@ -4,7 +4,6 @@ import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
 import {
   emailSubject,
   PLATFORM_TENANT,
-  type RequestMade,
   type SessionView,
   type UserView,
   vnodeOfWallet,
@@ -50,8 +49,8 @@ function signUp(email: string): WalletAct {
 
 const of = (session: string) => ({ programme: "wallet", subject: "", vnode: 0, session }) as const;
 
-const paperOf = (wallet: Wallet, id: string) =>
-  wallet.answer(PLATFORM_TENANT, ["paper", id], 0) as WalletOrder | null;
+const orderOf = (wallet: Wallet, id: string) =>
+  wallet.answer(PLATFORM_TENANT, ["order", id], 0) as WalletOrder | null;
 
 test("a wallet has a limited number of payment requests, and decided ones make room for new ones", () => {
   const { wallet, scheduler, submit } = wallets();
@@ -71,15 +70,15 @@ test("a wallet has a limited number of payment requests, and decided ones make r
       memo: null,
       timeoutMs: 1000 * ORDERS_MAX,
     });
-  const ids = Array.from({ length: ORDERS_MAX }, () => (ask() as RequestMade).id);
+  const ids = Array.from({ length: ORDERS_MAX }, () => (ask() as WalletEffect<"request_payment">).id);
   expect(ask()).toBe("too_many_pending");
   const request = ids[7] as string;
   const names = { programme: "wallet", subject, vnode, wallet: walletId } as const;
   expect(submit({ ...names, act: "cancel_request", request })).toMatchObject({ status: "cancelled" });
-  expect(paperOf(wallet, request)).toMatchObject({ status: "cancelled" });
-  const { id } = ask() as RequestMade;
-  expect(paperOf(wallet, request)).toBeNull();
-  expect(paperOf(wallet, id)).toMatchObject({ status: "pending" });
+  expect(orderOf(wallet, request)).toMatchObject({ status: "cancelled" });
+  const { id } = ask() as WalletEffect<"request_payment">;
+  expect(orderOf(wallet, request)).toBeNull();
+  expect(orderOf(wallet, id)).toMatchObject({ status: "pending" });
   expect(ask()).toBe("too_many_pending");
   const orders = [...wallet.items()].filter(([kind]) => kind === "paper");
   expect(orders).toHaveLength(ORDERS_MAX);
@@ -99,7 +98,7 @@ test("expired holds make room, although the programme is not notified of their e
   expect(hold(1)).toBeNull();
   for (let i = 1; i < ORDERS_MAX; i++) expect(hold(1_000_000)).toBeNull();
   expect(hold(1_000_000)).toBeNull();
-  expect(paperOf(wallet, "tr_1")).toBeNull();
+  expect(orderOf(wallet, "tr_1")).toBeNull();
   expect(hold(1_000_000)).toBe("too_many_pending");
 });
 

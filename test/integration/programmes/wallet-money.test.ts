@@ -1,6 +1,6 @@
 /** Money in wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { operator, until } from "../../support/server.ts";
+import { OPERATOR_KEY, operator, until } from "../../support/server.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 
@@ -40,7 +40,7 @@ describe("money in wallets", () => {
     bank = await wallets.bank("north");
   });
 
-  test("W3 W12 W21 a bank deposits money into a wallet from its own account", async () => {
+  test("W3 W12 W21 W22 a bank deposits money into a wallet from its own account", async () => {
     const ann = await wallets.person();
     const body = { wallet_id: ann.wallet, amount: 500, details: "Top-up" };
     const made = await bank.post("/v1/deposits", 201, body);
@@ -81,6 +81,11 @@ describe("money in wallets", () => {
     await acme.refused("POST", "/v1/deposits", 403, "forbidden", body);
     const key = await acme.post("/v1/partners/acme/keys", 201, { role: "bank", name: "acme" });
     await house.caller(String(key["api_key"])).refused("POST", "/v1/deposits", 403, "forbidden", body);
+    const own = await house.caller(OPERATOR_KEY).post("/v1/partners/house/keys", 201, {
+      role: "partner",
+      name: "north",
+    });
+    await house.caller(String(own["api_key"])).refused("POST", "/v1/deposits", 403, "forbidden", body);
     const odd = { role: "bank", name: "no / account" };
     await acme.refused("POST", "/v1/partners/acme/keys", 400, "validation_failed", odd);
     for (const amount of [undefined, null, "5", 0, -1, 1.5, 2 ** 53])

@@ -36,7 +36,7 @@ describe("concurrent requests for one wallet", () => {
     expect(books).toMatchObject({ balanced: true });
   };
 
-  test("W2 W8 P-W1 concurrent deposits and transfers of one wallet give the right balance", async () => {
+  test("W8 P-W1 concurrent deposits and transfers of one wallet give the right balance", async () => {
     const ann = await wallets.person(1000);
     const others = await Promise.all([1, 2, 3, 4].map(() => wallets.person(1000)));
     const made = Array.from({ length: 40 }, (_, i) => {
@@ -176,7 +176,7 @@ describe("concurrent requests for one wallet", () => {
   });
 
   test(
-    "a kill in the middle of deposits: resent with their references, each is booked once",
+    "W24 a kill in the middle of deposits: resent with their references, each is booked once",
     async () => {
       let people = await Promise.all([1, 2, 3].map(() => wallets.person()));
       for (let round = 1; round <= 2; round++) {
@@ -206,7 +206,7 @@ describe("concurrent requests for one wallet", () => {
   );
 
   test(
-    "sessions, money, references and pending orders survive a kill",
+    "W7 sessions, money, references and pending orders survive a kill",
     async () => {
       let [ann, bo] = [await wallets.person(500), await wallets.person(100)];
       const deposit = { wallet_id: ann.wallet, amount: 5, details: "x", bank_ref: "kept" };

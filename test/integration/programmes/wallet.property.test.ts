@@ -11,7 +11,6 @@ import {
   bankSubject,
   emailSubject,
   PLATFORM_TENANT,
-  type RequestMade,
   sessionSubject,
   type UserView,
   vnodeOfWallet,
@@ -280,7 +279,7 @@ class History {
         act,
         expected,
         (effect) => {
-          const { id, expiresAtMs } = effect as RequestMade;
+          const { id, expiresAtMs } = effect as WalletEffect<"request_payment">;
           expect(expiresAtMs).toBe(this.nowMs + timeoutMs);
           requests.set(id, { payer, requester: wallet, status: "pending", expiresAtMs });
         },
@@ -317,7 +316,7 @@ test("random acts on users, sessions and payment requests give what a plain mode
       const sessions = items.filter(([kind]) => kind === "user").flatMap((item) => item.at(-1));
       expect(sessions).toHaveLength(model.sessions.size);
       for (const [id, { status }] of model.requests)
-        expect(live.wallet.answer(PLATFORM_TENANT, ["paper", id], nowMs)).toMatchObject({ status });
+        expect(live.wallet.answer(PLATFORM_TENANT, ["order", id], nowMs)).toMatchObject({ status });
       const restored = new Shard();
       for (const item of items) restored.wallet.restore(structuredClone(item));
       for (const other of [replayed, restored]) {

@@ -26,7 +26,7 @@ async function newest(sides: readonly string[], more = ""): Promise<readonly (Js
   );
 }
 
-async function allSidesShow(sides: readonly string[], expected: Json, more = ""): Promise<void> {
+async function expectOnAllSides(sides: readonly string[], expected: Json, more = ""): Promise<void> {
   for (const row of await newest(sides, more)) expect(row).toMatchObject(expected);
 }
 
@@ -39,11 +39,11 @@ describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 
     test("both sides list a pending transfer, and its post or void", async () => {
       for (const action of ["void", "post"]) {
         const { id } = await acme.post("/v1/transfers", 201, { ...body, pending: true });
-        await allSidesShow(sides, { id, status: "pending", posted_amount: 0 });
-        await allSidesShow(sides, { id }, "&status=pending");
+        await expectOnAllSides(sides, { id, status: "pending", posted_amount: 0 });
+        await expectOnAllSides(sides, { id }, "&status=pending");
         const { status } = await acme.post(`/v1/transfers/${String(id)}/${action}`, 200);
-        await allSidesShow(sides, { id, status });
-        await allSidesShow(sides, { id }, `&status=${String(status)}`);
+        await expectOnAllSides(sides, { id, status });
+        await expectOnAllSides(sides, { id }, `&status=${String(status)}`);
       }
     });
 
@@ -52,10 +52,10 @@ describe.each(Array.from({ length: OWNERS }, (_, i) => [account(i), account(i + 
         postings: [body, { ...body, debit_account: payee, credit_account: "@fees", amount: 1 }],
         pending: true,
       });
-      await allSidesShow([...sides, "@fees"], { id, status: "pending" });
+      await expectOnAllSides([...sides, "@fees"], { id, status: "pending" });
       await acme.post(`/v1/transfers/${String(id)}/post`, 200);
       const { id: back } = await acme.post(`/v1/transfers/${String(id)}/revert`, 201);
-      await allSidesShow([...sides, "@fees"], { id: back, reverts: id });
+      await expectOnAllSides([...sides, "@fees"], { id: back, reverts: id });
       for (const side of sides) {
         const ids = (await acme.all(listOf(side, "&limit=500"))).map((row) => row["id"]);
         expect(ids.filter((each) => each === id)).toHaveLength(1);
@@ -104,12 +104,12 @@ test("all sides list a pending transfer before and after its expiry", async () =
     return { debit_account: account(i), credit_account: account(i + 1), amount: 1 };
   });
   const { id } = await acme.post("/v1/transfers", 201, { postings, pending: true, timeout_s: 1 });
-  await allSidesShow(sides, { id, status: "pending" });
+  await expectOnAllSides(sides, { id, status: "pending" });
   await until("it has expired", async () => {
     const rows = await newest(sides);
     return rows.every((row) => row?.["id"] === id && row?.["status"] === "expired");
   });
-  await allSidesShow(sides, { id }, "&status=expired");
+  await expectOnAllSides(sides, { id }, "&status=expired");
 });
 
 test("a rejected transfer is in no list", async () => {

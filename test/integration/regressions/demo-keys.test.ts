@@ -1,4 +1,4 @@
-/** The demo's keys are random: two servers with the same operator key, or two runs on one, have no key in common. */
+/** Keys are random: two servers have no key in common, neither the operator's nor the demo's. */
 import { describe, expect, test } from "vitest";
 import { daybookJson } from "../../cli/cli.ts";
 import { Client, OPERATOR_KEY } from "../../support/server.ts";
@@ -18,6 +18,27 @@ function seed(house: TestServer): Promise<Demo> {
 function secretsOf({ partnerKey, sellerKeys, bankKey, people }: Demo): readonly string[] {
   return [partnerKey, bankKey, ...Object.values(sellerKeys), ...people.map(({ token }) => token)];
 }
+
+/** The operator's key that a first start prints. */
+function printedKey({ server }: TestServer): string {
+  return /operator key, shown this once: (\S+)/.exec(server.stdout)?.[1] ?? "";
+}
+
+describe("two servers without OPERATOR_KEY", () => {
+  const [first, second] = [startTestServer({ OPERATOR_KEY: "" }), startTestServer({ OPERATOR_KEY: "" })];
+
+  test("print different operator keys at their first start, and each accepts only its own", async () => {
+    for (const [own, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      expect(printedKey(own)).toMatch(/^dk_operator_[\w-]{43}$/);
+      expect(printedKey(own)).not.toBe(printedKey(other));
+      await own.caller(printedKey(own)).get("/v1/partners");
+      await own.caller(printedKey(other)).refused("GET", "/v1/partners", 401, "unauthenticated");
+    }
+  });
+});
 
 describe("two servers", () => {
   const [first, second] = [startTestServer({}), startTestServer({})];

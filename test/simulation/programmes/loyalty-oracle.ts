@@ -13,7 +13,7 @@ export function checkLoyalty(logs: readonly Replayed[], fail: Fail): void {
       if (refused !== undefined) continue;
       const name = `${partner} ${act.subject}`;
       const member = members.get(name);
-      const parts = (effect as LoyaltyEffect | undefined)?.lots ?? [];
+      const parts = (effect as LoyaltyEffect<"redemption"> | undefined)?.lots ?? [];
       const take = () => {
         for (const [id, points] of parts) {
           const lot = member?.lots.get(id);

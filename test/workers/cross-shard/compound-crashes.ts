@@ -114,7 +114,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   await finish();
   const probe = await probed(shards, shape, postings, id);
   await shards.settle();
-  const views = await gateway.accounts("acme", ACCOUNTS);
+  const { accounts: views } = await gateway.accounts("acme", ACCOUNTS);
   const trial = await gateway.trialBalance("acme");
   const figures = shards.figures();
   await shards.end();

@@ -81,7 +81,8 @@ export class CompoundRun {
     const { gateway, cluster } = this.faulty;
     const views = await Promise.all(
       PARTNERS.map(
-        async (partner) => [partner, await gateway.accounts(partner, this.#idsOf(partner))] as const,
+        async (partner) =>
+          [partner, (await gateway.accounts(partner, this.#idsOf(partner))).accounts] as const,
       ),
     );
     const figures = this.faulty.stores.map((_, shard) => cluster.shard(shard).host.stats());
@@ -98,8 +99,8 @@ export class CompoundRun {
   async #findPins(): Promise<void> {
     for (const partner of PARTNERS) {
       const ids = this.#idsOf(partner);
-      const views = await this.faulty.again(() => this.faulty.gateway.accounts(partner, ids));
-      for (const { id, status, posted: ceiling } of views) {
+      const { accounts } = await this.faulty.again(() => this.faulty.gateway.accounts(partner, ids));
+      for (const { id, status, posted: ceiling } of accounts) {
         if (status === "closed") continue;
         const asked = {
           op: "update_account",

@@ -77,8 +77,8 @@ class Sequence {
       PARTNERS.map(async (partner) => {
         const own = rows.filter(([of]) => of === partner);
         const ids = own.map(([, id]) => id);
-        const views = await this.#run.faulty.gateway.accounts(partner, ids);
-        const known = new Map(views.map((view) => [view.id, textOf(view)]));
+        const { accounts } = await this.#run.faulty.gateway.accounts(partner, ids);
+        const known = new Map(accounts.map((view) => [view.id, textOf(view)]));
         return own
           .filter(([, id, row]) => known.get(id) !== textOf(row))
           .map(([, id, row]) => `${partner} ${id} is ${known.get(id)}, not ${textOf(row)}`);

@@ -69,13 +69,13 @@ export async function runHistory(seed: number, shards: number): Promise<History>
 
   for (const entry of asked) entry.outcomes.push(await faulty.unlessFailed(insist(entry.command)));
   await faulty.unlessFailed(faulty.atRest("acme"));
-  const views = await gateway.accounts("acme", ids);
+  const { accounts } = await gateway.accounts("acme", ids);
   const trial = await gateway.trialBalance("acme");
   await faulty.end();
   return {
     asked,
     logs: stores.map((store, shard) => recordsOf(store, shard).map(({ record }) => record)),
-    balances: new Map(views.map(({ id, posted }) => [id, posted])),
+    balances: new Map(accounts.map(({ id, posted }) => [id, posted])),
     trial,
     crashes: faulty.exits.length,
   };

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { homeVnodeOf, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
-import { type Expiry, pointsAccount } from "../../../src/actors/programmes/loyalty/acts.ts";
+import { type LoyaltyAct, pointsAccount } from "../../../src/actors/programmes/loyalty/acts.ts";
 import type { Command } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
@@ -52,7 +52,12 @@ function hold(partner: string, debit: string, credit: string, timeoutMs: number)
 
 function accrual(member: string, points: number, expiresAtMs: number, key: string): Command {
   const subject = pointsAccount(member);
-  const act = { programme: "loyalty", act: "accrual", subject, expiresAtMs } as unknown as Expiry;
+  const act = {
+    programme: "loyalty",
+    act: "accrual",
+    subject,
+    expiresAtMs,
+  } as unknown as LoyaltyAct<"expiry">;
   const plain = transfer("@issuance", subject, points, key);
   return { ...plain, vnode: vnodeOfAccount("acme", subject), act };
 }

@@ -32,7 +32,7 @@ function own(body: Buffer): Buffer {
   return memory;
 }
 
-function transfersOf({ transfers }: LargeBatch): readonly unknown[] {
+async function transfersOf({ transfers }: LargeBatch): Promise<readonly unknown[]> {
   return "byShard" in transfers ? unpackTransfers(transfers) : transfers;
 }
 
@@ -72,7 +72,7 @@ test("the batch thread parses the same transfers, refused items and count as thi
       }
       expect(there.count).toBe(here.count);
       expect(there.refused).toEqual(here.refused);
-      expect(transfersOf(there)).toEqual(here.transfers);
+      expect(await transfersOf(there)).toEqual(here.transfers);
     }),
     { numRuns: 150 },
   );

@@ -131,7 +131,7 @@ test("the snapshots under test have several blocks, and a start loads the newer 
   expect(lines).toEqual(whole);
 });
 
-async function isPassedOver(snapshots: MemorySnapshotStore, reason: RegExp): Promise<void> {
+async function expectPassedOver(snapshots: MemorySnapshotStore, reason: RegExp): Promise<void> {
   const { recovery, warnings, lines, whole } = await start(snapshots);
   expect(recovery.snapshotPosition).toBe(formatLogId(two.older));
   expect(recovery.replayed).toBe(20);
@@ -142,14 +142,14 @@ async function isPassedOver(snapshots: MemorySnapshotStore, reason: RegExp): Pro
 
 describe("the newest snapshot is skipped for the previous one", () => {
   test.each(DAMAGES)("%s", async (_, damage, reason) => {
-    await isPassedOver(damaged(damage), reason);
+    await expectPassedOver(damaged(damage), reason);
   });
 
   test("a bit is flipped in any chunk, in each field of its header and in its bytes", async () => {
     const chunks = two.snapshots.slots[NEWER] ?? [];
     for (const [number, chunk] of chunks.entries()) {
       for (const byte of [0, 4, 5, 6, 8, 12, 16, 24, 32, chunk.length - 1]) {
-        await isPassedOver(
+        await expectPassedOver(
           damaged((all) => all.with(number, flip(chunk, byte))),
           /crc mismatch|not part of a snapshot|of version \d+/,
         );
@@ -159,7 +159,7 @@ describe("the newest snapshot is skipped for the previous one", () => {
 
   test("each of its chunks is missing", async () => {
     for (const number of two.snapshots.slots[NEWER]?.keys() ?? [])
-      await isPassedOver(
+      await expectPassedOver(
         damaged((all) => all.toSpliced(number, 1)),
         /is in the position of|its end belongs to another snapshot|it is incomplete/,
       );

@@ -14,6 +14,7 @@ import { decodeFrame } from "../../../src/wal/frame.ts";
 import { StreamJournal } from "../../../src/wal/journal.ts";
 import type { MemoryStore } from "../../../src/wal/memory.ts";
 import { systemTimer } from "../../../src/wal/retry-with-deadline.ts";
+import type { StoredEntry } from "../../../src/wal/wal.ts";
 import type { Restore } from "../../../src/workers/recovery/recover.ts";
 import { type JudgedClock, unjudgedClock } from "../../../src/workers/shard/clock/log-clock.ts";
 import type { Failpoint } from "../../../src/workers/shard/failpoint.ts";
@@ -164,14 +165,14 @@ export class MemoryCluster {
   /** Answers as the archive would, directly from the logs. */
   #archive(): ArchiveQueries {
     const all = () => this.#stores.flatMap((store, shard) => recordsOf(store, shard));
-    const records = async (at: readonly RecordPosition[]) => {
-      const there = new Map(all().map((record) => [JSON.stringify(record.at), record]));
-      return at.map(({ shard, epoch, seq, index }) => {
-        const found = there.get(JSON.stringify({ shard, epoch, seq, index }));
+    const records = async (at: readonly RecordPosition[]) =>
+      at.map(({ shard, epoch, seq, index }) => {
+        const entries = entriesOf(this.#stores[shard] as MemoryStore);
+        const entry = entries.find(({ id }) => id.epoch === epoch && id.seq === seq);
+        const found = entry === undefined ? undefined : decode(entry, shard)[index];
         if (found === undefined) throw new Error("no such record");
         return found;
       });
-    };
     const part = async ({ id, from, to, no }: Parameters<ArchiveQueries["part"]>[0]) =>
       all().find(({ at, record: { command } }) => {
         if (command.op !== "credit" && command.op !== "portion") return false;
@@ -226,17 +227,21 @@ export function viewOf({
 
 /** All entries of a log, trimmed ones included, in order. */
 export function recordsOf(store: MemoryStore, shard: number): readonly ArchivedRecord[] {
+  return entriesOf(store).flatMap((entry) => decode(entry, shard));
+}
+
+function entriesOf(store: MemoryStore): readonly StoredEntry[] {
+  return store instanceof TrimmedStore ? store.history : store.entries;
+}
+
+function decode({ id, bytes }: StoredEntry, shard: number): readonly ArchivedRecord[] {
   const records: ArchivedRecord[] = [];
-  const entries = store instanceof TrimmedStore ? store.history : store.entries;
-  for (const { id, bytes } of entries) {
-    const frame = decodeFrame(bytes, id);
-    if (frame.kind !== "batch") continue;
-    let index = 0;
-    readRecords(frame.body, (command, outcome) => {
-      const at = { shard, ...id, index: index++ };
-      records.push({ at, timeMs: frame.timeMs, record: { command, outcome } });
-    });
-  }
+  const frame = decodeFrame(bytes, id);
+  if (frame.kind !== "batch") return records;
+  readRecords(frame.body, (command, outcome) => {
+    const at = { shard, ...id, index: records.length };
+    records.push({ at, timeMs: frame.timeMs, record: { command, outcome } });
+  });
   return records;
 }
 

@@ -36,13 +36,16 @@ async function run(seed: number, crashes: boolean): Promise<Round> {
   await Promise.all(Array.from({ length: CLIENTS }, (_, client) => goOn(shards, random, client)));
   await shards.settle();
   const { assets } = await shards.gateway.trialBalance("acme");
-  const views = await shards.gateway.accounts("acme", ACCOUNTS);
+  const { accounts } = await shards.gateway.accounts("acme", ACCOUNTS);
   await shards.end();
   const problems = shards.deaths.filter((death) => !death.includes("failpoint"));
   const { sum = 0n, inTransit = 0n } = assets["PTS/0"] ?? {};
   if (sum !== 0n || inTransit !== 0n) problems.push(`the books have ${sum}, ${inTransit} in transit`);
   const records = shards.stores.flatMap((store, shard) => recordsOf(store, shard).map((each) => each.record));
-  const balances = [...records.flatMap(balancesIn), ...views.flatMap(({ posted, held }) => [posted, held])];
+  const balances = [
+    ...records.flatMap(balancesIn),
+    ...accounts.flatMap(({ posted, held }) => [posted, held]),
+  ];
   for (const balance of balances)
     if (!Number.isSafeInteger(balance) || Object.is(balance, -0)) problems.push(`a balance is ${balance}`);
   return { balances, problems };

@@ -3,8 +3,9 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import type { AcceptedAct, ApplyContext } from "../../programmes/programme.ts";
 import { claimOfAct, movedAccountsOf, type Programmes } from "../../programmes/programmes.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
-import type { Command, Rejected } from "../../records/command.ts";
+import { acceptedOf, type Command, type Rejected } from "../../records/command.ts";
 import type {
+  CompoundAccepted,
   CompoundCommand,
   CompoundTransfer,
   Leg,
@@ -12,8 +13,8 @@ import type {
   Portion,
   Posting,
   PostTransfer,
-  Reserved,
   TransferChanged,
+  TransferExpired,
   Use,
 } from "../../records/compound-command.ts";
 import type { Book } from "../book.ts";
@@ -47,7 +48,6 @@ type Acting = Readonly<{
   credit?: string;
   postings?: readonly Posting[];
 }>;
-type CompoundOutcome = TransferChanged | Reserved | Moved | Readonly<{ ok: true }>;
 
 export class CompoundState {
   readonly shard: number;
@@ -119,36 +119,71 @@ export class CompoundState {
     if (act !== undefined) this.#programmes.apply(act, effect ?? null, { partner, ...done });
   }
 
-  apply(command: CompoundCommand, outcome: CompoundOutcome, place: TimedRecordPlace, batch: number): void {
+  apply(
+    command: CompoundCommand,
+    outcome: CompoundAccepted[CompoundCommand["op"]],
+    place: TimedRecordPlace,
+    batch: number,
+  ): void {
     const book = this.bookOf(command.partner);
     switch (command.op) {
       case "tick":
         return;
-      case "reserve":
-        this.#applyMoves(book, outcome as Reserved, batch);
-        this.reservations.add(book, command, outcome as Reserved, place.timeMs);
+      case "reserve": {
+        const reserved = acceptedOf(command, outcome);
+        this.#applyMoves(book, reserved, batch);
+        this.reservations.add(book, command, reserved, place.timeMs);
         return;
+      }
       case "release":
-        this.#applyMoves(book, outcome as Moved, batch);
+        this.#applyMoves(book, acceptedOf(command, outcome), batch);
         this.reservations.remove(book, command.id, true);
         return;
       case "portion":
-        this.#applyMoves(book, outcome as Moved, batch);
+        this.#applyMoves(book, acceptedOf(command, outcome), batch);
         this.#applyPortion(book, command, place.timeMs);
         return;
-      case "compound_transfer":
-      case "post_transfer":
-      case "void_transfer":
-      case "revert_transfer":
-      case "expire_transfer":
-        this.#applyMoves(book, outcome as TransferChanged, batch);
-        this.#send(book, command, outcome as TransferChanged, place);
-        this.#applyActOf(command, outcome as TransferChanged, place.timeMs);
-        this.#applyChange(book, command, outcome as TransferChanged, place.timeMs);
+      case "compound_transfer": {
+        const changed = acceptedOf(command, outcome);
+        this.#applyAtHome(book, command, changed, place, batch);
+        if (command.pending) this.#open(book, command, changed, place.timeMs);
+        else this.#countPosted(book, command.partner, changed, place.timeMs);
         return;
+      }
+      case "post_transfer": {
+        const changed = acceptedOf(command, outcome);
+        this.#applyAtHome(book, command, changed, place, batch);
+        this.#applyPost(book, command, changed, place.timeMs);
+        return;
+      }
+      case "revert_transfer":
+        this.#applyAtHome(book, command, acceptedOf(command, outcome), place, batch);
+        return;
+      case "void_transfer":
+      case "expire_transfer": {
+        const changed = acceptedOf(command, outcome);
+        this.#applyAtHome(book, command, changed, place, batch);
+        this.#close(book, this.#openTransfer(changed.id));
+        return;
+      }
       default:
         unreachable(command);
     }
+  }
+
+  /** What all records of transfers on their home shard do. */
+  #applyAtHome(
+    book: Book,
+    command: Acting,
+    changed: TransferChanged | TransferExpired,
+    place: TimedRecordPlace,
+    batch: number,
+  ): void {
+    this.#applyMoves(book, changed, batch);
+    this.#send(book, command.partner, changed, place);
+    const { id, transfer, effect } = changed;
+    const amount = transfer.postedAmount - (this.pending.get(id)?.view.postedAmount ?? 0);
+    this.applyAct(command, effect, { timeMs: place.timeMs, transfer: id, amount });
   }
 
   #applyMoves(book: Book, { moves }: Moved, batch: number): void {
@@ -164,7 +199,12 @@ export class CompoundState {
   }
 
   /** Rebuilds the messages from the record alone, so that a replay sends the same ones. */
-  #send(book: Book, { partner }: CompoundCommand, changed: TransferChanged, place: TimedRecordPlace): void {
+  #send(
+    book: Book,
+    partner: string,
+    changed: TransferChanged | TransferExpired,
+    place: TimedRecordPlace,
+  ): void {
     const { transfer, part } = changed;
     for (const { to, no, purpose, legs } of changed.sent) {
       for (const { asset, amount } of legs) book.countCrossShard(asset, amount, 0);
@@ -174,32 +214,10 @@ export class CompoundState {
     }
   }
 
-  #applyChange(book: Book, command: CompoundCommand, changed: TransferChanged, timeMs: number): void {
-    switch (command.op) {
-      case "compound_transfer":
-        if (command.pending) this.#open(book, command, changed, timeMs);
-        else {
-          const legs = this.#legsOf(command.partner, changed.transfer.postings);
-          countUses(book, usesOf(legs, "debit"), "debit", timeMs);
-          countUses(book, usesOf(legs, "credit"), "credit", timeMs);
-        }
-        return;
-      case "post_transfer":
-        this.#applyPost(book, command, changed, timeMs);
-        return;
-      case "revert_transfer":
-        return;
-      default: {
-        const open = this.#openTransfer(changed.id);
-        this.pending.remove(open);
-        this.#uncountRemainder(book, open);
-      }
-    }
-  }
-
-  #applyActOf(command: Acting, { id, transfer, effect }: TransferChanged, timeMs: number): void {
-    const amount = transfer.postedAmount - (this.pending.get(id)?.view.postedAmount ?? 0);
-    this.applyAct(command, effect, { timeMs, transfer: id, amount });
+  #countPosted(book: Book, partner: string, { transfer }: TransferChanged, timeMs: number): void {
+    const legs = this.#legsOf(partner, transfer.postings);
+    countUses(book, usesOf(legs, "debit"), "debit", timeMs);
+    countUses(book, usesOf(legs, "credit"), "credit", timeMs);
   }
 
   #open(
@@ -236,12 +254,13 @@ export class CompoundState {
       open.holds = open.holds.map((hold) => ({ ...hold, amount: hold.amount - amount }));
       return;
     }
-    this.pending.remove(open);
-    this.#uncountRemainder(book, open);
+    this.#close(book, open);
   }
 
-  /** Removes the amount that was never posted from the counts of the accounts' limits. */
-  #uncountRemainder(book: Book, { view, remaining, part, uses }: OpenTransfer): void {
+  /** Ends a pending transfer. Removes the amount that was never posted from the counts of the accounts' limits. */
+  #close(book: Book, open: OpenTransfer): void {
+    this.pending.remove(open);
+    const { view, remaining, part, uses } = open;
     for (const { account, amount, count: times } of uses) {
       const unposted = view.postings.length === 1 ? remaining : part === 0 ? amount : 0;
       const velocities = book.accounts.get(account)?.velocities;

@@ -29,6 +29,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../../records/compound-command.ts";
+import { detailsOf, NO_DETAILS } from "../../records/transfer-details.ts";
 import { revertClaim } from "../limits/claim-names.ts";
 import { verdictOf } from "../precedence.ts";
 import type { CompoundState } from "./compound-state.ts";
@@ -125,12 +126,15 @@ export function decideLegs(
     const shardReports = shard === state.shard ? local.reports : remote.get(shard);
     assert(shardReports?.length === shardLegs.length, "every leg was examined");
     for (const [i, leg] of shardLegs.entries()) {
-      const report = shardReports[i] as LegReport;
+      const report = reportAt(shardReports, i);
       reports.set(sideOf(leg), planned.isEmpty && leg.amount < 0 ? withInsufficientFunds(report) : report);
     }
   }
   for (const [i, posting] of postings.entries()) {
-    const rejected = verdictOf(posting, reports.get(`${i}-`) as LegReport, reports.get(`${i}+`) as LegReport);
+    const debit = reports.get(`${i}-`);
+    const credit = reports.get(`${i}+`);
+    assert(debit !== undefined && credit !== undefined, "both legs of a posting were examined");
+    const rejected = verdictOf(posting, debit, credit);
     if (rejected !== undefined) return rejected;
   }
   const others = othersOf(state, planned);
@@ -170,7 +174,7 @@ export function movesElsewhere(
     return shardLegs.flatMap((leg, i): readonly Move[] => {
       // Only debits are held.
       if (isHold && leg.amount > 0) return [];
-      const { asset, posted, held, seq } = reports[i] as LegReport;
+      const { asset, posted, held, seq } = reportAt(reports, i);
       const { posting, account, vnode } = leg;
       const amount = isHold ? 0 : leg.amount;
       return [{ posting, account, asset: asset ?? "", vnode, amount, posted, held, seq }];
@@ -312,9 +316,7 @@ function viewAfter(
     status: isHold ? "pending" : "posted",
     postings,
     postedAmount: isHold ? 0 : amount,
-    memo: isRevert ? null : command.memo,
-    metadata: isRevert ? null : command.metadata,
-    occurredAtMs: isRevert ? null : command.occurredAtMs,
+    ...(isRevert ? NO_DETAILS : detailsOf(command)),
     createdAtMs: nowMs,
     expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
     reverts: isRevert ? command.id : null,
@@ -335,6 +337,12 @@ function effectOf({ effect }: AcceptedAct): Readonly<{ effect?: JsonValue }> {
 
 function othersOf(state: CompoundState, { legs }: Plan): (readonly [number, readonly Leg[]])[] {
   return [...legs].filter(([shard]) => shard !== state.shard);
+}
+
+function reportAt(reports: readonly LegReport[], index: number): LegReport {
+  const report = reports[index];
+  assert(report !== undefined, "every leg was examined");
+  return report;
 }
 
 function sideOf({ posting, amount }: Leg): string {

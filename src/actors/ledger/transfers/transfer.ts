@@ -14,6 +14,8 @@ import {
   type TransferPosted,
   type TransferSent,
 } from "../../records/command.ts";
+import { keyless } from "../../records/command-header.ts";
+import { newCredit } from "../../records/plain-records.ts";
 import {
   type Account,
   applyEntry,
@@ -180,23 +182,7 @@ export function creditMessage(
   from: number,
   createdAtMs: number,
 ): Credit {
-  const { partner, debit, credit, amount, memo, metadata, occurredAtMs } = command;
-  return {
-    op: "credit",
-    partner,
-    key: null,
-    fingerprint: 0,
-    debit,
-    credit,
-    amount,
-    memo,
-    metadata,
-    occurredAtMs,
-    id: sent.id,
-    createdAtMs,
-    from,
-    no: sent.no,
-  };
+  return newCredit(keyless(command.partner), command, command, sent.id, createdAtMs, from, sent.no);
 }
 
 /** Decides a credit whose debit is durable. Never refuses: the account was checked and pinned before the debit. */

@@ -1,9 +1,15 @@
 /** Acts, effects and queries of the loyalty programme. Points are integers; times are milliseconds since 1970 UTC. */
 
-import type { Act } from "../../records/act.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
-import type { LotPart } from "./lots.ts";
+import {
+  type ActIn,
+  actsOf,
+  type MemoryGrowth,
+  type MovedAccounts,
+  type NoFields,
+  questionsOf,
+} from "../programme.ts";
+import type { LotPart, LotPlace } from "./lots.ts";
 
 export const POINTS = "PTS/0";
 
@@ -21,40 +27,48 @@ export function memberIdOf(subject: string): string {
 /** Subject of acts that concern a partner's whole programme. */
 export const LOYALTY_SUBJECT = "loyalty";
 
-type Of<A extends string> = Readonly<{ programme: "loyalty"; act: A; subject: string }>;
-
-export type CreateMember = Of<"create_member"> & Readonly<{ name: string | null }>;
-export type UpdateMember = Of<"update_member"> & Readonly<{ name: string | null }>;
-export type DeleteMember = Of<"delete_member">;
-/** With a transfer from `@issuance`. */
-export type Accrual = Of<"accrual"> & Readonly<{ expiresAtMs?: number }>;
-/** With a transfer to `@redemption`. */
-export type Redemption = Of<"redemption">;
-/** With a transfer to `@expired`. Issued by the member's shard itself. */
-export type Expiry = Of<"expiry"> & Readonly<{ lot: string }>;
 /**
- * With a revert of an accrual or redemption. `seq`: sequence number of the member's entry that is reverted. `lots`: the
- * points that the original took from each lot. `lot`: id of the lot of an accrual that expires, which is the id of its
- * transfer. (Older versions always wrote `lot`, and no `seq`.)
+ * In effects of movements:
+ * - `lots`: points taken from, or given back to, each lot.
+ * - `crossed`: whether the balance rose above the threshold or fell to zero.
  */
-export type TakeBack = Of<"take_back"> &
-  Readonly<{ of: "accrual" | "redemption"; seq?: number; lots: readonly LotPart[]; lot?: string }>;
-export type ChangeSettings = Of<"change_settings"> & Readonly<{ settings: LoyaltySettings }>;
+export type Movement = Readonly<{ lots?: readonly LotPart[]; crossed?: "above_threshold" | "depleted" }>;
 
-export type LoyaltyAct =
-  | CreateMember
-  | UpdateMember
-  | DeleteMember
-  | Accrual
-  | Redemption
-  | Expiry
-  | TakeBack
-  | ChangeSettings;
+export type LoyaltyActs = {
+  /** `since`: see `MemberView`. */
+  create_member: { fields: { name: string | null }; effect: { since: number } | null };
+  /** `member`: the renamed member, after the change. The effect is `null` in the oldest records. */
+  update_member: { fields: { name: string | null }; effect: { member: MemberView } | null };
+  delete_member: { fields: { member?: string }; effect: null };
+  /** With a transfer from `@issuance`. */
+  accrual: { fields: { expiresAtMs?: number }; effect: Movement | null };
+  /** With a transfer to `@redemption`. */
+  redemption: { fields: NoFields; effect: Movement | null };
+  /**
+   * With a transfer to `@expired`. Issued by the member's shard itself. `ended`: the lot that has expired; older versions
+   * did not write it.
+   */
+  expiry: { fields: { lot: string }; effect: (Movement & { ended?: string }) | null };
+  /**
+   * With a revert of an accrual or redemption. `seq`: sequence number of the member's entry that is reverted. `lots`: the
+   * points that the original took from each lot. `lot`: id of the lot of an accrual that expires, which is the id of its
+   * transfer. (Older versions always wrote `lot`, and no `seq`.) `undone`: the lot of an accrual whose revert had to take
+   * other points; older versions did not write it.
+   */
+  take_back: {
+    fields: { of: "accrual" | "redemption"; seq?: number; lots: readonly LotPart[]; lot?: string };
+    effect: (Movement & { undone?: string }) | null;
+  };
+  change_settings: { fields: { settings: LoyaltySettings }; effect: null };
+};
+export type LoyaltyAct<K extends keyof LoyaltyActs = keyof LoyaltyActs> = ActIn<LoyaltyActs, K>;
+export type LoyaltyEffect<K extends keyof LoyaltyActs = keyof LoyaltyActs> = LoyaltyActs[K]["effect"];
+
+export const loyaltyAct = actsOf<LoyaltyActs>("loyalty");
 
 /** Points are issued from `@issuance`, and go to `@redemption` when spent or `@expired` when they expire. */
-export function movedAccountsOfLoyalty(act: Act): MovedAccounts | undefined {
-  const { act: name, subject } = act as LoyaltyAct;
-  switch (name) {
+export function movedAccountsOfLoyalty({ act, subject }: LoyaltyAct): MovedAccounts | undefined {
+  switch (act) {
     case "accrual":
       return { debit: "@issuance", credit: subject };
     case "redemption":
@@ -75,26 +89,10 @@ export const LOYALTY_GROWTH = {
   expiry: "never",
   take_back: "key",
   change_settings: "key",
-} as const satisfies Record<LoyaltyAct["act"], MemoryGrowth>;
+} as const satisfies Record<keyof LoyaltyActs, MemoryGrowth>;
 
 /** Balances in points. An effect reports when a movement takes a member above `memberThreshold` (`crossed`). */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
-
-/**
- * - `lots`: points taken from, or given back to, each lot.
- * - `crossed`: whether the balance rose above the threshold or fell to zero.
- * - `since`: see `MemberView`; `ended`: the lot that has expired; `undone`: the lot of an accrual whose revert had to
- *   take other points. Older versions wrote none of these three.
- * - `member`: the renamed member, after the change; missing in the oldest records.
- */
-export type LoyaltyEffect = Readonly<{
-  lots?: readonly LotPart[];
-  crossed?: "above_threshold" | "depleted";
-  since?: number;
-  ended?: string;
-  undone?: string;
-  member?: MemberView;
-}> | null;
 
 /** `since`: entries of the account with a sequence number up to this belong to former members with the same id. */
 export type MemberView = Readonly<{
@@ -114,22 +112,39 @@ export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number
 /** Sums of one shard, as decimal text because they may exceed `Number.MAX_SAFE_INTEGER`. */
 export type LoyaltySummary = Readonly<{ members: number; earned: string; spent: string; expired: string }>;
 
-export function askMember(member: string): QuestionTo<MemberView | null> {
-  return { programme: "loyalty", subject: pointsAccount(member), ask: ["member", member] };
+export type LoyaltyQuestions = {
+  member: { args: readonly [member: string]; answer: MemberView | null };
+  lots: {
+    args: readonly [member: string, limit: number, after: LotPlace | null];
+    answer: LotsPage | null;
+  };
+  members: { args: ListRequest; answer: ListPage<MemberView> };
+  summary: { args: readonly []; answer: LoyaltySummary };
+  settings: { args: readonly []; answer: LoyaltySettings };
+};
+
+const question = questionsOf<LoyaltyQuestions>("loyalty");
+
+export function askMember(member: string) {
+  return question("member", pointsAccount(member), [member]);
 }
 
-export function askLots(member: string): QuestionTo<readonly LotView[] | null> {
-  return { programme: "loyalty", subject: pointsAccount(member), ask: ["lots", member] };
+/** A page of a member's lots, soonest expiry first. `isLast`: no lots follow. */
+export type LotsPage = Readonly<{ lots: readonly LotView[]; isLast: boolean }>;
+
+/** @param after the last lot of the previous page; `null`: the first page. */
+export function askLots(member: string, limit: number, after: LotPlace | null) {
+  return question("lots", pointsAccount(member), [member, limit, after]);
 }
 
-export function askMembers(page: ListRequest): Question<ListPage<MemberView>> {
-  return { programme: "loyalty", subject: null, ask: ["members", ...page] };
+export function askMembers(page: ListRequest) {
+  return question("members", null, page);
 }
 
-export function askSummary(): Question<LoyaltySummary> {
-  return { programme: "loyalty", subject: null, ask: ["summary"] };
+export function askSummary() {
+  return question("summary", null, []);
 }
 
-export function askSettings(): QuestionTo<LoyaltySettings> {
-  return { programme: "loyalty", subject: LOYALTY_SUBJECT, ask: ["settings"] };
+export function askSettings() {
+  return question("settings", LOYALTY_SUBJECT, []);
 }

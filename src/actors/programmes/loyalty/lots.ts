@@ -7,6 +7,9 @@ export type Lot = { readonly id: string; readonly expiresAtMs: number; points: n
 /** Points that one movement takes from a lot or gives back to it. */
 export type LotPart = readonly [id: string, points: number, expiresAtMs: number];
 
+/** The place of a lot in a list. */
+export type LotPlace = readonly [expiresAtMs: number, id: string];
+
 /**
  * Splits `points` over the lots: first the lot `first`, then the others in the order of their expiry. Returns less than
  * `points` in total if the lots hold less.
@@ -34,8 +37,19 @@ export function insertionIndex(lots: readonly Lot[], expiresAtMs: number): numbe
   return index < 0 ? lots.length : index;
 }
 
-export function lotById(lots: readonly Lot[], id: string): Lot {
+export function lotById<L extends Lot>(lots: readonly L[], id: string): L {
   const lot = lots.find((each) => each.id === id);
   assert(lot !== undefined, "points are taken from a lot that exists");
   return lot;
+}
+
+/**
+ * The index at which the page after this lot begins. If the lot was used up since, all lots before it were too, as lots
+ * are spent in this order; only after reverts some of the same expiry may be listed again.
+ */
+export function pageStart(lots: readonly Lot[], [expiresAtMs, id]: LotPlace): number {
+  const at = lots.findIndex((lot) => lot.id === id);
+  if (at >= 0) return at + 1;
+  const later = lots.findIndex((lot) => lot.expiresAtMs >= expiresAtMs);
+  return later < 0 ? lots.length : later;
 }

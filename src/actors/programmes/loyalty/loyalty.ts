@@ -5,37 +5,38 @@
  */
 
 import { ExactSum } from "../../../bounds/exact-sum.ts";
-import { assert, unreachable } from "../../../errors/assert.ts";
+import { assert } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
-import type { Act, JsonValue } from "../../records/act.ts";
-import { type Rejected, reject } from "../../records/command.ts";
-import { type ListRequest, PagedIndex } from "../paged-index.ts";
-import type {
-  AcceptedAct,
-  ApplyContext,
-  DecisionContext,
-  Programme,
-  ProgrammeContext,
+import { reject } from "../../records/command.ts";
+import { PagedIndex } from "../paged-index.ts";
+import {
+  type Answers,
+  type ApplyContext,
+  type Changes,
+  type Decision,
+  type DecisionContext,
+  type Decisions,
+  type ProgrammeContext,
+  TypedProgramme,
 } from "../programme.ts";
 import {
-  type ChangeSettings,
-  type CreateMember,
   type LoyaltyAct,
+  type LoyaltyActs,
   type LoyaltyEffect,
+  type LoyaltyQuestions,
   type LoyaltySettings,
   type LoyaltySummary,
   type MemberView,
   memberIdOf,
   POINTS,
   pointsAccount,
-  type TakeBack,
 } from "./acts.ts";
 import { insertionIndex, type LotPart, lotById, splitOverLots } from "./lots.ts";
 import {
   addExpired,
   expiryOf,
   itemOf,
-  lotView,
+  lotsPageOf,
   type Member,
   type MemberItem,
   memberBytes,
@@ -55,8 +56,8 @@ interface LoyaltyState {
   expired: ExactSum;
 }
 
-/** Acts on an existing member. */
-type MemberAct = Exclude<LoyaltyAct, ChangeSettings | CreateMember>;
+/** Names of the acts on an existing member. */
+type OfMember = Exclude<keyof LoyaltyActs, "change_settings" | "create_member">;
 
 type Item =
   | readonly [
@@ -69,154 +70,121 @@ type Item =
     ]
   | MemberItem;
 
-export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
+export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, LoyaltySettings, Item> {
   readonly #context: ProgrammeContext;
   readonly #states = new Map<string, LoyaltyState>();
 
   constructor(context: ProgrammeContext) {
+    super();
     this.#context = context;
   }
 
-  decide(act: LoyaltyAct, context: DecisionContext): AcceptedAct<LoyaltyEffect> | Rejected {
-    if (act.act === "change_settings") return { ok: true, effect: null, notice: settingsNotice(act) };
-    const member = this.#states.get(context.partner)?.members.get(act.subject);
-    if (act.act === "create_member") return this.#decideCreate(member, act, context);
-    if (member === undefined) return reject("member_not_found", memberIdOf(act.subject));
-    switch (act.act) {
-      case "update_member":
-        return {
-          ok: true,
-          effect: { member: this.#viewOf(context.partner, { ...member, name: act.name }) },
-        };
-      case "delete_member":
-        return { ok: true, effect: null, closes: act.subject };
-      case "accrual":
-        if (member.earned + context.amount > BALANCE_MAX)
-          return reject("balance_out_of_range", memberIdOf(act.subject));
-        return this.#movement(act, context, context.amount, []);
-      case "redemption":
-        return this.#movement(act, context, -context.amount, splitOverLots(member.lots, context.amount));
-      case "expiry":
-        return this.#movement(
-          act,
-          context,
-          -context.amount,
-          splitOverLots(member.lots, context.amount, act.lot),
-          {
-            ended: act.lot,
-          },
-        );
-      case "take_back":
-        return this.#decideTakeBack(member, act, context);
-      default:
-        return unreachable(act);
-    }
-  }
+  protected readonly decisions: Decisions<LoyaltyActs, LoyaltySettings> = {
+    change_settings: ({ settings }) => ({ ok: true, effect: null, notice: settings }),
+    create_member: ({ subject }, { partner }) => {
+      if (this.#member(partner, subject) !== undefined) return reject("member_exists", memberIdOf(subject));
+      const since = this.#context.account(partner, subject)?.seq ?? 0;
+      return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
+    },
+    update_member: this.#ofMember<"update_member">((member, { name }, { partner }) => ({
+      ok: true,
+      effect: { member: this.#viewOf(partner, { ...member, name }) },
+    })),
+    delete_member: this.#ofMember<"delete_member">((_, { subject }) => ({
+      ok: true,
+      effect: null,
+      closes: subject,
+    })),
+    accrual: this.#ofMember<"accrual">((member, _, context) =>
+      member.earned + context.amount > BALANCE_MAX
+        ? reject("balance_out_of_range", member.id)
+        : { ok: true, effect: this.#movement(member, context, context.amount, []) },
+    ),
+    redemption: this.#ofMember<"redemption">((member, _, context) => {
+      const parts = splitOverLots(member.lots, context.amount);
+      return { ok: true, effect: this.#movement(member, context, -context.amount, parts) };
+    }),
+    expiry: this.#ofMember<"expiry">((member, { lot }, context) => {
+      const parts = splitOverLots(member.lots, context.amount, lot);
+      return { ok: true, effect: { ...this.#movement(member, context, -context.amount, parts), ended: lot } };
+    }),
+    take_back: this.#ofMember<"take_back">((member, act, context) =>
+      this.#decideTakeBack(member, act, context),
+    ),
+  };
 
-  apply(act: LoyaltyAct, effect: LoyaltyEffect, done: ApplyContext): void {
-    const { partner, timeMs } = done;
-    const state = this.#stateOf(partner);
-    if (act.act === "change_settings") {
-      state.settings = act.settings;
-      return;
-    }
-    if (act.act === "create_member") {
-      const id = memberIdOf(act.subject);
+  protected readonly changes: Changes<LoyaltyActs> = {
+    change_settings: ({ settings }, _, { partner }) => {
+      this.#stateOf(partner).settings = settings;
+    },
+    create_member: ({ subject, name }, effect, { partner, timeMs }) => {
+      const id = memberIdOf(subject);
       const since = effect?.since ?? 0;
-      this.#add(
-        state,
-        partner,
-        memberFromItem(["member", partner, id, act.name, timeMs, [0, 0, 0], [], since]),
-      );
-      return;
-    }
-    const member = state.members.get(act.subject);
-    assert(member !== undefined, "the member of an act exists");
-    const before = memberBytes(member);
-    this.#applyTo(state, member, act, effect, done);
-    const after = act.act === "delete_member" ? 0 : memberBytes(member);
-    this.#context.countBytes?.(partner, after - before);
-  }
+      const member = memberFromItem(["member", partner, id, name, timeMs, [0, 0, 0], [], since]);
+      this.#add(this.#stateOf(partner), partner, member);
+    },
+    update_member: this.#changing<"update_member">((_, member, { name }) => {
+      member.name = name;
+    }),
+    delete_member: ({ subject }, _, { partner }) => {
+      const state = this.#stateOf(partner);
+      const member = existing(state, subject);
+      state.members.delete(subject);
+      state.memberList.remove(member);
+      this.#context.countBytes?.(partner, -memberBytes(member));
+    },
+    accrual: this.#changing<"accrual">((state, member, { expiresAtMs }, _, { partner, amount, transfer }) => {
+      count(state, member, "earned", amount);
+      if (expiresAtMs !== undefined && transfer !== null)
+        this.#addToLot(partner, member, [transfer, amount, expiresAtMs]);
+    }),
+    redemption: this.#changing<"redemption">((state, member, _, effect, { amount }) => {
+      count(state, member, "spent", amount);
+      this.#takeFromLots(member, effect?.lots);
+    }),
+    expiry: this.#changing<"expiry">((state, member, _, effect, { amount }) => {
+      count(state, member, "expired", amount);
+      this.#takeFromLots(member, effect?.lots);
+      if (effect?.ended !== undefined) addExpired(member, effect.ended, amount);
+    }),
+    take_back: this.#changing<"take_back">((state, member, { of, lot }, effect, { partner, amount }) => {
+      if (of === "accrual") {
+        count(state, member, "earned", -amount);
+        this.#takeFromLots(member, effect?.lots);
+        if (lot !== undefined) member.expiredByLot.delete(lot);
+        if (effect?.undone !== undefined) member.undoneLots.add(effect.undone);
+      } else {
+        count(state, member, "spent", -amount);
+        for (const part of effect?.lots ?? []) this.#addToLot(partner, member, part);
+      }
+    }),
+  };
 
-  #applyTo(
-    state: LoyaltyState,
-    member: Member,
-    act: MemberAct,
-    effect: LoyaltyEffect,
-    done: ApplyContext,
-  ): void {
-    const { partner, amount } = done;
-    const lots = effect?.lots ?? [];
-    switch (act.act) {
-      case "update_member":
-        member.name = act.name;
-        return;
-      case "delete_member":
-        state.members.delete(act.subject);
-        state.memberList.remove(member);
-        return;
-      case "accrual":
-        count(state, member, "earned", amount);
-        if (act.expiresAtMs !== undefined && done.transfer !== null)
-          this.#addToLot(partner, member, [done.transfer, amount, act.expiresAtMs]);
-        return;
-      case "redemption":
-        count(state, member, "spent", amount);
-        this.#takeFromLots(member, lots);
-        return;
-      case "expiry":
-        count(state, member, "expired", amount);
-        this.#takeFromLots(member, lots);
-        if (effect?.ended !== undefined) addExpired(member, effect.ended, amount);
-        return;
-      case "take_back":
-        if (act.of === "accrual") {
-          count(state, member, "earned", -amount);
-          this.#takeFromLots(member, lots);
-          if (act.lot !== undefined) member.expiredByLot.delete(act.lot);
-          if (effect?.undone !== undefined) member.undoneLots.add(effect.undone);
-        } else {
-          count(state, member, "spent", -amount);
-          for (const part of lots) this.#addToLot(partner, member, part);
-        }
-        return;
-      default:
-        unreachable(act);
-    }
-  }
+  protected readonly answers: Answers<LoyaltyQuestions> = {
+    member: (partner, [id]) => {
+      const member = this.#member(partner, pointsAccount(id));
+      return member === undefined ? null : this.#viewOf(partner, member);
+    },
+    lots: (partner, [id, limit, after]) => {
+      const lots = this.#member(partner, pointsAccount(id))?.lots;
+      return lots === undefined ? null : lotsPageOf(lots, limit, after);
+    },
+    members: (partner, page) => {
+      const memberList = this.#states.get(partner)?.memberList ?? new PagedIndex<Member>(this.#context.shard);
+      return memberList.list(page, (member) => this.#viewOf(partner, member));
+    },
+    summary: (partner) => summaryOf(this.#states.get(partner)),
+    settings: (partner) => this.#settings(partner),
+  };
 
   /** Points of an accrual that have expired cannot be taken back. */
   takeable(act: LoyaltyAct, partner: string, amount: number): number {
     if (act.act !== "take_back" || act.of !== "accrual" || act.lot === undefined) return amount;
-    const member = this.#states.get(partner)?.members.get(act.subject);
-    return amount - (member?.expiredByLot.get(act.lot) ?? 0);
+    return amount - (this.#member(partner, act.subject)?.expiredByLot.get(act.lot) ?? 0);
   }
 
-  receiveBroadcast(notice: JsonValue, partner: string): void {
-    this.#stateOf(partner).settings = notice as LoyaltySettings;
-  }
-
-  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
-    const state = this.#states.get(partner);
-    switch (query) {
-      case "member": {
-        const member = state?.members.get(pointsAccount(values[0] as string));
-        return member === undefined ? null : this.#viewOf(partner, member);
-      }
-      case "lots":
-        return state?.members.get(pointsAccount(values[0] as string))?.lots.map(lotView) ?? null;
-      case "members": {
-        const page = values as unknown as ListRequest;
-        const memberList = state?.memberList ?? new PagedIndex<Member>(this.#context.shard);
-        return memberList.list(page, (member) => this.#viewOf(partner, member));
-      }
-      case "summary":
-        return summaryOf(state);
-      case "settings":
-        return state?.settings ?? DEFAULTS;
-      default:
-        throw new TypeError(`unknown query of the loyalty programme: ${JSON.stringify(query)}`);
-    }
+  protected override receive(settings: LoyaltySettings, partner: string): void {
+    this.#stateOf(partner).settings = settings;
   }
 
   *items(): Generator<Item> {
@@ -226,8 +194,7 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     }
   }
 
-  restore(stored: readonly JsonValue[]): void {
-    const item = stored as unknown as Item;
+  protected restoreItem(item: Item): void {
     const state = this.#stateOf(item[1]);
     if (item[0] === "club") {
       const [, , settings, earned, spent, expired] = item;
@@ -239,6 +206,49 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
     const member = memberFromItem(item);
     this.#add(state, partner, member);
     for (const lot of lots) this.#addToLot(partner, member, lot);
+  }
+
+  #member(partner: string, subject: string): Member | undefined {
+    return this.#states.get(partner)?.members.get(subject);
+  }
+
+  #settings(partner: string): LoyaltySettings {
+    return this.#states.get(partner)?.settings ?? DEFAULTS;
+  }
+
+  /** A decision about an existing member. */
+  #ofMember<K extends OfMember>(
+    decide: (
+      member: Member,
+      act: LoyaltyAct<K>,
+      context: DecisionContext,
+    ) => Decision<LoyaltyEffect<K>, never>,
+  ): (act: LoyaltyAct<K>, context: DecisionContext) => Decision<LoyaltyEffect<K>, never> {
+    return (act, context) => {
+      const member = this.#member(context.partner, act.subject);
+      return member === undefined
+        ? reject("member_not_found", memberIdOf(act.subject))
+        : decide(member, act, context);
+    };
+  }
+
+  /** A change of an existing member, whose size it counts. */
+  #changing<K extends OfMember>(
+    change: (
+      state: LoyaltyState,
+      member: Member,
+      act: LoyaltyAct<K>,
+      effect: LoyaltyEffect<K>,
+      done: ApplyContext,
+    ) => void,
+  ): (act: LoyaltyAct<K>, effect: LoyaltyEffect<K>, done: ApplyContext) => void {
+    return (act, effect, done) => {
+      const state = this.#stateOf(done.partner);
+      const member = existing(state, act.subject);
+      const before = memberBytes(member);
+      change(state, member, act, effect, done);
+      this.#context.countBytes?.(done.partner, memberBytes(member) - before);
+    };
   }
 
   #add(state: LoyaltyState, partner: string, member: Member): void {
@@ -259,70 +269,54 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
 
   /** The effect of a movement of `amount` points (negative: out of the account), with the threshold it crosses. */
   #movement(
-    { subject }: Act,
+    { id }: Member,
     { partner }: DecisionContext,
     amount: number,
     lots: readonly LotPart[],
-    extra: LoyaltyEffect = null,
-  ): AcceptedAct<LoyaltyEffect> {
-    const before = this.#context.account(partner, subject)?.posted ?? 0;
+  ): LoyaltyEffect<"accrual"> {
+    const before = this.#context.account(partner, pointsAccount(id))?.posted ?? 0;
     const after = before + amount;
-    const { memberThreshold } = this.#states.get(partner)?.settings ?? DEFAULTS;
+    const { memberThreshold } = this.#settings(partner);
     const isAbove = before <= memberThreshold && after > memberThreshold;
     const isDepleted = amount < 0 && after === 0;
-    if (!isAbove && !isDepleted && lots.length === 0) return { ok: true, effect: extra };
-    const effect: LoyaltyEffect = {
+    if (!isAbove && !isDepleted && lots.length === 0) return null;
+    return {
       ...(lots.length > 0 && { lots }),
       ...(isAbove && { crossed: "above_threshold" }),
       ...(isDepleted && { crossed: "depleted" }),
-      ...extra,
     };
-    return { ok: true, effect };
-  }
-
-  #decideCreate(
-    member: Member | undefined,
-    { subject }: CreateMember,
-    { partner }: DecisionContext,
-  ): AcceptedAct<LoyaltyEffect> | Rejected {
-    if (member !== undefined) return reject("member_exists", memberIdOf(subject));
-    const since = this.#context.account(partner, subject)?.seq ?? 0;
-    return { ok: true, effect: since > 0 ? { since } : null, opens: { id: subject, asset: POINTS } };
   }
 
   /** Rejects with `member_not_found` if the reverted entry belongs to a former member with the same id. */
   #decideTakeBack(
     member: Member,
-    act: TakeBack,
+    act: LoyaltyAct<"take_back">,
     context: DecisionContext,
-  ): AcceptedAct<LoyaltyEffect> | Rejected {
+  ): Decision<LoyaltyEffect<"take_back">, never> {
     const { partner, amount } = context;
     if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
     if (act.of === "redemption") {
       // The revert of their accrual took other points, so the points that return are no longer part of these lots.
       const returned = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
-      return this.#movement(act, context, amount, returned);
+      return { ok: true, effect: this.#movement(member, context, amount, returned) };
     }
     const { lot } = act;
     if (lot !== undefined) {
       const parts = splitOverLots(member.lots, amount, lot);
       const [, own = 0] = parts.find(([id]) => id === lot) ?? [];
-      return this.#movement(act, context, -amount, parts, own < amount ? { undone: lot } : null);
+      const effect = this.#movement(member, context, -amount, parts);
+      return { ok: true, effect: own < amount ? { ...effect, undone: lot } : effect };
     }
     // Points without expiry are spent last: the revert takes from them first and from lots only the rest.
     const posted = this.#context.account(partner, act.subject)?.posted ?? 0;
     const permanentPoints = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
-    return this.#movement(
-      act,
-      context,
-      -amount,
-      splitOverLots(member.lots, Math.max(0, amount - permanentPoints)),
-    );
+    const parts = splitOverLots(member.lots, Math.max(0, amount - permanentPoints));
+    return { ok: true, effect: this.#movement(member, context, -amount, parts) };
   }
 
-  #takeFromLots({ lots }: Member, parts: readonly LotPart[]): void {
+  #takeFromLots({ lots }: Member, parts: readonly LotPart[] = []): void {
     for (const [id, points] of parts) {
-      const lot = lotById(lots, id) as Member["lots"][number];
+      const lot = lotById(lots, id);
       lot.points -= points;
       if (lot.points > 0) continue;
       this.#context.scheduler.remove(lot.expiryCommand);
@@ -360,8 +354,10 @@ export class Loyalty implements Programme<LoyaltyAct, LoyaltyEffect> {
   }
 }
 
-function settingsNotice({ settings }: ChangeSettings): JsonValue {
-  return settings;
+function existing({ members }: LoyaltyState, subject: string): Member {
+  const member = members.get(subject);
+  assert(member !== undefined, "the member of an act exists");
+  return member;
 }
 
 function count(

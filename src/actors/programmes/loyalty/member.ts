@@ -1,18 +1,19 @@
 /** A member of a loyalty programme: its state, its snapshot item, and the acts that follow from its transfers. */
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import type { Act } from "../../records/act.ts";
 import type { Command } from "../../records/command.ts";
+import { newTransfer } from "../../records/plain-records.ts";
+import { NO_DETAILS } from "../../records/transfer-details.ts";
 import type { ScheduledCommand, TransferWithAct } from "../programme.ts";
 import {
-  type Expiry,
+  type LotsPage,
   type LotView,
   type LoyaltyAct,
   type LoyaltyEffect,
+  loyaltyAct,
   pointsAccount,
-  type TakeBack,
 } from "./acts.ts";
-import type { Lot, LotPart } from "./lots.ts";
+import { type Lot, type LotPart, type LotPlace, pageStart } from "./lots.ts";
 
 export interface Member {
   readonly id: string;
@@ -79,25 +80,25 @@ export function addExpired({ expiredByLot }: Member, lot: string, points: number
 }
 
 /** Points must not be expired when they are accrued. */
-export function futureTimesOfLoyalty(act: Act): readonly (readonly [string, number])[] {
-  const loyaltyAct = act as LoyaltyAct;
-  if (loyaltyAct.act !== "accrual" || loyaltyAct.expiresAtMs === undefined) return [];
-  return [["expires_at", loyaltyAct.expiresAtMs]];
+export function futureTimesOfLoyalty(act: LoyaltyAct): readonly (readonly [string, number])[] {
+  return act.act === "accrual" && act.expiresAtMs !== undefined ? [["expires_at", act.expiresAtMs]] : [];
 }
 
 /**
  * The act that must come with a revert: it gives points back to the same lots, or takes them out of the accrual's
  * lot.
  */
-export function takeBackLoyalty(act: Act, { id, effect, seqs }: TransferWithAct): TakeBack | undefined {
-  const original = act as LoyaltyAct;
-  if (original.act !== "accrual" && original.act !== "redemption") return undefined;
+export function takeBackLoyalty(
+  original: LoyaltyAct,
+  { id, effect, seqs }: TransferWithAct<LoyaltyEffect>,
+): LoyaltyAct<"take_back"> | undefined {
   const { subject, act: of } = original;
-  const lots = ((effect ?? null) as LoyaltyEffect)?.lots ?? [];
-  const names = { programme: "loyalty", act: "take_back", subject, of, lots } as const;
+  if (of !== "accrual" && of !== "redemption") return undefined;
   const [debitSeq, creditSeq] = seqs ?? [];
-  if (original.act === "redemption") return { ...names, ...seqOf(debitSeq) };
-  return { ...names, ...seqOf(creditSeq), ...(original.expiresAtMs !== undefined && { lot: id }) };
+  const lot = original.act === "accrual" && original.expiresAtMs !== undefined ? { lot: id } : {};
+  const { lots = [] } = effect && "lots" in effect ? effect : {};
+  const fields = { of, lots, ...seqOf(of === "accrual" ? creditSeq : debitSeq), ...lot };
+  return loyaltyAct("take_back", subject, fields);
 }
 
 function seqOf(seq: number | undefined): Readonly<{ seq?: number }> {
@@ -106,23 +107,17 @@ function seqOf(seq: number | undefined): Readonly<{ seq?: number }> {
 
 export function expiryOf(partner: string, member: string, { id, points }: Lot): Command {
   const subject = pointsAccount(member);
-  const act: Expiry = { programme: "loyalty", act: "expiry", subject, lot: id };
-  return {
-    op: "transfer",
-    partner,
-    key: null,
-    fingerprint: 0,
-    debit: subject,
-    credit: "@expired",
-    amount: points,
-    memo: null,
-    metadata: null,
-    occurredAtMs: null,
-    vnode: vnodeOfAccount(partner, subject),
-    act,
-  };
+  const act = loyaltyAct("expiry", subject, { lot: id });
+  const vnode = vnodeOfAccount(partner, subject);
+  return { ...newTransfer(partner, null, 0, subject, "@expired", points, NO_DETAILS, vnode), act };
 }
 
-export function lotView({ id, points, expiresAtMs }: Lot): LotView {
+export function lotsPageOf(lots: readonly Lot[], limit: number, after: LotPlace | null): LotsPage {
+  const from = after === null ? 0 : pageStart(lots, after);
+  const page = lots.slice(from, from + limit);
+  return { lots: page.map(lotView), isLast: from + page.length === lots.length };
+}
+
+function lotView({ id, points, expiresAtMs }: Lot): LotView {
   return { id, points, expiresAtMs };
 }

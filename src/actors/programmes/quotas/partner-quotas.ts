@@ -2,16 +2,15 @@
  * The quotas that the operator has set for partners. Every shard has all of them; the partner's home shard decides a
  * change and broadcasts it to the others.
  */
-import { DEFAULT_QUOTAS, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
-import type { JsonValue } from "../../records/act.ts";
-import type { AcceptedAct, ApplyContext, DecisionContext, Programme } from "../programme.ts";
-import type { OwnQuotas, QuotasAct } from "./acts.ts";
+import { DEFAULT_QUOTAS, QUOTA_NAMES, type QuotaName, type Quotas } from "../../quotas/default-quotas.ts";
+import { type Changes, type Decisions, TypedProgramme } from "../programme.ts";
+import type { OwnQuotas, QuotasActs } from "./acts.ts";
 
 type Item = readonly ["quotas", partner: string, quotas: OwnQuotas];
 /** `all`: the set quotas, completed with the defaults. */
 type StoredQuotas = Readonly<{ own: OwnQuotas; all: Quotas }>;
 
-export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
+export class PartnerQuotas extends TypedProgramme<QuotasActs, Record<never, never>, OwnQuotas, Item> {
   /** By partner; only partners with a quota that differs from the default. */
   readonly #quotas = new Map<string, StoredQuotas>();
 
@@ -20,33 +19,33 @@ export class PartnerQuotas implements Programme<QuotasAct, OwnQuotas> {
     return this.#quotas.get(partner)?.all ?? DEFAULT_QUOTAS;
   }
 
-  decide({ quotas }: QuotasAct, { partner }: DecisionContext): AcceptedAct<OwnQuotas> {
-    const own: Partial<Record<QuotaName, number>> = { ...this.#quotas.get(partner)?.own };
-    for (const [name, quota] of Object.entries(quotas) as [QuotaName, number | null][]) {
-      if (quota === null) delete own[name];
-      else own[name] = quota;
-    }
-    return { ok: true, effect: own, notice: own };
-  }
+  protected readonly decisions: Decisions<QuotasActs, OwnQuotas> = {
+    set_quotas: ({ quotas }, { partner }) => {
+      const own: Partial<Record<QuotaName, number>> = { ...this.#quotas.get(partner)?.own };
+      for (const name of QUOTA_NAMES) {
+        const quota = quotas[name];
+        if (quota === null) delete own[name];
+        else if (quota !== undefined) own[name] = quota;
+      }
+      return { ok: true, effect: own, notice: own };
+    },
+  };
 
-  apply(_: QuotasAct, own: OwnQuotas, { partner }: ApplyContext): void {
+  protected readonly changes: Changes<QuotasActs> = {
+    set_quotas: (_, own, { partner }) => this.#store(partner, own),
+  };
+
+  protected readonly answers = {};
+
+  protected override receive(own: OwnQuotas, partner: string): void {
     this.#store(partner, own);
-  }
-
-  receiveBroadcast(notice: JsonValue, partner: string): void {
-    this.#store(partner, notice as OwnQuotas);
-  }
-
-  answer(partner: string): JsonValue {
-    return this.of(partner);
   }
 
   *items(): Generator<Item> {
     for (const [partner, { own }] of this.#quotas) yield ["quotas", partner, own];
   }
 
-  restore(item: readonly JsonValue[]): void {
-    const [, partner, own] = item as unknown as Item;
+  protected restoreItem([, partner, own]: Item): void {
     this.#store(partner, own);
   }
 

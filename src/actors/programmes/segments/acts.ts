@@ -3,7 +3,7 @@
  * that a membership does not expire.
  */
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import type { MemoryGrowth, Question, QuestionTo } from "../programme.ts";
+import { type ActIn, actsOf, type MemoryGrowth, type NoFields, questionsOf } from "../programme.ts";
 import type { Draw } from "./draw.ts";
 
 export function userSubject(user: string): string {
@@ -24,49 +24,44 @@ export const REPORTS_SUBJECT = "segment-reports";
 /** The expiry of a new membership: never, `ms` after the log time of the act, or at a time. */
 export type MembershipExpiry = null | readonly ["after", ms: number] | readonly ["at", ms: number];
 
-type Of<A extends string> = Readonly<{ programme: "segments"; act: A; subject: string; vnode?: number }>;
+export type SegmentsActs = {
+  create_segment: { fields: { slug: string; draw: Draw | null }; effect: SegmentNotice };
+  raise_percent: {
+    fields: { slug: string; generation: number; draw: Draw };
+    effect: SegmentNotice | null;
+  };
+  delete_segment: { fields: { slug: string }; effect: SegmentNotice };
+  count_user: { fields: { skip: number }; effect: { number: number } };
+  create_user: { fields: { user: string }; effect: NewUser };
+  /** Additions apply before removals. Creates the user if it does not exist. */
+  change_user: {
+    fields: {
+      user: string;
+      add: readonly (readonly [slug: string, until: MembershipExpiry])[];
+      remove: readonly string[];
+    };
+    effect: UserChange;
+  };
+  /** All users are on one shard, which `vnode` selects. Creates those that do not exist. */
+  add_users: {
+    fields: { slug: string; users: readonly string[]; until: MembershipExpiry };
+    effect: MembershipChanges;
+  };
+  /** Ends a portion of the expired memberships. Issued by their shard itself. */
+  expire: { fields: NoFields; effect: Expired };
+  /** Adds a portion of the users that a percentage selects. Issued by each shard itself. */
+  fill: { fields: { slug: string; generation: number }; effect: Filled };
+  /** Removes the memberships of a deleted segment from a portion of the users. Issued by each shard itself. */
+  sweep: { fields: { slug: string; generation: number; deletedAtMs: number }; effect: Swept };
+  request_report: { fields: NoFields; effect: NewSecret | null };
+  /** `only`: changes nothing unless this is the current secret in its stored form. */
+  rotate_report_secret: { fields: { only: string | null }; effect: NewSecret | null };
+  /** Changes nothing. Records the answer to a request that fills a segment, so that retries get the same answer. */
+  record_answer: { fields: { view: SegmentShown }; effect: null };
+};
+export type SegmentsAct<K extends keyof SegmentsActs = keyof SegmentsActs> = ActIn<SegmentsActs, K>;
 
-export type CreateSegment = Of<"create_segment"> & Readonly<{ slug: string; draw: Draw | null }>;
-export type RaisePercent = Of<"raise_percent"> & Readonly<{ slug: string; generation: number; draw: Draw }>;
-export type DeleteSegment = Of<"delete_segment"> & Readonly<{ slug: string }>;
-export type CountUser = Of<"count_user"> & Readonly<{ skip: number }>;
-export type CreateUser = Of<"create_user"> & Readonly<{ user: string }>;
-/** Additions apply before removals. Creates the user if it does not exist. */
-export type ChangeUser = Of<"change_user"> &
-  Readonly<{
-    user: string;
-    add: readonly (readonly [slug: string, until: MembershipExpiry])[];
-    remove: readonly string[];
-  }>;
-/** All users are on one shard, which `vnode` selects. Creates those that do not exist. */
-export type AddUsers = Of<"add_users"> &
-  Readonly<{ slug: string; users: readonly string[]; until: MembershipExpiry }>;
-/** Ends a portion of the expired memberships. Issued by their shard itself. */
-export type Expire = Of<"expire">;
-/** Adds a portion of the users that a percentage selects. Issued by each shard itself. */
-export type Fill = Of<"fill"> & Readonly<{ slug: string; generation: number }>;
-/** Removes the memberships of a deleted segment from a portion of the users. Issued by each shard itself. */
-export type Sweep = Of<"sweep"> & Readonly<{ slug: string; generation: number; deletedAtMs: number }>;
-export type RequestReport = Of<"request_report">;
-/** `only`: changes nothing unless this is the current secret in its stored form. */
-export type RotateReportSecret = Of<"rotate_report_secret"> & Readonly<{ only: string | null }>;
-/** Changes nothing. Records the answer to a request that fills a segment, so that retries get the same answer. */
-export type RecordAnswer = Of<"record_answer"> & Readonly<{ view: SegmentShown }>;
-
-export type SegmentsAct =
-  | CreateSegment
-  | RaisePercent
-  | DeleteSegment
-  | CountUser
-  | CreateUser
-  | ChangeUser
-  | AddUsers
-  | Expire
-  | Fill
-  | Sweep
-  | RequestReport
-  | RotateReportSecret
-  | RecordAnswer;
+export const segmentsAct = actsOf<SegmentsActs>("segments");
 
 export const SEGMENTS_GROWTH = {
   create_segment: "more",
@@ -82,7 +77,7 @@ export const SEGMENTS_GROWTH = {
   request_report: "key",
   rotate_report_secret: "never",
   record_answer: "key",
-} as const satisfies Record<SegmentsAct["act"], MemoryGrowth>;
+} as const satisfies Record<keyof SegmentsActs, MemoryGrowth>;
 
 /** A segment as the API shows it. `members` is the sum over all shards. */
 export type SegmentShown = Readonly<{
@@ -136,17 +131,8 @@ export type Expired = Readonly<{
 export type Filled = Readonly<{ upTo: number }> & Omit<MembershipChanges, "created" | "endsAtMs">;
 export type Swept = Readonly<{ upTo: number; over: ExpiriesByName; removed: readonly string[] }>;
 
-export type SegmentsEffect =
-  | null
-  | SegmentNotice
-  | NewUser
-  | UserChange
-  | MembershipChanges
-  | Filled
-  | Swept
-  | Expired
-  | Readonly<{ number: number }>
-  | Readonly<{ secret: string }>;
+/** Signs reports. Sealed, or in hex if an older version wrote it. */
+export type NewSecret = Readonly<{ secret: string }>;
 
 /**
  * One shard's part of a segment. `isCurrent`: `members` counts no expired membership. `isFilled`: no fill is running.
@@ -180,106 +166,110 @@ export const SURVEY_USERS_MAX = 5_000;
  */
 export type SurveyPart = Readonly<{ cutoff: number; chosen: number; pieces: readonly number[] }>;
 
-export function createSegment(slug: string, draw: Draw | null): CreateSegment {
-  return { programme: "segments", act: "create_segment", subject: segmentSubject(slug), slug, draw };
+export type SegmentsQuestions = {
+  segment: { args: readonly [slug: string]; answer: SegmentPart | null };
+  segments: { args: ListRequest; answer: ListPage<SegmentRow> };
+  /** One entry per slug; `null` for a segment that the shard does not know. */
+  parts: { args: readonly [slugs: readonly string[]]; answer: readonly (SegmentPart | null)[] };
+  user: { args: readonly [user: string]; answer: UserView | null };
+  users: { args: ListRequest; answer: ListPage<UserView> };
+  memberships: { args: readonly [user: string]; answer: readonly MembershipView[] };
+  holders: { args: readonly [slug: string, ...ListRequest]; answer: ListPage<HolderView> };
+  /**
+   * `after`: serial number of the last user of the previous answer. `cutoffs`: last serial number to scan, by shard;
+   * `null`: each shard chooses its current one.
+   */
+  survey: {
+    args: readonly [slug: string, after: number, cutoffs: readonly number[] | null];
+    answer: SurveyPart;
+  };
+  /** The draw positions of the surveyed users in one bucket. */
+  places: {
+    args: readonly [slug: string, after: number, cutoffs: readonly number[], piece: number];
+    answer: readonly number[];
+  };
+  /** The stored secrets of all partners on a shard, independent of the partner that queries. */
+  secrets: { args: readonly []; answer: readonly (readonly [partner: string, stored: string])[] };
+  /** The secret in its stored form: see `NewSecret`. `null` before the first report. */
+  secret: { args: readonly []; answer: string | null };
+};
+
+const question = questionsOf<SegmentsQuestions>("segments");
+
+export function createSegment(slug: string, draw: Draw | null) {
+  return segmentsAct("create_segment", segmentSubject(slug), { slug, draw });
 }
 
-export function raisePercent(slug: string, generation: number, draw: Draw): RaisePercent {
-  const subject = segmentSubject(slug);
-  return { programme: "segments", act: "raise_percent", subject, slug, generation, draw };
+export function raisePercent(slug: string, generation: number, draw: Draw) {
+  return segmentsAct("raise_percent", segmentSubject(slug), { slug, generation, draw });
 }
 
-export function deleteSegment(slug: string): DeleteSegment {
-  return { programme: "segments", act: "delete_segment", subject: segmentSubject(slug), slug };
+export function deleteSegment(slug: string) {
+  return segmentsAct("delete_segment", segmentSubject(slug), { slug });
 }
 
 /** Takes the next user number. @param skip numbers to pass over, because users with these ids exist. */
-export function countUser(skip: number): CountUser {
-  return { programme: "segments", act: "count_user", subject: USERS_SUBJECT, skip };
+export function countUser(skip: number) {
+  return segmentsAct("count_user", USERS_SUBJECT, { skip });
 }
 
-export function createUser(user: string): CreateUser {
-  return { programme: "segments", act: "create_user", subject: userSubject(user), user };
+export function createUser(user: string) {
+  return segmentsAct("create_user", userSubject(user), { user });
 }
 
-export function changeUser(user: string, { add, remove }: Pick<ChangeUser, "add" | "remove">): ChangeUser {
-  return { programme: "segments", act: "change_user", subject: userSubject(user), user, add, remove };
+export function changeUser(
+  user: string,
+  { add, remove }: Pick<SegmentsAct<"change_user">, "add" | "remove">,
+) {
+  return segmentsAct("change_user", userSubject(user), { user, add, remove });
 }
 
-export function addUsers(
-  slug: string,
-  users: readonly string[],
-  until: MembershipExpiry,
-  vnode: number,
-): AddUsers {
-  return {
-    programme: "segments",
-    act: "add_users",
-    subject: segmentSubject(slug),
-    vnode,
-    slug,
-    users,
-    until,
-  };
+export function addUsers(slug: string, users: readonly string[], until: MembershipExpiry, vnode: number) {
+  return segmentsAct("add_users", segmentSubject(slug), { vnode, slug, users, until });
 }
 
-export function requestReport(): RequestReport {
-  return { programme: "segments", act: "request_report", subject: REPORTS_SUBJECT };
+export function requestReport() {
+  return segmentsAct("request_report", REPORTS_SUBJECT, {});
 }
 
-export function recordAnswer(view: SegmentShown): RecordAnswer {
-  return { programme: "segments", act: "record_answer", subject: segmentSubject(view.slug), view };
+export function recordAnswer(view: SegmentShown) {
+  return segmentsAct("record_answer", segmentSubject(view.slug), { view });
 }
 
-export function askSegment(slug: string): Question<SegmentPart | null> {
-  return { programme: "segments", subject: null, ask: ["segment", slug] };
+export function askSegment(slug: string) {
+  return question("segment", null, [slug]);
 }
 
-export function askSegments(page: ListRequest): Question<ListPage<SegmentRow>> {
-  return { programme: "segments", subject: null, ask: ["segments", ...page] };
+export function askSegments(page: ListRequest) {
+  return question("segments", null, page);
 }
 
-/** One entry per slug; `null` for a segment that the shard does not know. */
-export function askSegmentParts(slugs: readonly string[]): Question<readonly (SegmentPart | null)[]> {
-  return { programme: "segments", subject: null, ask: ["parts", slugs] };
+export function askSegmentParts(slugs: readonly string[]) {
+  return question("parts", null, [slugs]);
 }
 
-export function askUser(user: string): QuestionTo<UserView | null> {
-  return { programme: "segments", subject: userSubject(user), ask: ["user", user] };
+export function askUser(user: string) {
+  return question("user", userSubject(user), [user]);
 }
 
-export function askUsers(page: ListRequest): Question<ListPage<UserView>> {
-  return { programme: "segments", subject: null, ask: ["users", ...page] };
+export function askUsers(page: ListRequest) {
+  return question("users", null, page);
 }
 
-export function askMemberships(user: string): QuestionTo<readonly MembershipView[]> {
-  return { programme: "segments", subject: userSubject(user), ask: ["memberships", user] };
+export function askMemberships(user: string) {
+  return question("memberships", userSubject(user), [user]);
 }
 
-export function askHolders(slug: string): (page: ListRequest) => Question<ListPage<HolderView>> {
-  return (page) => ({ programme: "segments", subject: null, ask: ["holders", slug, ...page] });
+export function askHolders(slug: string) {
+  return (page: ListRequest) => question("holders", null, [slug, ...page]);
 }
 
-/**
- * @param after serial number of the last user of the previous answer.
- * @param cutoffs last serial number to scan, by shard; `null`: each shard chooses its current one.
- */
-export function askSurvey(
-  slug: string,
-  after: number,
-  cutoffs: readonly number[] | null,
-): Question<SurveyPart> {
-  return { programme: "segments", subject: null, ask: ["survey", slug, after, cutoffs] };
+export function askSurvey(slug: string, after: number, cutoffs: readonly number[] | null) {
+  return question("survey", null, [slug, after, cutoffs]);
 }
 
-/** The draw positions of the surveyed users in one bucket. */
-export function askPlaces(
-  slug: string,
-  after: number,
-  cutoffs: readonly number[],
-  piece: number,
-): Question<readonly number[]> {
-  return { programme: "segments", subject: null, ask: ["places", slug, after, cutoffs, piece] };
+export function askPlaces(slug: string, after: number, cutoffs: readonly number[], piece: number) {
+  return question("places", null, [slug, after, cutoffs, piece]);
 }
 
 /** The purpose with which the secret is sealed. */
@@ -287,18 +277,12 @@ export function reportSecretOf(partner: string): string {
   return `reports of segments of ${partner}`;
 }
 
-export function rotateReportSecret(only: string | null = null): RotateReportSecret {
-  return { programme: "segments", act: "rotate_report_secret", subject: REPORTS_SUBJECT, only };
+export function rotateReportSecret(only: string | null = null) {
+  return segmentsAct("rotate_report_secret", REPORTS_SUBJECT, { only });
 }
 
-/** The stored secrets of all partners on a shard, independent of the partner that queries. */
-export const ASK_REPORT_SECRETS: Question<readonly (readonly [partner: string, stored: string])[]> = {
-  programme: "segments",
-  subject: null,
-  ask: ["secrets"],
-};
+export const ASK_REPORT_SECRETS = question("secrets", null, []);
 
-/** The secret in its stored form: sealed, or in hex if an older version wrote it. `null` before the first report. */
-export function askReportSecret(): QuestionTo<string | null> {
-  return { programme: "segments", subject: REPORTS_SUBJECT, ask: ["secret"] };
+export function askReportSecret() {
+  return question("secret", REPORTS_SUBJECT, []);
 }

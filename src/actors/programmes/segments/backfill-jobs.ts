@@ -8,7 +8,7 @@ import { assert } from "../../../errors/assert.ts";
 import { actAlone, type Command } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
-import { type Fill, type Filled, type Sweep, type Swept, segmentSubject } from "./acts.ts";
+import { type Filled, type SegmentsAct, type Swept, segmentSubject } from "./acts.ts";
 import { drawPosition, isSelected, lanesOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
 import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
@@ -146,8 +146,8 @@ export function applySweep(
 
 function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command {
   const { slug, generation, deletedAtMs } = segment;
-  const names = { programme: "segments", subject: segmentSubject(slug), slug, generation } as const;
-  const act: Fill | Sweep =
+  const names = { programme: "segments", subject: segmentSubject(slug), slug, generation };
+  const act: SegmentsAct<"fill" | "sweep"> =
     kind === "fill" ? { ...names, act: "fill" } : { ...names, act: "sweep", deletedAtMs: deletedAtMs ?? 0 };
   return actAlone(keyless(partner), act);
 }

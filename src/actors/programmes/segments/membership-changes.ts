@@ -1,6 +1,6 @@
 /** Adding users to segments by hand and removing them. */
 import { type Rejected, reject } from "../../records/command.ts";
-import type { AddUsers, ChangeUser, MembershipChanges, MembershipExpiry, UserChange } from "./acts.ts";
+import type { MembershipChanges, MembershipExpiry, SegmentsAct, UserChange } from "./acts.ts";
 import {
   isActive,
   type Membership,
@@ -51,7 +51,11 @@ export function namesOf(ends: readonly NameAndExpiry[]): readonly string[] {
   return ends.map(([name]) => name);
 }
 
-export function decideChangeUser(store: SegmentStore, act: ChangeUser, nowMs: number): UserChange | Rejected {
+export function decideChangeUser(
+  store: SegmentStore,
+  act: SegmentsAct<"change_user">,
+  nowMs: number,
+): UserChange | Rejected {
   for (const slug of [...act.add.map(([name]) => name), ...act.remove])
     if (!store.segments.has(slug)) return reject("segment_not_found", slug);
   const user = store.users.get(act.user);
@@ -83,7 +87,7 @@ export function decideChangeUser(store: SegmentStore, act: ChangeUser, nowMs: nu
 
 export function applyChangeUser(
   store: SegmentStore,
-  act: ChangeUser,
+  act: SegmentsAct<"change_user">,
   change: UserChange,
   timeMs: number,
 ): void {
@@ -96,7 +100,7 @@ export function applyChangeUser(
 
 export function decideAddUsers(
   store: SegmentStore,
-  act: AddUsers,
+  act: SegmentsAct<"add_users">,
   nowMs: number,
 ): MembershipChanges | Rejected {
   const segment = store.segments.get(act.slug);
@@ -117,7 +121,7 @@ export function decideAddUsers(
 
 export function applyAddUsers(
   store: SegmentStore,
-  { slug }: AddUsers,
+  { slug }: SegmentsAct<"add_users">,
   { created, added, prolonged, endsAtMs }: MembershipChanges,
   timeMs: number,
 ): void {

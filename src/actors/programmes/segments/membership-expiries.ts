@@ -9,7 +9,7 @@ import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { actAlone, type Command } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
-import { EXPIRIES_SUBJECT, type Expire, type Expired } from "./acts.ts";
+import { EXPIRIES_SUBJECT, type Expired, segmentsAct } from "./acts.ts";
 
 /** Memberships ended per portion. */
 const PORTION_MAX = 500;
@@ -104,6 +104,5 @@ function idOf({ segment: { partner }, endsAtMs }: ExpiringMembership): string {
 }
 
 function expiryOf(partner: string): Command {
-  const act: Expire = { programme: "segments", act: "expire", subject: EXPIRIES_SUBJECT };
-  return actAlone(keyless(partner), act);
+  return actAlone(keyless(partner), segmentsAct("expire", EXPIRIES_SUBJECT, {}));
 }

@@ -1,80 +1,68 @@
 /** Derives from logged acts which users entered and left which segments, and when. */
-import { unreachable } from "../../../errors/assert.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
-import type {
-  Expired,
-  ExpiriesByName,
-  Filled,
-  MembershipChanges,
-  NewUser,
-  SegmentsAct,
-  SegmentsEffect,
-  Swept,
-  UserChange,
-} from "./acts.ts";
+import type { ActIn } from "../programme.ts";
+import type { ExpiriesByName, SegmentsActs } from "./acts.ts";
 
 /** `operation`: I for an entry, D for an exit. */
 export type MembershipChange = Readonly<{ user: string; slug: string; operation: "I" | "D"; atMs: number }>;
 
 /** The users whose memberships an accepted act has changed. */
 export function usersOfSegments(act: Act, effect: JsonValue): readonly string[] {
-  const changes = membershipChanges(act as SegmentsAct, effect as SegmentsEffect, 0);
-  return [...new Set(Array.from(changes, ({ user }) => user))];
+  return [...new Set(Array.from(membershipChanges(act, effect, 0), ({ user }) => user))];
 }
 
-/** @param timeMs the log time of the act. */
-export function* membershipChanges(
-  act: SegmentsAct,
-  effect: SegmentsEffect,
-  timeMs: number,
-): Generator<MembershipChange> {
-  switch (act.act) {
-    case "create_user":
-      yield* entered(act.user, (effect as NewUser).auto, timeMs);
-      return;
-    case "change_user": {
-      const { created, over, added, removed } = effect as UserChange;
-      yield* entered(act.user, created?.auto ?? [], timeMs);
-      for (const [slug, atMs] of over) yield { user: act.user, slug, operation: "D", atMs: atMs ?? timeMs };
-      for (const [slug] of added) yield { user: act.user, slug, operation: "I", atMs: timeMs };
-      for (const slug of removed) yield { user: act.user, slug, operation: "D", atMs: timeMs };
-      return;
-    }
-    case "add_users": {
-      const { created, over, added } = effect as MembershipChanges;
-      for (const [user, auto] of created) yield* entered(user, auto, timeMs);
-      yield* leftBefore(over, act.slug, timeMs);
-      for (const user of added) yield { user, slug: act.slug, operation: "I", atMs: timeMs };
-      return;
-    }
-    case "fill": {
-      const { over, added } = effect as Filled;
-      yield* leftBefore(over, act.slug, timeMs);
-      for (const user of added) yield { user, slug: act.slug, operation: "I", atMs: timeMs };
-      return;
-    }
-    case "sweep": {
-      const { over, removed } = effect as Swept;
-      yield* leftBefore(over, act.slug, timeMs);
-      for (const user of removed) yield { user, slug: act.slug, operation: "D", atMs: act.deletedAtMs };
-      return;
-    }
-    case "expire": {
-      for (const [user, slug, , atMs] of (effect as Expired).ended)
-        yield { user, slug, operation: "D", atMs };
-      return;
-    }
-    case "create_segment":
-    case "raise_percent":
-    case "delete_segment":
-    case "count_user":
-    case "request_report":
-    case "rotate_report_secret":
-    case "record_answer":
-      return;
-    default:
-      unreachable(act);
-  }
+type JsonHistory = Readonly<
+  Record<string, (act: Act, effect: JsonValue, timeMs: number) => Iterable<MembershipChange>>
+>;
+
+/** By act. */
+const HISTORY: {
+  readonly [K in keyof SegmentsActs]: (
+    act: ActIn<SegmentsActs, K>,
+    effect: SegmentsActs[K]["effect"],
+    timeMs: number,
+  ) => Iterable<MembershipChange>;
+} = {
+  create_user: ({ user }, { auto }, timeMs) => entered(user, auto, timeMs),
+  *change_user({ user }, { created, over, added, removed }, timeMs) {
+    yield* entered(user, created?.auto ?? [], timeMs);
+    for (const [slug, atMs] of over) yield { user, slug, operation: "D", atMs: atMs ?? timeMs };
+    for (const [slug] of added) yield { user, slug, operation: "I", atMs: timeMs };
+    for (const slug of removed) yield { user, slug, operation: "D", atMs: timeMs };
+  },
+  *add_users({ slug }, { created, over, added }, timeMs) {
+    for (const [user, auto] of created) yield* entered(user, auto, timeMs);
+    yield* leftBefore(over, slug, timeMs);
+    for (const user of added) yield { user, slug, operation: "I", atMs: timeMs };
+  },
+  *fill({ slug }, { over, added }, timeMs) {
+    yield* leftBefore(over, slug, timeMs);
+    for (const user of added) yield { user, slug, operation: "I", atMs: timeMs };
+  },
+  *sweep({ slug, deletedAtMs }, { over, removed }, timeMs) {
+    yield* leftBefore(over, slug, timeMs);
+    for (const user of removed) yield { user, slug, operation: "D", atMs: deletedAtMs };
+  },
+  *expire(_, { ended }) {
+    for (const [user, slug, , atMs] of ended) yield { user, slug, operation: "D", atMs };
+  },
+  create_segment: () => [],
+  raise_percent: () => [],
+  delete_segment: () => [],
+  count_user: () => [],
+  request_report: () => [],
+  rotate_report_secret: () => [],
+  record_answer: () => [],
+};
+
+/**
+ * @param act of this programme.
+ * @param timeMs the log time of the act.
+ */
+export function membershipChanges(act: Act, effect: JsonValue, timeMs: number): Iterable<MembershipChange> {
+  // The log holds each act with the effect that its decision returned.
+  const history = HISTORY as unknown as JsonHistory;
+  return history[act.act]?.(act, effect, timeMs) ?? [];
 }
 
 function* entered(user: string, slugs: readonly string[], atMs: number): Generator<MembershipChange> {

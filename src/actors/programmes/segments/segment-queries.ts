@@ -1,8 +1,7 @@
 /** The queries about the users and segments of one shard. */
-import type { JsonValue } from "../../records/act.ts";
-import type { ListRequest } from "../paged-index.ts";
 import {
   type HolderView,
+  type MembershipView,
   type SegmentPart,
   type SegmentRow,
   SURVEY_BUCKETS,
@@ -51,73 +50,34 @@ function* placesOf(store: SegmentStore, { slug, after, cutoff }: SerialRange): G
   }
 }
 
-type AnswerSource = Readonly<{
-  shard: number;
-  store: SegmentStore;
-  jobs: BackfillJobs;
-  nowMs: number;
-  /** Whether all expiries up to `nowMs` have been applied. */
-  isCurrent: boolean;
-}>;
-
-export function answerOf(place: AnswerSource, [query, ...values]: readonly JsonValue[]): JsonValue {
-  const { store, nowMs } = place;
-  switch (query) {
-    case "segment":
-      return partOf(place, values[0] as string);
-    case "parts":
-      return (values[0] as readonly string[]).map((slug) => partOf(place, slug));
-    case "segments":
-      return store.ownSegments.list(values as unknown as ListRequest, segmentRow);
-    case "user": {
-      const user = store.users.get(values[0] as string);
-      return user === undefined ? null : userView(user);
-    }
-    case "users":
-      return store.userList.list(values as unknown as ListRequest, userView);
-    case "memberships": {
-      const membership = store.users.get(values[0] as string)?.memberships ?? [];
-      return membership.filter((each) => isActive(each, nowMs)).map(membershipView);
-    }
-    case "holders": {
-      const [slug, ...page] = values;
-      const segment = store.segments.get(slug as string);
-      return store.userList.list(page as unknown as ListRequest, (user) => holderView(user, segment, nowMs));
-    }
-    case "survey": {
-      const [slug, after, cutoffs] = values as unknown as [string, number, readonly number[] | null];
-      const cutoff = cutoffs === null ? store.bySerial.length : (cutoffs[place.shard] ?? 0);
-      return surveyOf(store, { slug, after, cutoff });
-    }
-    case "places": {
-      const [slug, after, cutoffs, piece] = values as unknown as [string, number, readonly number[], number];
-      return placesIn(store, { slug, after, cutoff: cutoffs[place.shard] ?? 0 }, piece);
-    }
-    case "secret":
-      return store.secret;
-    default:
-      throw new TypeError(`unknown query of the segments programme: ${JSON.stringify(query)}`);
-  }
-}
-
-function partOf({ store, jobs, isCurrent }: AnswerSource, slug: string): SegmentPart | null {
-  const segment = store.segments.get(slug);
+/** @param isCurrent whether all expiries up to now have been applied. */
+export function segmentPart(
+  { segments }: SegmentStore,
+  jobs: BackfillJobs,
+  isCurrent: boolean,
+  slug: string,
+): SegmentPart | null {
+  const segment = segments.get(slug);
   if (segment === undefined) return null;
   const { generation, percent, createdAtMs, members } = segment;
   return { generation, percent, createdAtMs, members, isCurrent, isFilled: !jobs.isFilling(segment) };
 }
 
-function segmentRow({ slug, generation, percent, createdAtMs }: Segment): SegmentRow {
+export function segmentRow({ slug, generation, percent, createdAtMs }: Segment): SegmentRow {
   return { slug, generation, percent, createdAtMs };
 }
 
-function userView({ id, createdAtMs }: User): UserView {
+export function userView({ id, createdAtMs }: User): UserView {
   return { id, createdAtMs };
 }
 
-function holderView(user: User, segment: Segment | undefined, nowMs: number): HolderView | undefined {
+export function holderView(user: User, segment: Segment | undefined, nowMs: number): HolderView | undefined {
   const membership = segment && user.memberships.find((each) => each.segment === segment);
   if (membership === undefined || !isActive(membership, nowMs)) return undefined;
   const { endsAtMs, source } = membershipView(membership);
   return { id: user.id, endsAtMs, source };
+}
+
+export function membershipsOf(user: User | undefined, nowMs: number): readonly MembershipView[] {
+  return (user?.memberships ?? []).filter((each) => isActive(each, nowMs)).map(membershipView);
 }

@@ -5,37 +5,39 @@
  */
 import { assert, unreachable } from "../../../errors/assert.ts";
 import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
-import type { Act, JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
-import type {
-  AcceptedAct,
-  ApplyContext,
-  DecisionContext,
-  Programme,
-  ProgrammeContext,
+import {
+  type Answers,
+  type Changes,
+  type Decision,
+  type Decisions,
+  type ProgrammeContext,
+  TypedProgramme,
 } from "../programme.ts";
 import {
-  type CreateSegment,
-  type DeleteSegment,
-  type Expired,
-  type Filled,
-  type MembershipChanges,
-  type NewUser,
-  type RaisePercent,
+  type NewSecret,
   reportSecretOf,
   type SegmentNotice,
+  type SegmentPart,
   type SegmentsAct,
-  type SegmentsEffect,
-  type Swept,
+  type SegmentsActs,
+  type SegmentsQuestions,
   segmentSubject,
-  type UserChange,
 } from "./acts.ts";
 import { applyFill, applySweep, BackfillJobs, decideFill, decideSweep } from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
 import { applyAddUsers, applyChangeUser, decideAddUsers, decideChangeUser } from "./membership-changes.ts";
 import { MembershipExpiries } from "./membership-expiries.ts";
-import { answerOf } from "./segment-queries.ts";
+import {
+  holderView,
+  membershipsOf,
+  placesIn,
+  segmentPart,
+  segmentRow,
+  surveyOf,
+  userView,
+} from "./segment-queries.ts";
 import { Segment, SegmentStore } from "./segment-store.ts";
 
 /** Per partner: every shard has all of them. */
@@ -44,130 +46,131 @@ const SEGMENTS_MAX = 5_000;
 const PERCENT_SEGMENTS_MAX = 200;
 const SECRET_BYTES = 32;
 
-export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
+export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, SegmentNotice, Item> {
   readonly #context: ProgrammeContext;
   readonly #stores = new Map<string, SegmentStore>();
   readonly #jobs: BackfillJobs;
   readonly #expiries: MembershipExpiries;
 
   constructor(context: ProgrammeContext) {
+    super();
     this.#context = context;
     this.#jobs = new BackfillJobs(context.scheduler);
     this.#expiries = new MembershipExpiries(context.scheduler);
   }
 
-  decide(act: SegmentsAct, { partner, nowMs }: DecisionContext): AcceptedAct<SegmentsEffect> | Rejected {
-    const store = this.#stores.get(partner) ?? this.#newStore(partner);
-    switch (act.act) {
-      case "create_segment":
-        return decideCreate(store, act, nowMs);
-      case "raise_percent":
-        return decideRaise(store, act);
-      case "delete_segment":
-        return decideDelete(store, act, nowMs);
-      case "count_user":
-        return accepted({ number: store.lastUserNumber + act.skip + 1 });
-      case "create_user":
-        return store.users.has(act.user)
-          ? reject("user_exists", act.user)
-          : accepted({ auto: store.autoSlugsFor(act.user) });
-      case "change_user":
-        return accepted(decideChangeUser(store, act, nowMs));
-      case "add_users":
-        return accepted(decideAddUsers(store, act, nowMs));
-      case "expire":
-        return accepted(this.#expiries.decide());
-      case "fill":
-        return accepted(decideFill(this.#jobs.first, nowMs));
-      case "sweep":
-        return accepted(decideSweep(this.#jobs.first));
-      case "request_report":
-        return accepted<SegmentsEffect>(store.secret === null ? this.#newSecret(partner) : null);
-      case "rotate_report_secret":
-        return accepted<SegmentsEffect>(
-          act.only === null || act.only === store.secret ? this.#newSecret(partner) : null,
-        );
-      case "record_answer":
-        return accepted(null);
-      default:
-        return unreachable(act);
-    }
-  }
+  protected readonly decisions: Decisions<SegmentsActs, SegmentNotice> = {
+    create_segment: (act, { partner, nowMs }) => decideCreate(this.#storeForRead(partner), act, nowMs),
+    raise_percent: (act, { partner }) => decideRaise(this.#storeForRead(partner), act),
+    delete_segment: (act, { partner, nowMs }) => decideDelete(this.#storeForRead(partner), act, nowMs),
+    count_user: ({ skip }, { partner }) =>
+      accepted({ number: this.#storeForRead(partner).lastUserNumber + skip + 1 }),
+    create_user: ({ user }, { partner }) => {
+      const store = this.#storeForRead(partner);
+      return store.users.has(user)
+        ? reject("user_exists", user)
+        : accepted({ auto: store.autoSlugsFor(user) });
+    },
+    change_user: (act, { partner, nowMs }) =>
+      accepted(decideChangeUser(this.#storeForRead(partner), act, nowMs)),
+    add_users: (act, { partner, nowMs }) => accepted(decideAddUsers(this.#storeForRead(partner), act, nowMs)),
+    expire: () => accepted(this.#expiries.decide()),
+    fill: (_, { nowMs }) => accepted(decideFill(this.#jobs.first, nowMs)),
+    sweep: () => accepted(decideSweep(this.#jobs.first)),
+    request_report: (_, { partner }) => ({
+      ok: true,
+      effect: this.#storeForRead(partner).secret === null ? this.#newSecret(partner) : null,
+    }),
+    rotate_report_secret: ({ only }, { partner }) => {
+      const isReplaced = only === null || only === this.#storeForRead(partner).secret;
+      return { ok: true, effect: isReplaced ? this.#newSecret(partner) : null };
+    },
+    record_answer: () => ({ ok: true, effect: null }),
+  };
 
-  apply(act: SegmentsAct, effect: SegmentsEffect, { partner, timeMs }: ApplyContext): void {
-    const store = this.#storeOf(partner);
-    switch (act.act) {
-      case "create_segment":
-      case "raise_percent":
-      case "delete_segment":
-        if (effect !== null) this.#applyNews(store, effect as SegmentNotice, timeMs);
-        return;
-      case "count_user":
-        store.lastUserNumber = (effect as { number: number }).number;
-        return;
-      case "create_user":
-        store.addUser(act.user, timeMs, (effect as NewUser).auto);
-        return;
-      case "change_user":
-        applyChangeUser(store, act, effect as UserChange, timeMs);
-        return;
-      case "add_users":
-        applyAddUsers(store, act, effect as MembershipChanges, timeMs);
-        return;
-      case "expire":
-        applyExpiry(store, effect as Expired);
-        this.#expiries.advance((effect as Expired).ended.length, timeMs);
-        return;
-      case "fill":
-        applyFill(this.#jobs.first, effect as Filled);
-        this.#jobs.advance((effect as Filled).upTo, timeMs);
-        return;
-      case "sweep":
-        applySweep(this.#jobs.first, effect as Swept);
-        this.#jobs.advance((effect as Swept).upTo, timeMs);
-        return;
-      case "request_report":
-      case "rotate_report_secret":
-        if (effect !== null) store.secret = (effect as { secret: string }).secret;
-        return;
-      case "record_answer":
-        return;
-      default:
-        unreachable(act);
-    }
-  }
+  protected readonly changes: Changes<SegmentsActs> = {
+    create_segment: (_, news, { partner, timeMs }) => this.receive(news, partner, timeMs),
+    raise_percent: (_, news, { partner, timeMs }) => {
+      if (news !== null) this.receive(news, partner, timeMs);
+    },
+    delete_segment: (_, news, { partner, timeMs }) => this.receive(news, partner, timeMs),
+    count_user: (_, { number }, { partner }) => {
+      this.#storeOf(partner).lastUserNumber = number;
+    },
+    create_user: ({ user }, { auto }, { partner, timeMs }) => {
+      this.#storeOf(partner).addUser(user, timeMs, auto);
+    },
+    change_user: (act, change, { partner, timeMs }) =>
+      applyChangeUser(this.#storeOf(partner), act, change, timeMs),
+    add_users: (act, change, { partner, timeMs }) =>
+      applyAddUsers(this.#storeOf(partner), act, change, timeMs),
+    expire: (_, { ended }, { partner, timeMs }) => {
+      const store = this.#storeOf(partner);
+      for (const [user, , localId] of ended)
+        store.dropMembership(store.userById(user), store.segmentByLocalId(localId));
+      this.#expiries.advance(ended.length, timeMs);
+    },
+    fill: (_, filled, { timeMs }) => {
+      applyFill(this.#jobs.first, filled);
+      this.#jobs.advance(filled.upTo, timeMs);
+    },
+    sweep: (_, swept, { timeMs }) => {
+      applySweep(this.#jobs.first, swept);
+      this.#jobs.advance(swept.upTo, timeMs);
+    },
+    request_report: (_, made, { partner }) => this.#setSecret(partner, made),
+    rotate_report_secret: (_, made, { partner }) => this.#setSecret(partner, made),
+    record_answer: () => {},
+  };
 
-  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
-    this.#applyNews(this.#storeOf(partner), notice as SegmentNotice, timeMs);
-  }
-
-  answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
-    if (ask[0] === "secrets")
-      return [...this.#stores.values()].flatMap(({ partner: id, secret }) => (secret ? [[id, secret]] : []));
-    const { shard } = this.#context;
-    const store = this.#stores.get(partner) ?? this.#newStore(partner);
-    return answerOf(
-      { shard, store, jobs: this.#jobs, nowMs, isCurrent: this.#expiries.firstExpiryMs > nowMs },
-      ask,
-    );
-  }
+  protected readonly answers: Answers<SegmentsQuestions> = {
+    segment: (partner, [slug], nowMs) => this.#part(partner, slug, nowMs),
+    parts: (partner, [slugs], nowMs) => slugs.map((slug) => this.#part(partner, slug, nowMs)),
+    segments: (partner, page) => this.#storeForRead(partner).ownSegments.list(page, segmentRow),
+    user: (partner, [id]) => {
+      const user = this.#storeForRead(partner).users.get(id);
+      return user === undefined ? null : userView(user);
+    },
+    users: (partner, page) => this.#storeForRead(partner).userList.list(page, userView),
+    memberships: (partner, [id], nowMs) => membershipsOf(this.#storeForRead(partner).users.get(id), nowMs),
+    holders: (partner, [slug, ...page], nowMs) => {
+      const { segments, userList } = this.#storeForRead(partner);
+      const segment = segments.get(slug);
+      return userList.list(page, (user) => holderView(user, segment, nowMs));
+    },
+    survey: (partner, [slug, after, cutoffs]) => {
+      const store = this.#storeForRead(partner);
+      const cutoff = cutoffs === null ? store.bySerial.length : (cutoffs[this.#context.shard] ?? 0);
+      return surveyOf(store, { slug, after, cutoff });
+    },
+    places: (partner, [slug, after, cutoffs, piece]) => {
+      const cutoff = cutoffs[this.#context.shard] ?? 0;
+      return placesIn(this.#storeForRead(partner), { slug, after, cutoff }, piece);
+    },
+    secrets: () =>
+      [...this.#stores.values()].flatMap(({ partner, secret }) =>
+        secret ? [[partner, secret] as const] : [],
+      ),
+    secret: (partner) => this.#storeForRead(partner).secret,
+  };
 
   items(): Generator<Item> {
     return itemsOf(this.#stores.values(), this.#jobs);
   }
 
-  restore(stored: readonly JsonValue[]): void {
-    const item = stored as unknown as Item;
+  protected restoreItem(item: Item): void {
     restoreItem(item, this.#storeOf(item[1]), this.#jobs, (slug) => this.#isHome(item[1], slug));
   }
 
-  #applyNews(store: SegmentStore, news: SegmentNotice, timeMs: number): void {
+  /** The change of a segment: the effect on its home shard, the notice on all others. */
+  protected override receive(news: SegmentNotice, partner: string, timeMs: number): void {
+    const store = this.#storeOf(partner);
     switch (news.news) {
       case "created": {
         const { slug, generation, createdAtMs, draw } = news;
         store.segmentsSeen += 1;
         const rounds = draw === null ? [] : [roundOf(draw, this.#context.shard)];
-        const { partner, segmentsSeen: localId } = store;
+        const { segmentsSeen: localId } = store;
         const segment = new Segment({ partner, localId, slug, generation, createdAtMs, rounds });
         const isHome = this.#isHome(partner, slug);
         if (isHome) store.generations = generation;
@@ -199,6 +202,16 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     this.#jobs.add({ kind, store, segment, round, scannedTo: 0, upTo: store.bySerial.length }, timeMs + 1);
   }
 
+  #part(partner: string, slug: string, nowMs: number): SegmentPart | null {
+    const isCurrent = this.#expiries.firstExpiryMs > nowMs;
+    return segmentPart(this.#storeForRead(partner), this.#jobs, isCurrent, slug);
+  }
+
+  /** Reads must not create state: for an unknown partner this is an empty store that is not kept. */
+  #storeForRead(partner: string): SegmentStore {
+    return this.#stores.get(partner) ?? this.#newStore(partner);
+  }
+
   #storeOf(partner: string): SegmentStore {
     let store = this.#stores.get(partner);
     if (store === undefined) {
@@ -218,7 +231,12 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
     return shardOfVnode(vnodeOfAccount(partner, segmentSubject(slug)), shards) === shard;
   }
 
-  #newSecret(partner: string): SegmentsEffect {
+  #setSecret(partner: string, made: NewSecret | null): void {
+    const store = this.#storeOf(partner);
+    if (made !== null) store.secret = made.secret;
+  }
+
+  #newSecret(partner: string): NewSecret {
     const { random, seal } = this.#context;
     assert(seal !== undefined, "secrets are logged only sealed");
     return { secret: seal(random(SECRET_BYTES), reportSecretOf(partner), random) };
@@ -226,30 +244,27 @@ export class Segments implements Programme<SegmentsAct, SegmentsEffect> {
 }
 
 /** A membership must not be expired when it is added. */
-export function* futureTimesOfSegments(act: Act): Generator<readonly [string, number]> {
-  const segmentsAct = act as SegmentsAct;
-  if (segmentsAct.act !== "change_user") return;
-  for (const [i, [, expiry]] of segmentsAct.add.entries())
+export function* futureTimesOfSegments(act: SegmentsAct): Generator<readonly [string, number]> {
+  if (act.act !== "change_user") return;
+  for (const [i, [, expiry]] of act.add.entries())
     if (expiry?.[0] === "at") yield [`add.${i}.expires_at`, expiry[1]];
 }
 
-function accepted<E extends SegmentsEffect>(effect: E | Rejected): AcceptedAct<E> | Rejected {
-  return isRejected(effect) ? effect : { ok: true, effect };
+type NoticeDecision<E> = Decision<E, SegmentNotice>;
+
+function accepted<E extends object>(effect: E | Rejected): NoticeDecision<E> {
+  return "ok" in effect ? effect : { ok: true, effect };
 }
 
-function isRejected(effect: SegmentsEffect | Rejected): effect is Rejected {
-  return effect !== null && "ok" in effect;
-}
-
-function announced(news: SegmentNotice): AcceptedAct<SegmentNotice> {
+function announced(news: SegmentNotice): NoticeDecision<SegmentNotice> {
   return { ok: true, effect: news, notice: news };
 }
 
 function decideCreate(
   store: SegmentStore,
-  { slug, draw }: CreateSegment,
+  { slug, draw }: SegmentsAct<"create_segment">,
   createdAtMs: number,
-): AcceptedAct<SegmentNotice> | Rejected {
+): NoticeDecision<SegmentNotice> {
   if (store.segments.has(slug)) return reject("segment_exists", slug);
   const isFull =
     store.segments.size >= SEGMENTS_MAX ||
@@ -261,8 +276,8 @@ function decideCreate(
 
 function decideRaise(
   store: SegmentStore,
-  { slug, generation, draw }: RaisePercent,
-): AcceptedAct<SegmentsEffect> | Rejected {
+  { slug, generation, draw }: SegmentsAct<"raise_percent">,
+): NoticeDecision<SegmentNotice | null> {
   const segment = store.segments.get(slug);
   if (segment?.generation !== generation) return reject("segment_not_found", slug);
   const percent = segment.percent ?? 0;
@@ -275,15 +290,10 @@ function decideRaise(
 
 function decideDelete(
   store: SegmentStore,
-  { slug }: DeleteSegment,
+  { slug }: SegmentsAct<"delete_segment">,
   atMs: number,
-): AcceptedAct<SegmentNotice> | Rejected {
+): NoticeDecision<SegmentNotice> {
   const segment = store.segments.get(slug);
   if (segment === undefined) return reject("segment_not_found", slug);
   return announced({ news: "deleted", slug, generation: segment.generation, atMs });
-}
-
-function applyExpiry(store: SegmentStore, { ended }: Expired): void {
-  for (const [user, , localId] of ended)
-    store.dropMembership(store.userById(user), store.segmentByLocalId(localId));
 }

@@ -4,7 +4,14 @@
 import { VNODES, vnodeOfAccount } from "../../ledger/routing.ts";
 import type { Act } from "../../records/act.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
+import {
+  type ActIn,
+  actsOf,
+  type MemoryGrowth,
+  type MovedAccounts,
+  type NoFields,
+  questionsOf,
+} from "../programme.ts";
 
 const PREFIX = "credit:";
 
@@ -25,45 +32,46 @@ export function phoneAccount(phone: string): string {
 /** The system account that grants credit, and that decreases of credit return to. */
 export const CREDIT_SOURCE = "@credit";
 
-type Of<A extends string> = Readonly<{ programme: "topup"; act: A; subject: string }>;
-type Decision<A extends string> = Of<A> & Readonly<{ request: string; by: string; aliasOwner?: string }>;
+/** `seller`: the suspended or resumed seller, after the act. The effect is `null` in the oldest records. */
+type SellerChanged = { seller: SellerView } | null;
+/** `decided`: the request after the decision. The effect is `null` in the oldest records. */
+type Decided = { decided: RequestView } | null;
 
-export type CreateSeller = Of<"create_seller"> & Readonly<{ name: string; asset: string }>;
-export type SuspendSeller = Of<"suspend_seller">;
-export type ResumeSeller = Of<"resume_seller">;
-/** `amount` is signed: a negative one requests a decrease of the credit. */
-export type RequestCredit = Of<"request_credit"> & Readonly<{ amount: number; note: string | null }>;
-/**
- * With a transfer from `@credit`, or to it if the request's `amount` is negative. `by`: id of the API key that
- * decided.
- */
-export type Approve = Decision<"approve"> & Readonly<{ amount: number }>;
-export type Reject = Decision<"reject"> & Readonly<{ reason: string | null }>;
-/** With a transfer to the phone's account. */
-export type Sale = Of<"sale"> & Readonly<{ phone: string; reference: string | null }>;
-/**
- * With a revert of a sale to `phone`, or (without `phone`) of an approved request; `wasDecrease`: its amount was
- * negative.
- */
-export type TakeBack = Of<"take_back"> & Readonly<{ phone?: string; wasDecrease: boolean }>;
+export type TopupActs = {
+  create_seller: { fields: { name: string; asset: string }; effect: null };
+  suspend_seller: { fields: NoFields; effect: SellerChanged };
+  resume_seller: { fields: NoFields; effect: SellerChanged };
+  /** `amount` is signed: a negative one requests a decrease of the credit. `request`: id of the new request. */
+  request_credit: { fields: { amount: number; note: string | null }; effect: { request: string } };
+  /**
+   * With a transfer from `@credit`, or to it if the request's `amount` is negative. `by`: id of the API key that
+   * decided.
+   */
+  approve: { fields: { request: string; by: string; amount: number }; effect: Decided };
+  reject: { fields: { request: string; by: string; reason: string | null }; effect: Decided };
+  /** With a transfer to the phone's account. */
+  sale: { fields: { phone: string; reference: string | null }; effect: null };
+  /**
+   * With a revert of a sale to `phone`, or (without `phone`) of an approved request; `wasDecrease`: its amount was
+   * negative.
+   */
+  take_back: { fields: { phone?: string; wasDecrease: boolean }; effect: null };
+};
+export type TopupAct<K extends keyof TopupActs = keyof TopupActs> = ActIn<TopupActs, K>;
+export type TopupEffect<K extends keyof TopupActs = keyof TopupActs> = TopupActs[K]["effect"];
 
-export type TopupAct =
-  | CreateSeller
-  | SuspendSeller
-  | ResumeSeller
-  | RequestCredit
-  | Approve
-  | Reject
-  | Sale
-  | TakeBack;
+export const topupAct = actsOf<TopupActs>("topup");
+
+export function isTopupAct(act: Act | undefined): act is TopupAct {
+  return act?.programme === "topup";
+}
 
 /** A sale pays with the seller's credit; an approved request grants credit, or takes it back if its amount is negative. */
-export function movedAccountsOfTopup(act: Act): MovedAccounts | undefined {
+export function movedAccountsOfTopup(act: TopupAct): MovedAccounts | undefined {
   const { subject } = act;
-  const command = act as TopupAct;
-  if (command.act === "sale") return { debit: subject, credit: phoneAccount(command.phone) };
-  if (command.act !== "approve") return undefined;
-  return command.amount < 0
+  if (act.act === "sale") return { debit: subject, credit: phoneAccount(act.phone) };
+  if (act.act !== "approve") return undefined;
+  return act.amount < 0
     ? { debit: subject, credit: CREDIT_SOURCE }
     : { debit: CREDIT_SOURCE, credit: subject };
 }
@@ -77,17 +85,7 @@ export const TOPUP_GROWTH = {
   reject: "never",
   sale: "more",
   take_back: "key",
-} as const satisfies Record<TopupAct["act"], MemoryGrowth>;
-
-/**
- * `request`: id of the new credit request. `seller`: the suspended or resumed seller, `decided`: the decided request,
- * both after the act; missing in the oldest records.
- */
-export type TopupEffect =
-  | Readonly<{ request: string }>
-  | Readonly<{ seller: SellerView }>
-  | Readonly<{ decided: RequestView }>
-  | null;
+} as const satisfies Record<keyof TopupActs, MemoryGrowth>;
 
 export type SellerStatus = "active" | "suspended";
 
@@ -122,16 +120,31 @@ export type PhoneView = Readonly<{ phone: string; total: number; topups: number 
 
 export type RequestsQuery = Readonly<{ seller: string | null; status: RequestStatus | null }>;
 
-export function askSeller(seller: string): QuestionTo<SellerView | null> {
-  return { programme: "topup", subject: creditAccount(seller), ask: ["seller", seller] };
+export type TopupQuestions = {
+  seller: { args: readonly [seller: string]; answer: SellerView | null };
+  sellers: { args: ListRequest; answer: ListPage<SellerView> };
+  request: { args: readonly [id: string]; answer: RequestView | null };
+  requests: {
+    args: readonly [seller: string | null, status: RequestStatus | null, ...ListRequest];
+    answer: ListPage<RequestView>;
+  };
+  phone: { args: readonly [phone: string]; answer: PhoneView | null };
+  /** Up to `limit` phones after `after`, in ascending order of the phone number as text. */
+  phones: { args: readonly [limit: number, after: string | null]; answer: readonly PhoneView[] };
+};
+
+const question = questionsOf<TopupQuestions>("topup");
+
+export function askSeller(seller: string) {
+  return question("seller", creditAccount(seller), [seller]);
 }
 
-export function askSellers(page: ListRequest): Question<ListPage<SellerView>> {
-  return { programme: "topup", subject: null, ask: ["sellers", ...page] };
+export function askSellers(page: ListRequest) {
+  return question("sellers", null, page);
 }
 
-export function askRequest(id: string, vnode: number): QuestionTo<RequestView | null> {
-  return { programme: "topup", subject: id, vnode, ask: ["request", id] };
+export function askRequest(id: string, vnode: number) {
+  return question("request", id, [id], { vnode });
 }
 
 /**
@@ -142,18 +155,15 @@ export function requestOwner(id: string): string {
 }
 
 export function askRequests({ seller, status }: RequestsQuery) {
-  return (page: ListRequest): Question<ListPage<RequestView>> => {
-    return { programme: "topup", subject: null, ask: ["requests", seller, status, ...page] };
-  };
+  return (page: ListRequest) => question("requests", null, [seller, status, ...page]);
 }
 
-export function askPhone(phone: string): Question<PhoneView | null> {
-  return { programme: "topup", subject: null, ask: ["phone", phone] };
+export function askPhone(phone: string) {
+  return question("phone", null, [phone]);
 }
 
-/** Up to `limit` phones after `after`, in ascending order of the phone number as text. */
-export function askPhones(limit: number, after: string | null): Question<readonly PhoneView[]> {
-  return { programme: "topup", subject: null, ask: ["phones", limit, after] };
+export function askPhones(limit: number, after: string | null) {
+  return question("phones", null, [limit, after]);
 }
 
 const RADIX = 36;

@@ -3,32 +3,31 @@
  * to phones. Credit comes from `@credit` and a sale goes to the phone's system account. System accounts have a slice
  * on every shard, so that each movement is one record on the seller's shard, next to the rest of the seller's state.
  */
-import { assert, unreachable } from "../../../errors/assert.ts";
+import { assert } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
-import type { Act, JsonValue } from "../../records/act.ts";
-import { type Rejected, reject } from "../../records/command.ts";
-import { type ListRequest, PagedIndex } from "../paged-index.ts";
-import type {
-  AcceptedAct,
-  ApplyContext,
-  DecisionContext,
-  Programme,
-  ProgrammeContext,
+import type { JsonValue } from "../../records/act.ts";
+import { reject } from "../../records/command.ts";
+import { PagedIndex } from "../paged-index.ts";
+import {
+  type Answers,
+  type Changes,
+  type Decision,
+  type DecisionContext,
+  type Decisions,
+  type ProgrammeContext,
+  TypedProgramme,
 } from "../programme.ts";
 import {
-  type Approve,
   creditAccount,
   REQUEST_ID_BYTES,
-  type Reject,
-  type RequestStatus,
-  type RequestView,
   requestId,
-  type Sale,
   type SellerView,
   sellerOf,
-  type TakeBack,
   type TopupAct,
+  type TopupActs,
   type TopupEffect,
+  type TopupQuestions,
+  topupAct,
 } from "./acts.ts";
 import { type CreditRequest, type Item, requestView, type Seller, TopupState } from "./topup-state.ts";
 
@@ -37,141 +36,138 @@ export const PENDING_REQUESTS_MAX = 1_000;
 
 const ACCEPTED = { ok: true, effect: null } as const;
 
-export class Topup implements Programme<TopupAct, TopupEffect> {
+export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item> {
   readonly #context: ProgrammeContext;
   readonly #states = new Map<string, TopupState>();
 
   constructor(context: ProgrammeContext) {
+    super();
     this.#context = context;
   }
 
-  decide(act: TopupAct, context: DecisionContext): AcceptedAct<TopupEffect> | Rejected {
-    const state = this.#states.get(context.partner);
-    const seller = state?.sellers.get(act.subject);
-    if (act.act === "create_seller") {
-      if (seller !== undefined) return reject("seller_exists", sellerOf(act.subject));
-      return { ok: true, effect: null, opens: { id: act.subject, asset: act.asset } };
-    }
-    if (state === undefined || seller === undefined) return reject("seller_not_found", sellerOf(act.subject));
-    switch (act.act) {
-      case "suspend_seller":
-      case "resume_seller": {
-        const isSuspended = act.act === "suspend_seller";
-        return { ok: true, effect: { seller: this.#viewOf(context.partner, { ...seller, isSuspended }) } };
-      }
-      case "request_credit": {
-        if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
-        const random = this.#context.random(REQUEST_ID_BYTES);
-        return { ok: true, effect: { request: requestId(context.partner, act.subject, random) } };
-      }
-      case "approve":
-      case "reject":
-        return decideRequest(state, seller, act, context.nowMs);
-      case "sale":
-        return decideSale(state, seller, act, context);
-      case "take_back":
-        return act.phone === undefined && act.wasDecrease ? decideIncrease(seller, context.amount) : ACCEPTED;
-      default:
-        return unreachable(act);
-    }
-  }
+  protected readonly decisions: Decisions<TopupActs> = {
+    create_seller: ({ subject, asset }, { partner }) =>
+      this.#states.get(partner)?.sellers.has(subject)
+        ? reject("seller_exists", sellerOf(subject))
+        : { ok: true, effect: null, opens: { id: subject, asset } },
+    suspend_seller: this.#ofSeller<"suspend_seller">((_, seller, __, { partner }) => ({
+      ok: true,
+      effect: { seller: this.#viewOf(partner, { ...seller, isSuspended: true }) },
+    })),
+    resume_seller: this.#ofSeller<"resume_seller">((_, seller, __, { partner }) => ({
+      ok: true,
+      effect: { seller: this.#viewOf(partner, { ...seller, isSuspended: false }) },
+    })),
+    request_credit: this.#ofSeller<"request_credit">((_, seller, { subject }, { partner }) => {
+      if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
+      const random = this.#context.random(REQUEST_ID_BYTES);
+      return { ok: true, effect: { request: requestId(partner, subject, random) } };
+    }),
+    approve: this.#ofSeller<"approve">(decideRequest),
+    reject: this.#ofSeller<"reject">(decideRequest),
+    sale: this.#ofSeller<"sale">(decideSale),
+    take_back: this.#ofSeller<"take_back">((_, seller, { phone, wasDecrease }, { amount }) =>
+      phone === undefined && wasDecrease ? decideIncrease(seller, amount) : ACCEPTED,
+    ),
+  };
 
-  apply(act: TopupAct, effect: TopupEffect, { partner, timeMs, amount }: ApplyContext): void {
-    const state = this.#stateOf(partner);
-    if (act.act === "create_seller") {
-      state.addSeller(sellerOf(act.subject), act.name, timeMs);
-      return;
-    }
-    const seller = state.sellers.get(act.subject);
-    assert(seller !== undefined, "the seller of an act exists");
-    switch (act.act) {
-      case "suspend_seller":
-      case "resume_seller":
-        seller.isSuspended = act.act === "suspend_seller";
-        return;
-      case "request_credit": {
-        assert(effect !== null && "request" in effect, "the effect of a new request is its id");
-        const { amount: requested, note } = act;
-        state.addRequest({
-          id: effect.request,
-          seller,
-          amount: requested,
-          note,
-          createdAtMs: timeMs,
-          decision: undefined,
-        });
-        return;
+  protected readonly changes: Changes<TopupActs> = {
+    create_seller: ({ subject, name }, _, { partner, timeMs }) => {
+      this.#stateOf(partner).addSeller(sellerOf(subject), name, timeMs);
+    },
+    suspend_seller: ({ subject }, _, { partner }) => {
+      this.#sellerOf(partner, subject).isSuspended = true;
+    },
+    resume_seller: ({ subject }, _, { partner }) => {
+      this.#sellerOf(partner, subject).isSuspended = false;
+    },
+    request_credit: ({ subject, amount, note }, { request: id }, { partner, timeMs }) => {
+      const seller = this.#sellerOf(partner, subject);
+      const request = { id, seller, amount, note, createdAtMs: timeMs, decision: undefined };
+      this.#stateOf(partner).addRequest(request);
+    },
+    approve: ({ subject, request, by, amount }, _, { partner, timeMs }) => {
+      const state = this.#stateOf(partner);
+      this.#sellerOf(partner, subject).credited += amount;
+      state.settle(requestOf(state, request), { isApproved: true, by, atMs: timeMs, reason: null });
+    },
+    reject: ({ request, by, reason }, _, { partner, timeMs }) => {
+      const state = this.#stateOf(partner);
+      state.settle(requestOf(state, request), { isApproved: false, by, atMs: timeMs, reason });
+    },
+    sale: ({ subject, phone }, _, { partner, amount }) => {
+      this.#sellerOf(partner, subject).sold += amount;
+      this.#stateOf(partner).phones.count(phone, amount, 1);
+    },
+    take_back: ({ subject, phone, wasDecrease }, _, { partner, amount }) => {
+      const seller = this.#sellerOf(partner, subject);
+      if (phone === undefined) seller.credited += wasDecrease ? amount : -amount;
+      else {
+        seller.sold -= amount;
+        this.#stateOf(partner).phones.count(phone, -amount, -1);
       }
-      case "approve":
-        seller.credited += act.amount;
-        state.settle(requestOf(state, act), { isApproved: true, by: act.by, atMs: timeMs, reason: null });
-        return;
-      case "reject": {
-        const { by, reason } = act;
-        state.settle(requestOf(state, act), { isApproved: false, by, atMs: timeMs, reason });
-        return;
-      }
-      case "sale":
-        seller.sold += amount;
-        state.phones.count(act.phone, amount, 1);
-        return;
-      case "take_back":
-        takeBack(state, seller, act, amount);
-        return;
-      default:
-        unreachable(act);
-    }
-  }
+    },
+  };
 
-  receiveBroadcast(): void {
-    assert(false, "the top-up programme has no notices");
-  }
-
-  answer(partner: string, [query, ...values]: readonly JsonValue[]): JsonValue {
-    const state = this.#states.get(partner);
-    switch (query) {
-      case "seller": {
-        const seller = state?.sellers.get(creditAccount(values[0] as string));
-        return seller === undefined ? null : this.#viewOf(partner, seller);
-      }
-      case "sellers":
-        return this.#listOf(state?.sellerList).list(values as unknown as ListRequest, (seller) =>
-          this.#viewOf(partner, seller),
-        );
-      case "request": {
-        const request = state?.requests.get(values[0] as string);
-        return request === undefined ? null : requestView(request);
-      }
-      case "requests":
-        return this.#requests(state, values);
-      case "phone": {
-        const found = state?.phones.find(values[0] as string);
-        return found === undefined ? null : { ...found };
-      }
-      case "phones":
-        return state?.phones.page(values[0] as number, values[1] as string | null) ?? [];
-      default:
-        throw new TypeError(`unknown query of the top-up programme: ${JSON.stringify(query)}`);
-    }
-  }
+  protected readonly answers: Answers<TopupQuestions> = {
+    seller: (partner, [id]) => {
+      const seller = this.#states.get(partner)?.sellers.get(creditAccount(id));
+      return seller === undefined ? null : this.#viewOf(partner, seller);
+    },
+    sellers: (partner, page) =>
+      this.#listOf(this.#states.get(partner)?.sellerList).list(page, (seller) =>
+        this.#viewOf(partner, seller),
+      ),
+    request: (partner, [id]) => {
+      const request = this.#states.get(partner)?.requests.get(id);
+      return request === undefined ? null : requestView(request);
+    },
+    requests: (partner, [seller, status, ...page]) => {
+      const state = this.#states.get(partner);
+      const all = status === "pending" ? state?.pendingList : state?.requestList;
+      const list = seller === null ? all : state?.sellers.get(creditAccount(seller))?.requests;
+      return this.#listOf(list).list(page, (request) => {
+        const view = requestView(request);
+        return status === null || view.status === status ? view : undefined;
+      });
+    },
+    phone: (partner, [phone]) => {
+      const found = this.#states.get(partner)?.phones.find(phone);
+      return found === undefined ? null : { ...found };
+    },
+    phones: (partner, [limit, after]) => this.#states.get(partner)?.phones.page(limit, after) ?? [],
+  };
 
   *items(): Generator<Item> {
     for (const [partner, state] of this.#states) yield* state.items(partner);
   }
 
-  restore(stored: readonly JsonValue[]): void {
-    const item = stored as unknown as Item;
+  protected restoreItem(item: Item): void {
     this.#stateOf(item[1]).restore(item);
   }
 
-  #requests(state: TopupState | undefined, [seller, status, ...page]: readonly JsonValue[]): JsonValue {
-    const all = status === "pending" ? state?.pendingList : state?.requestList;
-    const list = seller === null ? all : state?.sellers.get(creditAccount(seller as string))?.requests;
-    const show = (request: CreditRequest): RequestView | undefined => {
-      const view = requestView(request);
-      return status === null || view.status === (status as RequestStatus) ? view : undefined;
+  /** A decision about an existing seller. */
+  #ofSeller<K extends keyof TopupActs>(
+    decide: (
+      state: TopupState,
+      seller: Seller,
+      act: TopupAct<K>,
+      context: DecisionContext,
+    ) => Decision<TopupEffect<K>, never>,
+  ): (act: TopupAct<K>, context: DecisionContext) => Decision<TopupEffect<K>, never> {
+    return (act, context) => {
+      const state = this.#states.get(context.partner);
+      const seller = state?.sellers.get(act.subject);
+      return state === undefined || seller === undefined
+        ? reject("seller_not_found", sellerOf(act.subject))
+        : decide(state, seller, act, context);
     };
-    return this.#listOf(list).list(page as unknown as ListRequest, show);
+  }
+
+  #sellerOf(partner: string, subject: string): Seller {
+    const seller = this.#stateOf(partner).sellers.get(subject);
+    assert(seller !== undefined, "the seller of an act exists");
+    return seller;
   }
 
   #listOf<T>(index: PagedIndex<T> | undefined): PagedIndex<T> {
@@ -197,22 +193,24 @@ export class Topup implements Programme<TopupAct, TopupEffect> {
 /**
  * The act that must come with a revert. The reference of a reverted sale stays claimed: the sale is still in the log.
  */
-export function takeBackTopup(act: Act): TakeBack | undefined {
-  const original = act as TopupAct;
-  const names = { programme: "topup", act: "take_back", subject: original.subject } as const;
-  if (original.act === "sale") return { ...names, phone: original.phone, wasDecrease: false };
-  return original.act === "approve" ? { ...names, wasDecrease: original.amount < 0 } : undefined;
+export function takeBackTopup(original: TopupAct): TopupAct<"take_back"> | undefined {
+  const { subject } = original;
+  if (original.act === "sale")
+    return topupAct("take_back", subject, { phone: original.phone, wasDecrease: false });
+  return original.act === "approve"
+    ? topupAct("take_back", subject, { wasDecrease: original.amount < 0 })
+    : undefined;
 }
 
 /** The claimed name of a sale: a seller uses each reference once. */
-export function claimOfTopup(act: Act, partner: string): string | undefined {
-  if (act.act !== "sale") return undefined;
-  const { subject, reference } = act as Sale;
-  return reference === null ? undefined : referenceClaim(partner, subject, reference);
+export function claimOfTopup(act: TopupAct, partner: string): string | undefined {
+  if (act.act !== "sale" || act.reference === null) return undefined;
+  return referenceClaim(partner, act.subject, act.reference);
 }
 
 export function claimsInTopup([kind, ...values]: readonly JsonValue[]): readonly string[] | undefined {
   if (kind !== "references") return undefined;
+  // No version writes this item any more, so the programme's items do not list it.
   const [partner, seller, references] = values as [string, string, readonly string[]];
   return references.map((reference) => referenceClaim(partner, creditAccount(seller), reference));
 }
@@ -220,53 +218,42 @@ export function claimsInTopup([kind, ...values]: readonly JsonValue[]): readonly
 function decideRequest(
   state: TopupState,
   seller: Seller,
-  act: Approve | Reject,
-  nowMs: number,
-): AcceptedAct<TopupEffect> | Rejected {
+  act: TopupAct<"approve" | "reject">,
+  { nowMs }: DecisionContext,
+): Decision<TopupEffect<"approve">, never> {
   const request = state.requests.get(act.request);
   if (request === undefined) return reject("credit_request_not_found", act.request);
   if (request.decision !== undefined) return reject("already_decided", act.request);
   const isApproved = act.act === "approve";
   const reason = isApproved ? null : act.reason;
   const decision = { isApproved, by: act.by, atMs: nowMs, reason };
-  const decided: AcceptedAct<TopupEffect> = {
-    ok: true,
-    effect: { decided: requestView({ ...request, decision }) },
-  };
+  const decided = { ok: true, effect: { decided: requestView({ ...request, decision }) } } as const;
   if (!isApproved) return decided;
   assert(request.amount === act.amount, "a request is approved with its own amount");
   const increase = act.amount > 0 ? decideIncrease(seller, act.amount) : ACCEPTED;
   return increase.ok ? decided : increase;
 }
 
-function decideIncrease({ id, credited }: Seller, amount: number): AcceptedAct<null> | Rejected {
+function decideIncrease({ id, credited }: Seller, amount: number): Decision<null, never> {
   return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : ACCEPTED;
 }
 
 function decideSale(
   state: TopupState,
   seller: Seller,
-  act: Sale,
+  { phone, reference }: TopupAct<"sale">,
   { amount, isTaken }: DecisionContext,
-): AcceptedAct<null> | Rejected {
+): Decision<null, never> {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
-  if (isTaken) return reject("duplicate_reference", act.reference);
-  const { total = 0 } = state.phones.find(act.phone) ?? {};
-  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", act.phone) : ACCEPTED;
+  if (isTaken) return reject("duplicate_reference", reference);
+  const { total = 0 } = state.phones.find(phone) ?? {};
+  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", phone) : ACCEPTED;
 }
 
-function requestOf(state: TopupState, { request: id }: Approve | Reject): CreditRequest {
+function requestOf(state: TopupState, id: string): CreditRequest {
   const request = state.requests.get(id);
   assert(request !== undefined, "a decided request exists");
   return request;
-}
-
-function takeBack(state: TopupState, seller: Seller, { phone, wasDecrease }: TakeBack, amount: number): void {
-  if (phone === undefined) seller.credited += wasDecrease ? amount : -amount;
-  else {
-    seller.sold -= amount;
-    state.phones.count(phone, -amount, -1);
-  }
 }
 
 function referenceClaim(partner: string, subject: string, reference: string): string {

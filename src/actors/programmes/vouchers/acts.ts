@@ -4,7 +4,7 @@
  */
 import type { Rejection } from "../../records/rejection.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import type { MemoryGrowth, Question, QuestionTo } from "../programme.ts";
+import { type ActIn, actsOf, type MemoryGrowth, questionsOf } from "../programme.ts";
 import { vnodeOfCode } from "./codes.ts";
 
 /**
@@ -33,48 +33,59 @@ export type Offer = Readonly<{
   shard: number;
 }>;
 
-type Of<A extends string> = Readonly<{ programme: "vouchers"; act: A; subject: string }>;
-type OfCustomer<A extends string> = Of<A> & Readonly<{ email: string }>;
-type OfVoucher<A extends string> = OfCustomer<A> & Readonly<{ code: string }>;
-
-export type CreateCustomer = OfCustomer<"create_customer"> & Readonly<{ name: string | null }>;
-export type PutOffer = Of<"put_offer"> & Readonly<{ name: string; discount: number; pricing: Pricing }>;
-/** With a discount it also creates the offer, or changes its discount, in the same record. */
-export type Issue = OfCustomer<"issue"> &
-  Readonly<{ offer: string; discount: number | null; expiresAtMs: number }>;
-export type Redeem = OfVoucher<"redeem">;
-export type Rollback = OfVoucher<"rollback">;
-export type Cancel = OfVoucher<"cancel">;
-/** Expires vouchers of a customer. Issued by the customer's shard itself. */
-export type Expire = OfCustomer<"expire">;
-/**
- * `recipients` has one entry per shard. `unknown`: a requested e-mail that no customer has; the act is then rejected
- * with `customer_not_found`.
- */
-export type CreateBatch = Of<"create_batch"> &
-  Readonly<{
-    offer: string;
-    expiresAtMs: number;
-    runAtMs: number | null;
-    recipients: readonly Recipients[];
-    unknown: string | null;
-  }>;
-/** Issues the next vouchers of a batch. Issued by each shard itself for its own customers. */
-export type IssuePortion = Of<"issue_portion"> & Readonly<{ batch: string }>;
-
 /** Customers of one shard: the first `n` created, or a list of zero-based creation indexes. */
 export type Recipients = number | readonly number[];
 
-export type VoucherAct =
-  | CreateCustomer
-  | PutOffer
-  | Issue
-  | Redeem
-  | Rollback
-  | Cancel
-  | Expire
-  | CreateBatch
-  | IssuePortion;
+type OfVoucher = { email: string; code: string };
+
+export type VoucherActs = {
+  create_customer: { fields: { email: string; name: string | null }; effect: null };
+  put_offer: { fields: { name: string; discount: number; pricing: Pricing }; effect: Offer };
+  /**
+   * With a discount it also creates the offer, or changes its discount, in the same record. `snapshot`: the fixed discount
+   * of the voucher; `null` if it follows its offer. `offer` in the effect: if created or changed.
+   */
+  issue: {
+    fields: { email: string; offer: string; discount: number | null; expiresAtMs: number };
+    effect: { code: string; discount: number; snapshot: number | null; offer: Offer | null };
+  };
+  redeem: { fields: OfVoucher; effect: { offer: string; discount: number } };
+  rollback: { fields: OfVoucher; effect: VoucherTerms };
+  cancel: { fields: OfVoucher; effect: VoucherTerms };
+  /** Expires vouchers of a customer. Issued by the customer's shard itself. */
+  expire: {
+    fields: { email: string };
+    effect: { expired: readonly (readonly [code: string, offer: string])[] };
+  };
+  /**
+   * `recipients` has one entry per shard. `unknown`: a requested e-mail that no customer has; the act is then rejected
+   * with `customer_not_found`.
+   */
+  create_batch: {
+    fields: {
+      offer: string;
+      expiresAtMs: number;
+      runAtMs: number | null;
+      recipients: readonly Recipients[];
+      unknown: string | null;
+    };
+    effect: { id: string; requested: number; order: BatchOrder };
+  };
+  /** Issues the next vouchers of a batch. Issued by each shard itself for its own customers. */
+  issue_portion: {
+    fields: { batch: string };
+    effect: {
+      offer: string;
+      expiresAtMs: number;
+      snapshot: number | null;
+      issued: readonly (readonly [email: string, code: string])[];
+    };
+  };
+};
+export type VoucherAct<K extends keyof VoucherActs = keyof VoucherActs> = ActIn<VoucherActs, K>;
+export type VoucherEffect<K extends keyof VoucherActs = keyof VoucherActs> = VoucherActs[K]["effect"];
+
+export const voucherAct = actsOf<VoucherActs>("vouchers");
 
 export const VOUCHERS_GROWTH = {
   create_customer: "more",
@@ -86,16 +97,8 @@ export const VOUCHERS_GROWTH = {
   expire: "never",
   create_batch: "more",
   issue_portion: "never",
-} as const satisfies Record<VoucherAct["act"], MemoryGrowth>;
+} as const satisfies Record<keyof VoucherActs, MemoryGrowth>;
 
-/** `snapshot`: the fixed discount of the voucher; `null` if it follows its offer. `offer`: if created or changed. */
-export type Issued = Readonly<{
-  code: string;
-  discount: number;
-  snapshot: number | null;
-  offer: Offer | null;
-}>;
-export type Redeemed = Readonly<{ offer: string; discount: number }>;
 /** The terms of a voucher after a rollback or cancellation. */
 export type VoucherTerms = Readonly<{
   offer: string;
@@ -103,24 +106,6 @@ export type VoucherTerms = Readonly<{
   expiresAtMs: number;
   createdAtMs: number;
 }>;
-export type Expired = Readonly<{ expired: readonly (readonly [code: string, offer: string])[] }>;
-export type BatchMade = Readonly<{ id: string; requested: number; order: BatchOrder }>;
-export type PortionIssued = Readonly<{
-  offer: string;
-  expiresAtMs: number;
-  snapshot: number | null;
-  issued: readonly (readonly [email: string, code: string])[];
-}>;
-
-export type VoucherEffect =
-  | null
-  | Offer
-  | Issued
-  | Redeemed
-  | VoucherTerms
-  | Expired
-  | BatchMade
-  | PortionIssued;
 
 export type BatchOrder = Readonly<{ offer: string; expiresAtMs: number; runAtMs: number }>;
 
@@ -157,46 +142,60 @@ export type BatchPart = Readonly<{
   isScheduled: boolean;
 }>;
 
-export function askCustomer(email: string): QuestionTo<CustomerView | null> {
-  return { programme: "vouchers", subject: customerSubject(email), ask: ["customer", email] };
+export type VoucherQuestions = {
+  customer: { args: readonly [email: string]; answer: CustomerView | null };
+  voucher: { args: readonly [email: string, code: string]; answer: VoucherView | null };
+  /** The e-mail of the owner of a voucher. */
+  owner: { args: readonly [code: string]; answer: string | null };
+  /** `status`: `null` for vouchers of any status. */
+  vouchers: {
+    args: readonly [email: string, status: VoucherStatus | null, ...ListRequest];
+    answer: ListPage<VoucherView>;
+  };
+  offer: { args: readonly [name: string]; answer: Offer | null };
+  offers: { args: ListRequest; answer: ListPage<Offer> };
+  /** The number of customers of a shard. */
+  count: { args: readonly []; answer: number };
+  /** For each e-mail the zero-based creation index of the customer; `null` if it is not on the shard. */
+  places: { args: readonly [emails: readonly string[]]; answer: readonly (number | null)[] };
+  batch: { args: readonly [id: string]; answer: BatchPart | null };
+};
+
+const question = questionsOf<VoucherQuestions>("vouchers");
+
+export function askCustomer(email: string) {
+  return question("customer", customerSubject(email), [email]);
 }
 
-export function askVoucher(email: string, code: string): QuestionTo<VoucherView | null> {
-  return { programme: "vouchers", subject: customerSubject(email), ask: ["voucher", email, code] };
+export function askVoucher(email: string, code: string) {
+  return question("voucher", customerSubject(email), [email, code]);
 }
 
-/** The e-mail of the owner of a voucher. @param code a valid code (`codeOf`). */
-export function askOwner(code: string): QuestionTo<string | null> {
-  return { programme: "vouchers", subject: "", vnode: vnodeOfCode(code), ask: ["owner", code] };
+/** @param code a valid code (`codeOf`). */
+export function askOwner(code: string) {
+  return question("owner", "", [code], { vnode: vnodeOfCode(code) });
 }
 
-/** @param status `null`: vouchers of any status. */
-export function askVouchers(
-  email: string,
-  status: VoucherStatus | null,
-): (page: ListRequest) => Question<ListPage<VoucherView>> {
-  const subject = customerSubject(email);
-  return (page) => ({ programme: "vouchers", subject, ask: ["vouchers", email, status, ...page] });
+export function askVouchers(email: string, status: VoucherStatus | null) {
+  return (page: ListRequest) => question("vouchers", customerSubject(email), [email, status, ...page]);
 }
 
-export function askOffer(name: string): QuestionTo<Offer | null> {
-  return { programme: "vouchers", subject: offerSubject(name), ask: ["offer", name] };
+export function askOffer(name: string) {
+  return question("offer", offerSubject(name), [name]);
 }
 
-export function askOffers(page: ListRequest): Question<ListPage<Offer>> {
-  return { programme: "vouchers", subject: VOUCHERS_SUBJECT, ask: ["offers", ...page] };
+export function askOffers(page: ListRequest) {
+  return question("offers", VOUCHERS_SUBJECT, page);
 }
 
-/** The number of customers of each shard. */
-export function askCount(): Question<number> {
-  return { programme: "vouchers", subject: null, ask: ["count"] };
+export function askCount() {
+  return question("count", null, []);
 }
 
-/** For each e-mail the zero-based creation index of the customer on each shard; `null` if it is not on that shard. */
-export function askPlaces(emails: readonly string[]): Question<readonly (number | null)[]> {
-  return { programme: "vouchers", subject: null, ask: ["places", emails] };
+export function askPlaces(emails: readonly string[]) {
+  return question("places", null, [emails]);
 }
 
-export function askBatch(id: string): Question<BatchPart | null> {
-  return { programme: "vouchers", subject: null, ask: ["batch", id] };
+export function askBatch(id: string) {
+  return question("batch", null, [id]);
 }

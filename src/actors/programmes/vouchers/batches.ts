@@ -8,13 +8,7 @@ import { Deadlines, type Expiring } from "../../ledger/limits/deadlines.ts";
 import { actAlone, type Command } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
-import {
-  type BatchOrder,
-  type BatchPart,
-  type IssuePortion,
-  type Recipients,
-  VOUCHERS_SUBJECT,
-} from "./acts.ts";
+import { type BatchOrder, type BatchPart, type Recipients, VOUCHERS_SUBJECT, voucherAct } from "./acts.ts";
 
 /** Vouchers issued in one record: about 1 ms of work. */
 export const PORTION_MAX = 128;
@@ -136,11 +130,5 @@ export function partOf({ order, recipients, issued, isDone }: Batch, nowMs: numb
 }
 
 function portionOf(partner: string, batch: string): Command {
-  const act: IssuePortion = {
-    programme: "vouchers",
-    act: "issue_portion",
-    subject: VOUCHERS_SUBJECT,
-    batch,
-  };
-  return actAlone(keyless(partner), act);
+  return actAlone(keyless(partner), voucherAct("issue_portion", VOUCHERS_SUBJECT, { batch }));
 }

@@ -3,26 +3,25 @@
  * rejection.
  */
 import { assert } from "../../../errors/assert.ts";
-import { type Rejected, reject } from "../../records/command.ts";
-import type { AcceptedAct, DecisionContext } from "../programme.ts";
+import { reject } from "../../records/command.ts";
+import type { Decision, DecisionContext } from "../programme.ts";
 import {
-  type Cancel,
   INVALID_REASONS,
-  type Issue,
-  type Issued,
-  type Offer,
-  type PutOffer,
-  type Redeem,
-  type Redeemed,
-  type Rollback,
+  type VoucherAct,
+  type VoucherActs,
+  type VoucherEffect,
+  type VoucherNotice,
   type VoucherTerms,
 } from "./acts.ts";
 import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./voucher-store.ts";
 
+/** The outcome of the acts named `K`. */
+export type VoucherDecision<K extends keyof VoucherActs> = Decision<VoucherEffect<K>, VoucherNotice>;
+
 export function decidePutOffer(
   store: VoucherStore,
-  { name, discount, pricing }: PutOffer,
-): AcceptedAct<Offer> | Rejected {
+  { name, discount, pricing }: VoucherAct<"put_offer">,
+): VoucherDecision<"put_offer"> {
   const known = store.offers.get(name);
   if (known === undefined && store.offers.isFull) return reject("too_many_offers", name);
   const offer = store.offers.define(name, discount, pricing);
@@ -30,7 +29,7 @@ export function decidePutOffer(
 }
 
 /** The customer is checked first: with an unknown customer the offer must stay unchanged. */
-export function decideIssue(store: VoucherStore, act: Issue): AcceptedAct<Issued> | Rejected {
+export function decideIssue(store: VoucherStore, act: VoucherAct<"issue">): VoucherDecision<"issue"> {
   if (store.customer(act.email) === undefined) return reject("customer_not_found", act.email);
   const known = store.offers.get(act.offer);
   if (known === undefined && act.discount === null) return reject("offer_not_found", act.offer);
@@ -45,9 +44,9 @@ export function decideIssue(store: VoucherStore, act: Issue): AcceptedAct<Issued
 
 export function decideRedeem(
   store: VoucherStore,
-  act: Redeem,
+  act: VoucherAct<"redeem">,
   { nowMs }: DecisionContext,
-): AcceptedAct<Redeemed> | Rejected {
+): VoucherDecision<"redeem"> {
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
@@ -57,9 +56,9 @@ export function decideRedeem(
 
 export function decideRollbackOrCancel(
   store: VoucherStore,
-  act: Rollback | Cancel,
+  act: VoucherAct<"rollback" | "cancel">,
   { nowMs }: DecisionContext,
-): AcceptedAct<VoucherTerms> | Rejected {
+): Decision<VoucherTerms, never> {
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
@@ -73,7 +72,7 @@ export function decideRollbackOrCancel(
 /** `undefined` also for a voucher of another customer, so that a rejection does not reveal that the code exists. */
 function voucherOfCustomer(
   store: VoucherStore,
-  { email, code }: Redeem | Rollback | Cancel,
+  { email, code }: VoucherAct<"redeem" | "rollback" | "cancel">,
 ): Voucher | undefined {
   const voucher = store.voucher(code);
   return voucher?.customer.email === email ? voucher : undefined;

@@ -10,12 +10,12 @@ import type { ListPage, ListPosition, ListRequest } from "../paged-index.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   customerSubject,
-  type Expire,
   type Offer,
   type Recipients,
   type VoucherStatus,
   type VoucherTerms,
   type VoucherView,
+  voucherAct,
 } from "./acts.ts";
 import { makeCode } from "./codes.ts";
 import { Offers } from "./offers.ts";
@@ -229,6 +229,5 @@ export function snapshotOf({ pricing, discount }: Offer): number | null {
 }
 
 function expiryOf(partner: string, email: string, subject: string): Command {
-  const act: Expire = { programme: "vouchers", act: "expire", subject, email };
-  return actAlone(keyless(partner), act);
+  return actAlone(keyless(partner), voucherAct("expire", subject, { email }));
 }

@@ -2,37 +2,36 @@
  * The voucher programme. A voucher is stored on the shard of its customer, which decides everything about it. Offers,
  * which set the discount of their vouchers, are stored on every shard.
  */
-import { assert, unreachable } from "../../../errors/assert.ts";
-import type { Act, JsonValue } from "../../records/act.ts";
-import { type Rejected, reject } from "../../records/command.ts";
-import type { ListRequest } from "../paged-index.ts";
-import type {
-  AcceptedAct,
-  ApplyContext,
-  DecisionContext,
-  Programme,
-  ProgrammeContext,
-  Random,
+import { assert } from "../../../errors/assert.ts";
+import { reject } from "../../records/command.ts";
+import {
+  type Answers,
+  type Changes,
+  type DecisionContext,
+  type Decisions,
+  type ProgrammeContext,
+  type Random,
+  TypedProgramme,
 } from "../programme.ts";
 import type {
-  BatchMade,
   BatchOrder,
-  BatchPart,
-  CreateBatch,
   CustomerView,
-  Expired,
-  Issued,
   Offer,
-  PortionIssued,
   Recipients,
-  Redeemed,
   VoucherAct,
-  VoucherEffect,
+  VoucherActs,
   VoucherNotice,
+  VoucherQuestions,
   VoucherStatus,
 } from "./acts.ts";
-import { Batches, PORTION_MAX, partOf, sizeOf } from "./batches.ts";
-import { decideIssue, decidePutOffer, decideRedeem, decideRollbackOrCancel } from "./voucher-decisions.ts";
+import { type Batch, Batches, PORTION_MAX, partOf, sizeOf } from "./batches.ts";
+import {
+  decideIssue,
+  decidePutOffer,
+  decideRedeem,
+  decideRollbackOrCancel,
+  type VoucherDecision,
+} from "./voucher-decisions.ts";
 import { type NewVoucher, snapshotOf, type Voucher, VoucherStore } from "./voucher-store.ts";
 
 const ID_BYTES = 12;
@@ -63,126 +62,87 @@ type Item =
       nextAtMs: number,
     ];
 
-export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
+export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, VoucherNotice, Item> {
   readonly #context: ProgrammeContext;
   readonly #stores = new Map<string, VoucherStore>();
   readonly #batches: Batches;
 
   constructor(context: ProgrammeContext) {
+    super();
     this.#context = context;
     this.#batches = new Batches(context.scheduler);
   }
 
-  decide(act: VoucherAct, context: DecisionContext): AcceptedAct<VoucherEffect> | Rejected {
-    const store = this.#storeForRead(context.partner);
-    switch (act.act) {
-      case "create_customer":
-        if (store.customer(act.email) !== undefined) return reject("customer_exists", act.email);
-        return { ok: true, effect: null };
-      case "put_offer":
-        return decidePutOffer(store, act);
-      case "issue":
-        return decideIssue(store, act);
-      case "redeem":
-        return decideRedeem(store, act, context);
-      case "rollback":
-      case "cancel":
-        return decideRollbackOrCancel(store, act, context);
-      case "expire": {
-        const expired = store.firstExpired(act.email, context.nowMs);
-        return { ok: true, effect: { expired: expired.map(({ id, offer }) => [id, offer]) } };
-      }
-      case "create_batch":
-        return this.#decideBatch(store, act, context);
-      case "issue_portion":
-        return this.#decidePortion(store, act.batch, context);
-      default:
-        return unreachable(act);
-    }
-  }
+  protected readonly decisions: Decisions<VoucherActs, VoucherNotice> = {
+    create_customer: ({ email }, { partner }) =>
+      this.#storeForRead(partner).customer(email) === undefined
+        ? { ok: true, effect: null }
+        : reject("customer_exists", email),
+    put_offer: (act, { partner }) => decidePutOffer(this.#storeForRead(partner), act),
+    issue: (act, { partner }) => decideIssue(this.#storeForRead(partner), act),
+    redeem: (act, context) => decideRedeem(this.#storeForRead(context.partner), act, context),
+    rollback: (act, context) => decideRollbackOrCancel(this.#storeForRead(context.partner), act, context),
+    cancel: (act, context) => decideRollbackOrCancel(this.#storeForRead(context.partner), act, context),
+    expire: ({ email }, { partner, nowMs }) => {
+      const expired = this.#storeForRead(partner).firstExpired(email, nowMs);
+      return { ok: true, effect: { expired: expired.map(({ id, offer }) => [id, offer]) } };
+    },
+    create_batch: (act, context) => this.#decideBatch(act, context),
+    issue_portion: ({ batch }, { partner }) => this.#decidePortion(partner, batch),
+  };
 
-  apply(act: VoucherAct, effect: VoucherEffect, { partner, timeMs }: ApplyContext): void {
-    const store = this.#storeOf(partner);
-    switch (act.act) {
-      case "create_customer":
-        store.addCustomer(act.email, act.name, timeMs);
-        return;
-      case "put_offer":
-        store.offers.put(effect as Offer, timeMs);
-        return;
-      case "issue": {
-        const { code, snapshot, offer } = effect as Issued;
-        if (offer !== null) store.offers.put(offer, timeMs);
-        store.addVoucher(act.email, newVoucher(code, act.offer, act.expiresAtMs, timeMs, snapshot));
-        return;
-      }
-      case "redeem": {
-        const { discount } = effect as Redeemed;
-        store.setStatus(act.code, "redeemed", { atMs: timeMs, discount });
-        return;
-      }
-      case "rollback":
-        store.setStatus(act.code, "valid");
-        return;
-      case "cancel":
-        store.setStatus(act.code, "cancelled");
-        return;
-      case "expire":
-        for (const [code] of (effect as Expired).expired) store.setStatus(code, "expired");
-        return;
-      case "create_batch": {
-        const { id, order } = effect as BatchMade;
-        this.#addBatch(partner, id, order, act.recipients);
-        return;
-      }
-      case "issue_portion":
-        this.#issue(partner, store, act.batch, effect as PortionIssued, timeMs);
-        return;
-      default:
-        unreachable(act);
-    }
-  }
+  protected readonly changes: Changes<VoucherActs> = {
+    create_customer: ({ email, name }, _, { partner, timeMs }) =>
+      this.#storeOf(partner).addCustomer(email, name, timeMs),
+    put_offer: (_, offer, { partner, timeMs }) => this.#storeOf(partner).offers.put(offer, timeMs),
+    issue: (act, { code, snapshot, offer }, { partner, timeMs }) => {
+      const store = this.#storeOf(partner);
+      if (offer !== null) store.offers.put(offer, timeMs);
+      store.addVoucher(act.email, newVoucher(code, act.offer, act.expiresAtMs, timeMs, snapshot));
+    },
+    redeem: ({ code }, { discount }, { partner, timeMs }) =>
+      this.#storeOf(partner).setStatus(code, "redeemed", { atMs: timeMs, discount }),
+    rollback: ({ code }, _, { partner }) => this.#storeOf(partner).setStatus(code, "valid"),
+    cancel: ({ code }, _, { partner }) => this.#storeOf(partner).setStatus(code, "cancelled"),
+    expire: (_, { expired }, { partner }) => {
+      for (const [code] of expired) this.#storeOf(partner).setStatus(code, "expired");
+    },
+    create_batch: ({ recipients }, { id, order }, { partner }) =>
+      this.#addBatch(partner, id, order, recipients),
+    issue_portion: ({ batch: id }, { offer, expiresAtMs, snapshot, issued }, { partner, timeMs }) => {
+      const store = this.#storeOf(partner);
+      for (const [email, code] of issued)
+        store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
+      this.#batches.issued(this.#batch(partner, id), issued.length, timeMs);
+    },
+  };
 
-  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
-    const { offer, batch } = notice as VoucherNotice;
+  protected readonly answers: Answers<VoucherQuestions> = {
+    customer: (partner, [email]) => customerView(this.#storeForRead(partner), email),
+    voucher: (partner, [email, code], nowMs) => {
+      const store = this.#storeForRead(partner);
+      const voucher = store.voucher(code);
+      return voucher?.customer.email === email ? store.viewOf(voucher, nowMs) : null;
+    },
+    owner: (partner, [code]) => this.#storeForRead(partner).voucher(code)?.customer.email ?? null,
+    vouchers: (partner, [email, status, ...page], nowMs) =>
+      this.#storeForRead(partner).list(email, status, page, nowMs),
+    offer: (partner, [name]) => this.#storeForRead(partner).offers.get(name) ?? null,
+    offers: (partner, page) => this.#storeForRead(partner).offers.list(page),
+    count: (partner) => this.#storeForRead(partner).customers.length,
+    places: (partner, [emails]) => {
+      const store = this.#storeForRead(partner);
+      return emails.map((email) => store.creationIndexOf(email));
+    },
+    batch: (partner, [id], nowMs) => {
+      const batch = this.#batches.get(partner, id);
+      return batch === undefined ? null : partOf(batch, nowMs);
+    },
+  };
+
+  protected override receive({ offer, batch }: VoucherNotice, partner: string, timeMs: number): void {
     this.#storeOf(partner).offers.put(offer, timeMs);
     if (batch !== undefined) this.#addBatch(partner, batch.id, batch.order, batch.recipients);
-  }
-
-  answer(partner: string, [query, ...values]: readonly JsonValue[], nowMs: number): JsonValue {
-    const store = this.#storeForRead(partner);
-    const name = values[0] as string;
-    switch (query) {
-      case "customer":
-        return customerView(store, name);
-      case "voucher": {
-        const voucher = store.voucher(values[1] as string);
-        return voucher?.customer.email === name ? store.viewOf(voucher, nowMs) : null;
-      }
-      case "owner":
-        return store.voucher(name)?.customer.email ?? null;
-      case "vouchers": {
-        const [email, status, ...page] = values;
-        return store.list(
-          email as string,
-          status as VoucherStatus | null,
-          page as unknown as ListRequest,
-          nowMs,
-        );
-      }
-      case "offer":
-        return store.offers.get(name) ?? null;
-      case "offers":
-        return store.offers.list(values as unknown as ListRequest);
-      case "count":
-        return store.customers.length;
-      case "places":
-        return (values[0] as readonly string[]).map((email) => store.creationIndexOf(email));
-      case "batch":
-        return this.#partOf(partner, name, nowMs);
-      default:
-        throw new TypeError(`unknown query of the voucher programme: ${JSON.stringify(query)}`);
-    }
   }
 
   *items(): Generator<Item> {
@@ -198,8 +158,7 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       yield ["batch", partner, id, order, recipients, issued, isDone, endsAtMs];
   }
 
-  restore(stored: readonly JsonValue[]): void {
-    const item = stored as unknown as Item;
+  protected restoreItem(item: Item): void {
     const store = this.#storeOf(item[1]);
     switch (item[0]) {
       case "offer":
@@ -233,12 +192,17 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     return store;
   }
 
+  #batch(partner: string, id: string): Batch {
+    const batch = this.#batches.get(partner, id);
+    assert(batch !== undefined, "the batch of a portion is known");
+    return batch;
+  }
+
   #decideBatch(
-    store: VoucherStore,
-    act: CreateBatch,
+    act: VoucherAct<"create_batch">,
     { partner, nowMs }: DecisionContext,
-  ): AcceptedAct<BatchMade> | Rejected {
-    const offer = store.offers.get(act.offer);
+  ): VoucherDecision<"create_batch"> {
+    const offer = this.#storeForRead(partner).offers.get(act.offer);
     if (offer === undefined) return reject("offer_not_found", act.offer);
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
     if (this.#batches.isFullFor(partner)) return reject("too_many_batches", partner);
@@ -246,14 +210,16 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
     const { expiresAtMs, runAtMs, recipients } = act;
     const order = { offer: offer.name, expiresAtMs, runAtMs: runAtMs ?? nowMs };
     const requested = recipients.reduce<number>((sum, those) => sum + sizeOf(those), 0);
-    const notice: VoucherNotice = { offer, batch: { id, order, recipients } };
-    return { ok: true, effect: { id, requested, order }, notice };
+    return {
+      ok: true,
+      effect: { id, requested, order },
+      notice: { offer, batch: { id, order, recipients } },
+    };
   }
 
-  #decidePortion(store: VoucherStore, id: string, { partner }: DecisionContext): AcceptedAct<PortionIssued> {
-    const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "the batch of a portion is known");
-    const { recipients, issued: from, order } = batch;
+  #decidePortion(partner: string, id: string): VoucherDecision<"issue_portion"> {
+    const store = this.#storeForRead(partner);
+    const { recipients, issued: from, order } = this.#batch(partner, id);
     const offer = store.offers.get(order.offer);
     assert(offer !== undefined, "the offer of a batch exists");
     const taken = new Set<string>();
@@ -279,33 +245,11 @@ export class Vouchers implements Programme<VoucherAct, VoucherEffect> {
       endsAtMs: order.runAtMs,
     });
   }
-
-  #issue(
-    partner: string,
-    store: VoucherStore,
-    id: string,
-    { offer, expiresAtMs, snapshot, issued }: PortionIssued,
-    timeMs: number,
-  ): void {
-    const batch = this.#batches.get(partner, id);
-    assert(batch !== undefined, "the batch of a portion is known");
-    for (const [email, code] of issued)
-      store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
-    this.#batches.issued(batch, issued.length, timeMs);
-  }
-
-  #partOf(partner: string, id: string, nowMs: number): BatchPart | null {
-    const batch = this.#batches.get(partner, id);
-    return batch === undefined ? null : partOf(batch, nowMs);
-  }
 }
 
 /** Vouchers must not be expired when they are issued. */
-export function futureTimesOfVouchers(act: Act): readonly (readonly [string, number])[] {
-  const voucherAct = act as VoucherAct;
-  return voucherAct.act === "issue" || voucherAct.act === "create_batch"
-    ? [["expires_at", voucherAct.expiresAtMs]]
-    : [];
+export function futureTimesOfVouchers(act: VoucherAct): readonly (readonly [string, number])[] {
+  return act.act === "issue" || act.act === "create_batch" ? [["expires_at", act.expiresAtMs]] : [];
 }
 
 function customerView(store: VoucherStore, email: string): CustomerView | null {

@@ -6,7 +6,7 @@ import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { parseTransferId } from "../../ledger/transfer-id.ts";
 import type { Act } from "../../records/act.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import type { MemoryGrowth, MovedAccounts, Question, QuestionTo } from "../programme.ts";
+import { type ActIn, actsOf, type MemoryGrowth, type MovedAccounts, questionsOf } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
 
 /** The partner id of the platform tenant, which all wallet users belong to. */
@@ -55,92 +55,94 @@ export function vnodeOfWallet(wallet: string): number {
   return vnodeOfAccount(PLATFORM_TENANT, walletAccount(wallet));
 }
 
-type Of<A extends string> = Act & Readonly<{ programme: "wallet"; act: A }>;
-type OfWallet<A extends string> = Of<A> & Readonly<{ wallet: string }>;
 /** `session`: SHA-256 of the session token, in hex. */
-type OfSession<A extends string> = Of<A> & Readonly<{ vnode: number; session: string }>;
-type OfRequest<A extends string> = OfWallet<A> & Readonly<{ vnode: number; request: string }>;
+type OfSession = { vnode: number; session: string };
+type OfWallet = { wallet: string };
+type OfRequest = { vnode: number; wallet: string; request: string };
+/** The payment request after the decision; `null` in the oldest records. */
+type Decided = RequestView | null;
 
-/** `password`: the slow hash of the password, with its salt and parameters. */
-export type SignUp = Of<"sign_up"> &
-  Readonly<{ email: string; name: string; password: string; session: string; asset: string }>;
-/** `credential`: number of the password that was verified. */
-export type OpenSession = Of<"open_session"> &
-  Readonly<{ email: string; credential: number; session: string }>;
-export type TouchSession = OfSession<"touch_session">;
-/**
- * The old session stays valid for `graceMs`, so that a client that lost the answer can retry. Missing in older
- * records.
- */
-export type RefreshSession = OfSession<"refresh_session"> & Readonly<{ next: string; graceMs?: number }>;
-export type EndSession = OfSession<"end_session">;
-export type ChangePassword = OfWallet<"change_password"> & Readonly<{ credential: number; password: string }>;
-/** With a transfer from the bank's account. `ref`: the bank's unique reference. */
-export type Deposit = OfWallet<"deposit"> & Readonly<{ bank: string; ref: string | null }>;
-/** With a transfer to another wallet. */
-export type Send = OfWallet<"send">;
-/** With a pending transfer to `@holds`. */
-export type Hold = OfWallet<"hold"> & Readonly<{ amount: number; memo: string | null; timeoutMs: number }>;
-/** With a capture of that pending transfer. */
-export type Capture = OfWallet<"capture"> & Readonly<{ hold: string; final: boolean }>;
-/** With a void of that pending transfer. */
-export type VoidHold = OfWallet<"void_hold"> & Readonly<{ hold: string }>;
-/** Decided on the payer's shard. `wallet`: the requester. */
-export type RequestPayment = OfWallet<"request_payment"> &
-  Readonly<{ vnode: number; payer: string; amount: number; memo: string | null; timeoutMs: number }>;
-/** With a transfer from the payer to the requester. */
-export type AcceptRequest = OfRequest<"accept_request">;
-export type DeclineRequest = OfRequest<"decline_request">;
-export type CancelRequest = OfRequest<"cancel_request">;
-export type ExpireRequest = OfRequest<"expire_request">;
-/** With a pending transfer to `@withdrawals`. */
-export type Withdraw = OfWallet<"withdraw"> & Readonly<{ amount: number; details: string }>;
-/** With a capture of the pending transfer to the bank's account. */
-export type ConfirmWithdrawal = Of<"confirm_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
-/** With a void of the pending transfer. */
-export type FailWithdrawal = Of<"fail_withdrawal"> & Readonly<{ withdrawal: string; bank: string }>;
+/** Acts of users and their sessions. */
+export type UserActs = {
+  /** `password`: the slow hash of the password, with its salt and parameters. */
+  sign_up: {
+    fields: { email: string; name: string; password: string; session: string; asset: string };
+    effect: UserView;
+  };
+  /** `credential`: number of the password that was verified. */
+  open_session: { fields: { email: string; credential: number; session: string }; effect: UserView };
+  touch_session: { fields: OfSession; effect: UserView };
+  /**
+   * The old session stays valid for `graceMs`, so that a client that lost the answer can retry. Missing in older
+   * records.
+   */
+  refresh_session: { fields: OfSession & { next: string; graceMs?: number }; effect: UserView };
+  end_session: { fields: OfSession; effect: UserView };
+  change_password: { fields: OfWallet & { credential: number; password: string }; effect: UserView };
+  /** With a transfer from the bank's account. `ref`: the bank's unique reference. */
+  deposit: { fields: OfWallet & { bank: string; ref: string | null }; effect: null };
+  /** With a transfer to another wallet. */
+  send: { fields: OfWallet; effect: null };
+};
+/** Acts of holds, payment requests and withdrawals. */
+export type OrderActs = {
+  /** With a pending transfer to `@holds`. */
+  hold: { fields: OfWallet & { amount: number; memo: string | null; timeoutMs: number }; effect: null };
+  /** With a capture of that pending transfer. */
+  capture: { fields: OfWallet & { hold: string; final: boolean }; effect: null };
+  /** With a void of that pending transfer. */
+  void_hold: { fields: OfWallet & { hold: string }; effect: null };
+  /** Decided on the payer's shard. `wallet`: the requester. */
+  request_payment: {
+    fields: {
+      vnode: number;
+      wallet: string;
+      payer: string;
+      amount: number;
+      memo: string | null;
+      timeoutMs: number;
+    };
+    effect: { id: string; expiresAtMs: number };
+  };
+  /** With a transfer from the payer to the requester. */
+  accept_request: { fields: OfRequest; effect: Decided };
+  decline_request: { fields: OfRequest; effect: Decided };
+  cancel_request: { fields: OfRequest; effect: Decided };
+  expire_request: { fields: OfRequest; effect: null };
+  /** With a pending transfer to `@withdrawals`. */
+  withdraw: { fields: OfWallet & { amount: number; details: string }; effect: null };
+  /** With a capture of the pending transfer to the bank's account. */
+  confirm_withdrawal: { fields: { withdrawal: string; bank: string }; effect: null };
+  /** With a void of the pending transfer. */
+  fail_withdrawal: { fields: { withdrawal: string; bank: string }; effect: null };
+};
+export type WalletActs = UserActs & OrderActs;
+export type WalletAct<K extends keyof WalletActs = keyof WalletActs> = ActIn<WalletActs, K>;
+export type WalletEffect<K extends keyof WalletActs = keyof WalletActs> = WalletActs[K]["effect"];
 
-export type UserAct =
-  | SignUp
-  | OpenSession
-  | TouchSession
-  | RefreshSession
-  | EndSession
-  | ChangePassword
-  | Deposit
-  | Send;
-export type OrderAct =
-  | Hold
-  | Capture
-  | VoidHold
-  | RequestPayment
-  | AcceptRequest
-  | DeclineRequest
-  | CancelRequest
-  | ExpireRequest
-  | Withdraw
-  | ConfirmWithdrawal
-  | FailWithdrawal;
-export type WalletAct = UserAct | OrderAct;
+export const walletAct = actsOf<WalletActs>("wallet");
+
+export function isWalletAct(act: Act | null | undefined): act is WalletAct {
+  return act?.programme === "wallet";
+}
 
 /**
  * The payer of a transfer to another wallet chooses the recipient; the recipient of an accepted payment request is in
  * the state. A hold and a withdrawal reserve the money on a system account; a capture or a bank takes it from there.
  */
-export function movedAccountsOfWallet(act: Act): MovedAccounts | undefined {
-  const command = act as WalletAct;
-  switch (command.act) {
+export function movedAccountsOfWallet(act: WalletAct): MovedAccounts | undefined {
+  switch (act.act) {
     case "deposit":
-      return { debit: bankAccount(command.bank), credit: walletAccount(command.wallet) };
+      return { debit: bankAccount(act.bank), credit: walletAccount(act.wallet) };
     case "send":
     case "accept_request":
-      return { debit: walletAccount(command.wallet), credit: null };
+      return { debit: walletAccount(act.wallet), credit: null };
     case "hold":
-      return { debit: walletAccount(command.wallet), credit: HOLDS };
+      return { debit: walletAccount(act.wallet), credit: HOLDS };
     case "withdraw":
-      return { debit: walletAccount(command.wallet), credit: WITHDRAWALS };
+      return { debit: walletAccount(act.wallet), credit: WITHDRAWALS };
     case "confirm_withdrawal":
-      return { debit: null, credit: bankAccount(command.bank) };
+      return { debit: null, credit: bankAccount(act.bank) };
     default:
       return undefined;
   }
@@ -166,12 +168,9 @@ export const WALLET_GROWTH = {
   withdraw: "hold",
   confirm_withdrawal: "never",
   fail_withdrawal: "never",
-} as const satisfies Record<WalletAct["act"], MemoryGrowth>;
+} as const satisfies Record<keyof WalletActs, MemoryGrowth>;
 
 export type UserView = Readonly<{ userId: string; walletId: string; name: string; email: string }>;
-export type RequestMade = Readonly<{ id: string; expiresAtMs: number }>;
-/** `RequestView`: the payment request after a decision about it; missing in the oldest records. */
-export type WalletEffect = UserView | RequestMade | RequestView | null;
 
 /** The stored hash that a password is compared with. */
 export type CredentialView = Readonly<{ password: string; credential: number }>;
@@ -217,22 +216,40 @@ export type WithdrawalView = Readonly<{
 /** Starts as `pending` and reaches a final status once. */
 export type WalletOrder = HoldView | RequestView | WithdrawalView;
 
-/** Lists of orders: of one wallet, or of all (`all_withdrawals`, which every bank sees). */
-export type OrderList = "holds" | "payer" | "requester" | "withdrawals" | "all_withdrawals";
+export type WalletQuestions = {
+  credential: { args: readonly [email: string]; answer: CredentialView | null };
+  session: { args: readonly [session: string]; answer: SessionView | null };
+  order: { args: readonly [id: string]; answer: WalletOrder | null };
+  holds: { args: readonly [wallet: string, ...ListRequest]; answer: ListPage<HoldView> };
+  requests: {
+    args: readonly [role: RequestRole, wallet: string, ...ListRequest];
+    answer: ListPage<RequestView>;
+  };
+  withdrawals: { args: readonly [wallet: string, ...ListRequest]; answer: ListPage<WithdrawalView> };
+  /** Of all wallets, which every bank sees. `status`: `null` for any. */
+  all_withdrawals: {
+    args: readonly [status: WithdrawalView["status"] | null, ...ListRequest];
+    answer: ListPage<WithdrawalView>;
+  };
+};
 
-export function askCredential(email: string): QuestionTo<CredentialView | null> {
-  return { programme: "wallet", subject: emailSubject(email), ask: ["credential", email] };
+/** What a wallet is in its payment requests. */
+export type RequestRole = "payer" | "requester";
+
+const question = questionsOf<WalletQuestions>("wallet");
+
+export function askCredential(email: string) {
+  return question("credential", emailSubject(email), [email]);
 }
 
-export function askSession(session: string, vnode: number): QuestionTo<SessionView | null> {
-  return { programme: "wallet", subject: sessionSubject(session), vnode, ask: ["session", session] };
+export function askSession(session: string, vnode: number) {
+  return question("session", sessionSubject(session), [session], { vnode });
 }
 
 /** The query for one order; `null` if no order can have this id. */
-export function askOrder(id: string): QuestionTo<WalletOrder | null> | null {
+export function askOrder(id: string) {
   const vnode = vnodeOfOrder(id);
-  if (vnode === undefined) return null;
-  return { programme: "wallet", subject: "", vnode, ask: ["paper", id] };
+  return vnode === undefined ? null : question("order", "", [id], { vnode });
 }
 
 /**
@@ -242,19 +259,20 @@ export function vnodeOfOrder(id: string): number | undefined {
   return vnodeOfId("pr", id) ?? parseTransferId(id)?.vnode;
 }
 
-/** One wallet's orders, from its shard. Requests that it made are stored with their payers, so they need all shards. */
-export function askOrders(
-  list: Exclude<OrderList, "all_withdrawals">,
-  wallet: string,
-  page: ListRequest,
-): Question<ListPage<WalletOrder>> {
-  const subject = list === "requester" ? null : walletAccount(wallet);
-  return { programme: "wallet", subject, ask: ["papers", list, wallet, ...page] };
+export function askHolds(wallet: string) {
+  return (page: ListRequest) => question("holds", walletAccount(wallet), [wallet, ...page]);
 }
 
-export function askWithdrawals(
-  status: WithdrawalView["status"] | null,
-  page: ListRequest,
-): Question<ListPage<WalletOrder>> {
-  return { programme: "wallet", subject: null, ask: ["withdrawals", status, ...page] };
+/** Requests that a wallet made are stored with their payers, so they need all shards. */
+export function askPaymentRequests(role: RequestRole, wallet: string) {
+  const subject = role === "requester" ? null : walletAccount(wallet);
+  return (page: ListRequest) => question("requests", subject, [role, wallet, ...page]);
+}
+
+export function askWithdrawals(wallet: string) {
+  return (page: ListRequest) => question("withdrawals", walletAccount(wallet), [wallet, ...page]);
+}
+
+export function askAllWithdrawals(status: WithdrawalView["status"] | null) {
+  return (page: ListRequest) => question("all_withdrawals", null, [status, ...page]);
 }

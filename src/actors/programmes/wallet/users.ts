@@ -4,31 +4,24 @@
  * a lookup.
  */
 
-import { assert, unreachable } from "../../../errors/assert.ts";
+import { assert } from "../../../errors/assert.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
-import { actAlone, type Command, type Rejected, reject } from "../../records/command.ts";
+import { actAlone, type Command, reject } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
-import type {
-  AcceptedAct,
-  ApplyContext,
-  DecisionContext,
-  ProgrammeContext,
-  ScheduledCommand,
-} from "../programme.ts";
+import type { Changes, Decision, Decisions, ProgrammeContext, ScheduledCommand } from "../programme.ts";
 import {
   type CredentialView,
-  type EndSession,
   emailSubject,
   PLATFORM_TENANT,
   SESSION_MS_MAX,
   type SessionView,
-  type SignUp,
   sessionSubject,
-  type UserAct,
+  type UserActs,
   type UserView,
-  type WalletEffect,
+  type WalletAct,
   walletAccount,
+  walletAct,
 } from "./acts.ts";
 import { drawId, drawIdAt } from "./ids.ts";
 
@@ -92,87 +85,56 @@ export class Users {
     return this.#byWallet.has(wallet);
   }
 
-  decide(act: UserAct, { isTaken }: DecisionContext): AcceptedAct<WalletEffect> | Rejected {
-    switch (act.act) {
-      case "sign_up":
-        return this.#decideSignUp(act);
-      case "open_session": {
-        const user = this.#byEmail.get(act.email);
-        // The password may have changed while the gateway verified it.
-        if (user === undefined || user.credential !== act.credential) return reject("bad_credentials");
-        return { ok: true, effect: viewOf(user) };
-      }
-      case "touch_session":
-      case "refresh_session":
-      case "end_session": {
-        const session = this.#sessions.get(act.session);
-        return session === undefined ? reject("bad_credentials") : { ok: true, effect: viewOf(session.user) };
-      }
-      case "change_password": {
-        const user = this.#byWallet.get(act.wallet);
-        if (user === undefined || user.credential !== act.credential) return reject("bad_credentials");
-        return { ok: true, effect: viewOf(user) };
-      }
-      case "deposit":
-        return isTaken ? reject("duplicate_reference", act.ref) : { ok: true, effect: null };
-      case "send":
-        return { ok: true, effect: null };
-      default:
-        return unreachable(act);
-    }
-  }
+  readonly decisions: Decisions<UserActs> = {
+    sign_up: (act) => this.#decideSignUp(act),
+    // The password may have changed while the gateway verified it.
+    open_session: ({ email, credential }) => ofUser(this.#byEmail.get(email), credential),
+    touch_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
+    refresh_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
+    end_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
+    change_password: ({ wallet, credential }) => ofUser(this.#byWallet.get(wallet), credential),
+    deposit: ({ ref }, { isTaken }) =>
+      isTaken ? reject("duplicate_reference", ref) : { ok: true, effect: null },
+    send: () => ({ ok: true, effect: null }),
+  };
 
-  apply(act: UserAct, effect: WalletEffect, { timeMs }: ApplyContext): void {
-    switch (act.act) {
-      case "sign_up": {
-        const { asset, password, session } = act;
-        const common = { asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
-        const user: User = { ...(effect as UserView), ...common };
-        this.#add(user);
-        this.#open(user, session, timeMs, timeMs);
-        return;
-      }
-      case "open_session": {
-        const user = this.#byEmail.get(act.email);
-        assert(user !== undefined, "the user of a new session exists");
-        this.#open(user, act.session, timeMs, timeMs);
-        return;
-      }
-      case "touch_session": {
-        const session = this.#sessionOf(act.session);
-        session.touchedAtMs = timeMs;
+  readonly changes: Changes<UserActs> = {
+    sign_up: ({ asset, password, session }, view, { timeMs }) => {
+      const user: User = { ...view, asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
+      this.#add(user);
+      this.#open(user, session, timeMs, timeMs);
+    },
+    open_session: ({ email, session }, _, { timeMs }) => {
+      const user = this.#byEmail.get(email);
+      assert(user !== undefined, "the user of a new session exists");
+      this.#open(user, session, timeMs, timeMs);
+    },
+    touch_session: ({ session: id }, _, { timeMs }) => {
+      const session = this.#sessionOf(id);
+      session.touchedAtMs = timeMs;
+      this.#reschedule(session);
+    },
+    refresh_session: ({ session: id, next, graceMs }, _, { timeMs }) => {
+      const session = this.#sessionOf(id);
+      const { user, openedAtMs } = session;
+      if (graceMs === undefined) this.#end(id);
+      else {
+        session.replacedUntilMs ??= timeMs + graceMs;
         this.#reschedule(session);
-        return;
       }
-      case "refresh_session": {
-        const session = this.#sessionOf(act.session);
-        const { user, openedAtMs } = session;
-        if (act.graceMs === undefined) this.#end(session.id);
-        else {
-          session.replacedUntilMs ??= timeMs + act.graceMs;
-          this.#reschedule(session);
-        }
-        this.#open(user, act.next, openedAtMs, timeMs);
-        return;
-      }
-      case "end_session":
-        this.#end(act.session);
-        return;
-      case "change_password": {
-        const user = this.#byWallet.get(act.wallet);
-        assert(user !== undefined, "the user of a changed password exists");
-        user.password = act.password;
-        user.credential += 1;
-        for (const { id } of user.sessions.toReversed()) this.#end(id);
-        return;
-      }
-      case "deposit":
-      case "send":
-        return;
-      default:
-        unreachable(act);
-    }
-  }
+      this.#open(user, next, openedAtMs, timeMs);
+    },
+    end_session: ({ session }) => this.#end(session),
+    change_password: ({ wallet, password }) => {
+      const user = this.#byWallet.get(wallet);
+      assert(user !== undefined, "the user of a changed password exists");
+      user.password = password;
+      user.credential += 1;
+      for (const { id } of user.sessions.toReversed()) this.#end(id);
+    },
+    deposit: () => {},
+    send: () => {},
+  };
 
   credentialOf(email: string): CredentialView | null {
     const user = this.#byEmail.get(email);
@@ -203,7 +165,7 @@ export class Users {
   }
 
   /** The wallet id is drawn so that its account is on this shard: only this shard knows whether the e-mail is taken. */
-  #decideSignUp({ email, name, subject, asset }: SignUp): AcceptedAct<UserView> | Rejected {
+  #decideSignUp({ email, name, subject, asset }: WalletAct<"sign_up">): Decision<UserView, never> {
     if (this.#byEmail.has(email)) return reject("email_taken", email);
     const { random } = this.#context;
     const vnode = vnodeOfAccount(PLATFORM_TENANT, subject);
@@ -263,6 +225,12 @@ export function referenceClaim(bank: string, reference: string): string {
   return `deposit\0${bank}\0${reference}`;
 }
 
+/** @param credential the number of the user's password that was verified, if the act depends on it. */
+function ofUser(user: User | undefined, credential = user?.credential): Decision<UserView, never> {
+  const isRight = user !== undefined && user.credential === credential;
+  return isRight ? { ok: true, effect: viewOf(user) } : reject("bad_credentials");
+}
+
 function viewOf({ userId, walletId, name, email }: User): UserView {
   return { userId, walletId, name, email };
 }
@@ -289,6 +257,5 @@ function expiryCommandOf(session: Omit<Session, "expiryCommand">): ScheduledComm
 function sessionEndOf({ email }: User, session: string): Command {
   const subject = sessionSubject(session);
   const vnode = vnodeOfAccount(PLATFORM_TENANT, emailSubject(email));
-  const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
-  return actAlone(keyless(PLATFORM_TENANT), act);
+  return actAlone(keyless(PLATFORM_TENANT), walletAct("end_session", subject, { vnode, session }));
 }

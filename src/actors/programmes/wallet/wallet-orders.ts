@@ -3,37 +3,41 @@
  * stored on the shard of the wallet that pays, so that a decision about it and its transfer are one record.
  */
 
-import { assert, unreachable } from "../../../errors/assert.ts";
+import { assert } from "../../../errors/assert.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { actAlone, type Command, type Rejected, reject } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
 import { type ListPage, type ListRequest, PagedIndex } from "../paged-index.ts";
 import type {
   AcceptedAct,
-  ApplyContext,
+  Changes,
+  Decision,
   DecisionContext,
+  Decisions,
   ProgrammeContext,
   ScheduledCommand,
 } from "../programme.ts";
 import {
-  type ExpireRequest,
   type HoldView,
-  type OrderAct,
-  type OrderList,
+  type OrderActs,
   PLATFORM_TENANT,
-  type RequestMade,
-  type RequestPayment,
+  type RequestRole,
   type RequestView,
   vnodeOfWallet,
+  type WalletAct,
   type WalletEffect,
   type WalletOrder,
   type WithdrawalView,
   walletAccount,
+  walletAct,
 } from "./acts.ts";
 import { drawRoutedId } from "./ids.ts";
 
 /** Orders kept per wallet and kind. One more removes the oldest closed one; its entries stay in the archive. */
 export const ORDERS_MAX = 500;
+
+/** Lists of orders: of one wallet, or of all (`all_withdrawals`). */
+export type OrderList = "holds" | RequestRole | "withdrawals" | "all_withdrawals";
 
 type Mutable<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
 type StoredOrder = Mutable<HoldView> | Mutable<RequestView> | Mutable<WithdrawalView>;
@@ -62,125 +66,82 @@ export class WalletOrders {
     this.#hasWallet = hasWallet;
   }
 
-  decide(act: OrderAct, context: DecisionContext): AcceptedAct<WalletEffect> | Rejected {
-    switch (act.act) {
-      case "hold":
-        return this.#rejectIfFull("holds", act.wallet, context.nowMs) ?? ACCEPTED;
-      case "withdraw":
-        return this.#rejectIfFull("withdrawals", act.wallet, context.nowMs) ?? ACCEPTED;
-      case "request_payment":
-        return this.#decideRequest(act, context);
-      case "capture":
-      case "void_hold": {
-        const hold = this.#byId.get(act.hold);
-        const isOwn = hold?.kind === "hold" && hold.wallet === act.wallet;
-        return isOwn ? ACCEPTED : reject("hold_not_found", act.hold);
-      }
-      case "accept_request":
-      case "decline_request": {
-        const request = this.#byId.get(act.request);
-        const isPayer = request?.kind === "request" && request.wallet === act.wallet;
-        if (!isPayer) return reject("payment_request_not_found", act.request);
-        if (act.act === "accept_request") {
-          assert(context.amount === request.amount, "a payment request is paid in full");
-          assert(context.credit === walletAccount(request.requester), "a payment request pays its requester");
-        }
-        return decideRequest(request, act.act === "accept_request" ? "accepted" : "declined");
-      }
-      case "cancel_request": {
-        const request = this.#byId.get(act.request);
-        const isRequester = request?.kind === "request" && request.requester === act.wallet;
-        if (!isRequester) return reject("payment_request_not_found", act.request);
-        return decideRequest(request, "cancelled");
-      }
-      case "expire_request":
-        return ACCEPTED;
-      case "confirm_withdrawal":
-      case "fail_withdrawal": {
-        const withdrawal = this.#byId.get(act.withdrawal);
-        if (withdrawal?.kind !== "withdrawal") return reject("withdrawal_not_found", act.withdrawal);
-        return withdrawal.status === "pending" ? ACCEPTED : reject("already_decided", act.withdrawal);
-      }
-      default:
-        return unreachable(act);
-    }
-  }
+  readonly decisions: Decisions<OrderActs> = {
+    hold: ({ wallet }, { nowMs }) => this.#rejectIfFull("holds", wallet, nowMs) ?? ACCEPTED,
+    withdraw: ({ wallet }, { nowMs }) => this.#rejectIfFull("withdrawals", wallet, nowMs) ?? ACCEPTED,
+    request_payment: (act, context) => this.#decideRequest(act, context),
+    capture: (act) => this.#decideHold(act),
+    void_hold: (act) => this.#decideHold(act),
+    accept_request: (act, { amount, credit }) => {
+      const request = this.#requestFor(act, "wallet");
+      if (request === undefined) return reject("payment_request_not_found", act.request);
+      assert(amount === request.amount, "a payment request is paid in full");
+      assert(credit === walletAccount(request.requester), "a payment request pays its requester");
+      return decideRequest(request, "accepted");
+    },
+    decline_request: (act) => {
+      const request = this.#requestFor(act, "wallet");
+      if (request === undefined) return reject("payment_request_not_found", act.request);
+      return decideRequest(request, "declined");
+    },
+    cancel_request: (act) => {
+      const request = this.#requestFor(act, "requester");
+      if (request === undefined) return reject("payment_request_not_found", act.request);
+      return decideRequest(request, "cancelled");
+    },
+    expire_request: () => ACCEPTED,
+    confirm_withdrawal: (act) => this.#decideWithdrawal(act),
+    fail_withdrawal: (act) => this.#decideWithdrawal(act),
+  };
 
-  apply(act: OrderAct, effect: WalletEffect, { timeMs, transfer, amount: moved }: ApplyContext): void {
-    switch (act.act) {
-      case "hold": {
-        const { wallet, amount, memo, timeoutMs } = act;
-        const times = { createdAtMs: timeMs, expiresAtMs: timeMs + timeoutMs };
-        const id = transferOf(transfer);
-        this.#add(
-          { kind: "hold", id, wallet, amount, captured: 0, memo, status: "pending", ...times },
-          timeMs,
-        );
-        return;
-      }
-      case "withdraw": {
-        const { wallet, amount, details } = act;
-        const common = { id: transferOf(transfer), wallet, amount, details, createdAtMs: timeMs };
-        this.#add({ kind: "withdrawal", ...common, status: "pending", bank: null }, timeMs);
-        return;
-      }
-      case "request_payment": {
-        const { payer, wallet: requester, amount, memo } = act;
-        const { id, expiresAtMs } = effect as RequestMade;
-        const common = { id, wallet: payer, requester, amount, memo, createdAtMs: timeMs, expiresAtMs };
-        this.#add({ kind: "request", ...common, status: "pending", transfer: null }, timeMs);
-        return;
-      }
-      case "capture": {
-        const hold = this.#hold(act.hold);
-        hold.captured += moved;
-        if (act.final || hold.captured === hold.amount) hold.status = "captured";
-        return;
-      }
-      case "void_hold":
-        this.#hold(act.hold).status = "voided";
-        return;
-      case "accept_request":
-        this.#endRequest(act.request, "accepted", transfer);
-        return;
-      case "decline_request":
-        this.#endRequest(act.request, "declined");
-        return;
-      case "cancel_request":
-        this.#endRequest(act.request, "cancelled");
-        return;
-      case "expire_request":
-        this.#endRequest(act.request, "expired");
-        return;
-      case "confirm_withdrawal":
-      case "fail_withdrawal": {
-        const withdrawal = this.#byId.get(act.withdrawal);
-        assert(withdrawal?.kind === "withdrawal", "the withdrawal of an act exists");
-        withdrawal.status = act.act === "confirm_withdrawal" ? "confirmed" : "failed";
-        withdrawal.bank = act.bank;
-        return;
-      }
-      default:
-        unreachable(act);
-    }
-  }
+  readonly changes: Changes<OrderActs> = {
+    hold: ({ wallet, amount, memo, timeoutMs }, _, { timeMs, transfer }) => {
+      const common = { id: transferOf(transfer), wallet, amount, captured: 0, memo } as const;
+      const times = { createdAtMs: timeMs, expiresAtMs: timeMs + timeoutMs };
+      this.#add({ kind: "hold", ...common, status: "pending", ...times }, timeMs);
+    },
+    withdraw: ({ wallet, amount, details }, _, { timeMs, transfer }) => {
+      const common = { id: transferOf(transfer), wallet, amount, details, createdAtMs: timeMs };
+      this.#add({ kind: "withdrawal", ...common, status: "pending", bank: null }, timeMs);
+    },
+    request_payment: ({ payer, wallet, amount, memo }, { id, expiresAtMs }, { timeMs }) => {
+      const common = { id, wallet: payer, requester: wallet, amount, memo, createdAtMs: timeMs, expiresAtMs };
+      this.#add({ kind: "request", ...common, status: "pending", transfer: null }, timeMs);
+    },
+    capture: ({ hold: id, final }, _, { amount }) => {
+      const hold = this.#hold(id);
+      hold.captured += amount;
+      if (final || hold.captured === hold.amount) hold.status = "captured";
+    },
+    void_hold: ({ hold }) => {
+      this.#hold(hold).status = "voided";
+    },
+    accept_request: ({ request }, _, { transfer }) => this.#endRequest(request, "accepted", transfer),
+    decline_request: ({ request }) => this.#endRequest(request, "declined"),
+    cancel_request: ({ request }) => this.#endRequest(request, "cancelled"),
+    expire_request: ({ request }) => this.#endRequest(request, "expired"),
+    confirm_withdrawal: (act) => this.#endWithdrawal(act, "confirmed"),
+    fail_withdrawal: (act) => this.#endWithdrawal(act, "failed"),
+  };
 
   order(id: string, nowMs: number): WalletOrder | null {
     const order = this.#byId.get(id);
     return order === undefined ? null : viewOf(order, nowMs);
   }
 
-  list(
+  /** @param status `null`: any. */
+  list<O extends WalletOrder>(
     list: OrderList,
     wallet: string,
     page: ListRequest,
     nowMs: number,
-    status?: string,
-  ): ListPage<WalletOrder> {
+    isOfList: (order: WalletOrder) => order is O,
+    status: string | null = null,
+  ): ListPage<O> {
     const index = this.#indexes.get(keyOf(list, wallet)) ?? new PagedIndex<StoredOrder>(this.#context.shard);
     return index.list(page, (order) => {
       const view = viewOf(order, nowMs);
-      return status === undefined || view.status === status ? view : undefined;
+      return isOfList(view) && (status === null || view.status === status) ? view : undefined;
     });
   }
 
@@ -192,7 +153,33 @@ export class WalletOrders {
     this.#put({ ...order });
   }
 
-  #decideRequest(act: RequestPayment, { nowMs }: DecisionContext): AcceptedAct<RequestMade> | Rejected {
+  #decideHold({ hold: id, wallet }: WalletAct<"capture" | "void_hold">): Decision<null, never> {
+    const hold = this.#byId.get(id);
+    const isOwn = hold?.kind === "hold" && hold.wallet === wallet;
+    return isOwn ? ACCEPTED : reject("hold_not_found", id);
+  }
+
+  #decideWithdrawal({
+    withdrawal: id,
+  }: WalletAct<"confirm_withdrawal" | "fail_withdrawal">): Decision<null, never> {
+    const withdrawal = this.#byId.get(id);
+    if (withdrawal?.kind !== "withdrawal") return reject("withdrawal_not_found", id);
+    return withdrawal.status === "pending" ? ACCEPTED : reject("already_decided", id);
+  }
+
+  /** The payment request of an act, if the act's wallet has this role in it. */
+  #requestFor(
+    { request: id, wallet }: WalletAct<"accept_request" | "decline_request" | "cancel_request">,
+    role: "wallet" | "requester",
+  ): RequestView | undefined {
+    const request = this.#byId.get(id);
+    return request?.kind === "request" && request[role] === wallet ? request : undefined;
+  }
+
+  #decideRequest(
+    act: WalletAct<"request_payment">,
+    { nowMs }: DecisionContext,
+  ): Decision<WalletEffect<"request_payment">, never> {
     const { payer, wallet, vnode, timeoutMs } = act;
     if (payer === wallet) return reject("same_account", wallet);
     if (!this.#hasWallet(payer)) return reject("wallet_not_found", payer);
@@ -256,6 +243,16 @@ export class WalletOrders {
     return hold;
   }
 
+  #endWithdrawal(
+    { withdrawal: id, bank }: WalletAct<"confirm_withdrawal" | "fail_withdrawal">,
+    status: "confirmed" | "failed",
+  ): void {
+    const withdrawal = this.#byId.get(id);
+    assert(withdrawal?.kind === "withdrawal", "the withdrawal of an act exists");
+    withdrawal.status = status;
+    withdrawal.bank = bank;
+  }
+
   #endRequest(id: string, status: RequestView["status"], transfer: string | null = null): void {
     const request = this.#byId.get(id);
     const expiry = this.#scheduled.get(id);
@@ -267,13 +264,10 @@ export class WalletOrders {
   }
 }
 
-const ACCEPTED: AcceptedAct<null> = { ok: true, effect: null };
+const ACCEPTED: AcceptedAct<null, never> = { ok: true, effect: null };
 
 /** The effect is the request after the decision, but without its transfer, whose id is not known yet. */
-function decideRequest(
-  request: RequestView,
-  status: RequestView["status"],
-): AcceptedAct<RequestView> | Rejected {
+function decideRequest(request: RequestView, status: RequestView["status"]): Decision<RequestView, never> {
   if (request.status !== "pending") return reject("already_decided", request.id);
   return { ok: true, effect: { ...request, status } };
 }
@@ -282,6 +276,18 @@ function decideRequest(
 function viewOf(order: StoredOrder, nowMs: number): WalletOrder {
   const isExpired = order.kind === "hold" && order.status === "pending" && order.expiresAtMs <= nowMs;
   return isExpired ? { ...order, status: "expired" } : { ...order };
+}
+
+export function isHold(order: WalletOrder): order is HoldView {
+  return order.kind === "hold";
+}
+
+export function isRequest(order: WalletOrder): order is RequestView {
+  return order.kind === "request";
+}
+
+export function isWithdrawal(order: WalletOrder): order is WithdrawalView {
+  return order.kind === "withdrawal";
 }
 
 function homeListOf({ kind }: StoredOrder): OrderList {
@@ -317,15 +323,7 @@ function expiryCommandOf({ id, wallet, requester, expiresAtMs }: RequestView): S
 }
 
 function expiryOf(request: string, wallet: string): Command {
-  const subject = walletAccount(wallet);
-  const vnode = vnodeOfWallet(wallet);
-  const act: ExpireRequest = {
-    programme: "wallet",
-    act: "expire_request",
-    subject,
-    vnode,
-    wallet,
-    request,
-  };
+  const fields = { vnode: vnodeOfWallet(wallet), wallet, request };
+  const act = walletAct("expire_request", walletAccount(wallet), fields);
   return actAlone(keyless(PLATFORM_TENANT), act);
 }

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { AccountView } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../../call.ts";
 import {
   Cursor,
   Flag,
@@ -13,11 +13,11 @@ import {
   QueryTime,
   timeMsOrNull,
 } from "../../input/fields.ts";
-import { pageAnswer, pageSchema } from "../../input/pagination.ts";
+import { pageAnswer, pageSchema, rowsWithin } from "../../input/pagination.ts";
 import { accountNotFound, IdParams, idOf } from "../../input/path-id.ts";
-import { invalid } from "../../problem.ts";
+import { invalid, type Problem } from "../../problem.ts";
 import type { Routes } from "../../routes.ts";
-import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-view.ts";
+import { AccountSchema, accountJson, SystemAccountSchema, systemAccountJson } from "./account-fields.ts";
 
 const IDS_MAX = 100;
 
@@ -35,7 +35,7 @@ const ListQuery = z.strictObject({
     .optional()
     .openapi({ description: `Up to ${IDS_MAX} ids, separated by commas.` }),
   consistent: Flag.openapi({ description: "Read all of `ids` at one consistent cut." }),
-  // Without default values: neither is allowed together with `ids`.
+  // Without a default value: it is not allowed together with `ids`.
   limit: Limit,
   cursor: Cursor,
 });
@@ -57,16 +57,57 @@ function idsOf(text: string): string[] {
   return [...new Set(ids)];
 }
 
-/** @param more further members, as JSON text that starts with a comma. */
-function accountsJson(ids: readonly string[], found: readonly AccountView[], more = ""): string {
+/** The ids after the cursor, which is the last id of the previous page. @throws Problem 400 */
+function idsAfter(ids: readonly string[], cursor: string | undefined): readonly string[] {
+  if (cursor === undefined) return ids;
+  const at = ids.indexOf(cursor);
+  if (at < 0) throw invalid("cursor", "must be the next_cursor of the previous page");
+  return ids.slice(at + 1);
+}
+
+/** Accounts by id. Ends where a page ends; `missing` are those ids up to there that no account has. */
+async function accountsById(ledger: Ledger, call: Call, ids: readonly string[]): Promise<HttpAnswer> {
+  const { accounts, read } = await ledger.accounts(call.partner, ids);
+  const cursors = accounts.map(({ id }) => id);
+  const last = read < ids.length ? (ids[read - 1] ?? null) : null;
+  const { rows, nextCursor } = await rowsWithin(
+    call,
+    { data: accounts, cursors, nextCursor: last },
+    accountJson,
+  );
+  const end = nextCursor === null ? ids.length : ids.indexOf(nextCursor) + 1;
+  const missing = missingOf(ids.slice(0, end), accounts);
+  const next = JSON.stringify(nextCursor);
+  return jsonAnswer(call, 200, `{"data":[${rows.join(",")}],"missing":${missing},"next_cursor":${next}}`);
+}
+
+/** @throws Problem 400 if the accounts exceed a page: the rest would not be of the same cut */
+async function accountsOfCut(ledger: Ledger, call: Call, ids: readonly string[]): Promise<HttpAnswer> {
+  const cut = await ledger.consistentAccounts(call.partner, ids);
+  if (cut === undefined) throw tooLargeForCut();
+  const page = await rowsWithin(call, { data: cut.accounts, cursors: ids, nextCursor: null }, accountJson);
+  if (page.nextCursor !== null) throw tooLargeForCut();
+  const inTransit = Object.entries(cut.inTransit).map(
+    ([asset, amount]) => `${JSON.stringify(asset)}:${amount}`,
+  );
+  const missing = missingOf(ids, cut.accounts);
+  const more = `"missing":${missing},"in_transit":{${inTransit.join(",")}}`;
+  return jsonAnswer(call, 200, `{"data":[${page.rows.join(",")}],${more}}`);
+}
+
+function tooLargeForCut(): Problem {
+  return invalid("ids", "must be fewer: a consistent cut of these accounts exceeds 1 MiB");
+}
+
+function missingOf(ids: readonly string[], found: readonly AccountView[]): string {
   const known = new Set(found.map(({ id }) => id));
-  const missing = ids.filter((id) => !known.has(id));
-  return `{"data":[${found.map(accountJson).join(",")}],"missing":${JSON.stringify(missing)}${more}}`;
+  return JSON.stringify(ids.filter((id) => !known.has(id)));
 }
 
 const AccountsById = z.object({
   data: z.array(AccountSchema),
   missing: z.array(z.string()),
+  next_cursor: z.string().nullable().optional().openapi({ description: "Not for a consistent cut." }),
   in_transit: z
     .record(z.string(), z.int())
     .optional()
@@ -86,9 +127,10 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
       group: "accounts",
       summary: "List accounts sorted by id, or get several by id",
       description:
-        "With `ids`, the order is that of `ids`, and the answer has `missing` instead of `next_cursor`. With " +
-        "`consistent=true`, each transfer between these accounts is included in full, in balances and `in_transit`, or not at " +
-        "all. This needs all shards to be up.",
+        "With `ids`, the order is that of `ids`, and the answer also has `missing`. If it would exceed 1 MiB, it ends before, " +
+        "and `next_cursor`, sent with the same `ids`, fetches the rest. With `consistent=true`, each transfer between these " +
+        "accounts is included in full, in balances and `in_transit`, or not at all. This needs all shards to be up, and " +
+        "accounts that together exceed 1 MiB are refused.",
       query: ListQuery,
       answer: {
         status: 200,
@@ -103,17 +145,13 @@ function addList(routes: Routes, { ledger }: AccountReadsDeps): void {
         const page = await ledger.listAccounts(call.partner, { prefix, limit, cursor }, callerOf(call));
         return pageAnswer(call, page, accountJson);
       }
-      for (const other of ["prefix", "limit", "cursor"] as const) {
+      for (const other of ["prefix", "limit"] as const) {
         if (query[other] !== undefined) throw invalid(other, "must not be combined with ids");
       }
       const ids = idsOf(query.ids);
-      if (query.consistent !== "true") {
-        return jsonAnswer(call, 200, accountsJson(ids, await ledger.accounts(call.partner, ids)));
-      }
-      const { accounts, inTransit } = await ledger.consistentAccounts(call.partner, ids);
-      const rows = Object.entries(inTransit).map(([asset, amount]) => `${JSON.stringify(asset)}:${amount}`);
-      const inTransitJson = `,"in_transit":{${rows.join(",")}}`;
-      return jsonAnswer(call, 200, accountsJson(ids, accounts, inTransitJson));
+      if (query.consistent !== "true") return accountsById(ledger, call, idsAfter(ids, query.cursor));
+      if (query.cursor !== undefined) throw invalid("cursor", "must not be combined with consistent=true");
+      return accountsOfCut(ledger, call, ids);
     },
   );
 }

@@ -1,47 +1,23 @@
 /** Routes that create accounts and change their rules and status. */
 import { z } from "@hono/zod-openapi";
-import type { AccountView, CreateAccount, UpdateAccount } from "../../../actors/records/command.ts";
+import type { CreateAccount, UpdateAccount } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
-import { Asset, Metadata, MetadataPatch, NewAccountId } from "../../input/fields.ts";
-import { canonicalJson } from "../../input/fingerprint.ts";
 import { IdParams, ownAccountIdOf } from "../../input/path-id.ts";
 import { readBareChange, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { DryRunQuery, dryRunAnswer } from "../transfers/dry-run.ts";
-import { Limits, limitsOf } from "./account-limits.ts";
-import { AccountSchema, accountJson } from "./account-view.ts";
-
-const Floor = z
-  .int()
-  .max(0)
-  .nullable()
-  .openapi({ description: "Minimum of `available`; null: no minimum.", example: 0 });
-const Ceiling = z
-  .int()
-  .nullable()
-  .openapi({ description: "Maximum of `posted`; null: no maximum.", example: null });
-
-const NewAccount = z
-  .strictObject({
-    id: NewAccountId.optional(),
-    asset: Asset,
-    floor: Floor.optional(),
-    ceiling: Ceiling.optional(),
-    limits: Limits.optional(),
-    metadata: Metadata.optional(),
-  })
-  .openapi("NewAccount", { example: { id: "alice/points", asset: "PTS/0" } });
-
-const AccountPatch = z
-  .strictObject({
-    floor: Floor.optional(),
-    ceiling: Ceiling.optional(),
-    limits: Limits.optional(),
-    metadata: MetadataPatch.optional(),
-  })
-  .openapi("AccountPatch", { example: { floor: -10_000, metadata: { tier: "gold" } } });
+import {
+  AccountPatch,
+  AccountSchema,
+  accountJson,
+  changedRulesOf,
+  NamelessAccount,
+  NewAccount,
+  namelessJson,
+  rulesOf,
+} from "./account-fields.ts";
 
 export type AccountsDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
@@ -51,12 +27,6 @@ export function addAccounts(routes: Routes, deps: AccountsDeps): void {
   addStatusActions(routes, deps);
 }
 
-/** Normalizes -0, which JSON allows, to 0. */
-function withoutMinusZero(value: number | null): number | null {
-  return value === 0 ? 0 : value;
-}
-
-const NamelessAccount = AccountSchema.omit({ id: true }).openapi("NamelessAccount");
 const accountAnswer = { description: "The account.", content: { "application/json": AccountSchema } };
 
 function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
@@ -79,16 +49,12 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
     },
     async (request, call, { dry_run }) => {
       const { value, header } = await readChange(request, call, NewAccount);
-      const { asset, floor, ceiling, metadata, limits } = value;
       const command: CreateAccount = {
         op: "create_account",
         ...header,
         id: value.id ?? madeId("acc", call.partner, `POST ${path}`, header.key, random),
-        asset,
-        floor: floor === undefined ? 0 : withoutMinusZero(floor),
-        ceiling: withoutMinusZero(ceiling ?? null),
-        metadata: metadata === undefined ? null : canonicalJson(metadata),
-        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+        asset: value.asset,
+        ...rulesOf(value),
       };
       if (dry_run === "true") {
         const json = value.id === undefined ? namelessJson : accountJson;
@@ -97,12 +63,6 @@ function addCreate(routes: Routes, { ledger, random }: AccountsDeps): void {
       return decidedAnswer(call, await ledger.submit(command), 201, ({ account }) => accountJson(account));
     },
   );
-}
-
-/** Omits the id, which is assigned only when the account is created. */
-function namelessJson(account: AccountView): string {
-  const { id: _, ...nameless } = JSON.parse(accountJson(account)) as Readonly<{ id: string }>;
-  return JSON.stringify(nameless);
 }
 
 function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
@@ -121,16 +81,7 @@ function addUpdate(routes: Routes, { ledger }: AccountsDeps): void {
     async (request, call) => {
       const id = ownAccountIdOf(request);
       const { value, header } = await readChange(request, call, AccountPatch);
-      const { floor, ceiling, metadata, limits } = value;
-      const command: UpdateAccount = {
-        op: "update_account",
-        ...header,
-        id,
-        ...(floor === undefined ? {} : { floor: withoutMinusZero(floor) }),
-        ...(ceiling === undefined ? {} : { ceiling: withoutMinusZero(ceiling) }),
-        ...(metadata === undefined ? {} : { metadata: canonicalJson(metadata) }),
-        ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
-      };
+      const command: UpdateAccount = { op: "update_account", ...header, id, ...changedRulesOf(value) };
       return decidedAnswer(call, await ledger.submit(command), 200, ({ account }) => accountJson(account));
     },
   );

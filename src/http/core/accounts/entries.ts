@@ -3,12 +3,13 @@ import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
-import { csvCell, csvText } from "../../../text/csv.ts";
+import { csvCell } from "../../../text/csv.ts";
 import { callerOf, jsonAnswer } from "../../call.ts";
 import { Balance, timeTextOf } from "../../input/fields.ts";
 import { accountNotFound, IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import type { Routes } from "../../routes.ts";
+import { answerDetails, DETAIL_COLUMNS, detailCells, detailsJson } from "../transfers/transfer-details.ts";
 import { reconciliationFields, reconciliationView } from "./reconciliation.ts";
 import { type EntryFormat, entriesPageOf, statementAnswer, statementSchema } from "./statement.ts";
 
@@ -19,9 +20,7 @@ const EntrySchema = z
     amount: z.int().openapi({ description: "Signed: credits are positive, debits negative." }),
     balance_after: Balance.optional().openapi({ description: "Not for system accounts." }),
     counterparty: z.string(),
-    memo: z.string().nullable(),
-    metadata: z.record(z.string(), z.string()),
-    occurred_at: z.iso.datetime().optional(),
+    ...answerDetails,
     at: z.iso.datetime(),
   })
   .openapi("Entry", {
@@ -57,33 +56,28 @@ const ReconciliationSchema = z
   });
 
 function entryJson(entry: Entry, isSystem: boolean): string {
-  const { memo, occurredAtMs } = entry;
   return (
     `{"seq":${entry.seq},"transfer_id":"${entry.transferId}","amount":${entry.amount},` +
     (isSystem ? "" : `"balance_after":${entry.balanceAfter},`) +
-    `"counterparty":"${entry.counterparty}","memo":${memo === null ? "null" : JSON.stringify(memo)},` +
-    `"metadata":${entry.metadata ?? "{}"},` +
-    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
-    `"at":"${timeTextOf(entry.timeMs)}"}`
+    `"counterparty":"${entry.counterparty}",${detailsJson(entry)}"at":"${timeTextOf(entry.timeMs)}"}`
   );
 }
 
-const COLUMNS = ["seq", "transfer_id", "amount", "balance_after", "counterparty", "memo", "metadata", "at"];
+const COLUMNS = ["seq", "transfer_id", "amount", "balance_after", "counterparty", ...DETAIL_COLUMNS, "at"];
 
 /** Entries of a system account have no balance: each of its slices has its own, and slices are internal. */
 function entryFormat(isSystem: boolean): EntryFormat {
   return {
     json: (entry) => entryJson(entry, isSystem),
     columns: COLUMNS,
-    cells: ({ seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs }) => [
-      csvCell(seq),
-      csvCell(transferId),
-      csvCell(amount),
-      isSystem ? "" : csvCell(balanceAfter),
-      csvCell(counterparty),
-      csvText(memo ?? ""),
-      csvText(metadata ?? "{}"),
-      timeTextOf(timeMs),
+    cells: (entry) => [
+      csvCell(entry.seq),
+      csvCell(entry.transferId),
+      csvCell(entry.amount),
+      isSystem ? "" : csvCell(entry.balanceAfter),
+      csvCell(entry.counterparty),
+      ...detailCells(entry),
+      timeTextOf(entry.timeMs),
     ],
   };
 }

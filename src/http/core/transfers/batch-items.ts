@@ -1,7 +1,7 @@
 /** Parses the body of a batch into transfers. This is a hot path: a batch has up to 10,000 items. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
+import { workSlices } from "../../../gateway/work-slices.ts";
 import { checkWork, elementsOf, isExact, type Survey, surveyOf } from "../../input/exact-json.ts";
 import type { RequestSender } from "../../input/fingerprint.ts";
 import { decodeItems } from "../../input/message-pack.ts";
@@ -126,9 +126,6 @@ export type BatchRead = Readonly<{
   refused: ReadonlyMap<number, ProblemCode>;
 }>;
 
-/** Items parsed before other events get a turn. */
-const READ_AT_ONCE_MAX = 2_000;
-
 /** @throws Problem (as a rejection) 400 if the body cannot be parsed, 413 if it has too many items */
 export async function readBatch(
   body: Buffer,
@@ -139,7 +136,7 @@ export async function readBatch(
   const transfers: (Transfer | CompoundTransfer)[] = [];
   const refused = new Map<number, ProblemCode>();
   for (let i = 0; i < values.length; i++) {
-    if (i > 0 && i % READ_AT_ONCE_MAX === 0) await nextTurn();
+    if (workSlices.isOver) await workSlices.next(partner);
     const item = itemOf(asker, values[i], headerKey === null ? null : `${headerKey}#${i}`);
     if (typeof item === "string") refused.set(i, item);
     else transfers.push(item);

@@ -2,16 +2,15 @@
 import { homeVnodeOf, isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../../actors/records/compound-command.ts";
-import { timeMsOrNull } from "../../input/fields.ts";
-import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
+import type { TransferDetails } from "../../../actors/records/transfer-details.ts";
+import { fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { invalid } from "../../problem.ts";
+import { canonicalText, transferDetails } from "./transfer-details.ts";
 import type { TransferFields } from "./transfer-schema.ts";
 
 /** A requested transfer in the ledger's terms. A plain transfer is one posting, neither `available` nor `pending`. */
-export type TransferTerms = Pick<
-  CompoundTransfer,
-  "postings" | "available" | "pending" | "timeoutMs" | "memo" | "metadata" | "occurredAtMs"
->;
+export type TransferTerms = TransferDetails &
+  Pick<CompoundTransfer, "postings" | "available" | "pending" | "timeoutMs">;
 
 /** @throws Problem 400 if fields contradict each other */
 export function transferTerms(fields: TransferFields): TransferTerms {
@@ -23,9 +22,7 @@ export function transferTerms(fields: TransferFields): TransferTerms {
     available: "amount" in fields && fields.amount === "available",
     pending: fields.pending === true,
     timeoutMs: fields.timeout_s === undefined ? null : fields.timeout_s * 1000,
-    memo: fields.memo ?? null,
-    metadata: fields.metadata === undefined ? null : canonicalJson(fields.metadata),
-    occurredAtMs: timeMsOrNull(fields.occurred_at),
+    ...transferDetails(fields),
   };
 }
 
@@ -65,17 +62,17 @@ export function compoundTransfer(
     op: "compound_transfer",
     partner: sender.partner,
     key,
-    fingerprint: key === null ? 0 : fingerprintOf(sender.method, sender.path, canonicalText(terms)),
+    fingerprint: key === null ? 0 : fingerprintOf(sender.method, sender.path, canonicalTerms(terms)),
     ...terms,
     vnode: homeVnodeOf(sender.partner, first.debit, first.credit, key),
   };
 }
 
 /** Fingerprint text. It starts with a nested list, so it never equals the text of a plain transfer. */
-function canonicalText(terms: TransferTerms): string {
-  const { available, pending, timeoutMs, memo, metadata, occurredAtMs } = terms;
+function canonicalTerms(terms: TransferTerms): string {
+  const { available, pending, timeoutMs } = terms;
   const postings = terms.postings.map(({ debit, credit, amount }) => [debit, credit, amount]);
-  return JSON.stringify([postings, available, pending, timeoutMs, memo, metadata, occurredAtMs]);
+  return canonicalText([postings, available, pending, timeoutMs], terms);
 }
 
 /** The same transfer as a compound one, with the same home vnode. */

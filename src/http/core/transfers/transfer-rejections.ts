@@ -1,18 +1,7 @@
 /** Rejections of transfers and of their post, void and revert; each list in order of precedence. */
-import type { Rejection } from "../../../actors/records/rejection.ts";
+import { PRECEDENCE, type Rejection } from "../../../actors/records/rejection.ts";
 
-export const TRANSFER_REJECTIONS = [
-  "same_account",
-  "account_not_found",
-  "managed_account",
-  "asset_mismatch",
-  "account_closed",
-  "account_frozen",
-  "insufficient_funds",
-  "ceiling_exceeded",
-  "limit_exceeded",
-  "balance_out_of_range",
-] as const satisfies readonly Rejection[];
+export const TRANSFER_REJECTIONS: readonly Rejection[] = [...new Set(PRECEDENCE.map(([code]) => code))];
 
 /** The debit side was checked when the amount was held, so only the credit account can refuse. */
 export const POST_REJECTIONS = [

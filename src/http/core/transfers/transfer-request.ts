@@ -6,12 +6,15 @@
 import { homeVnodeOf } from "../../../actors/ledger/routing.ts";
 import type { Transfer } from "../../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../../actors/records/compound-command.ts";
+import { newTransfer } from "../../../actors/records/plain-records.ts";
+import { NO_DETAILS, type TransferDetails } from "../../../actors/records/transfer-details.ts";
 import { isKey, KEY_RULE } from "../../idempotency.ts";
-import { isAmount, isId, isMetadata, isText, MEMO_LENGTH_MAX } from "../../input/fields.ts";
-import { canonicalJson, fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
+import { isAmount, isId } from "../../input/fields.ts";
+import { fingerprintOf, type RequestSender } from "../../input/fingerprint.ts";
 import { check } from "../../input/validation.ts";
 import { invalid } from "../../problem.ts";
 import { compoundTransfer, transferTerms } from "./compound-request.ts";
+import { canonicalText, withDetail } from "./transfer-details.ts";
 import {
   SeveralItem,
   SeveralPostings,
@@ -26,36 +29,18 @@ function command(
   debit: string,
   credit: string,
   amount: number,
-  memo: string | null,
-  metadata: string | null,
-  occurredAtMs: number | null,
+  details: TransferDetails,
 ): Transfer {
+  const { partner, method, path } = sender;
   const fingerprint =
-    key === null
-      ? 0
-      : fingerprintOf(
-          sender.method,
-          sender.path,
-          JSON.stringify([debit, credit, amount, memo, metadata, occurredAtMs]),
-        );
-  return {
-    op: "transfer",
-    partner: sender.partner,
-    key,
-    fingerprint,
-    debit,
-    credit,
-    amount,
-    memo,
-    metadata,
-    occurredAtMs,
-    vnode: homeVnodeOf(sender.partner, debit, credit, key),
-  };
+    key === null ? 0 : fingerprintOf(method, path, canonicalText([debit, credit, amount], details));
+  const vnode = homeVnodeOf(partner, debit, credit, key);
+  return newTransfer(partner, key, fingerprint, debit, credit, amount, details, vnode);
 }
 
 /**
- * The command of a request with two accounts, an amount, and optionally memo, metadata and (for items) an idempotency
- * key. `undefined`: use the schema. An item's own key takes precedence over the one derived from the header.
+ * The command of a request with two accounts, an amount, and optionally details and (for items) an idempotency key.
+ * `undefined`: use the schema. An item's own key takes precedence over the one derived from the header.
  */
 export function plainTransfer(
   sender: RequestSender,
@@ -67,27 +52,23 @@ export function plainTransfer(
   let debit: unknown;
   let credit: unknown;
   let amount: unknown;
-  let memo: string | null = null;
-  let metadata: string | null = null;
+  let details: TransferDetails | undefined = NO_DETAILS;
   let key = headerKey;
   for (const name in value) {
     const member: unknown = (value as Record<string, unknown>)[name];
     if (name === "debit_account") debit = member;
     else if (name === "credit_account") credit = member;
     else if (name === "amount") amount = member;
-    else if (name === "memo") {
-      if (!isText(member, MEMO_LENGTH_MAX)) return undefined;
-      memo = member;
-    } else if (name === "metadata") {
-      if (!isMetadata(member)) return undefined;
-      metadata = canonicalJson(member);
-    } else if (name === "idempotency_key" && isItem) {
+    else if (name === "idempotency_key" && isItem) {
       if (!isKey(member)) return undefined;
       key = member;
-    } else return undefined;
+    } else {
+      details = withDetail(details, name, member);
+      if (details === undefined) return undefined;
+    }
   }
   if (!isId(debit) || !isId(credit) || !isAmount(amount)) return undefined;
-  return command(sender, key, debit, credit, amount, memo, metadata, null);
+  return command(sender, key, debit, credit, amount, details);
 }
 
 function fromFields(
@@ -100,8 +81,7 @@ function fromFields(
   if (posting === undefined || others.length > 0 || terms.available || terms.pending) {
     return compoundTransfer(sender, key, terms);
   }
-  const { debit, credit, amount } = posting;
-  return command(sender, key, debit, credit, amount, terms.memo, terms.metadata, terms.occurredAtMs);
+  return command(sender, key, posting.debit, posting.credit, posting.amount, terms);
 }
 
 function hasPostings(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Schemas of transfers in requests: a single posting or several, each as a request or as an item of a batch. */
 import { z } from "@hono/zod-openapi";
-import { Amount, Id, Memo, Metadata, Time } from "../../input/fields.ts";
+import { Amount, Id } from "../../input/fields.ts";
+import { requestDetails } from "./transfer-details.ts";
 
 const POSTINGS_MAX = 64;
 const TIMEOUT_S_MAX = 366 * 24 * 60 * 60;
@@ -16,9 +17,10 @@ const EXAMPLE = {
 
 export const Posting = z.strictObject({ ...sides, amount: Amount }).openapi("Posting");
 
+/** `occurred_at` comes last in the OpenAPI document. */
+const { occurred_at, ...otherDetails } = requestDetails;
 const anyTransfer = {
-  memo: Memo.optional(),
-  metadata: Metadata.optional(),
+  ...otherDetails,
   pending: z
     .boolean()
     .optional()
@@ -26,7 +28,7 @@ const anyTransfer = {
   timeout_s: z.int().min(1).max(TIMEOUT_S_MAX).optional().openapi({
     description: "Time until a pending transfer expires. Absent: never. Only with `pending: true`.",
   }),
-  occurred_at: Time.optional(),
+  occurred_at,
 };
 
 const single = {

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { isSystemAccount } from "../../../actors/ledger/routing.ts";
 import type { Transfer, TransferPosted } from "../../../actors/records/command.ts";
 import type {
+  ExpiredTransfer,
   Move,
   Posting,
   TransferChanged,
@@ -10,6 +11,7 @@ import type {
 } from "../../../actors/records/compound-command.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
 import { Balance, timeTextOf } from "../../input/fields.ts";
+import { answerDetails, detailsJson } from "./transfer-details.ts";
 import { Posting as PostingSchema } from "./transfer-schema.ts";
 
 /**
@@ -21,17 +23,13 @@ function postingJson(debit: string, credit: string, amount: number): string {
   return `{"debit_account":"${debit}","credit_account":"${credit}","amount":${amount}}`;
 }
 
-function memoJson(memo: string | null, metadata: string | null): string {
-  return `"memo":${memo === null ? "null" : JSON.stringify(memo)},"metadata":${metadata ?? "{}"},`;
-}
-
 function balanceJson(account: string, posted: number, held: number, seq: number): string {
   return `"${account}":{"posted":${posted},"held":${held},"available":${posted - held},"seq":${seq}}`;
 }
 
 /** A posted transfer, with the balances of its accounts; not of system accounts, whose slices are internal. */
 export function postedJson(command: Transfer, outcome: TransferPosted, timeMs: number): string {
-  const { debit, credit, amount, occurredAtMs } = command;
+  const { debit, credit, amount } = command;
   const debitBalance = isSystemAccount(debit)
     ? ""
     : balanceJson(debit, outcome.debitPosted, outcome.debitHeld, outcome.debitSeq);
@@ -41,25 +39,22 @@ export function postedJson(command: Transfer, outcome: TransferPosted, timeMs: n
   const comma = debitBalance !== "" && creditBalance !== "" ? "," : "";
   return (
     `{"id":"${outcome.id}","status":"posted","postings":[${postingJson(debit, credit, amount)}],` +
-    `"posted_amount":${amount},${memoJson(command.memo, command.metadata)}` +
-    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
-    `"created_at":"${timeTextOf(timeMs)}","balances":{${debitBalance}${comma}${creditBalance}}}`
+    `"posted_amount":${amount},${detailsJson(command)}"created_at":"${timeTextOf(timeMs)}","balances":{${debitBalance}${comma}${creditBalance}}}`
   );
 }
 
-function postingsJson(postings: readonly Posting[]): string {
+/** Without brackets. */
+export function postingsJson(postings: readonly Posting[]): string {
   return postings.map(({ debit, credit, amount }) => postingJson(debit, credit, amount)).join(",");
 }
 
 /** The members without braces. A dry run has no id. */
 function members(view: TransferView): string {
-  const { id, status, postings, postedAmount, memo, metadata, occurredAtMs, createdAtMs } = view;
+  const { id, status, postings, postedAmount, createdAtMs, expiresAtMs } = view;
   return (
     (id === "" ? "" : `"id":"${id}",`) +
     `"status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
-    memoJson(memo, metadata) +
-    (view.expiresAtMs === null ? "" : `"expires_at":"${timeTextOf(view.expiresAtMs)}",`) +
-    (occurredAtMs === null ? "" : `"occurred_at":"${timeTextOf(occurredAtMs)}",`) +
+    detailsJson(view, expiresAtMs === null ? "" : `"expires_at":"${timeTextOf(expiresAtMs)}",`) +
     `"created_at":"${timeTextOf(createdAtMs)}"` +
     (view.reverts === null ? "" : `,"reverts":"${view.reverts}"`)
   );
@@ -68,6 +63,14 @@ function members(view: TransferView): string {
 export function transferJson(row: TransferRow): string {
   const revertedBy = row.revertedBy === null ? "" : `,"reverted_by":"${row.revertedBy}"`;
   return `{${members(row)}${revertedBy}}`;
+}
+
+/** A transfer as its record of expiry has it: without memo and metadata. */
+export function expiredJson({ id, status, postings, postedAmount, createdAtMs }: ExpiredTransfer): string {
+  return (
+    `{"id":"${id}","status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
+    `"created_at":"${timeTextOf(createdAtMs)}"}`
+  );
 }
 
 /** Balances of each account after its last move. */
@@ -98,17 +101,18 @@ const TRANSFER_EXAMPLE = {
   created_at: "2026-11-20T10:00:00.000Z",
 };
 
+/** `occurred_at` comes later in the OpenAPI document. */
+const { occurred_at, ...otherDetails } = answerDetails;
 const fields = {
   status: z.enum(["posted", "pending", "voided", "expired"]),
   postings: z.array(PostingSchema),
   posted_amount: z.int().openapi({ description: "The amount posted so far, summed over all postings." }),
-  memo: z.string().nullable(),
-  metadata: z.record(z.string(), z.string()),
+  ...otherDetails,
   expires_at: z.iso
     .datetime()
     .optional()
     .openapi({ description: "Only if it was created pending with `timeout_s`." }),
-  occurred_at: z.iso.datetime().optional(),
+  occurred_at,
   created_at: z.iso.datetime(),
   reverts: z.string().optional().openapi({ description: "Id of the transfer that this one reverts." }),
 };

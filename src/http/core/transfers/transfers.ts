@@ -58,7 +58,7 @@ function addCreate(routes: Routes, { ledger }: TransfersDeps): void {
       problems: [...TRANSFER_REJECTIONS, ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call, { dry_run }) => {
-      const value = await readJson(request);
+      const value = await readJson(request, { partner: call.partner });
       const sender = { partner: call.partner, method: "POST", path: "/v1/transfers" };
       const command = transferOf(sender, value, call.key, false);
       if (dry_run === "true") {

@@ -5,21 +5,23 @@ import {
   askMember,
   askMembers,
   type LotView,
-  type LoyaltyEffect,
+  loyaltyAct,
   type MemberView,
   pointsAccount,
 } from "../../../actors/programmes/loyalty/acts.ts";
+import type { LotPlace } from "../../../actors/programmes/loyalty/lots.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
-import { Problem } from "../../problem.ts";
+import { invalid, Problem } from "../../problem.ts";
 import { readBareChange, readChange } from "../../read-change.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 
 export type LoyaltyDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
@@ -78,6 +80,18 @@ function lotJson({ id, points, expiresAtMs }: LotView): string {
   return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
 }
 
+function lotCursor({ id, expiresAtMs }: LotView): string {
+  return `${expiresAtMs}.${id}`;
+}
+
+/** @throws Problem 400 */
+function lotPlaceOf(cursor: string): LotPlace {
+  const [, expiresAt, id] = /^(\d{1,15})\.(tr_[0-9a-z]{1,64})$/.exec(cursor) ?? [];
+  if (expiresAt === undefined || id === undefined)
+    throw invalid("cursor", "must be the next_cursor of the previous page");
+  return [Number(expiresAt), id];
+}
+
 function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
   const path = "/v1/loyalty/members";
   routes.add(
@@ -95,8 +109,7 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
       const { value, header } = await readChange(request, call, NewMember);
       const member = value.id ?? madeId("mem", call.partner, `POST ${path}`, header.key, random);
       const name = value.name ?? null;
-      const subject = pointsAccount(member);
-      const act = { programme: "loyalty", act: "create_member", subject, name } as const;
+      const act = loyaltyAct("create_member", pointsAccount(member), { name });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (_, { timeMs }) => {
         const totals = { balance: 0, held: 0, earned: 0, spent: 0, expired: 0 };
         return memberJson({ id: member, name, ...totals, createdAtMs: timeMs });
@@ -106,24 +119,22 @@ function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
 }
 
 function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/loyalty/members",
       access: "partner",
       group: "loyalty",
       summary: "List members, newest first",
       query: PageQuery,
-      answer: pageOf(MemberSchema),
+      row: MemberSchema,
     },
-    async (_, call, query) => {
-      const page = await ledger.list(call.partner, askMembers, query, callerOf(call));
-      return pageAnswer(call, page, memberJson);
-    },
+    (_, call, query) => ledger.list(call.partner, askMembers, query, callerOf(call)),
+    memberJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/loyalty/members/{id}",
       access: "partner",
       group: "loyalty",
@@ -136,8 +147,9 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       const id = idOf(request);
       const member = await ledger.ask(call.partner, askMember(id));
       if (member === null) throw memberNotFound(id);
-      return jsonAnswer(call, 200, memberJson(member));
+      return member;
     },
+    memberJson,
   );
   routes.add(
     {
@@ -147,17 +159,21 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
       group: "loyalty",
       summary: "List a member's expiring points, soonest expiry first",
       params: IdParams,
+      query: PageQuery,
       answer: {
         ...pageOf(LotSchema),
-        description: "All lots. A lot is an accrual with `expires_at`; `points` is what is left of it.",
+        description: "A page. A lot is an accrual with `expires_at`; `points` is what is left of it.",
       },
       problems: ["member_not_found"],
     },
-    async (request, call) => {
+    async (request, call, { limit, cursor }) => {
       const id = idOf(request);
-      const lots = await ledger.ask(call.partner, askLots(id));
-      if (lots === null) throw memberNotFound(id);
-      return wholeList(call, lots, lotJson);
+      const after = cursor === undefined ? null : lotPlaceOf(cursor);
+      const found = await ledger.ask(call.partner, askLots(id, limit, after));
+      if (found === null) throw memberNotFound(id);
+      const cursors = found.lots.map(lotCursor);
+      const nextCursor = found.isLast ? null : (cursors.at(-1) ?? null);
+      return pageAnswer(call, { data: found.lots, cursors, nextCursor }, lotJson);
     },
   );
 }
@@ -178,12 +194,12 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
     async (request, call) => {
       const member = idOf(request);
       const { value, header } = await readChange(request, call, MemberPatch);
-      const subject = pointsAccount(member);
-      const act = { programme: "loyalty", act: "update_member", subject, name: value.name } as const;
+      const act = loyaltyAct("update_member", pointsAccount(member), value);
       const answer = await ledger.submit(actAlone(header, act));
-      const recorded = isDone(answer) ? (answer.outcome.effect as LoyaltyEffect)?.member : undefined;
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       // Older records lack the member.
-      const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askMember(member)) : null);
+      const view =
+        effectOf(act, answer.outcome)?.member ?? (await ledger.ask(call.partner, askMember(member)));
       return decidedAnswer(call, answer, 200, () => (view === null ? null : memberJson(view)));
     },
   );
@@ -201,12 +217,7 @@ function addChanges(routes: Routes, { ledger }: LoyaltyDeps): void {
     async (request, call) => {
       const member = idOf(request);
       const header = await readBareChange(request, call);
-      const act = {
-        programme: "loyalty",
-        act: "delete_member",
-        subject: pointsAccount(member),
-        member,
-      } as const;
+      const act = loyaltyAct("delete_member", pointsAccount(member), { member });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 204, () => null);
     },
   );

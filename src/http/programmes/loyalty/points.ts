@@ -1,30 +1,43 @@
 /** `/v1/loyalty/members/{id}/…`: accruals, redemptions and entries. */
 import { z } from "@hono/zod-openapi";
-import { askMember, type LoyaltyAct, pointsAccount } from "../../../actors/programmes/loyalty/acts.ts";
+import {
+  askMember,
+  type LoyaltyAct,
+  loyaltyAct,
+  pointsAccount,
+} from "../../../actors/programmes/loyalty/acts.ts";
 import type { Act } from "../../../actors/records/act.ts";
 import type { TransferPosted } from "../../../actors/records/command.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
 import { callerOf } from "../../call.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
-import { Amount, Balance, Description, Time, timeMsOrNull, timeTextOf } from "../../input/fields.ts";
+import {
+  Amount,
+  Balance,
+  Description,
+  knownTimeMsOf,
+  Time,
+  timeMsOrNull,
+  timeTextOf,
+} from "../../input/fields.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
+import type { ProblemCode } from "../../problem.ts";
 import { readChange, transferWith } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
 
+const newMovement = { points: Amount, description: Description, occurred_at: Time.optional() };
 const NewAccrual = z
   .strictObject({
-    points: Amount,
-    description: Description,
-    occurred_at: Time.optional(),
+    ...newMovement,
     expires_at: Time.optional().openapi({ description: "When the points expire; absent if never." }),
   })
   .openapi("NewAccrual", { example: { points: 100, description: "Haircut" } });
 const NewRedemption = z
-  .strictObject({ points: Amount, description: Description, occurred_at: Time.optional() })
+  .strictObject(newMovement)
   .openapi("NewRedemption", { example: { points: 80, description: "Free coffee" } });
 
 const MovementSchema = z
@@ -68,82 +81,66 @@ const PointsEntrySchema = z
 const PointsEntriesPage = statementSchema(PointsEntrySchema).openapi("PointsEntriesPage");
 
 export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
-  addAccruals(routes, deps);
-  addRedemptions(routes, deps);
+  addMovement(routes, deps, NewAccrual, {
+    path: "/v1/loyalty/members/{id}/accruals",
+    summary: "Credit points to a member",
+    description:
+      "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own.",
+    problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
+    actOf: (account, { expires_at }) =>
+      loyaltyAct(
+        "accrual",
+        account,
+        expires_at === undefined ? {} : { expiresAtMs: knownTimeMsOf(expires_at) },
+      ),
+    balanceOf: ({ creditPosted }) => creditPosted,
+  });
+  addMovement(routes, deps, NewRedemption, {
+    path: "/v1/loyalty/members/{id}/redemptions",
+    summary: "Debit points from a member",
+    description: "Moves points from the member to `@redemption`. Points that expire soonest are spent first.",
+    problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    actOf: (account) => loyaltyAct("redemption", account, {}),
+    balanceOf: ({ debitPosted }) => debitPosted,
+  });
   addEntries(routes, deps);
 }
 
-const movement = {
-  status: 201,
-  description: "The movement, with the balance after it.",
-  content: { "application/json": MovementSchema },
-} as const;
+type Direction<T> = Pick<RouteDescription, "path" | "summary"> &
+  Readonly<{
+    description: string;
+    problems: readonly ProblemCode[];
+    actOf: (account: string, value: T) => LoyaltyAct<"accrual" | "redemption">;
+    /** The member's balance after the transfer. */
+    balanceOf: (posted: TransferPosted) => number;
+  }>;
 
-function addAccruals(routes: Routes, { ledger }: LoyaltyDeps): void {
+/** A route that credits points to a member or debits them. */
+function addMovement<T extends z.infer<typeof NewRedemption>>(
+  routes: Routes,
+  { ledger }: LoyaltyDeps,
+  schema: z.ZodType<T>,
+  { actOf, balanceOf, ...description }: Direction<T>,
+): void {
   routes.add(
     {
       method: "post",
-      path: "/v1/loyalty/members/{id}/accruals",
+      ...description,
       access: "partner",
       group: "loyalty",
-      summary: "Credit points to a member",
-      description:
-        "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own.",
       params: IdParams,
-      body: { schema: NewAccrual },
-      answer: movement,
-      problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
+      body: { schema },
+      answer: answerOf(201, "The movement, with the balance after it.", MovementSchema),
     },
     async (request, call) => {
       const member = idOf(request);
-      const { value, header } = await readChange(request, call, NewAccrual);
-      const { points, description, occurred_at, expires_at } = value;
-      const account = pointsAccount(member);
-      const expiresAtMs = timeMsOrNull(expires_at);
-      const lot = expiresAtMs === null ? {} : { expiresAtMs };
-      const act = { programme: "loyalty", act: "accrual", subject: account, ...lot } as const;
-      const occurredAtMs = timeMsOrNull(occurred_at);
-      const move = { amount: points, memo: description, occurredAtMs };
-      return decidedAnswer(
-        call,
-        await ledger.submit(transferWith(header, act, move)),
-        201,
-        (posted, { timeMs }) =>
-          movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.creditPosted),
-      );
-    },
-  );
-}
-
-function addRedemptions(routes: Routes, { ledger }: LoyaltyDeps): void {
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/loyalty/members/{id}/redemptions",
-      access: "partner",
-      group: "loyalty",
-      summary: "Debit points from a member",
-      description:
-        "Moves points from the member to `@redemption`. Points that expire soonest are spent first.",
-      params: IdParams,
-      body: { schema: NewRedemption },
-      answer: movement,
-      problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
-    },
-    async (request, call) => {
-      const member = idOf(request);
-      const { value, header } = await readChange(request, call, NewRedemption);
-      const { points, description, occurred_at } = value;
-      const account = pointsAccount(member);
-      const act = { programme: "loyalty", act: "redemption", subject: account } as const;
-      const occurredAtMs = timeMsOrNull(occurred_at);
-      const move = { amount: points, memo: description, occurredAtMs };
-      return decidedAnswer(
-        call,
-        await ledger.submit(transferWith(header, act, move)),
-        201,
-        (posted, { timeMs }) =>
-          movementJson({ member, points, description, occurredAtMs, timeMs }, posted, posted.debitPosted),
+      const { value, header } = await readChange(request, call, schema);
+      const { points, description: memo } = value;
+      const occurredAtMs = timeMsOrNull(value.occurred_at);
+      const move = { amount: points, memo, occurredAtMs };
+      const command = transferWith(header, actOf(pointsAccount(member), value), move);
+      return decidedAnswer(call, await ledger.submit(command), 201, (posted, { timeMs }) =>
+        movementJson({ member, points, description: memo, occurredAtMs, timeMs }, posted, balanceOf(posted)),
       );
     },
   );
@@ -233,12 +230,11 @@ const ENTRIES = formatOf(entryView, {
 });
 
 function typeOf(act: Act | undefined): (typeof TYPES)[number] {
-  const { act: name } = act as LoyaltyAct;
-  switch (name) {
+  switch (act?.act) {
     case "accrual":
     case "redemption":
     case "expiry":
-      return name;
+      return act.act;
     default:
       return "revert";
   }

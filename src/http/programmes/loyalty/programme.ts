@@ -5,13 +5,15 @@ import {
   askSummary,
   LOYALTY_SUBJECT,
   type LoyaltySettings,
+  type LoyaltySummary,
+  loyaltyAct,
 } from "../../../actors/programmes/loyalty/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount } from "../../input/fields.ts";
 import { readChange } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import type { LoyaltyDeps } from "./members.ts";
 
@@ -30,41 +32,41 @@ const THRESHOLDS =
   "of all balances. Daybook stores the thresholds, but sends no notifications yet.";
 
 export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/loyalty/summary",
       access: "partner",
       group: "loyalty",
       summary: "Get the totals of all members",
-      answer: { status: 200, description: "The totals.", content: { "application/json": SummarySchema } },
+      answer: answerOf(200, "The totals.", SummarySchema),
     },
-    async (_, call) => {
-      const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n };
-      for (const { members, earned, spent, expired } of await ledger.askAll(call.partner, askSummary())) {
-        sums.members += members;
-        sums.earned += BigInt(earned);
-        sums.spent += BigInt(spent);
-        sums.expired += BigInt(expired);
-      }
-      const { members, earned, spent, expired } = sums;
-      const outstanding = earned - spent - expired;
-      return jsonAnswer(
-        call,
-        200,
-        `{"members":${members},"outstanding":${outstanding},"earned":${earned},"spent":${spent},"expired":${expired}}`,
-      );
-    },
+    (_, call) => ledger.askAll(call.partner, askSummary()),
+    summaryJson,
   );
   addSettings(routes, ledger);
+}
+
+/** @param parts one per shard. */
+function summaryJson(parts: readonly LoyaltySummary[]): string {
+  const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n };
+  for (const { members, earned, spent, expired } of parts) {
+    sums.members += members;
+    sums.earned += BigInt(earned);
+    sums.spent += BigInt(spent);
+    sums.expired += BigInt(expired);
+  }
+  const { members, earned, spent, expired } = sums;
+  const outstanding = earned - spent - expired;
+  return `{"members":${members},"outstanding":${outstanding},"earned":${earned},"spent":${spent},"expired":${expired}}`;
 }
 
 function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {
   const path = "/v1/loyalty/settings";
   const answer = { description: "The settings.", content: { "application/json": Settings } };
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path,
       access: "partner",
       group: "loyalty",
@@ -72,7 +74,8 @@ function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {
       description: THRESHOLDS,
       answer: { status: 200, ...answer },
     },
-    async (_, call) => jsonAnswer(call, 200, settingsJson(await ledger.ask(call.partner, askSettings()))),
+    (_, call) => ledger.ask(call.partner, askSettings()),
+    settingsJson,
   );
   routes.add(
     {
@@ -89,12 +92,7 @@ function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {
     async (request, call) => {
       const { value, header } = await readChange(request, call, Settings);
       const settings = { memberThreshold: value.member_threshold, totalThreshold: value.total_threshold };
-      const act = {
-        programme: "loyalty",
-        act: "change_settings",
-        subject: LOYALTY_SUBJECT,
-        settings,
-      } as const;
+      const act = loyaltyAct("change_settings", LOYALTY_SUBJECT, { settings });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, () =>
         settingsJson(settings),
       );

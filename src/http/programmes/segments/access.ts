@@ -2,13 +2,11 @@
 import { z } from "@hono/zod-openapi";
 import {
   askSegment,
-  type RecordAnswer,
   recordAnswer,
   type SegmentPart,
   type SegmentShown,
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
-import type { ActAlone } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import { OperatingError } from "../../../errors/operating-error.ts";
@@ -19,7 +17,7 @@ import { REQUEST_MS_MAX } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import { timeTextOf } from "../../input/fields.ts";
 import { invalid, Problem } from "../../problem.ts";
-import { firstCommandOf } from "../../read-change.ts";
+import { firstOrNew } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Done } from "../../write-answers.ts";
 
@@ -121,13 +119,12 @@ export async function recordedAnswer(
   if (header.key === null) return waitFilled();
   // Callers' keys contain no blanks, so this one is unique.
   const answerHeader = { ...header, key: `${header.key} answer` };
-  const first = replayed
-    ? await firstCommandOf(ledger, answerHeader, { owner: segmentSubject(slug) })
-    : undefined;
-  if (first !== undefined) return ((first as ActAlone).act as RecordAnswer).view;
-  const view = await waitFilled();
-  await ledger.submit(actAlone(answerHeader, recordAnswer(view)));
-  return view;
+  const make = async () => actAlone(answerHeader, recordAnswer(await waitFilled()));
+  const command = replayed
+    ? await firstOrNew(ledger, answerHeader, { owner: segmentSubject(slug) }, make)
+    : await make();
+  await ledger.submit(command);
+  return command.act.view;
 }
 
 const POLL_MS = 2;

@@ -6,8 +6,8 @@ import {
   askHolders,
   askSegment,
   type HolderView,
-  type MembershipChanges,
   type MembershipExpiry,
+  type SegmentsAct,
   segmentSubject,
   userSubject,
 } from "../../../actors/programmes/segments/acts.ts";
@@ -18,11 +18,12 @@ import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf, writeAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Id, NewId } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { readChange, recordKey } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { addListRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { type Done, decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import {
   expiryField,
   isCurrent,
@@ -59,27 +60,24 @@ function holderJson({ id, endsAtMs, source }: HolderView): string {
 
 function addList(routes: Routes, deps: SegmentsDeps): void {
   const { ledger } = deps;
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: HOLDERS,
       access: "partner",
       group: "segments",
       summary: "List the users of a segment, newest users first",
       params: SegmentParams,
       query: PageQuery,
-      answer: pageOf(HolderSchema),
+      row: HolderSchema,
       problems: ["segment_not_found"],
     },
     async (request, call, query) => {
       const slug = slugOf(request);
       if ((await segmentView(deps, call, slug, isCurrent)) === undefined) throw segmentNotFound(slug);
-      return pageAnswer(
-        call,
-        await ledger.list(call.partner, askHolders(slug), query, callerOf(call)),
-        holderJson,
-      );
+      return ledger.list(call.partner, askHolders(slug), query, callerOf(call));
     },
+    holderJson,
   );
 }
 
@@ -96,11 +94,7 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
         "Creates users who do not exist. Users who are in the segment already do not count as added.",
       params: SegmentParams,
       body: { schema: NewHolders },
-      answer: {
-        status: 200,
-        description: "The number of users added.",
-        content: { "application/json": AddedHolders },
-      },
+      answer: answerOf(200, "The number of users added.", AddedHolders),
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -108,13 +102,13 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
       const { value, header } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
       const expiry: MembershipExpiry = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
       const recorded = await recordKey(ledger, header, { owner: segmentSubject(slug) });
-      const answers = await addAll(ledger, recorded, slug, value.ids, expiry);
+      const done: Done[] = [];
       let added = 0;
-      for (const answer of answers) {
+      for (const { act, answer } of await addAll(ledger, recorded, slug, value.ids, expiry)) {
         if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-        added += (answer.outcome.effect as MembershipChanges).added.length;
+        done.push(answer);
+        added += effectOf(act, answer.outcome).added.length;
       }
-      const done = answers.filter((answer) => "position" in answer);
       return writeAnswer(call, 200, JSON.stringify({ added }), {
         position: done.map(({ position }) => position).join(","),
         replayed: done.every(({ replayed }) => replayed),
@@ -122,6 +116,8 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
     },
   );
 }
+
+type Portion = Readonly<{ act: SegmentsAct<"add_users">; answer: Answer<ActAlone> }>;
 
 /**
  * Adds users in portions. Each portion belongs to one shard, and each shard gets one portion at a time, so that it serves
@@ -133,20 +129,20 @@ async function addAll(
   slug: string,
   users: readonly string[],
   expiry: MembershipExpiry,
-): Promise<readonly Answer<ActAlone>[]> {
+): Promise<readonly Portion[]> {
   const { partner } = header;
   const shards = (await ledger.askAll(partner, askSegment(slug))).length;
   const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
   const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
   const addPortions = async ([shard, shardUsers]: readonly [number, readonly string[]]) => {
-    const answers: Answer<ActAlone>[] = [];
+    const portions: Portion[] = [];
     for (let at = 0; at < shardUsers.length; at += PORTION_MAX) {
       const portion = shardUsers.slice(at, at + PORTION_MAX);
       const key = header.key === null ? null : `${header.key}#${shard}.${at}`;
       const act = addUsers(slug, portion, expiry, vnodeOf(portion[0] ?? ""));
-      answers.push(await ledger.submit(actAlone({ ...header, key }, act)));
+      portions.push({ act, answer: await ledger.submit(actAlone({ ...header, key }, act)) });
     }
-    return answers;
+    return portions;
   };
   return (await Promise.all([...byShard].map(addPortions))).flat();
 }

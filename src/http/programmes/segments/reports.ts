@@ -12,21 +12,18 @@ import {
   reportSecretOf,
   requestReport,
   rotateReportSecret,
-  type SegmentsAct,
-  type SegmentsEffect,
 } from "../../../actors/programmes/segments/acts.ts";
 import {
   type MembershipChange,
   membershipChanges,
 } from "../../../actors/programmes/segments/membership-history.ts";
-import type { ActDone } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { keyless } from "../../../actors/records/command-header.ts";
 import type { ArchivedRecord, Page } from "../../../archive/queries/query.ts";
 import { assert } from "../../../errors/assert.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import type { OpenSecret } from "../../../sealed-secrets.ts";
-import { csvCell } from "../../../text/csv.ts";
+import { csvCell, csvRow } from "../../../text/csv.ts";
 import { keyIdOf, memberPartner } from "../../auth.ts";
 import { answer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId } from "../../idempotency.ts";
@@ -34,7 +31,7 @@ import { Id, timeTextOf } from "../../input/fields.ts";
 import { IdParams } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
 import { readBareChange, readChange } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 import { type SegmentsDeps, userNotFound } from "./access.ts";
 
@@ -47,9 +44,9 @@ export const LATE_MS_MAX = 24 * 3600 * 1000;
 
 /** The rows of one record, in the order in which they happened. */
 export function rowsOfRecord({ record, timeMs }: ArchivedRecord): readonly MembershipChange[] {
-  if (record.command.op !== "act") return [];
-  const { effect } = record.outcome as ActDone;
-  const changes = membershipChanges(record.command.act as SegmentsAct, effect as SegmentsEffect, timeMs);
+  const { command, outcome } = record;
+  if (command.op !== "act" || !("effect" in outcome) || outcome.effect === undefined) return [];
+  const changes = membershipChanges(command.act, outcome.effect, timeMs);
   return Array.from(changes, (row) => ({
     ...row,
     atMs: timeMs - row.atMs > LATE_MS_MAX ? timeMs : row.atMs,
@@ -59,7 +56,7 @@ export function rowsOfRecord({ record, timeMs }: ArchivedRecord): readonly Membe
 export function csvLine({ user, slug, operation, atMs }: MembershipChange, separator: string): string {
   const at = new Date(atMs).toISOString();
   const executedAt = `${at.slice(0, 10)} ${at.slice(11, 19)}`;
-  return `${[csvCell(user), slug, operation, executedAt].join(separator)}\r\n`;
+  return csvRow([csvCell(user), slug, operation, executedAt], separator);
 }
 
 const VALID_MS = 24 * 3600 * 1000;
@@ -131,11 +128,7 @@ function addRequest(routes: Routes, deps: ReportsDeps): void {
         "The month is in UTC. The `url` needs no API key. It is valid for 24 hours, or until the API key that requested " +
         "it is revoked. A retry with the same idempotency key has `url: null`: the URL is shown once.",
       body: { schema: NewReport },
-      answer: {
-        status: 201,
-        description: "The report with its download URL.",
-        content: { "application/json": ReportSchema },
-      },
+      answer: answerOf(201, "The report with its download URL.", ReportSchema),
       problems: ["user_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -188,15 +181,11 @@ function addRotation(routes: Routes, { ledger, directory }: ReportsDeps): void {
       description:
         "All report URLs issued so far stop working. Reports requested from now on are signed with the new secret.",
       params: IdParams,
-      answer: {
-        status: 200,
-        description: "When the secret was rotated.",
-        content: { "application/json": RotatedSchema },
-      },
+      answer: answerOf(200, "When the secret was rotated.", RotatedSchema),
       problems: ["partner_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const partner = memberPartner(call, directory, request.param("id"));
+      const { id: partner } = memberPartner(call, directory, request.param("id"));
       const header = { ...(await readBareChange(request, call)), partner };
       const rotated = await ledger.submit(actAlone(header, rotateReportSecret()));
       return decidedAnswer(call, rotated, 200, (_, { timeMs }) =>
@@ -244,7 +233,7 @@ function addDownload(routes: Routes, deps: ReportsDeps): void {
 async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>): AsyncGenerator<string> {
   const { user, separator } = plan;
   const { fromMs, toMs } = monthOf(plan);
-  yield `${HEADER.join(separator)}\r\n`;
+  yield csvRow(HEADER, separator);
   for (let page = first; ; page = await pageOf(ledger, plan, page.nextCursor ?? undefined)) {
     for (const record of page.data) {
       const lines = rowsOfRecord(record)

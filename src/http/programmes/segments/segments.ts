@@ -16,10 +16,11 @@ import {
 import { type Draw, shareOf } from "../../../actors/programmes/segments/draw.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, isDone } from "../../write-answers.ts";
 import {
@@ -169,15 +170,15 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
 }
 
 function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: SEGMENTS,
       access: "partner",
       group: "segments",
       summary: "List segments, newest first",
       query: PageQuery,
-      answer: pageOf(SegmentSchema),
+      row: SegmentSchema,
     },
     async (_, call, query) => {
       const { data, cursors, nextCursor } = await ledger.list(
@@ -198,19 +199,20 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
         );
       });
       // Omits segments that were deleted after the page was read.
-      const known = views.flatMap((view, i) =>
-        view === undefined ? [] : [{ view, cursor: cursors[i] as string }],
-      );
-      const page = { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
-      return pageAnswer(call, page, ({ view }) => segmentJson(view));
+      const known = cursors.flatMap((cursor, i) => {
+        const view = views[i];
+        return view === undefined ? [] : [{ view, cursor }];
+      });
+      return { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
     },
+    ({ view }) => segmentJson(view),
   );
 }
 
 function addRead(routes: Routes, deps: SegmentsDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: SEGMENT,
       access: "partner",
       group: "segments",
@@ -223,8 +225,9 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
       const slug = slugOf(request);
       const view = await segmentView(deps, call, slug, isCurrent);
       if (view === undefined) throw segmentNotFound(slug);
-      return jsonAnswer(call, 200, segmentJson(view));
+      return view;
     },
+    segmentJson,
   );
 }
 

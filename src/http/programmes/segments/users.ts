@@ -9,22 +9,22 @@ import {
   createUser,
   type MembershipExpiry,
   type MembershipView,
-  type UserChange,
   type UserView,
 } from "../../../actors/programmes/segments/acts.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer } from "../../../gateway/ports.ts";
-import { type Call, callerOf, jsonAnswer } from "../../call.ts";
+import { type Call, callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { knownTimeMsOf, NewId, Time, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid } from "../../problem.ts";
 import { readChange } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
+import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import { expiryField, type SegmentsDeps, Slug, Ttl, userNotFound, waitUntil } from "./access.ts";
 
 const SLUGS_MAX = 1_000;
@@ -78,7 +78,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
       description:
         "Without an `id`, the user gets the next free integer, greater than all integers assigned before.",
       body: { schema: NewUser },
-      answer: { status: 201, description: "The user.", content: { "application/json": CreatedUser } },
+      answer: answerOf(201, "The user.", CreatedUser),
       problems: ["user_exists", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -105,9 +105,10 @@ async function createNumbered(
     // The key of the round makes a retry draw the same numbers.
     const key = header.key === null ? null : `${header.key}#${round}`;
     round += 1;
-    const counted = await ledger.submit(actAlone({ ...header, key }, countUser(skip)));
+    const act = countUser(skip);
+    const counted = await ledger.submit(actAlone({ ...header, key }, act));
     if (!isDone(counted)) return { id: "", answer: counted };
-    const id = String((counted.outcome.effect as { number: number }).number);
+    const id = String(effectOf(act, counted.outcome).number);
     const answer = await ledger.submit(actAlone(header, createUser(id)));
     const isTaken = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "user_exists";
     return isTaken ? undefined : { id, answer };
@@ -119,38 +120,37 @@ function userJson({ id, createdAtMs }: UserView): string {
 }
 
 function addReads(routes: Routes, { ledger }: SegmentsDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: USERS,
       access: "partner",
       group: "users",
       summary: "List users, newest first",
       query: PageQuery,
-      answer: pageOf(UserSchema),
+      row: UserSchema,
     },
-    async (_, call, query) => {
-      const page = await ledger.list(call.partner, askUsers, query, callerOf(call));
-      return pageAnswer(call, page, userJson);
-    },
+    (_, call, query) => ledger.list(call.partner, askUsers, query, callerOf(call)),
+    userJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: `${USERS}/{id}`,
       access: "partner",
       group: "users",
       summary: "Get a user",
       params: IdParams,
-      answer: { status: 200, description: "The user.", content: { "application/json": UserSchema } },
+      answer: answerOf(200, "The user.", UserSchema),
       problems: ["user_not_found"],
     },
     async (request, call) => {
       const id = idOf(request);
       const user = await ledger.ask(call.partner, askUser(id));
       if (user === null) throw userNotFound(id);
-      return jsonAnswer(call, 200, userJson(user));
+      return user;
     },
+    userJson,
   );
 }
 
@@ -159,9 +159,9 @@ function membershipsJson(memberships: readonly MembershipView[]): readonly objec
 }
 
 function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: `${USERS}/{id}/segments`,
       access: "partner",
       group: "users",
@@ -169,16 +169,10 @@ function addMemberships(routes: Routes, { ledger }: SegmentsDeps): void {
       description:
         "An unknown user has no segments; the answer is not 404, because other systems may assign user ids.",
       params: IdParams,
-      answer: {
-        status: 200,
-        description: "All segments of the user.",
-        content: { "application/json": UserSegments },
-      },
+      answer: answerOf(200, "All segments of the user.", UserSegments),
     },
-    async (request, call) => {
-      const segments = membershipsJson(await ledger.ask(call.partner, askMemberships(idOf(request))));
-      return jsonAnswer(call, 200, JSON.stringify({ segments }));
-    },
+    (request, call) => ledger.ask(call.partner, askMemberships(idOf(request))),
+    (held) => JSON.stringify({ segments: membershipsJson(held) }),
   );
 }
 
@@ -195,11 +189,11 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
         "count as added, and its expiry can be moved to a later time or removed, but never to an earlier time.",
       params: IdParams,
       body: { schema: SegmentsPatch },
-      answer: {
-        status: 200,
-        description: "The numbers of segments added and removed, and all segments of the user.",
-        content: { "application/json": ChangedSegments },
-      },
+      answer: answerOf(
+        200,
+        "The numbers of segments added and removed, and all segments of the user.",
+        ChangedSegments,
+      ),
       problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -211,9 +205,10 @@ function addChange(routes: Routes, { ledger }: SegmentsDeps): void {
         const { slug, ...expiry } = typeof item === "string" ? { slug: item } : item;
         return [slug, expiryOf(expiry, ttl_s, `add.${i}`)] as const;
       });
-      const answer = await ledger.submit(actAlone(header, changeUser(user, { add: added, remove })));
+      const act = changeUser(user, { add: added, remove });
+      const answer = await ledger.submit(actAlone(header, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const change = answer.outcome.effect as UserChange;
+      const change = effectOf(act, answer.outcome);
       // Older records lack `held`.
       const held = change.held ?? (await ledger.ask(call.partner, askMemberships(user)));
       const counts = { added: change.added.length, removed: change.removed.length };

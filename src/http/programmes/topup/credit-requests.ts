@@ -1,15 +1,14 @@
 /** `/v1/credit-requests`: a seller requests a change of its credit, and the partner decides once. */
 import { z } from "@hono/zod-openapi";
 import {
-  type Approve,
   askRequest,
   askRequests,
   creditAccount,
   REQUEST_STATUSES,
-  type Reject,
   type RequestView,
   requestOwner,
-  type TopupEffect,
+  type TopupAct,
+  topupAct,
   vnodeOfRequest,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { ActAlone, Transfer } from "../../../actors/records/command.ts";
@@ -17,16 +16,17 @@ import { actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { keyIdOf } from "../../auth.ts";
-import { type Call, callerOf, type HttpAnswer, jsonAnswer } from "../../call.ts";
+import { type Call, callerOf, type HttpAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Description, Id, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
-import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange, transferWith } from "../../read-change.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
-import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
+import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
+import { actingSeller, maySee, namedSeller, SELLER_ACCESS } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const SignedAmount = z
@@ -132,7 +132,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "post",
       path: "/v1/credit-requests",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Request an increase or decrease of credit",
       body: { schema: NewCreditRequest },
@@ -143,54 +143,49 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       const { value, header } = await readChange(request, call, NewCreditRequest);
       const seller = actingSeller(call, value.seller);
       const { amount, note = null } = value;
-      const subject = creditAccount(seller);
-      const act = { programme: "topup", act: "request_credit", subject, amount, note } as const;
-      return decidedAnswer(
-        call,
-        await ledger.submit(actAlone(header, act)),
-        201,
-        ({ effect }, { timeMs }) => {
-          const { request: id } = effect as { request: string };
-          const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
-          return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
-        },
-      );
+      const act = topupAct("request_credit", creditAccount(seller), { amount, note });
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (done, { timeMs }) => {
+        const { request: id } = effectOf(act, done);
+        const undecided = { status: "pending", decidedBy: null, decidedAtMs: null, reason: null } as const;
+        return requestJson({ id, seller, amount, note, createdAtMs: timeMs, ...undecided });
+      });
     },
   );
 }
 
 function addReads(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/credit-requests",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List credit requests, newest first",
       description: "A seller's key lists only the seller's own requests.",
       query: ListQuery,
-      answer: pageOf(RequestSchema),
+      row: RequestSchema,
       problems: ["seller_not_found"],
     },
     async (_, call, query) => {
       const { status = null, seller: named, ...page } = query;
       const seller = (await namedSeller(call, ledger, named)) ?? null;
-      const found = await ledger.list(call.partner, askRequests({ seller, status }), page, callerOf(call));
-      return pageAnswer(call, found, requestJson);
+      return ledger.list(call.partner, askRequests({ seller, status }), page, callerOf(call));
     },
+    requestJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/credit-requests/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a credit request",
       params: RequestParams,
       answer: { status: 200, ...answerSchema },
       problems: ["credit_request_not_found"],
     },
-    async (request, call) => jsonAnswer(call, 200, requestJson(await requestOf(request, call, ledger))),
+    (request, call) => requestOf(request, call, ledger),
+    requestJson,
   );
 }
 
@@ -206,7 +201,7 @@ async function decide(
   call: Call,
   ledger: Ledger,
   header: CommandHeader,
-  make: (request: RequestView, fields: DecisionFields) => Transfer | ActAlone,
+  make: (request: RequestView, fields: DecisionFields) => Deciding,
 ): Promise<HttpAnswer> {
   const { id, vnode } = requestAddress(request);
   const aliasOwner = requestOwner(id);
@@ -216,23 +211,22 @@ async function decide(
     return make(credit, { programme: "topup", subject, request: id, by: keyIdOf(call), aliasOwner });
   });
   const answer: Answer<Transfer | ActAlone> = await ledger.submit(command);
+  if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
   // Older records lack the decided request; a decision is final, so the current one is the same.
-  const view = decidedIn(answer) ?? (isDone(answer) ? await requestOf(request, call, ledger) : undefined);
-  return decidedAnswer(call, answer, 200, () => (view === undefined ? null : requestJson(view)));
+  const view = effectOf(command.act, answer.outcome)?.decided ?? (await requestOf(request, call, ledger));
+  return decidedAnswer(call, answer, 200, () => requestJson(view));
 }
 
+/** A command that decides a request. */
+type Deciding = (Transfer | ActAlone) & Readonly<{ act: TopupAct<"approve" | "reject"> }>;
+
 type DecisionFields = Readonly<{
-  programme: "topup";
+  programme: string;
   subject: string;
   request: string;
   by: string;
   aliasOwner: string;
 }>;
-
-function decidedIn(answer: Answer<Transfer | ActAlone>): RequestView | undefined {
-  const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect | undefined) : undefined;
-  return effect && "decided" in effect ? effect.decided : undefined;
-}
 
 function addApprove(routes: Routes, { ledger }: TopupDeps): void {
   routes.add(
@@ -257,7 +251,7 @@ function addApprove(routes: Routes, { ledger }: TopupDeps): void {
     async (request, call) => {
       const header = await readBareChange(request, call);
       return decide(request, call, ledger, header, ({ id, amount }, fields) => {
-        const act: Approve = { ...fields, act: "approve", amount };
+        const act: TopupAct<"approve"> = { ...fields, act: "approve", amount };
         return transferWith(header, act, { amount: Math.abs(amount), memo: id });
       });
     },
@@ -281,7 +275,7 @@ function addReject(routes: Routes, { ledger }: TopupDeps): void {
       const { value, header } = await readChange(request, call, RejectBody);
       const { reason = null } = value;
       return decide(request, call, ledger, header, (_, fields) => {
-        const act: Reject = { ...fields, act: "reject", reason };
+        const act: TopupAct<"reject"> = { ...fields, act: "reject", reason };
         return actAlone(header, act);
       });
     },

@@ -1,10 +1,10 @@
 /** `/v1/phones`: totals of each phone over all sellers of the partner. */
 import { z } from "@hono/zod-openapi";
 import { askPhone, askPhones, type PhoneView } from "../../../actors/programmes/topup/acts.ts";
-import { jsonAnswer } from "../../call.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { invalid, Problem } from "../../problem.ts";
-import type { Routes } from "../../routes.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { PHONE_RULE, phoneOf } from "./phone.ts";
 import type { TopupDeps } from "./sellers.ts";
 
@@ -42,7 +42,7 @@ function totalsByPhone(views: Iterable<PhoneView>): Map<string, Totals> {
   return totals;
 }
 
-function phoneJson(phone: string, { total, topups }: Totals): string {
+function phoneJson([phone, { total, topups }]: readonly [phone: string, Totals]): string {
   return `{"phone":"${phone}","total_charged":${total},"topups":${topups}}`;
 }
 
@@ -54,15 +54,15 @@ function afterOf(cursor: string | undefined): string | null {
 }
 
 function addList(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/phones",
       access: "partner",
       group: "topups",
       summary: "List charged phones, ordered by digits",
       query: PageQuery,
-      answer: pageOf(PhoneSchema),
+      row: PhoneSchema,
     },
     async (_, call, { limit, cursor }) => {
       const parts = await ledger.askAll(call.partner, askPhones(limit + 1, afterOf(cursor)));
@@ -71,24 +71,23 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
       const shown = all.slice(0, limit);
       const cursors = shown.map(([phone]) => phone.slice(1));
       const nextCursor = all.length > limit ? (cursors.at(-1) ?? null) : null;
-      return pageAnswer(call, { data: shown, cursors, nextCursor }, ([phone, totals]) =>
-        phoneJson(phone, totals),
-      );
+      return { data: shown, cursors, nextCursor };
     },
+    phoneJson,
   );
 }
 
 function addRead(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/phones/{phone}",
       access: "partner",
       group: "topups",
       summary: "Get the totals of a phone",
       description: "For its history, list the top-ups with this phone.",
       params: PhoneParams,
-      answer: { status: 200, description: "The totals.", content: { "application/json": PhoneSchema } },
+      answer: answerOf(200, "The totals.", PhoneSchema),
       problems: ["phone_not_found"],
     },
     async (request, call) => {
@@ -97,7 +96,8 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       const parts = await ledger.askAll(call.partner, askPhone(phone));
       const totals = totalsByPhone(parts.filter((part) => part !== null)).get(phone);
       if (totals === undefined) throw new Problem("phone_not_found", `The phone ${phone} was never charged.`);
-      return jsonAnswer(call, 200, phoneJson(phone, totals));
+      return [phone, totals] as const;
     },
+    phoneJson,
   );
 }

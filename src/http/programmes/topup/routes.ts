@@ -1,15 +1,28 @@
-/** Registers the routes of the top-up programme. */
-import type { Routes } from "../../routes.ts";
+/** The top-up programme in the API. */
+import { askSeller } from "../../../actors/programmes/topup/acts.ts";
+import type { HttpProgramme } from "../../programme.ts";
 import { addCreditRequests } from "./credit-requests.ts";
 import { addPhones } from "./phones.ts";
+import { SELLER, sellerNotFound } from "./seller-access.ts";
 import { addSellerBooks } from "./seller-books.ts";
 import { addSellers, type TopupDeps } from "./sellers.ts";
 import { addTopups } from "./topups.ts";
 
-export function addTopup(routes: Routes, deps: TopupDeps): void {
-  addSellers(routes, deps);
-  addSellerBooks(routes, deps);
-  addCreditRequests(routes, deps);
-  addTopups(routes, deps);
-  addPhones(routes, deps);
-}
+export const TOPUP: HttpProgramme<TopupDeps> = {
+  roles: [
+    {
+      name: SELLER,
+      description: "seller (one seller's data)",
+      async checkScope(ledger, partner, seller) {
+        if ((await ledger.ask(partner, askSeller(seller))) === null) throw sellerNotFound(seller);
+      },
+    },
+  ],
+  addRoutes(routes, deps) {
+    addSellers(routes, deps);
+    addSellerBooks(routes, deps);
+    addCreditRequests(routes, deps);
+    addTopups(routes, deps);
+    addPhones(routes, deps);
+  },
+};

@@ -4,11 +4,17 @@ import type { Ledger } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
 import { invalid, Problem } from "../../problem.ts";
 
+/** The role of a seller's API keys. Their scope is the seller. */
+export const SELLER = "seller";
+
+/** A partner's keys, and a seller's keys for the seller's own data. */
+export const SELLER_ACCESS = { roles: ["partner", SELLER] } as const;
+
 /** The seller that the API key belongs to; `undefined` for a partner's key. @throws Problem 403 */
 export function sellerOfKey({ principal }: Call): string | undefined {
-  if (principal?.role !== "seller") return undefined;
-  if (principal.seller === undefined) throw new Problem("forbidden", "This seller key belongs to no seller.");
-  return principal.seller;
+  if (principal?.partner === undefined || principal.role !== SELLER) return undefined;
+  if (principal.scope === undefined) throw new Problem("forbidden", "This seller key belongs to no seller.");
+  return principal.scope;
 }
 
 /** Whether the caller may see this seller. @throws Problem 403 */

@@ -1,18 +1,20 @@
 /** `/v1/sellers/{id}/…`: entries, reconciliation of the credit with the entries, and daily settlement. */
 import { z } from "@hono/zod-openapi";
-import { creditAccount, type TopupAct } from "../../../actors/programmes/topup/acts.ts";
+import { creditAccount, isTopupAct, type TopupAct } from "../../../actors/programmes/topup/acts.ts";
 import type { Entry, Statement } from "../../../archive/queries/query.ts";
+import { assert } from "../../../errors/assert.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { timeMsOf } from "../../../text/time-text.ts";
-import { type Call, callerOf, jsonAnswer } from "../../call.ts";
+import { type Call, callerOf } from "../../call.ts";
 import { reconciliationFields, reconciliationView } from "../../core/accounts/reconciliation.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
 import { Balance, timeTextOf } from "../../input/fields.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { invalid } from "../../problem.ts";
-import type { Routes } from "../../routes.ts";
-import { maySee, sellerNotFound } from "./seller-access.ts";
+import { addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
+import { maySee, SELLER_ACCESS, sellerNotFound } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -108,9 +110,9 @@ async function statementOf(
 
 type EntryType = (typeof TYPES)[number];
 
-/** Only this programme moves money of a seller's account, so every entry has an act of it. */
 function actOfEntry({ act }: Entry): TopupAct {
-  return act as TopupAct;
+  assert(isTopupAct(act), "only this programme moves money of a seller's account");
+  return act;
 }
 
 function typeOf({ act }: TopupAct): EntryType {
@@ -153,7 +155,7 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "get",
       path: "/v1/sellers/{id}/entries",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List the entries of a seller's credit, newest first",
       params: IdParams,
@@ -171,19 +173,15 @@ function addEntries(routes: Routes, { ledger }: TopupDeps): void {
 }
 
 function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers/{id}/reconciliation",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Compare a seller's credit with the sum of its entries",
       params: IdParams,
-      answer: {
-        status: 200,
-        description: "Credit and sum of entries at the same `seq`.",
-        content: { "application/json": ReconciliationSchema },
-      },
+      answer: answerOf(200, "Credit and sum of entries at the same `seq`.", ReconciliationSchema),
       problems: ["seller_not_found"],
     },
     async (request, call) => {
@@ -192,9 +190,9 @@ function addReconciliation(routes: Routes, { ledger }: TopupDeps): void {
         ? await ledger.reconciliation(call.partner, creditAccount(seller))
         : undefined;
       if (found === undefined) throw sellerNotFound(seller);
-      const body = { seller, credit: found.account.posted, ...reconciliationView(found) };
-      return jsonAnswer(call, 200, JSON.stringify(body));
+      return { seller, credit: found.account.posted, ...reconciliationView(found) };
     },
+    JSON.stringify,
   );
 }
 
@@ -213,21 +211,17 @@ function addTo(sums: DaySums, entry: Entry): void {
 }
 
 function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers/{id}/settlement",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a seller's settlement of one UTC day",
       description: "`date` must not be in the future. All amounts are in minor units.",
       params: IdParams,
       query: SettlementQuery,
-      answer: {
-        status: 200,
-        description: "The sums of the day.",
-        content: { "application/json": SettlementSchema },
-      },
+      answer: answerOf(200, "The sums of the day.", SettlementSchema),
       problems: ["seller_not_found"],
     },
     async (request, call, { date }) => {
@@ -244,7 +238,8 @@ function addSettlement(routes: Routes, { ledger }: TopupDeps): void {
         page = await statementOf(ledger, call, seller, { ...range, cursor: page.nextCursor });
       }
       const { openingBalance: opening, closingBalance: closing } = first;
-      return jsonAnswer(call, 200, JSON.stringify({ seller, date, opening, ...sums, closing }));
+      return { seller, date, opening, ...sums, closing };
     },
+    JSON.stringify,
   );
 }

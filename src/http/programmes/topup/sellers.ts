@@ -7,23 +7,24 @@ import {
   askSellers,
   creditAccount,
   type SellerView,
-  type TopupEffect,
+  topupAct,
 } from "../../../actors/programmes/topup/acts.ts";
 import type { CreateKey } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../../core/new-key.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
 import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, wholeList } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
-import { decidedAnswer, isDone, together } from "../../write-answers.ts";
-import { maySee, sellerNotFound, sellerOfKey } from "./seller-access.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
+import { decidedAnswer, effectOf, isDone, together } from "../../write-answers.ts";
+import { maySee, SELLER, SELLER_ACCESS, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
 export type TopupDeps = Readonly<{
   ledger: Ledger;
@@ -96,11 +97,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
         "The seller and its key are created one after the other. If only the seller was created, retry with the same " +
         "idempotency key to create the key; without an idempotency key, create a key of role `seller`.",
       body: { schema: NewSeller },
-      answer: {
-        status: 201,
-        description: "The seller and its API key, which is shown once.",
-        content: { "application/json": CreatedSeller },
-      },
+      answer: answerOf(201, "The seller and its API key, which is shown once.", CreatedSeller),
       problems: ["seller_exists", "account_exists", "too_many_keys", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -109,10 +106,10 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name } = value;
       const route = `POST ${path}\0${seller}`;
-      const newKey = makeKey(partner, { role: "seller", name, seller }, key, route, random);
+      const newKey = makeKey(partner, { role: SELLER, name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
-      const act = { programme: "topup", act: "create_seller", subject, name, asset } as const;
+      const act = topupAct("create_seller", subject, { name, asset });
       const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
         if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
           throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
@@ -139,34 +136,30 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
 }
 
 function addReads(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "List sellers, newest first",
       description: "A seller's key lists only its own seller.",
       query: PageQuery,
-      answer: pageOf(SellerSchema),
+      row: SellerSchema,
     },
     async (_, call, query) => {
       const ownSeller = sellerOfKey(call);
-      if (ownSeller === undefined)
-        return pageAnswer(
-          call,
-          await ledger.list(call.partner, askSellers, query, callerOf(call)),
-          sellerJson,
-        );
+      if (ownSeller === undefined) return ledger.list(call.partner, askSellers, query, callerOf(call));
       const seller = await ledger.ask(call.partner, askSeller(ownSeller));
-      return wholeList(call, seller === null ? [] : [seller], sellerJson);
+      return { data: seller === null ? [] : [seller], cursors: [""], nextCursor: null };
     },
+    sellerJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/sellers/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "sellers",
       summary: "Get a seller with its credit and totals",
       params: IdParams,
@@ -177,8 +170,9 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       const id = idOf(request);
       const seller = maySee(call, id) ? await ledger.ask(call.partner, askSeller(id)) : null;
       if (seller === null) throw sellerNotFound(id);
-      return jsonAnswer(call, 200, sellerJson(seller));
+      return seller;
     },
+    sellerJson,
   );
 }
 
@@ -199,13 +193,12 @@ function addStatus(routes: Routes, { ledger }: TopupDeps, action: keyof typeof S
     async (request, call) => {
       const seller = idOf(request);
       const header = await readBareChange(request, call);
-      const subject = creditAccount(seller);
-      const act = { programme: "topup", act: STATUS_ACTS[action], subject } as const;
+      const act = topupAct(STATUS_ACTS[action], creditAccount(seller), {});
       const answer = await ledger.submit(actAlone(header, act));
-      const effect = isDone(answer) ? (answer.outcome.effect as TopupEffect) : null;
-      const recorded = effect !== null && "seller" in effect ? effect.seller : undefined;
+      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       // Older records lack the seller.
-      const view = recorded ?? (isDone(answer) ? await ledger.ask(call.partner, askSeller(seller)) : null);
+      const view =
+        effectOf(act, answer.outcome)?.seller ?? (await ledger.ask(call.partner, askSeller(seller)));
       return decidedAnswer(call, answer, 200, () => (view === null ? null : sellerJson(view)));
     },
   );

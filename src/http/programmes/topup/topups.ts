@@ -1,20 +1,28 @@
 /** `/v1/topups`: a seller tops up a phone, paid from the seller's credit. */
 import { z } from "@hono/zod-openapi";
-import { creditAccount, phoneAccount, type Sale, sellerOf } from "../../../actors/programmes/topup/acts.ts";
+import {
+  creditAccount,
+  isTopupAct,
+  phoneAccount,
+  sellerOf,
+  type TopupAct,
+  topupAct,
+} from "../../../actors/programmes/topup/acts.ts";
 import type { Act } from "../../../actors/records/act.ts";
 import type { TransferView } from "../../../actors/records/compound-command.ts";
+import { assert } from "../../../errors/assert.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
-import { type Call, callerOf, jsonAnswer } from "../../call.ts";
+import { type Call, callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, Id, textField, timeTextOf } from "../../input/fields.ts";
-import { pageAnswer, pageOf } from "../../input/pagination.ts";
 import { rangeOf, rangeQuery } from "../../input/time-range.ts";
 import { invalid, Problem } from "../../problem.ts";
 import { readChange, transferWith } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { PHONE_RULE, Phone, phoneOfQuery } from "./phone.ts";
-import { actingSeller, maySee, namedSeller } from "./seller-access.ts";
+import { actingSeller, maySee, namedSeller, SELLER_ACCESS } from "./seller-access.ts";
 import type { TopupDeps } from "./sellers.ts";
 
 const Reference = textField(100, {
@@ -78,8 +86,8 @@ type Topup = Readonly<{
   createdAtMs: number;
 }>;
 
-function isSale(act: Act | undefined): act is Sale {
-  return act?.programme === "topup" && act.act === "sale";
+function isSale(act: Act | undefined): act is TopupAct<"sale"> {
+  return isTopupAct(act) && act.act === "sale";
 }
 
 /** The top-up of a transfer; `undefined` if the transfer is no sale. */
@@ -114,16 +122,12 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
     {
       method: "post",
       path: "/v1/topups",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "Top up a phone",
       description: "Moves the amount from the seller's credit to the phone.",
       body: { schema: NewTopup },
-      answer: {
-        status: 201,
-        description: "The top-up, with the seller's credit after it.",
-        content: { "application/json": CreatedTopup },
-      },
+      answer: answerOf(201, "The top-up, with the seller's credit after it.", CreatedTopup),
       problems: [
         "seller_not_found",
         "seller_suspended",
@@ -137,8 +141,7 @@ function addCreate(routes: Routes, { ledger }: TopupDeps): void {
       const { value, header } = await readChange(request, call, NewTopup);
       const seller = actingSeller(call, value.seller);
       const { phone, amount, reference = null } = value;
-      const account = creditAccount(seller);
-      const act = { programme: "topup", act: "sale", subject: account, phone, reference } as const;
+      const act = topupAct("sale", creditAccount(seller), { phone, reference });
       const move = { amount, memo: reference };
       const answer = await ledger.submit(transferWith(header, act, move));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }, { timeMs }) => {
@@ -156,17 +159,17 @@ function accountOf(phone: string | undefined, seller: string | undefined): strin
 }
 
 function addList(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/topups",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "List top-ups, newest first",
       description:
         "From `from` (inclusive) to `to` (exclusive). A seller's key lists only the seller's own top-ups.",
       query: ListQuery,
-      answer: pageOf(TopupSchema),
+      row: TopupSchema,
       problems: ["seller_not_found"],
     },
     async (_, call, query) => {
@@ -179,9 +182,12 @@ function addList(routes: Routes, { ledger }: TopupDeps): void {
         shows: ({ act }: TransferView) =>
           isSale(act) && (seller === undefined || sellerOf(act.subject) === seller),
       };
-      const page = await ledger.transfers(call.partner, sales, callerOf(call));
-      // `shows` lets only sales through.
-      return pageAnswer(call, page, (row) => topupJson(topupOf(row) as Topup));
+      return ledger.transfers(call.partner, sales, callerOf(call));
+    },
+    (row) => {
+      const topup = topupOf(row);
+      assert(topup !== undefined, "`shows` lets only sales through");
+      return topupJson(topup);
     },
   );
 }
@@ -195,19 +201,15 @@ function isVisible(call: Call, topup: Topup | undefined): topup is Topup {
 }
 
 function addRead(routes: Routes, { ledger }: TopupDeps): void {
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/topups/{id}",
-      access: "seller",
+      access: SELLER_ACCESS,
       group: "topups",
       summary: "Get a top-up",
       params: TopupParams,
-      answer: {
-        status: 200,
-        description: "The top-up.",
-        content: { "application/json": TopupSchema },
-      },
+      answer: answerOf(200, "The top-up.", TopupSchema),
       problems: ["topup_not_found"],
     },
     async (request, call) => {
@@ -215,7 +217,8 @@ function addRead(routes: Routes, { ledger }: TopupDeps): void {
       const row = await ledger.transfer(call.partner, id);
       const topup = row && topupOf(row);
       if (!isVisible(call, topup)) throw topupNotFound(id);
-      return jsonAnswer(call, 200, topupJson(topup));
+      return topup;
     },
+    topupJson,
   );
 }

@@ -4,9 +4,9 @@ import {
   askBatch,
   askCount,
   askPlaces,
-  type BatchMade,
   type Recipients,
   VOUCHERS_SUBJECT,
+  voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
@@ -18,7 +18,7 @@ import { invalid, Problem } from "../../problem.ts";
 import { firstOrNew, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
-import { decidedAnswer } from "../../write-answers.ts";
+import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { OfferName, type VoucherDeps } from "./fields.ts";
 
 const EMAILS_MAX = 10_000;
@@ -80,12 +80,11 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
       const command = await firstOrNew(ledger, header, { owner: VOUCHERS_SUBJECT }, async () => {
         const resolved = await recipientsOf(ledger, call.partner, emails);
-        const base = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
-        const act = { ...base, offer, expiresAtMs, runAtMs, ...resolved };
-        return actAlone(header, act);
+        const act = { offer, expiresAtMs, runAtMs, ...resolved };
+        return actAlone(header, voucherAct("create_batch", VOUCHERS_SUBJECT, act));
       });
-      return decidedAnswer(call, await ledger.submit(command), 202, ({ effect }, { timeMs }) => {
-        const { id, requested, order } = effect as BatchMade;
+      return decidedAnswer(call, await ledger.submit(command), 202, (done, { timeMs }) => {
+        const { id, requested, order } = effectOf(command.act, done);
         return batchJson(id, order.runAtMs > timeMs ? "scheduled" : "running", requested, 0);
       });
     },

@@ -5,9 +5,10 @@ import {
   askVoucher,
   customerSubject,
   INVALID_REASONS,
-  type Redeemed,
+  type VoucherAct,
   type VoucherStatus,
   type VoucherTerms,
+  voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { codeOf } from "../../../actors/programmes/vouchers/codes.ts";
 import type { ActAlone } from "../../../actors/records/command.ts";
@@ -25,9 +26,9 @@ import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
-import type { RouteDescription, Routes } from "../../routes.ts";
+import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
-import { type Done, decidedAnswer } from "../../write-answers.ts";
+import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { percentOf, type VoucherDeps } from "./fields.ts";
 
 /** How many unknown codes one API key may send for one customer in a window. */
@@ -170,11 +171,11 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
       path: "/v1/vouchers/{code}/validate",
       summary: "Check whether a voucher can be redeemed now; changes nothing",
       body: { schema: Holder },
-      answer: {
-        status: 200,
-        description: "Whether it can be redeemed; if not, `reason` is the code that a redemption would get.",
-        content: { "application/json": VerdictSchema },
-      },
+      answer: answerOf(
+        200,
+        "Whether it can be redeemed; if not, `reason` is the code that a redemption would get.",
+        VerdictSchema,
+      ),
       problems: ["voucher_not_found", "rate_limited"],
     },
     async (request, call) => {
@@ -198,18 +199,18 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
 }
 
 /** Submits an act that names the customer and the code. @throws Problem 400, 404, 413, 415, 429 */
-async function submitByHolder(
+async function submitByHolder<A extends VoucherAct>(
   request: HttpRequest,
   call: Call,
   { ledger, guessLimit }: CodeDeps,
-  name: "redeem" | "rollback",
+  actOf: (subject: string, holder: Readonly<{ email: string; code: string }>) => A,
 ) {
   const { value, header } = await readChange(request, call, Holder);
   const { email } = value;
   const code = guessLimit.codeOf(request, call, email);
-  const act = { programme: "vouchers", act: name, subject: customerSubject(email), email, code } as const;
+  const act = actOf(customerSubject(email), { email, code });
   const answer = await guessLimit.submit(call, email, ledger, actAlone(header, act), code);
-  return { code, email, answer };
+  return { code, email, act, answer };
 }
 
 function addRedeem(routes: Routes, deps: CodeDeps): void {
@@ -219,17 +220,19 @@ function addRedeem(routes: Routes, deps: CodeDeps): void {
       path: "/v1/vouchers/{code}/redeem",
       summary: "Redeem a voucher",
       body: { schema: Holder },
-      answer: {
-        status: 200,
-        description: "The voucher is redeemed; `discount` is the percentage that it grants.",
-        content: { "application/json": RedeemedSchema },
-      },
+      answer: answerOf(
+        200,
+        "The voucher is redeemed; `discount` is the percentage that it grants.",
+        RedeemedSchema,
+      ),
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { code, answer } = await submitByHolder(request, call, deps, "redeem");
-      return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }) => {
-        const { discount, offer } = effect as Redeemed;
+      const { code, act, answer } = await submitByHolder(request, call, deps, (subject, holder) =>
+        voucherAct("redeem", subject, holder),
+      );
+      return decidedAnswer(call, answer, 200, (done, { timeMs }) => {
+        const { discount, offer } = effectOf(act, done);
         return JSON.stringify({
           code,
           discount: percentOf(discount),
@@ -256,9 +259,11 @@ function addRollback(routes: Routes, deps: CodeDeps): void {
       problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { code, email, answer } = await submitByHolder(request, call, deps, "rollback");
-      return decidedAnswer(call, answer, 200, ({ effect }, { timeMs }: Done) => {
-        const terms = effect as VoucherTerms;
+      const { code, email, act, answer } = await submitByHolder(request, call, deps, (subject, holder) =>
+        voucherAct("rollback", subject, holder),
+      );
+      return decidedAnswer(call, answer, 200, (done, { timeMs }) => {
+        const terms = effectOf(act, done);
         return unusedJson(code, email, terms, terms.expiresAtMs <= timeMs ? "expired" : "valid");
       });
     },
@@ -280,10 +285,9 @@ function addCancel(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
       // A voucher never changes its owner.
       const email = await ledger.ask(call.partner, askOwner(code));
       if (email === null) return guessLimit.unknown(call);
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "cancel", subject, email, code } as const;
-      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, ({ effect }) =>
-        unusedJson(code, email, effect as VoucherTerms, "cancelled"),
+      const act = voucherAct("cancel", customerSubject(email), { email, code });
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, (done) =>
+        unusedJson(code, email, effectOf(act, done), "cancelled"),
       );
     },
   );

@@ -1,13 +1,18 @@
 /** `/v1/customers`: the customers that vouchers are issued to. */
 import { z } from "@hono/zod-openapi";
-import { askCustomer, type CustomerView, customerSubject } from "../../../actors/programmes/vouchers/acts.ts";
+import {
+  askCustomer,
+  type CustomerView,
+  customerSubject,
+  voucherAct,
+} from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email, emailOfPath } from "../../input/email.ts";
 import { ProgrammeName, timeTextOf } from "../../input/fields.ts";
 import { Problem } from "../../problem.ts";
 import { readChange } from "../../read-change.ts";
+import { addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import type { VoucherDeps } from "./fields.ts";
@@ -41,16 +46,15 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
     async (request, call) => {
       const { value, header } = await readChange(request, call, NewCustomer);
       const { email, name = null } = value;
-      const subject = customerSubject(email);
-      const act = { programme: "vouchers", act: "create_customer", subject, email, name } as const;
+      const act = voucherAct("create_customer", customerSubject(email), { email, name });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (_, { timeMs }) =>
         customerJson({ email, name, createdAtMs: timeMs }),
       );
     },
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/customers/{email}",
       access: "partner",
       group: "vouchers",
@@ -63,8 +67,9 @@ export function addCustomers(routes: Routes, { ledger }: VoucherDeps): void {
       const email = emailOfPath(request.param("email"));
       const customer = await ledger.ask(call.partner, askCustomer(email));
       if (customer === null) throw customerNotFound(email);
-      return jsonAnswer(call, 200, customerJson(customer));
+      return customer;
     },
+    customerJson,
   );
 }
 

@@ -1,13 +1,20 @@
 /** `/v1/offers`: discounts that vouchers refer to. */
 import { z } from "@hono/zod-openapi";
-import { askOffer, askOffers, type Offer, offerSubject } from "../../../actors/programmes/vouchers/acts.ts";
+import {
+  askOffer,
+  askOffers,
+  type Offer,
+  offerSubject,
+  voucherAct,
+} from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { assert } from "../../../errors/assert.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { readChange } from "../../read-change.ts";
+import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
@@ -23,11 +30,7 @@ const OfferSchema = z
   .object({ name: z.string(), discount: z.number(), pricing: Pricing })
   .openapi("Offer", { example: { name: "Autumn sale", discount: 38.5, pricing: "live" } });
 const params = z.object({ name: OfferName });
-const answer = {
-  status: 200,
-  description: "The offer.",
-  content: { "application/json": OfferSchema },
-} as const;
+const answer = { description: "The offer.", content: { "application/json": OfferSchema } };
 
 export function addOffers(routes: Routes, deps: VoucherDeps): void {
   addPut(routes, deps);
@@ -44,7 +47,7 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       summary: "Create or replace an offer",
       params,
       body: { schema: OfferTerms },
-      answer,
+      answer: { status: 200, ...answer },
       problems: ["too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -53,8 +56,7 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       const { pricing } = value;
       const discount = hundredthsOf(value.discount);
       assert(discount !== undefined, "the schema has checked the discount");
-      const subject = offerSubject(name);
-      const act = { programme: "vouchers", act: "put_offer", subject, name, discount, pricing } as const;
+      const act = voucherAct("put_offer", offerSubject(name), { name, discount, pricing });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, () =>
         offerJson({ name, discount, pricing }),
       );
@@ -63,38 +65,37 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
 }
 
 function addReads(routes: Routes, { ledger }: VoucherDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/offers",
       access: "partner",
       group: "vouchers",
       summary: "List offers, newest first",
       query: PageQuery,
-      answer: pageOf(OfferSchema),
+      row: OfferSchema,
     },
-    async (_, call, query) => {
-      const page = await ledger.list(call.partner, askOffers, query, callerOf(call));
-      return pageAnswer(call, page, offerJson);
-    },
+    (_, call, query) => ledger.list(call.partner, askOffers, query, callerOf(call)),
+    offerJson,
   );
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/offers/{name}",
       access: "partner",
       group: "vouchers",
       summary: "Get an offer",
       params,
-      answer,
+      answer: { status: 200, ...answer },
       problems: ["offer_not_found"],
     },
     async (request, call) => {
       const name = offerNameOf(request.param("name"));
       const offer = await ledger.ask(call.partner, askOffer(name));
       if (offer === null) throw new Problem("offer_not_found", `There is no offer ${name}.`);
-      return jsonAnswer(call, 200, offerJson(offer));
+      return offer;
     },
+    offerJson,
   );
 }
 

@@ -4,18 +4,19 @@ import {
   askCustomer,
   askVouchers,
   customerSubject,
-  type Issued,
   type VoucherView,
+  voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
-import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { pageQuery } from "../../input/pagination.ts";
 import { readChange } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
-import { decidedAnswer } from "../../write-answers.ts";
+import { addListRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
+import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { customerNotFound } from "./customers.ts";
 import { Discount, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
 
@@ -87,11 +88,7 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       group: "vouchers",
       summary: "Issue a voucher to a customer",
       body: { schema: NewVoucher },
-      answer: {
-        status: 201,
-        description: "The voucher with its code.",
-        content: { "application/json": VoucherSchema },
-      },
+      answer: answerOf(201, "The voucher with its code.", VoucherSchema),
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
@@ -99,39 +96,32 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       const { email, offer_name: offer } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
-      const subject = customerSubject(email);
-      const base = { programme: "vouchers", act: "issue", subject, email } as const;
-      const act = { ...base, offer, discount, expiresAtMs };
-      return decidedAnswer(
-        call,
-        await ledger.submit(actAlone(header, act)),
-        201,
-        ({ effect }, { timeMs }) => {
-          const { code, discount: granted } = effect as Issued;
-          return JSON.stringify({
-            code,
-            email,
-            offer_name: offer,
-            discount: percentOf(granted),
-            expires_at: timeTextOf(expiresAtMs),
-            created_at: timeTextOf(timeMs),
-          });
-        },
-      );
+      const act = voucherAct("issue", customerSubject(email), { email, offer, discount, expiresAtMs });
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (done, { timeMs }) => {
+        const { code, discount: granted } = effectOf(act, done);
+        return JSON.stringify({
+          code,
+          email,
+          offer_name: offer,
+          discount: percentOf(granted),
+          expires_at: timeTextOf(expiresAtMs),
+          created_at: timeTextOf(timeMs),
+        });
+      });
     },
   );
 }
 
 function addList(routes: Routes, { ledger }: VoucherDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/vouchers",
       access: "partner",
       group: "vouchers",
       summary: "List a customer's vouchers, newest first",
       query: ListQuery,
-      answer: pageOf(VoucherRow),
+      row: VoucherRow,
       problems: ["customer_not_found"],
     },
     async (_, call, { email, status, ...paging }) => {
@@ -140,8 +130,9 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       // Only an empty page can belong to an unknown customer.
       if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
         throw customerNotFound(email);
-      return pageAnswer(call, page, rowJson);
+      return page;
     },
+    rowJson,
   );
 }
 

@@ -2,13 +2,23 @@
 import { bankAccount, PLATFORM_TENANT } from "../../../actors/programmes/wallet/acts.ts";
 import type { Call } from "../../call.ts";
 import { isId } from "../../input/fields.ts";
-import { Problem } from "../../problem.ts";
+import { invalid, Problem } from "../../problem.ts";
 
-export const BANK_NAME_RULE =
+/** The role of a bank's API keys. */
+export const BANK = "bank";
+
+export const BANK_ACCESS = { roles: [BANK] } as const;
+
+const BANK_NAME_RULE =
   "must be a bank name for a key of role bank: 1 to 122 characters of A-Z a-z 0-9 _ . : @ + -";
 
+/** @throws Problem 400 */
+export function checkBankName(name: string): void {
+  if (!isBankName(name)) throw invalid("name", BANK_NAME_RULE);
+}
+
 /** Whether a key's name is valid in the id of a bank account. */
-export function isBankName(name: string): boolean {
+function isBankName(name: string): boolean {
   return name !== "" && !name.includes("/") && isId(bankAccount(name));
 }
 

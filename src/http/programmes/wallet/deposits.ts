@@ -4,21 +4,24 @@ import {
   bankAccount,
   bankOwner,
   bankSubject,
-  type Deposit,
+  isWalletAct,
   vnodeOfWallet,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { TransferChanged, TransferView } from "../../../actors/records/compound-command.ts";
+import { assert } from "../../../errors/assert.ts";
 import type { TransferRow } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { asCompound } from "../../core/transfers/compound-request.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, textField, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { readChange, recordKey, transferWith } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { addListRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
-import { bankOf } from "./bank.ts";
+import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { WalletId, walletOf, withWalletCodes } from "./fields.ts";
 import type { WalletDeps } from "./session.ts";
 import { MovedSchema, movedJson } from "./wallet.ts";
@@ -57,17 +60,13 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
     {
       method: "post",
       path: "/v1/deposits",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "deposits",
       summary: "Deposit money into a wallet",
       description:
         "Debits the account `@bank:<name of the key>`. API keys with the same name belong to the same bank.",
       body: { schema: NewDeposit },
-      answer: {
-        status: 201,
-        description: "The deposit, with the wallet's balance after it.",
-        content: { "application/json": MovedSchema },
-      },
+      answer: answerOf(201, "The deposit, with the wallet's balance after it.", MovedSchema),
       problems: [
         "duplicate_reference",
         "too_many_references",
@@ -82,7 +81,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
       const { value, header } = await readChange(request, call, NewDeposit);
       const { wallet_id: wallet, amount, details, bank_ref: ref = null } = value;
       const scope = { owner: bankOwner(bank, wallet), vnode: vnodeOfWallet(wallet) };
-      const act: Deposit = { programme: "wallet", act: "deposit", subject: scope.owner, wallet, bank, ref };
+      const act = walletAct("deposit", scope.owner, { wallet, bank, ref });
       const move = { amount, memo: details };
       if (ref === null) {
         // Decided on the wallet's shard.
@@ -109,21 +108,22 @@ function balanceOf({ moves }: TransferChanged, wallet: string): number {
 }
 
 function addList(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/deposits",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "deposits",
       summary: "List the calling bank's deposits, newest first",
       query: PageQuery,
-      answer: pageOf(DepositSchema),
+      row: DepositSchema,
     },
-    async (_, call, query) => {
+    (_, call, query) => {
       const account = bankAccount(bankOf(call));
       const deposits = { account, ...query, shows: isDeposit };
-      return pageAnswer(call, await ledger.transfers(call.partner, deposits, callerOf(call)), depositJson);
+      return ledger.transfers(call.partner, deposits, callerOf(call));
     },
+    depositJson,
   );
 }
 
@@ -132,14 +132,14 @@ function isDeposit({ act }: TransferView): boolean {
 }
 
 function depositJson({ id, postings, memo, createdAtMs, act }: TransferRow): string {
-  const { ref } = act as Deposit;
+  assert(isWalletAct(act) && act.act === "deposit", "`shows` lets only deposits through");
   const [posting] = postings;
   return JSON.stringify({
     id,
     wallet_id: walletOf(posting?.credit ?? ""),
     amount: posting?.amount,
     details: memo,
-    bank_ref: ref,
+    bank_ref: act.ref,
     created_at: timeTextOf(createdAtMs),
   });
 }

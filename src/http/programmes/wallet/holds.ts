@@ -1,24 +1,22 @@
 /** `/v1/wallet/holds`: money that a wallet reserves, to be captured or voided later. */
 import { z } from "@hono/zod-openapi";
-import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  askOrders,
-  type Capture,
-  type Hold,
+  askHolds,
   type HoldView,
+  isWalletAct,
   PLATFORM_TENANT,
-  type VoidHold,
-  type WalletAct,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import type { TransferChanged } from "../../../actors/records/compound-command.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { PageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
+import { addListRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import {
@@ -73,21 +71,20 @@ export function addHolds(routes: Routes, deps: WalletDeps): void {
 }
 
 function addList(routes: Routes, deps: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/wallet/holds",
       ...sessionRoute,
       summary: "List the wallet's holds, newest first",
       description: "All pending holds, and the newest others, up to 500 in total.",
       query: PageQuery,
-      answer: pageOf(HoldSchema),
+      row: HoldSchema,
     },
-    withSession(deps, async (_, call, { walletId }, query) => {
-      const question = (list: ListRequest) => askOrders("holds", walletId, list);
-      const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
-      return pageAnswer(call, page, (order) => holdJson(order as HoldView));
-    }),
+    withSession(deps, (_, call, { walletId }, query: PageQuery) =>
+      deps.ledger.list(PLATFORM_TENANT, askHolds(walletId), query, callerOf(call)),
+    ),
+    holdJson,
   );
 }
 
@@ -109,9 +106,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const { value, header } = await readChange(request, call, NewHold);
       const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
-      const subject = walletAccount(wallet);
-      const base = { programme: "wallet", act: "hold", subject } as const;
-      const act: Hold = { ...base, wallet, amount, memo, timeoutMs };
+      const act = walletAct("hold", walletAccount(wallet), { wallet, amount, memo, timeoutMs });
       const move = { amount, memo };
       const command = pendingWith(header, act, move, timeoutMs);
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 201, changedJson);
@@ -145,8 +140,7 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
       const { value, header } = await readChange(request, call, CaptureBody);
       const hold = await ownHold(ledger, orderIdOf(request), wallet);
       const { to_wallet_id, amount = null, final = true } = value;
-      const base = { programme: "wallet", act: "capture", subject: walletAccount(wallet) } as const;
-      const act: Capture = { ...base, wallet, hold: hold.id, final };
+      const act = walletAct("capture", walletAccount(wallet), { wallet, hold: hold.id, final });
       const credit = walletAccount(to_wallet_id);
       const command = {
         op: "post_transfer",
@@ -178,8 +172,7 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const header = await readBareChange(request, call);
       const hold = await ownHold(ledger, orderIdOf(request), wallet);
-      const base = { programme: "wallet", act: "void_hold", subject: walletAccount(wallet) } as const;
-      const act: VoidHold = { ...base, wallet, hold: hold.id };
+      const act = walletAct("void_hold", walletAccount(wallet), { wallet, hold: hold.id });
       const command = { op: "void_transfer", ...header, ...hold, settled: null, act } as const;
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
     }),
@@ -193,7 +186,7 @@ async function ownHold(
   wallet: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
   const origin = await ledger.origin(PLATFORM_TENANT, id, walletAccount(wallet));
-  if ((origin?.act as WalletAct | null | undefined)?.act !== "hold" || origin === undefined)
+  if (origin === undefined || !isWalletAct(origin.act) || origin.act.act !== "hold")
     throw new Problem("hold_not_found", `There is no hold ${id}.`);
   return { id, owner: origin.owner };
 }

@@ -1,27 +1,22 @@
 /** `/v1/wallet/payment-requests`: one wallet requests money from another, which accepts or declines once. */
 import { z } from "@hono/zod-openapi";
-import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  type AcceptRequest,
-  askOrders,
-  type CancelRequest,
-  type DeclineRequest,
+  askPaymentRequests,
   PLATFORM_TENANT,
-  type RequestMade,
-  type RequestPayment,
   type RequestView,
   vnodeOfOrder,
   vnodeOfWallet,
+  type WalletAct,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { JsonValue } from "../../../actors/records/act.ts";
-import type { Transfer } from "../../../actors/records/command.ts";
-import { actAlone } from "../../../actors/records/command.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
-import { callerOf } from "../../call.ts";
+import { type ActAlone, actAlone, type Transfer } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
+import { type Call, callerOf, type HttpAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, timeTextOf } from "../../input/fields.ts";
-import { pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import {
   firstCommandOf,
@@ -31,8 +26,9 @@ import {
   recordKey,
   transferWith,
 } from "../../read-change.ts";
+import { addListRoute } from "../../read-routes.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import {
   DEFAULT_SECONDS,
   OrderParams,
@@ -74,15 +70,24 @@ const theRequest = { description: "The payment request.", content: { "applicatio
 export function addPaymentRequests(routes: Routes, deps: WalletDeps): void {
   addList(routes, deps);
   addCreate(routes, deps);
-  addAccept(routes, deps);
-  addDecline(routes, deps);
+  const accept = decisionRoute("accept", "Accept and pay a payment request");
+  const description = "Without sufficient funds the request stays pending.";
+  addDecision(routes, deps, { ...accept, description }, "accepted", (header, request) => {
+    const { id, wallet, requester, amount, memo } = request;
+    const act = walletAct("accept_request", walletAccount(wallet), ofRequest(id, wallet));
+    return transferWith(header, act, { to: walletAccount(requester), amount, memo });
+  });
+  const decline = decisionRoute("decline", "Decline a payment request");
+  addDecision(routes, deps, decline, "declined", (header, { id, wallet }) =>
+    actAlone(header, walletAct("decline_request", walletAccount(wallet), ofRequest(id, wallet))),
+  );
   addCancel(routes, deps);
 }
 
 function addList(routes: Routes, deps: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: PATH,
       ...sessionRoute,
       summary: "List payment requests to or from the wallet, newest first",
@@ -90,14 +95,13 @@ function addList(routes: Routes, deps: WalletDeps): void {
         "`role=payer` (the default) lists requests that this wallet may pay, `role=requester` those that it has terms. " +
         "For each payer: all pending requests, and the newest others, up to 500 in total.",
       query: ListQuery,
-      answer: pageOf(RequestSchema),
+      row: RequestSchema,
     },
-    withSession(deps, async (_, call, { walletId }, query) => {
+    withSession(deps, (_, call, { walletId }, query: z.infer<typeof ListQuery>) => {
       const { role = "payer", ...page } = query;
-      const question = (list: ListRequest) => askOrders(role, walletId, list);
-      const found = await deps.ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
-      return pageAnswer(call, found, (order) => requestJson(order as RequestView));
+      return deps.ledger.list(PLATFORM_TENANT, askPaymentRequests(role, walletId), page, callerOf(call));
     }),
+    requestJson,
   );
 }
 
@@ -117,16 +121,17 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       const { value, header } = await readChange(request, call, NewRequest);
       const { payer_wallet_id: payer, amount, memo = null, expires_in_s = DEFAULT_SECONDS } = value;
       // The requester's shard stores the key; the payer's shard decides.
-      const base = { programme: "wallet", act: "request_payment", subject: walletAccount(wallet) } as const;
-      const vnode = vnodeOfWallet(payer);
-      const timeoutMs = expires_in_s * 1000;
-      const act: RequestPayment = { ...base, vnode, wallet, payer, amount, memo, timeoutMs };
+      const fields = { vnode: vnodeOfWallet(payer), wallet, payer, amount, memo };
+      const act = walletAct("request_payment", walletAccount(wallet), {
+        ...fields,
+        timeoutMs: expires_in_s * 1000,
+      });
       const recorded = await recordKey(ledger, header, { owner: walletAccount(wallet) });
       const answer = await ledger.submit(actAlone(recorded, act));
-      return decidedAnswer(call, answer, 201, ({ effect }, { timeMs }) => {
+      return decidedAnswer(call, answer, 201, (done, { timeMs }) => {
         const terms = { kind: "request", wallet: payer, requester: wallet, amount, memo } as const;
         const state = { status: "pending", transfer: null, createdAtMs: timeMs } as const;
-        return requestJson({ ...terms, ...state, ...(effect as RequestMade) });
+        return requestJson({ ...terms, ...state, ...effectOf(act, done) });
       });
     }),
   );
@@ -150,54 +155,34 @@ function decisionRoute(verb: "accept" | "decline" | "cancel", summary: string): 
   };
 }
 
-function addAccept(routes: Routes, deps: WalletDeps): void {
-  const { ledger } = deps;
-  routes.add(
-    {
-      ...decisionRoute("accept", "Accept and pay a payment request"),
-      description: "Without sufficient funds the request stays pending.",
-    },
-    withSession(deps, async (request, call, { walletId: wallet }) => {
-      const header = await readBareChange(request, call);
-      const id = orderIdOf(request);
-      const subject = walletAccount(wallet);
-      const findRequest = () => requestFor(ledger, id, "wallet", wallet);
-      const command = await firstOrNew(ledger, header, { owner: subject }, async () => {
-        const { requester, amount, memo } = await findRequest();
-        const base = { programme: "wallet", act: "accept_request", subject } as const;
-        const act: AcceptRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
-        const move = { to: walletAccount(requester), amount, memo };
-        return transferWith(header, act, move);
-      });
-      const answer = withWalletCodes(await ledger.submit(command));
-      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, findRequest);
-      return decidedAnswer<Transfer>(call, answer, 200, ({ id: transfer }) =>
-        requestJson({ ...payment, status: "accepted", transfer }),
-      );
-    }),
-  );
+/** The own fields of an act of the payer. */
+function ofRequest(request: string, wallet: string) {
+  return { vnode: vnodeOfWallet(wallet), wallet, request };
 }
 
-function addDecline(routes: Routes, deps: WalletDeps): void {
+type Deciding = (Transfer | ActAlone) &
+  Readonly<{ act: WalletAct<"accept_request" | "decline_request" | "cancel_request"> }>;
+
+/** A route by which the payer decides a request. @param make builds the command */
+function addDecision(
+  routes: Routes,
+  deps: WalletDeps,
+  description: RouteDescription,
+  status: RequestView["status"],
+  make: (header: CommandHeader, request: RequestView) => Deciding,
+): void {
   const { ledger } = deps;
   routes.add(
-    decisionRoute("decline", "Decline a payment request"),
+    description,
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const header = await readBareChange(request, call);
       const id = orderIdOf(request);
-      const subject = walletAccount(wallet);
       const findRequest = () => requestFor(ledger, id, "wallet", wallet);
-      const command = await firstOrNew(ledger, header, { owner: subject }, async () => {
-        await findRequest();
-        const base = { programme: "wallet", act: "decline_request", subject } as const;
-        const act: DeclineRequest = { ...base, vnode: vnodeOfWallet(wallet), wallet, request: id };
-        return actAlone(header, act);
-      });
-      const answer = await ledger.submit(command);
-      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, findRequest);
-      return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "declined" }));
+      const command = await firstOrNew(ledger, header, { owner: walletAccount(wallet) }, async () =>
+        make(header, await findRequest()),
+      );
+      const answer: Answer<Transfer | ActAlone> = withWalletCodes(await ledger.submit(command));
+      return decisionAnswer(call, command, answer, status, findRequest);
     }),
   );
 }
@@ -214,25 +199,28 @@ function addCancel(routes: Routes, deps: WalletDeps): void {
       if ((await firstCommandOf(ledger, header, { owner: subject })) === undefined) await findRequest();
       // The requester's shard stores the key; the payer's shard, which the id contains, decides.
       const recorded = await recordKey(ledger, header, { owner: subject });
-      const base = { programme: "wallet", act: "cancel_request", subject } as const;
-      const act: CancelRequest = { ...base, vnode: vnodeOfOrder(id) ?? 0, wallet, request: id };
-      const answer = await ledger.submit(actAlone(recorded, act));
-      if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-      const payment = await asDecided(answer.outcome.effect, findRequest);
-      return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status: "cancelled" }));
+      const fields = { vnode: vnodeOfOrder(id) ?? 0, wallet, request: id };
+      const command = actAlone(recorded, walletAct("cancel_request", subject, fields));
+      return decisionAnswer(call, command, await ledger.submit(command), "cancelled", findRequest);
     }),
   );
 }
 
 /**
- * The request in the decision's record. Older records lack it; then `findRequest` reads it, because only its status ever
- * changes.
+ * The answer shows the request in the decision's record. Older records lack it; then `findRequest` reads it, because only
+ * its status ever changes.
  */
-async function asDecided(
-  effect: JsonValue | undefined,
+async function decisionAnswer(
+  call: Call,
+  { act }: Deciding,
+  answer: Answer<Transfer | ActAlone>,
+  status: RequestView["status"],
   findRequest: () => Promise<RequestView>,
-): Promise<RequestView> {
-  return (effect as RequestView | null | undefined) ?? (await findRequest());
+): Promise<HttpAnswer> {
+  if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+  const payment = effectOf(act, answer.outcome) ?? (await findRequest());
+  const transfer = "id" in answer.outcome ? answer.outcome.id : null;
+  return decidedAnswer(call, answer, 200, () => requestJson({ ...payment, status, transfer }));
 }
 
 /** The request, if this wallet has this role in it. Only its status ever changes. @throws Problem 404 */

@@ -1,7 +1,8 @@
 /**
  * The session cookie of browsers. `PUBLIC_URL` decides its name, never a request: with https the name starts with
  * `__Host-`. Browsers accept such a cookie only from this host and over TLS, so neither a sibling host nor an attacker on
- * the network can plant a session.
+ * the network can plant a session. (Not `hono/cookie`: it takes a Hono context, which our handlers do not have, and it
+ * keeps the first of two cookies with one name.)
  */
 import { SESSION_MS_MAX } from "../../../actors/programmes/wallet/acts.ts";
 import type { HttpAnswer } from "../../call.ts";

@@ -1,15 +1,10 @@
 /** Routes of an existing session: refresh and logout. */
-import {
-  type EndSession,
-  type RefreshSession,
-  sessionSubject,
-  type UserView,
-} from "../../../actors/programmes/wallet/acts.ts";
+import { sessionSubject, walletAct } from "../../../actors/programmes/wallet/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import type { Routes } from "../../routes.ts";
 import { readNothing } from "../../server/body.ts";
-import { decidedAnswer } from "../../write-answers.ts";
+import { decidedAnswer, effectOf } from "../../write-answers.ts";
 import { KEYLESS, newToken, notLoggedIn, readSession, sessionRoute, type WalletDeps } from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
@@ -39,13 +34,10 @@ function addRefresh(routes: Routes, deps: WalletDeps): void {
       const { id: session, vnode } = (await readSession(request, call, deps)).token;
       await readNothing(request);
       const next = newToken(vnode, random);
-      const subject = sessionSubject(session);
-      const base = { programme: "wallet", act: "refresh_session", subject, vnode } as const;
-      const act: RefreshSession = { ...base, session, next: next.id, graceMs: GRACE_S * 1000 };
+      const fields = { vnode, session, next: next.id, graceMs: GRACE_S * 1000 };
+      const act = walletAct("refresh_session", sessionSubject(session), fields);
       const answer = stillLoggedIn(await ledger.submit(actAlone(KEYLESS, act)));
-      const response = decidedAnswer(call, answer, 200, ({ effect }) =>
-        userJson(effect as UserView, next.text),
-      );
+      const response = decidedAnswer(call, answer, 200, (done) => userJson(effectOf(act, done), next.text));
       return cookie.set(request, response, next.text);
     },
   );
@@ -66,10 +58,9 @@ function addLogout(routes: Routes, deps: WalletDeps): void {
     async (request, call) => {
       const { id: session, vnode } = (await readSession(request, call, deps)).token;
       await readNothing(request);
-      const subject = sessionSubject(session);
-      const act: EndSession = { programme: "wallet", act: "end_session", subject, vnode, session };
+      const act = walletAct("end_session", sessionSubject(session), { vnode, session });
       const answer = stillLoggedIn(await ledger.submit(actAlone(KEYLESS, act)));
-      const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView));
+      const response = decidedAnswer(call, answer, 200, (done) => userJson(effectOf(act, done)));
       return cookie.clear(request, response);
     },
   );

@@ -7,16 +7,15 @@ import {
   PLATFORM_TENANT,
   type SessionView,
   sessionSubject,
-  type TouchSession,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import { vnodeOfId, vnodeText } from "../../../actors/programmes/wallet/ids.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { keyless } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { bearerToken, hashOfKey } from "../../auth.ts";
-import type { Call, HttpAnswer } from "../../call.ts";
+import type { Call } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
-import type { Handler } from "../../endpoint.ts";
 import type { Random } from "../../idempotency.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
@@ -45,13 +44,6 @@ export type Token = Readonly<{ text: string; id: string; vnode: number }>;
 
 /** The header of commands without an idempotency key. */
 export const KEYLESS = keyless(PLATFORM_TENANT);
-
-export type SessionHandler<Q = unknown> = (
-  request: HttpRequest,
-  call: Call,
-  session: SessionView,
-  query: Q,
-) => Promise<HttpAnswer> | HttpAnswer;
 
 /** A token of 192 random bits. */
 export function newToken(vnode: number, random: Random): Token {
@@ -129,8 +121,11 @@ export async function readSession(
   return { token, session };
 }
 
-/** Wraps a handler that needs a session, and records the use of the session. */
-export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Handler<Q> {
+/** Wraps a function that needs a session, and records the use of the session. */
+export function withSession<Q, T>(
+  deps: WalletDeps,
+  handler: (request: HttpRequest, call: Call, session: SessionView, query: Q) => Promise<T> | T,
+): (request: HttpRequest, call: Call, query: Q) => Promise<T> {
   return async (request, call, query) => {
     const { token, session } = await readSession(request, call, deps);
     if (session.unusedMs >= TOUCH_MS) await touch(deps.ledger, token);
@@ -140,8 +135,7 @@ export function withSession<Q>(deps: WalletDeps, handler: SessionHandler<Q>): Ha
 
 /** Ignores a rejection: a session that ends now was still live when the request was authenticated. */
 async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
-  const subject = sessionSubject(id);
-  const act: TouchSession = { programme: "wallet", act: "touch_session", subject, vnode, session: id };
+  const act = walletAct("touch_session", sessionSubject(id), { vnode, session: id });
   await ledger.submit(actAlone(KEYLESS, act));
 }
 

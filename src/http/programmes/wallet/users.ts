@@ -3,13 +3,11 @@ import { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../../../actors/ledger/routing.ts";
 import {
   askCredential,
-  type ChangePassword,
   emailSubject,
-  type OpenSession,
   PLATFORM_TENANT,
-  type SignUp,
-  type UserView,
+  type WalletAct,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import { type ActAlone, actAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
@@ -25,7 +23,7 @@ import { readChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { LOGIN_BYTES_MAX, readJson } from "../../server/body.ts";
-import { decidedAnswer, isDone } from "../../write-answers.ts";
+import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
 import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterPlatformTenant,
@@ -148,7 +146,7 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
       limits.signUp(address);
       const passwordHash = await passwords.hash(password, address);
       const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
-      const act: SignUp = { programme: "wallet", act: "sign_up", subject, ...user };
+      const act = walletAct("sign_up", subject, user);
       const answer = await ledger.submit(actAlone(header, act));
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const isReplay = answer.replayed;
@@ -156,8 +154,8 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
       const login = { email, address, isKnown: false };
       if (isReplay && (await credentialFor(deps, login, password)) === undefined)
         throw new Problem("idempotency_key_reused");
-      const response = decidedAnswer<ActAlone>(call, answer, 201, ({ effect }) =>
-        userJson(effect as UserView, isReplay ? null : token.text),
+      const response = decidedAnswer<ActAlone>(call, answer, 201, (done) =>
+        userJson(effectOf(act, done), isReplay ? null : token.text),
       );
       return isReplay ? response : deps.cookie.set(request, response, token.text);
     },
@@ -186,14 +184,18 @@ function addLogin(routes: Routes, deps: PasswordDeps): void {
       const { email, password } = check(Login, await readJson(request, LOGIN));
       const opened = await openSession(deps, request, email, password);
       if (opened === "wrong") throw new Problem("bad_credentials");
-      const { answer, token } = opened;
-      const response = decidedAnswer(call, answer, 200, ({ effect }) => userJson(effect as UserView, token));
+      const { act, answer, token } = opened;
+      const response = decidedAnswer(call, answer, 200, (done) => userJson(effectOf(act, done), token));
       return deps.cookie.set(request, response, token);
     },
   );
 }
 
-type OpenedSession = Readonly<{ answer: Answer<ActAlone>; token: string }>;
+type OpenedSession = Readonly<{
+  act: WalletAct<"open_session">;
+  answer: Answer<ActAlone>;
+  token: string;
+}>;
 
 /** Opens a session if the password is right. @throws Problem 429 */
 async function openSession(
@@ -208,18 +210,11 @@ async function openSession(
   if (credential === undefined) return "wrong";
   const subject = emailSubject(email);
   const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
-  const act: OpenSession = {
-    programme: "wallet",
-    act: "open_session",
-    subject,
-    email,
-    credential,
-    session: token.id,
-  };
+  const act = walletAct("open_session", subject, { email, credential, session: token.id });
   const opened = await ledger.submit(actAlone(KEYLESS, act));
   // The ledger rejects it if the password was changed after the comparison.
   const isRejected = "outcome" in opened && !opened.outcome.ok;
-  return isRejected ? "wrong" : { answer: opened, token: token.text };
+  return isRejected ? "wrong" : { act, answer: opened, token: token.text };
 }
 
 /** The credential number of the password; `undefined` if the password is wrong. @throws Problem 429 */
@@ -257,11 +252,10 @@ function addPassword(routes: Routes, deps: PasswordDeps): void {
       const credential = await credentialFor(deps, login, value.password);
       if (credential === undefined) throw new Problem("bad_credentials");
       const password = await passwords.hash(value.new_password, `user ${email}`);
-      const subject = walletAccount(walletId);
-      const base = { programme: "wallet", act: "change_password", subject } as const;
-      const act: ChangePassword = { ...base, wallet: walletId, credential, password };
+      const fields = { wallet: walletId, credential, password };
+      const act = walletAct("change_password", walletAccount(walletId), fields);
       const changed = await ledger.submit(actAlone(KEYLESS, act));
-      const response = decidedAnswer(call, changed, 200, ({ effect }) => userJson(effect as UserView));
+      const response = decidedAnswer(call, changed, 200, (done) => userJson(effectOf(act, done)));
       return cookie.clear(request, response);
     }),
   );

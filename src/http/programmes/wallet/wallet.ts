@@ -1,14 +1,15 @@
 /** `/v1/wallet`: the user's balance and entries, and transfers to other wallets. */
 import { z } from "@hono/zod-openapi";
-import { type Send, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
+import { walletAccount, walletAct } from "../../../actors/programmes/wallet/acts.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
-import { callerOf, jsonAnswer } from "../../call.ts";
+import { callerOf } from "../../call.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import { readChange, transferWith } from "../../read-change.ts";
-import type { Routes } from "../../routes.ts";
+import { addReadRoute } from "../../read-routes.ts";
+import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { WalletId, WalletMemo, walletOf, withWalletCodes } from "./fields.ts";
 import { notLoggedIn, sessionRoute, type WalletDeps, withSession } from "./session.ts";
@@ -60,13 +61,13 @@ export function movedJson(id: string, wallet: string, amount: number, balance: n
 
 function addReads(routes: Routes, deps: WalletDeps): void {
   const { ledger } = deps;
-  routes.add(
+  addReadRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/wallet",
       ...sessionRoute,
       summary: "Get the user's wallet",
-      answer: { status: 200, description: "The wallet.", content: { "application/json": WalletSchema } },
+      answer: answerOf(200, "The wallet.", WalletSchema),
     },
     withSession(deps, async (_, call, { walletId, userId }) => {
       const id = walletAccount(walletId);
@@ -78,9 +79,9 @@ function addReads(routes: Routes, deps: WalletDeps): void {
       const { asset, posted, held } = account;
       const balances = { asset, balance: posted, held, available: posted - held };
       const entries = statement.data.map(entryView);
-      const view = { wallet_id: walletId, user_id: userId, ...balances, entries };
-      return jsonAnswer(call, 200, JSON.stringify(view));
+      return { wallet_id: walletId, user_id: userId, ...balances, entries };
     }),
+    JSON.stringify,
   );
   routes.add(
     {
@@ -109,11 +110,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
       ...sessionRoute,
       summary: "Send money to another wallet",
       body: { schema: NewWalletTransfer },
-      answer: {
-        status: 201,
-        description: "The transfer, with the sender's balance after it.",
-        content: { "application/json": MovedSchema },
-      },
+      answer: answerOf(201, "The transfer, with the sender's balance after it.", MovedSchema),
       problems: [
         "same_account",
         "wallet_not_found",
@@ -126,8 +123,7 @@ function addSend(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (request, call, { walletId }) => {
       const { value, header } = await readChange(request, call, NewWalletTransfer);
       const { to_wallet_id, amount, memo = null } = value;
-      const subject = walletAccount(walletId);
-      const act: Send = { programme: "wallet", act: "send", subject, wallet: walletId };
+      const act = walletAct("send", walletAccount(walletId), { wallet: walletId });
       const move = { to: walletAccount(to_wallet_id), amount, memo };
       const answer = withWalletCodes(await ledger.submit(transferWith(header, act, move)));
       return decidedAnswer(call, answer, 201, ({ id, debitPosted }) =>

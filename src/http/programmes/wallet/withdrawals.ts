@@ -1,31 +1,34 @@
 /** Withdrawals: money held until a bank confirms the payout, or reports that it failed. */
 import { z } from "@hono/zod-openapi";
-import type { ListRequest } from "../../../actors/programmes/paged-index.ts";
 import {
-  askOrders,
+  askAllWithdrawals,
   askWithdrawals,
   bankAccount,
   bankOwner,
-  type ConfirmWithdrawal,
-  type FailWithdrawal,
+  isWalletAct,
   PLATFORM_TENANT,
-  type WalletAct,
-  type Withdraw,
   type WithdrawalView,
   walletAccount,
+  walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { TransferChanged } from "../../../actors/records/compound-command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type {
+  PostTransfer,
+  TransferChanged,
+  VoidTransfer,
+} from "../../../actors/records/compound-command.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Description, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
+import { PageQuery, pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
 import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
-import type { RouteDescription, Routes } from "../../routes.ts";
+import { addListRoute } from "../../read-routes.ts";
+import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
-import { bankOf } from "./bank.ts";
+import { BANK_ACCESS, bankOf } from "./bank.ts";
 import { OrderParams, orderIdOf, walletOf, withWalletCodes } from "./fields.ts";
 import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
@@ -46,32 +49,41 @@ const WithdrawalSchema = z
   })
   .openapi("Withdrawal");
 const theWithdrawal = { description: "The withdrawal.", content: { "application/json": WithdrawalSchema } };
-const aPage = pageOf(WithdrawalSchema);
 
 export function addWithdrawals(routes: Routes, deps: WalletDeps): void {
   addListOwn(routes, deps);
   addCreate(routes, deps);
   addListAll(routes, deps);
-  addConfirm(routes, deps);
-  addFail(routes, deps);
+  const confirm = "Confirm a payout: move the held money to the bank's account";
+  addDecision(routes, deps, "confirm", confirm, (withdrawal, bank) => {
+    const { id } = withdrawal;
+    const act = walletAct("confirm_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
+    const inFull = { amount: null, final: true, settled: null } as const;
+    return { op: "post_transfer", ...withdrawal, ...inFull, credit: bankAccount(bank), act };
+  });
+  const fail = "Fail a payout: release the held money to the wallet";
+  addDecision(routes, deps, "fail", fail, (withdrawal, bank) => {
+    const { id } = withdrawal;
+    const act = walletAct("fail_withdrawal", `withdrawal:${id}`, { withdrawal: id, bank });
+    return { op: "void_transfer", ...withdrawal, settled: null, act };
+  });
 }
 
 function addListOwn(routes: Routes, deps: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/wallet/withdrawals",
       ...sessionRoute,
       summary: "List the wallet's withdrawals, newest first",
       description: "All pending withdrawals, and the newest others, up to 500 in total.",
       query: PageQuery,
-      answer: aPage,
+      row: WithdrawalSchema,
     },
-    withSession(deps, async (_, call, { walletId }, query) => {
-      const question = (list: ListRequest) => askOrders("withdrawals", walletId, list);
-      const page = await deps.ledger.list(PLATFORM_TENANT, question, query, callerOf(call));
-      return pageAnswer(call, page, (order) => withdrawalJson(order as WithdrawalView));
-    }),
+    withSession(deps, (_, call, { walletId }, query: PageQuery) =>
+      deps.ledger.list(PLATFORM_TENANT, askWithdrawals(walletId), query, callerOf(call)),
+    ),
+    withdrawalJson,
   );
 }
 
@@ -91,8 +103,7 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, header } = await readChange(request, call, NewWithdrawal);
       const { amount, details } = value;
-      const subject = walletAccount(wallet);
-      const act: Withdraw = { programme: "wallet", act: "withdraw", subject, wallet, amount, details };
+      const act = walletAct("withdraw", walletAccount(wallet), { wallet, amount, details });
       const move = { amount, memo: details };
       const answer = withWalletCodes(await ledger.submit(pendingWith(header, act, move)));
       return decidedAnswer(call, answer, 201, ({ transfer: { id, createdAtMs } }: TransferChanged) => {
@@ -104,38 +115,24 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
 }
 
 function addListAll(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
+  addListRoute(
+    routes,
     {
-      method: "get",
       path: "/v1/withdrawals",
-      access: "bank",
+      access: BANK_ACCESS,
       group: "withdrawals",
       summary: "List the withdrawals of all wallets, newest first",
       description: "For each wallet: all pending withdrawals, and the newest others, up to 500 in total.",
       query: AllQuery,
-      answer: aPage,
+      row: WithdrawalSchema,
     },
-    async (_, call, query) => {
+    (_, call, query) => {
       bankOf(call);
       const { status = null, ...page } = query;
-      const question = (list: ListRequest) => askWithdrawals(status, list);
-      const found = await ledger.list(PLATFORM_TENANT, question, page, callerOf(call));
-      return pageAnswer(call, found, (order) => withdrawalJson(order as WithdrawalView));
+      return ledger.list(PLATFORM_TENANT, askAllWithdrawals(status), page, callerOf(call));
     },
+    withdrawalJson,
   );
-}
-
-function decisionRoute(verb: "confirm" | "fail", summary: string): RouteDescription {
-  return {
-    method: "post",
-    path: `/v1/withdrawals/{id}/${verb}`,
-    access: "bank",
-    group: "withdrawals",
-    summary,
-    params: OrderParams,
-    answer: { status: 200, ...theWithdrawal },
-    problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
-  };
 }
 
 /** A withdrawal whose transfer is no longer pending was decided. */
@@ -144,45 +141,37 @@ const WITHDRAWAL_CODES: Readonly<Partial<Record<Rejection, Rejection>>> = {
   transfer_not_found: "withdrawal_not_found",
 };
 
-function addConfirm(routes: Routes, { ledger }: WalletDeps): void {
+/** A route by which a bank decides a withdrawal. @param make builds the command, except for the facts of the transfer */
+function addDecision(
+  routes: Routes,
+  { ledger }: WalletDeps,
+  verb: "confirm" | "fail",
+  summary: string,
+  make: (
+    withdrawal: Readonly<{ id: string; owner: string }> & CommandHeader,
+    bank: string,
+  ) => PostTransfer | VoidTransfer,
+): void {
   routes.add(
-    decisionRoute("confirm", "Confirm a payout: move the held money to the bank's account"),
-    async (request, call) => {
-      const bank = bankOf(call);
-      const header = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const base = { programme: "wallet", act: "confirm_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: ConfirmWithdrawal = { ...base, withdrawal: id, bank };
-      const credit = bankAccount(bank);
-      const inFull = { amount: null, final: true, settled: null } as const;
-      const answer = await ledger.submit({
-        op: "post_transfer",
-        ...header,
-        id,
-        owner,
-        ...inFull,
-        credit,
-        act,
-      });
-      return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
-        decidedJson(changed, "confirmed", bank),
-      );
+    {
+      method: "post",
+      path: `/v1/withdrawals/{id}/${verb}`,
+      access: BANK_ACCESS,
+      group: "withdrawals",
+      summary,
+      params: OrderParams,
+      answer: { status: 200, ...theWithdrawal },
+      problems: ["withdrawal_not_found", "already_decided", ...IDEMPOTENCY_PROBLEMS],
     },
-  );
-}
-
-function addFail(routes: Routes, { ledger }: WalletDeps): void {
-  routes.add(
-    decisionRoute("fail", "Fail a payout: release the held money to the wallet"),
     async (request, call) => {
       const bank = bankOf(call);
       const header = await readBareChange(request, call);
-      const { id, owner } = await withdrawalOf(ledger, orderIdOf(request), bank);
-      const base = { programme: "wallet", act: "fail_withdrawal", subject: `withdrawal:${id}` } as const;
-      const act: FailWithdrawal = { ...base, withdrawal: id, bank };
-      const answer = await ledger.submit({ op: "void_transfer", ...header, id, owner, settled: null, act });
+      const withdrawal = await withdrawalOf(ledger, orderIdOf(request), bank);
+      const answer: Answer<PostTransfer | VoidTransfer> = await ledger.submit(
+        make({ ...header, ...withdrawal }, bank),
+      );
       return decidedAnswer(call, withWalletCodes(answer, WITHDRAWAL_CODES), 200, (changed) =>
-        decidedJson(changed, "failed", bank),
+        decidedJson(changed, verb === "confirm" ? "confirmed" : "failed", bank),
       );
     },
   );
@@ -195,8 +184,8 @@ async function withdrawalOf(
   bank: string,
 ): Promise<Readonly<{ id: string; owner: string }>> {
   const origin = await ledger.origin(PLATFORM_TENANT, id);
-  const act = origin?.act as WalletAct | null | undefined;
-  if (act?.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
+  const act = origin?.act;
+  if (isWalletAct(act) && act.act === "withdraw") return { id, owner: bankOwner(bank, act.wallet) };
   throw new Problem("withdrawal_not_found", `There is no withdrawal ${id}.`);
 }
 

@@ -115,6 +115,43 @@ describe("an account at a past moment", () => {
   });
 });
 
+const idsOf = (body: unknown) => (body as { data: Account[] }).data.map(({ id }) => id);
+
+describe("accounts by id", () => {
+  test("end where a page ends, and the rest follows with the same ids and the cursor", async () => {
+    const app = createTestApp();
+    for (const id of ["a", "b", "c"]) await open(app, { id });
+    const read = app.ledger.accounts.bind(app.ledger);
+    app.ledger.accounts = async (partner, ids) => ({ ...(await read(partner, ids.slice(0, 3))), read: 3 });
+    const path = "/v1/accounts?ids=b,nobody,a,none,c";
+    const first = await (await app.request("GET", path)).json();
+    expect(idsOf(first)).toEqual(["b", "a"]);
+    expect(first).toMatchObject({ missing: ["nobody"], next_cursor: "a" });
+    app.ledger.accounts = read;
+    const rest = await (await app.request("GET", `${path}&cursor=a`)).json();
+    expect(idsOf(rest)).toEqual(["c"]);
+    expect(rest).toMatchObject({ missing: ["none"], next_cursor: null });
+  });
+
+  test.each([
+    ["/v1/accounts?ids=a&cursor=b", "cursor"],
+    ["/v1/accounts?ids=a&cursor=a&consistent=true", "cursor"],
+  ])("GET %s is 400", async (path, field) => {
+    const app = createTestApp();
+    await open(app, { id: "a" });
+    const problem = await problemOf(await app.request("GET", path));
+    expect(problem.errors?.map((error) => error.path)).toEqual([field]);
+  });
+
+  test("a consistent cut that exceeds a page is refused", async () => {
+    const app = createTestApp();
+    await open(app, { id: "a" });
+    app.ledger.consistentAccounts = async () => undefined;
+    const problem = await problemOf(await app.request("GET", "/v1/accounts?ids=a&consistent=true"));
+    expect(problem).toMatchObject({ status: 400, detail: expect.stringContaining("1 MiB") });
+  });
+});
+
 describe("a consistent cut", () => {
   test("has the accounts in the requested order, the missing ones, and the amounts in transit", async () => {
     const app = createTestApp();
@@ -135,6 +172,6 @@ describe("a consistent cut", () => {
     const cut = await app.request("GET", "/v1/accounts?ids=a&consistent=true");
     expect(await cut.json()).toEqual({ data: [a], missing: [], in_transit: {} });
     const loose = await app.request("GET", "/v1/accounts?ids=a&consistent=false");
-    expect(await loose.json()).toEqual({ data: [a], missing: [] });
+    expect(await loose.json()).toEqual({ data: [a], missing: [], next_cursor: null });
   });
 });

@@ -1,0 +1,34 @@
+/** The events of a log record. Pure: live, in lists and after any replay the same record has the same events. */
+import { eventsOfAct, eventsOfCredit } from "../programmes/programmes.ts";
+import type { Act, JsonValue } from "../records/act.ts";
+import type { LogRecord } from "../records/command.ts";
+import type { LedgerEvent } from "../records/event.ts";
+import { changesOf, transferOf } from "../records/record-views.ts";
+import { failureOf, ledgerEventsOf } from "./ledger-events.ts";
+
+/** @param timeMs log time of the record. */
+export function eventsOf(record: LogRecord, timeMs: number): readonly LedgerEvent[] {
+  const { command, outcome } = record;
+  if (!outcome.ok) return failureOf(command, outcome);
+  const events = ledgerEventsOf(record, timeMs);
+  return [
+    ...events,
+    ...eventsOfActOf(record, timeMs),
+    ...events.flatMap((each) =>
+      each.type === "transfer.received" ? eventsOfCredit(command.partner, each.data) : [],
+    ),
+  ];
+}
+
+function eventsOfActOf(record: LogRecord, timeMs: number): readonly LedgerEvent[] {
+  const act = actOf(record);
+  if (act === undefined) return [];
+  const { outcome } = record;
+  const effect: JsonValue = "effect" in outcome ? (outcome.effect ?? null) : null;
+  const transfer = transferOf(record, timeMs) ?? null;
+  return eventsOfAct(act, { effect, timeMs, transfer, changes: changesOf(record) });
+}
+
+function actOf({ command }: LogRecord): Act | undefined {
+  return "act" in command ? command.act : undefined;
+}

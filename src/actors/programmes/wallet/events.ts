@@ -1,0 +1,72 @@
+/** Events of wallets. The subject is the wallet; of a payment request it is the payer's. */
+import { type CreditReceived, event, type LedgerEvent } from "../../records/event.ts";
+import type { EventContext, EventsByAct } from "../programme.ts";
+import { PLATFORM_TENANT, type RequestView, type WalletActs, walletAccount } from "./acts.ts";
+
+const PREFIX = walletAccount("");
+
+export const WALLET_EVENTS: EventsByAct<WalletActs> = {
+  deposit: (_, context) => movements("wallet.deposited", context),
+  send: (_, context) => movements("wallet.sent", context),
+  capture: (_, context) => movements("wallet.sent", context),
+  accept_request: (_, context) => [...movements("wallet.sent", context), ...decidedRequest(context.effect)],
+  decline_request: (_, { effect }) => decidedRequest(effect),
+  cancel_request: (_, { effect }) => decidedRequest(effect),
+  request_payment: ({ payer, wallet: requester, amount, memo }, { effect: { id } }) => {
+    const data = { id, payer, requester, amount, memo, status: "pending" } as const;
+    return [event("payment_request.created", payer, data)];
+  },
+  withdraw: ({ wallet, amount }, { transfer }) => {
+    if (transfer === null) return [];
+    const data = { id: transfer.id, wallet, amount, status: "pending", bank: null } as const;
+    return [event("withdrawal.created", wallet, data)];
+  },
+  confirm_withdrawal: (act, { transfer }) => decidedWithdrawal(act, "confirmed", transfer),
+  fail_withdrawal: (act, { transfer }) => decidedWithdrawal(act, "failed", transfer),
+};
+
+/** The event of a wallet that was credited by another wallet; a deposit has its own event. */
+export function receivedByWallet(partner: string, received: CreditReceived): LedgerEvent | undefined {
+  const { account, transfer, amount, balance, counterparty } = received;
+  if (partner !== PLATFORM_TENANT || !account.startsWith(PREFIX)) return undefined;
+  const wallet = account.slice(PREFIX.length);
+  return event("wallet.received", wallet, { transfer, wallet, amount, balance, counterparty });
+}
+
+/** The debit of a wallet, or of a deposit its credit. */
+function movements(
+  type: "wallet.deposited" | "wallet.sent",
+  { transfer, changes }: EventContext,
+): readonly LedgerEvent[] {
+  const sign = type === "wallet.sent" ? -1 : 1;
+  const change = changes.find(({ account, amount }) => account.startsWith(PREFIX) && amount * sign > 0);
+  if (transfer === null || change === undefined) return [];
+  const wallet = change.account.slice(PREFIX.length);
+  const { debit = "", credit = "" } = transfer.postings[change.posting] ?? {};
+  const data = {
+    transfer: transfer.id,
+    wallet,
+    amount: change.amount * sign,
+    balance: change.posted,
+    counterparty: sign < 0 ? credit : debit,
+  };
+  return [event(type, wallet, data)];
+}
+
+/** The oldest records of decisions do not hold the request. */
+function decidedRequest(request: RequestView | null): readonly LedgerEvent[] {
+  if (request === null) return [];
+  const { id, wallet: payer, requester, amount, memo, status } = request;
+  return [event("payment_request.decided", payer, { id, payer, requester, amount, memo, status })];
+}
+
+function decidedWithdrawal(
+  { withdrawal: id, bank }: Readonly<{ withdrawal: string; bank: string }>,
+  status: "confirmed" | "failed",
+  transfer: EventContext["transfer"],
+): readonly LedgerEvent[] {
+  const [posting] = transfer?.postings ?? [];
+  if (posting === undefined) return [];
+  const wallet = posting.debit.slice(PREFIX.length);
+  return [event("withdrawal.decided", wallet, { id, wallet, amount: posting.amount, status, bank })];
+}

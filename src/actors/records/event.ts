@@ -1,0 +1,129 @@
+/**
+ * Events: what a log record means to the partner. They are derived from records (`eventsOf`) and never stored, so an
+ * event exists exactly if its record does. Amounts are in minor units, times are ms since 1970 UTC.
+ */
+import type { AccountView, Rejected } from "./command.ts";
+import type { ExpiredTransfer, Posting, TransferView } from "./compound-command.ts";
+
+/** A credit as its account sees it. `balance` is the posted balance after it. */
+export type CreditReceived = Readonly<{
+  transfer: string;
+  account: string;
+  amount: number;
+  balance: number;
+  counterparty: string;
+  memo: string | null;
+  metadata: string | null;
+}>;
+
+/** A refused request for a transfer. It was logged, but it moved nothing and has no id. */
+export type TransferFailed = Readonly<{
+  code: Rejected["code"];
+  postings: readonly Posting[];
+  memo: string | null;
+  metadata: string | null;
+}>;
+
+type MemberCrossing = Readonly<{ member: string; balance: number; transfer: string }>;
+
+export type VoucherEventData = Readonly<{
+  code: string;
+  email: string;
+  offer: string;
+  /** Hundredths of a percent; `null` if the record does not state it. */
+  discount: number | null;
+  expiresAtMs: number | null;
+}>;
+
+type MembershipEventData = Readonly<{ user: string; segment: string }>;
+
+type CreditRequestEventData = Readonly<{
+  id: string;
+  seller: string;
+  amount: number;
+  note: string | null;
+  status: "pending" | "approved" | "rejected";
+  decidedBy: string | null;
+  reason: string | null;
+}>;
+
+type TopupEventData = Readonly<{
+  id: string;
+  seller: string;
+  phone: string;
+  amount: number;
+  reference: string | null;
+  /** The seller's credit after the sale. */
+  credit: number;
+}>;
+
+/** Money that entered or left a wallet. `counterparty` is the other account. */
+type WalletMovementData = Readonly<{
+  transfer: string;
+  wallet: string;
+  amount: number;
+  balance: number;
+  counterparty: string;
+}>;
+
+type PaymentRequestData = Readonly<{
+  id: string;
+  payer: string;
+  requester: string;
+  amount: number;
+  memo: string | null;
+  status: "pending" | "accepted" | "declined" | "cancelled" | "expired";
+}>;
+
+type WithdrawalData = Readonly<{
+  id: string;
+  wallet: string | null;
+  amount: number;
+  status: "pending" | "confirmed" | "failed";
+  bank: string | null;
+}>;
+
+/** The data of each type of event. */
+export interface EventData {
+  "transfer.posted": TransferView;
+  "transfer.pending": TransferView;
+  "transfer.voided": TransferView;
+  "transfer.expired": ExpiredTransfer;
+  "transfer.reverted": Readonly<{ transfer: string; revertedBy: string; postings: readonly Posting[] }>;
+  "transfer.failed": TransferFailed;
+  "transfer.received": CreditReceived;
+  "account.created": AccountView;
+  "account.updated": AccountView;
+  "account.frozen": AccountView;
+  "account.closed": AccountView;
+  "loyalty.member.above_threshold": MemberCrossing;
+  "loyalty.member.depleted": MemberCrossing;
+  "voucher.issued": VoucherEventData;
+  "voucher.redeemed": VoucherEventData;
+  "voucher.rolled_back": VoucherEventData;
+  "voucher.cancelled": VoucherEventData;
+  "voucher.expired": VoucherEventData;
+  "segment.member_added": MembershipEventData;
+  "segment.member_removed": MembershipEventData;
+  "credit_request.created": CreditRequestEventData;
+  "credit_request.decided": CreditRequestEventData;
+  "topup.completed": TopupEventData;
+  "wallet.deposited": WalletMovementData;
+  "wallet.sent": WalletMovementData;
+  "wallet.received": WalletMovementData;
+  "payment_request.created": PaymentRequestData;
+  "payment_request.decided": PaymentRequestData;
+  "withdrawal.created": WithdrawalData;
+  "withdrawal.decided": WithdrawalData;
+}
+
+export type EventType = keyof EventData;
+
+/** `subject` is the id of what the event is about: an account, member, voucher, user, seller or wallet. */
+export type EventOf<T extends EventType> = Readonly<{ type: T; subject: string; data: EventData[T] }>;
+
+export type LedgerEvent = { [T in EventType]: EventOf<T> }[EventType];
+
+export function event<T extends EventType>(type: T, subject: string, data: EventData[T]): EventOf<T> {
+  return { type, subject, data };
+}

@@ -1,0 +1,93 @@
+/**
+ * Reads events in one total order over all shards: by log time, then by shard and position. An event can be shown once
+ * no shard can log an earlier one any more. A shard that is idle then logs a tick; see docs/adr/0024.
+ */
+import type { BatchPosition, EventPlace, EventsPage, EventsQuery } from "../../archive/queries/query.ts";
+import { EventsExpired, OperatingError } from "../../errors/operating-error.ts";
+import type { Caller } from "../caller.ts";
+import type { EventIds } from "../events/event-ids.ts";
+import type { FeedPage, FeedRequest } from "../ports.ts";
+import { flowOwnerOfSubject } from "../shard-link/owners.ts";
+import { positionText, type Shards } from "../shard-link/shards.ts";
+
+/** Log times of shards differ by a few milliseconds. */
+const TICK_RETRY_MS = 2;
+const TICK_TRIES_MAX = 500;
+
+/** Events are kept for this time. */
+const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+const ALL = { after: null, keptMs: KEPT_MS, beforeMs: Number.POSITIVE_INFINITY } as const;
+
+/** An id that is not one of the partner's events. */
+class BadEventId extends Error {
+  readonly code = "bad_cursor";
+}
+
+/** @throws BadEventId, EventsExpired, CallerGone, OperatingError */
+export async function feedPage(
+  shards: Shards,
+  ids: EventIds,
+  partner: string,
+  { after, limit, types, subject }: FeedRequest,
+  caller: Caller | undefined,
+): Promise<FeedPage> {
+  const place = after === undefined ? null : placeOf(shards, ids, partner, after);
+  const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject };
+  const owner = flowOwnerOfSubject(partner, subject ?? "");
+  const { rows, last, isLast, isExpired, indexed } = await shards.turns.pages.run(
+    partner,
+    owner,
+    caller,
+    () => eventPage(shards, query),
+  );
+  const events = rows.map(({ place: at, timeMs, event }) => {
+    const position = positionText(at.shard, at);
+    return { id: ids.format(partner, at), timeMs, position, event };
+  });
+  if (isExpired) throw new EventsExpired(events[0]?.id);
+  return { events, next: last === null ? after : ids.format(partner, last), isLast, indexed };
+}
+
+/** The id of a place after all events that have been answered so far. */
+export async function newestEvent(
+  shards: Shards,
+  ids: EventIds,
+  partner: string,
+): Promise<string | undefined> {
+  const after = await shards.positions(partner);
+  const query = { ...ALL, partner, shards: shards.links.length, keptMs: 0, limit: 1 };
+  const { newest } = await shards.archive.events(query, after);
+  return newest === null ? undefined : ids.format(partner, newest);
+}
+
+function placeOf(shards: Shards, ids: EventIds, partner: string, id: string): EventPlace {
+  const place = ids.parse(partner, id);
+  if (place === undefined || place.shard >= shards.links.length)
+    throw new BadEventId("the feed did not issue this id");
+  return place;
+}
+
+/** @throws OperatingError `log_unavailable`: a shard is down, so it is not known what it will log. */
+export async function eventPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
+  const after = await shards.positions(query.partner);
+  const page = await shards.archive.events(query, after);
+  if (page.waitsFor === null) return page;
+  const { afterMs, shards: waiting } = page.waitsFor;
+  const ticked = await Promise.all(waiting.map((shard) => tickAfter(shards, query.partner, shard, afterMs)));
+  return shards.archive.events({ ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) }, ticked);
+}
+
+/** Makes a shard log a record later than `atMs`, unless it has one. @returns the position that shows it. */
+async function tickAfter(
+  shards: Shards,
+  partner: string,
+  shard: number,
+  atMs: number,
+): Promise<BatchPosition> {
+  for (let tries = 0; tries < TICK_TRIES_MAX; tries++) {
+    const { result, position } = await shards.ask(shard, partner, ["tick", atMs, ""]);
+    if (result) return position;
+    await new Promise((resolve) => setTimeout(resolve, TICK_RETRY_MS));
+  }
+  throw new OperatingError("log_unavailable", `log time of shard ${shard} does not advance`);
+}

@@ -1,0 +1,99 @@
+/** Events as a stream of server-sent events (the HTML standard, 9.2). */
+import { OperatingError } from "../../errors/operating-error.ts";
+import type { FeedPage, FeedRequest, Ledger } from "../../gateway/ports.ts";
+import { answer, type Call, callerOf, type HttpAnswer, isGone } from "../call.ts";
+import { invalid } from "../problem.ts";
+import { eventJson } from "./event-json.ts";
+import type { EventStreams } from "./event-streams.ts";
+
+/** A heartbeat shows both sides that the connection is alive. */
+const HEARTBEAT_MS = 15_000;
+const EVENTS_MAX = 200;
+/** How long a client that has gone may stay unnoticed. */
+const WAIT_MS = 3_000;
+/** Pause after a page, so that many small batches become one read. */
+const PAUSE_MS = 50;
+/** Pause while the ledger cannot answer. */
+const RETRY_MS = 1_000;
+
+type StreamRequest = Omit<FeedRequest, "limit">;
+type StreamDeps = Readonly<{ ledger: Ledger; streams: EventStreams }>;
+
+/** Starts after `after`, or with the events from now on. @throws Problem 400, 503 */
+export async function eventStream(deps: StreamDeps, call: Call, request: StreamRequest): Promise<HttpAnswer> {
+  deps.streams.checkRoom(call.partner);
+  if (request.after !== undefined) await readFeed(deps.ledger, call, { ...request, limit: 1 });
+  const after = request.after ?? (await deps.ledger.newestEvent(call.partner));
+  return answer(call, 200, chunks(deps, call, { ...request, after }), {
+    "Content-Type": "text/event-stream",
+    Vary: "Accept",
+  });
+}
+
+async function* chunks(
+  { ledger, streams }: StreamDeps,
+  call: Call,
+  { after: start, ...filter }: StreamRequest,
+): AsyncGenerator<string> {
+  const finish = streams.begin(call.partner);
+  let after = start;
+  let sentMs = performance.now();
+  try {
+    yield ": events follow\n\n";
+    while (!streams.isEnding && !isGone(call)) {
+      const page = await pageOrReason(ledger, call, { ...filter, after });
+      if (typeof page === "string") {
+        yield `: ${page}\n\n`;
+        await streams.wait(sleep(RETRY_MS));
+        continue;
+      }
+      after = page.next;
+      const isQuiet = page.events.length === 0;
+      if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
+        yield isQuiet ? heartbeat(after) : page.events.map(messageOf).join("");
+        sentMs = performance.now();
+      }
+      if (!page.isLast) continue;
+      await streams.wait(
+        ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => sleep(RETRY_MS)),
+      );
+      await streams.wait(sleep(PAUSE_MS));
+    }
+  } finally {
+    finish();
+  }
+}
+
+/** Its id lets a client continue after events that its filter has left out. */
+function heartbeat(after: string | undefined): string {
+  return after === undefined ? ": heartbeat\n\n" : `: heartbeat\nid: ${after}\n\n`;
+}
+
+/** @returns why the ledger cannot answer at the moment, instead of a page */
+async function pageOrReason(ledger: Ledger, call: Call, request: StreamRequest): Promise<FeedPage | string> {
+  try {
+    return await ledger.events(call.partner, { ...request, limit: EVENTS_MAX }, callerOf(call));
+  } catch (error) {
+    if (error instanceof OperatingError) return error.message;
+    throw error;
+  }
+}
+
+/** @throws Problem 400: `after` is not the id of one of the partner's events */
+export async function readFeed(ledger: Ledger, call: Call, request: FeedRequest): Promise<FeedPage> {
+  try {
+    return await ledger.events(call.partner, request, callerOf(call));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "bad_cursor")
+      throw invalid("after", "must be the id of an event");
+    throw error;
+  }
+}
+
+function messageOf(each: FeedPage["events"][number]): string {
+  return `id: ${each.id}\nevent: ${each.event.type}\ndata: ${eventJson(each)}\n\n`;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,52 @@
+import { Problem } from "../problem.ts";
+
+/** Streams of one partner at a gateway. Each of them reads whenever the partner has new events. */
+const OF_PARTNER_MAX = 100;
+
+/** The open streams of events of a gateway: bounds them, and ends them when the server drains. */
+export class EventStreams {
+  readonly #open = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #isEnding = false;
+
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** @throws Problem 503 */
+  checkRoom(partner: string): void {
+    if ((this.#open.get(partner) ?? 0) >= OF_PARTNER_MAX)
+      throw new Problem("overloaded", "Too many streams of events are open for this partner.");
+  }
+
+  /** @returns a function to call when the stream ends */
+  begin(partner: string): () => void {
+    this.#open.set(partner, (this.#open.get(partner) ?? 0) + 1);
+    return () => {
+      const left = (this.#open.get(partner) ?? 0) - 1;
+      if (left > 0) this.#open.set(partner, left);
+      else this.#open.delete(partner);
+    };
+  }
+
+  /** Resolves with `work`, or when the streams are to end. A race with one promise would keep every loser in memory. */
+  wait(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#waiting.delete(done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      work.then(done, (error: unknown) => {
+        this.#waiting.delete(done);
+        reject(error);
+      });
+      if (this.#isEnding) done();
+    });
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    for (const done of [...this.#waiting]) done();
+  }
+}

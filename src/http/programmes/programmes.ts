@@ -1,0 +1,27 @@
+/** The programmes of the API, in the order of their routes. */
+import type { HttpProgramme, KeyRole } from "../programme.ts";
+import type { LoyaltyDeps } from "./loyalty/members.ts";
+import { LOYALTY } from "./loyalty/routes.ts";
+import type { ReportsDeps } from "./segments/reports.ts";
+import { SEGMENTS } from "./segments/routes.ts";
+import { TOPUP } from "./topup/routes.ts";
+import type { TopupDeps } from "./topup/sellers.ts";
+import type { VoucherDeps } from "./vouchers/fields.ts";
+import { VOUCHERS } from "./vouchers/routes.ts";
+import { WALLET } from "./wallet/routes.ts";
+import type { WalletDeps } from "./wallet/session.ts";
+
+export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps;
+
+export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
+  LOYALTY,
+  VOUCHERS,
+  TOPUP,
+  SEGMENTS,
+  WALLET,
+];
+
+/** Sorted by name. */
+export const KEY_ROLES: readonly KeyRole[] = PROGRAMMES.flatMap(({ roles = [] }) => roles).toSorted((a, b) =>
+  a.name < b.name ? -1 : 1,
+);

@@ -1,0 +1,307 @@
+/**
+ * Wires the server together: configuration → log → port → locks → archive → shards → gateways; signals, drain, exit codes.
+ * No stream is claimed before every part has checked that it can start.
+ *
+ * The port is bound first, so that of two servers on one machine the second fails there, and not by fencing the first.
+ */
+import { hash, randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { ArchiveClient } from "./archive/service/archive-client.ts";
+import { asksForHelp, type Config, readConfig } from "./config.ts";
+import { messageOf } from "./errors/error-message.ts";
+import { bootstrap } from "./gateway/bootstrap.ts";
+import { newWindowMemory } from "./http/limits/window-counters.ts";
+import { type Log, openLog, type ProcessLog } from "./http/log/request-log.ts";
+import { type Address, bindShared, explainBindError } from "./http/server/shared-port.ts";
+import { randomBytes } from "./random.ts";
+import { settingsHelp } from "./settings-help.ts";
+import { parseLogUrl } from "./wal/open.ts";
+import { RedisClock } from "./wal/redis/redis-clock.ts";
+import { lockFolder } from "./wal/sqlite/folder-lock.ts";
+import { LogError } from "./wal/wal.ts";
+import { ProcessCarrier } from "./workers/carriers/process-carrier.ts";
+import { ThreadCarrier } from "./workers/carriers/thread-carrier.ts";
+import type { GatewayInit } from "./workers/gateways/gateway-messages.ts";
+import { watchUses } from "./workers/gateways/gateway-messages.ts";
+import { GatewaySupervisor } from "./workers/gateways/gateway-supervisor.ts";
+import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
+import { HttpGateway } from "./workers/gateways/http-gateway.ts";
+import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
+import { banner } from "./workers/server/banner.ts";
+import { ClockWatch } from "./workers/server/clock-watch.ts";
+import { boundsOfGateways } from "./workers/server/file-limit.ts";
+import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
+import { keepFilesPrivate, makePrivate, storedSecretKey } from "./workers/server/private-files.ts";
+import { ServerClock } from "./workers/server/server-clock.ts";
+import { ServerOperations } from "./workers/server/server-operations.ts";
+import { SnapshotKeeper } from "./workers/server/snapshot-keeper.ts";
+import { bootClock, readBootId } from "./workers/shard/clock/boot-clock.ts";
+import { parseFailpoints } from "./workers/shard/failpoint.ts";
+import { Supervisor } from "./workers/supervisor/supervisor.ts";
+
+const DRAIN_MS_MAX = 5_000;
+/** Pause between two chunks of a snapshot, which share the log's disk with the appends. */
+const CHUNK_PAUSE_MS = 4;
+/** The process exits this long after a signal, even if a part hangs. */
+const EXIT_MS_MAX = 9_500;
+
+/** The parts that exist so far: a signal may arrive during the start. */
+const parts: {
+  logs?: ProcessLog;
+  /** Gateway 0, on this thread. */
+  gateway?: HttpGateway;
+  archive?: ArchiveClient;
+  supervisor?: Supervisor;
+  /** All other gateways. */
+  gateways?: GatewaySupervisor;
+  snapshots?: SnapshotKeeper | undefined;
+} = {};
+let isStopping = false;
+
+async function start(config: Config): Promise<void> {
+  const log = { level: config.logLevel, readable: process.stdout.isTTY };
+  const logs = openLog({ ...log, destination: 1, threads: config.gateways });
+  parts.logs = logs;
+  const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
+  const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
+  const { assets } = config;
+  const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
+  const counters = newWindowMemory();
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
+  parts.gateway = gateway;
+  const address = await bind(gateway, config);
+  // A signal may arrive twice: from a terminal, and from the program that started this one.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
+
+  lockFolders(config, logs.log);
+  const secretKey = config.secretKey ?? storedSecretKey(config.dataDir, randomBytes);
+  gateway.setSecretKey(secretKey);
+  const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
+    onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
+    onChange: () => operations.publish(),
+  });
+  parts.archive = archive;
+
+  const { shards, mayCreate } = await inspectLog(config, archive, logs.log);
+  const { clock, watch } = createClock(config, shards, logs.log);
+  const common = { shards, archive, operations, logs, secretKey };
+  const supervisor = createSupervisor(config, { ...common, mayCreate, clock });
+  parts.supervisor = supervisor;
+  gateway.connect(shards, archive, () => operations.overload());
+  supervisor.connect({
+    party: { kind: "archive" },
+    attach: (shard, end) => archive.attach(shard, end),
+  });
+  supervisor.connect({
+    party: { kind: "gateway", number: 0 },
+    attach: (shard, end) => gateway.attach(shard, end),
+    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
+  });
+
+  const shared = { ...common, address, operatorKeyHash, web, counters, log };
+  const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
+  parts.gateways = gateways;
+  if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
+  const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
+  parts.snapshots = snapshots;
+  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  watch.start({ supervisor, onChange: () => operations.publish() });
+
+  // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
+  await Promise.all([supervisor.inspect(), gateways.begin()]);
+  await Promise.all([supervisor.start(), gateways.start()]);
+  await gateway.welcomed();
+  snapshots?.start();
+  await gateway.checkSecrets(logs.log);
+  const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
+  process.stdout.write(banner({ config, address, shards, operatorKey }));
+}
+
+/** Binds the port for gateway 0, exclusively or as the first of the gateways that share it. */
+async function bind(gateway: HttpGateway, { host, port, gateways }: Config): Promise<Address> {
+  const listen = (reusePort: boolean) => gateway.listen({ host, port, reusePort });
+  try {
+    return await (gateways === 1 ? listen(false) : bindShared({ host, port }, () => listen(true)));
+  } catch (error) {
+    throw explainBindError(error, { host, port });
+  }
+}
+
+function lockFolders({ dataDir, walUrl }: Config, log: Log): void {
+  const location = parseLogUrl(walUrl);
+  for (const folder of [dataDir, ...(location.kind === "sqlite" ? [location.dir] : [])]) {
+    lockFolder(folder);
+    const reason = makePrivate(folder);
+    if (reason !== undefined) log.warn({ folder, reason }, "others may read the folder");
+  }
+}
+
+type ShardContext = Readonly<{
+  shards: number;
+  mayCreate: boolean;
+  archive: ArchiveClient;
+  operations: ServerOperations;
+  logs: ProcessLog;
+  clock: ServerClock;
+  secretKey: string;
+}>;
+
+function createSupervisor(config: Config, context: ShardContext): Supervisor {
+  const { shards, mayCreate, archive, operations, logs, clock, secretKey } = context;
+  return new Supervisor({
+    carrier: config.isolation === "threads" ? new ThreadCarrier(shards) : new ProcessCarrier(),
+    archived: (shard) => archive.witness(shard),
+    judgedClock: () => clock.judged,
+    init: {
+      shards,
+      generation: GENERATION,
+      instance: randomUUID(),
+      walUrl: config.walUrl,
+      dataDir: config.dataDir,
+      mayCreate,
+      secretKey,
+      allowWeakDurability: config.allowWeakDurability,
+      failpoints: parseFailpoints(config.failpoints),
+    },
+    onFatal: fatal,
+    report: ({ shard, status, message, isWarning }) => {
+      logs.log[isWarning ? "warn" : "info"]({ shard, status, reason: message || undefined }, "shard");
+      operations.publish();
+    },
+  });
+}
+
+type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "logs" | "secretKey"> &
+  Pick<GatewayInit, "address" | "operatorKeyHash" | "web" | "counters" | "log"> &
+  Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
+
+/** Creates the gateways other than gateway 0. */
+function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
+  const { archive, operations, logs, supervisor, directory, ...shared } = context;
+  const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
+  const { assets } = config;
+  return new GatewaySupervisor({
+    gateways: config.gateways - 1,
+    start: startGatewayThread,
+    init: (gateway) => ({
+      address,
+      shards,
+      operatorKeyHash,
+      assets,
+      web,
+      counters,
+      secretKey,
+      log,
+      lines: logs.memoryOf(gateway),
+      health: operations.health(),
+      archive: archive.connect(),
+    }),
+    shards: supervisor,
+    operations,
+    directory,
+    log: logs.log,
+    onChange: () => operations.publish(),
+  });
+}
+
+/** Creates the one clock that all shards follow. */
+function createClock(config: Config, shards: number, log: Log): { clock: ServerClock; watch: ClockWatch } {
+  const { walUrl, dataDir, clockJumpMsMax } = config;
+  const clocks = { wallMs: Date.now, uptimeMs: bootClock() };
+  const clock = new ServerClock({
+    clocks,
+    bootId: readBootId(),
+    witnessed: witnessedClocks(config, shards),
+    jumpMsMax: clockJumpMsMax,
+  });
+  const location = parseLogUrl(walUrl);
+  const second =
+    location.kind === "redis" && "host" in location.address ? new RedisClock(location.address) : undefined;
+  return { clock, watch: new ClockWatch({ clock, ...clocks, dataDir, second, log }) };
+}
+
+type SnapshotContext = Readonly<{
+  shards: number;
+  supervisor: Supervisor;
+  archive: ArchiveClient;
+  log: Log;
+}>;
+
+/** @returns `undefined` for a log in memory, which only its own shard can read. */
+function createSnapshotKeeper(config: Config, context: SnapshotContext): SnapshotKeeper | undefined {
+  const { shards, supervisor, archive, log } = context;
+  const { walUrl } = config;
+  if (parseLogUrl(walUrl).kind === "memory") return undefined;
+  const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
+  return new SnapshotKeeper({
+    shards: () => supervisor.shards(),
+    archived: async (shard) => (await archive.sync()).get(shard)?.id,
+    take: (shard, until, epoch) => takeSnapshotInThread({ ...task, shard, until, epoch }),
+    trim: (shard, below) => supervisor.trim(shard, below),
+    everyRecords: config.snapshotRecords,
+    everyMs: config.snapshotMinutes * 60_000,
+    log,
+  });
+}
+
+/** With a log in memory, uses a temporary data folder: witnesses and archive must not outlive the log. */
+function withDataDir(config: Config): Config {
+  if (parseLogUrl(config.walUrl).kind !== "memory") return config;
+  const dataDir = mkdtempSync(join(tmpdir(), "daybook-"));
+  process.on("exit", () => rmSync(dataDir, { recursive: true, force: true }));
+  return { ...config, dataDir };
+}
+
+/** Drains the gateways, then the shards, and exits. */
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  setTimeout(EXIT_MS_MAX, undefined, { ref: false }).then(
+    () => process.exit(1),
+    () => {},
+  );
+  parts.snapshots?.close();
+  await Promise.all([parts.gateway?.close(DRAIN_MS_MAX), parts.gateways?.drain(DRAIN_MS_MAX)]);
+  await parts.supervisor?.stop();
+  await parts.archive?.close();
+  parts.logs?.close();
+  process.exit(0);
+}
+
+/** Prints one line to stderr and exits at once, so that nothing is answered that was not logged. */
+function fatal(message: string): void {
+  if (isStopping) return;
+  isStopping = true;
+  process.stderr.write(`daybook: ${message.replaceAll("\n", " ")}\n`);
+  parts.logs?.close();
+  process.exit(1);
+}
+
+/** The reason why the server does not start. For a wrong Redis setting it refers to the doctor. */
+function describeRefusal(error: unknown, { walUrl }: Config): string {
+  const message = messageOf(error);
+  const isSetting = error instanceof LogError && error.code === "log_misconfigured";
+  return isSetting && parseLogUrl(walUrl).kind === "redis"
+    ? `${message}. \`npx daybook doctor\` says what to change`
+    : message;
+}
+
+/** Reads the settings and starts the server. A refusal ends the process with one line on stderr. */
+export async function main(args: readonly string[]): Promise<void> {
+  keepFilesPrivate();
+  if (asksForHelp(args)) {
+    process.stdout.write(`Usage: npm start -- [flags]\n\n${settingsHelp()}\n`);
+    return;
+  }
+  let config: Config;
+  try {
+    config = withDataDir(readConfig(process.env, args));
+  } catch (error) {
+    fatal(messageOf(error));
+    return;
+  }
+  await start(config).catch((error: unknown) => fatal(describeRefusal(error, config)));
+}

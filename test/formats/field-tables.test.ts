@@ -1,0 +1,128 @@
+/** The tables in docs/WAL_FORMAT.md, the declared layouts and the bytes agree. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { ACCOUNT_VALUES, openAccount } from "../../src/actors/ledger/account.ts";
+import { copiesOf, SLICE_VALUES } from "../../src/actors/ledger/image.ts";
+import { KIND } from "../../src/actors/ledger/image-items.ts";
+import { BodyWriter, packCommand } from "../../src/actors/records/codec.ts";
+import {
+  type Command,
+  type Credit,
+  type Recorded,
+  reject,
+  type Transfer,
+} from "../../src/actors/records/command.ts";
+import { decode } from "../../src/actors/records/pack.ts";
+import { PACKED } from "../../src/actors/records/plain-records.ts";
+import { OPS, TRANSFER_SENT_OP } from "../../src/actors/records/record-kinds.ts";
+import { REJECTIONS } from "../../src/actors/records/rejection.ts";
+
+const DOCUMENT = readFileSync("docs/WAL_FORMAT.md", "utf8");
+
+/** The names in the first code span of the row that begins with these cells. */
+function namesInRow(...cells: readonly string[]): readonly string[] {
+  const start = `| ${cells.join(" | ")} | `;
+  const row = DOCUMENT.split("\n").find((line) => line.startsWith(start)) ?? "";
+  return /`([^`]+)`/.exec(row.slice(start.length))?.[1]?.split(", ") ?? [];
+}
+
+const act = { programme: "loyalty", act: "accrual", subject: "alice/points" };
+const header = { partner: "acme", key: "k", fingerprint: 11 };
+const details = { memo: "m", metadata: "{}", occurredAtMs: 12 };
+const posting = { debit: "a", credit: "b", amount: 13 };
+const transfer: Transfer = { op: "transfer", ...header, ...posting, ...details, vnode: 14, act };
+const credit: Credit = {
+  op: "credit",
+  ...header,
+  ...posting,
+  ...details,
+  id: "tr_1",
+  createdAtMs: 15,
+  from: 16,
+  no: 17,
+};
+const debited = { ok: true, id: "tr_1", debitPosted: 21, debitHeld: 22, debitSeq: 23, effect: 29 } as const;
+const posted = { ...debited, creditPosted: 24, creditHeld: 25, creditSeq: 26 };
+const sent = { ...debited, to: 27, no: 28 };
+const credited = { ok: true, posted: 31, held: 32, seq: 33 } as const;
+
+/** The record as a general decoder sees it. */
+function unpacked(command: Command, outcome: Recorded): unknown {
+  const packed = packCommand(command);
+  const body = new BodyWriter();
+  body.add(packed, 0, packed.length, command, outcome);
+  const [record] = decode(body.take()) as unknown[];
+  return record;
+}
+
+/** The values of these names, in order; an accepted outcome has the rejection 0. */
+function valuesOf(names: readonly string[], of: object): readonly unknown[] {
+  const values: Readonly<Record<string, unknown>> = { rejection: 0, ...of };
+  return names.map((name) => values[name]);
+}
+
+test("the document lists the values of every packed array", () => {
+  expect(DOCUMENT).toContain(`\`[${PACKED.record.join(", ")}]\``);
+  const { record: _, ...arrays } = PACKED;
+  for (const [array, names] of Object.entries(arrays)) expect(namesInRow(array), array).toEqual(names);
+});
+
+test("records are packed in the order of these lists", () => {
+  const packedAct = [act.programme, act.act, act.subject, null];
+  const transferValues = valuesOf(PACKED.transfer, { ...transfer, act: packedAct });
+  const records: readonly (readonly [
+    Command,
+    Recorded,
+    op: number,
+    readonly unknown[],
+    readonly unknown[],
+  ])[] = [
+    [transfer, posted, OPS.transfer, transferValues, valuesOf(PACKED.posted, posted)],
+    [transfer, sent, TRANSFER_SENT_OP, transferValues, valuesOf(PACKED.sent, sent)],
+    [credit, credited, OPS.credit, valuesOf(PACKED.credit, credit), valuesOf(PACKED.credited, credited)],
+  ];
+  for (const [command, outcome, op, packed, packedOutcome] of records) {
+    const values = { ...header, op, command: packed, outcome: packedOutcome };
+    expect(unpacked(command, outcome)).toEqual(valuesOf(PACKED.record, values));
+  }
+  const rejected = { rejection: REJECTIONS.account_closed, subject: "a" };
+  const values = {
+    ...header,
+    op: OPS.transfer,
+    command: transferValues,
+    outcome: valuesOf(PACKED.rejected, rejected),
+  };
+  expect(unpacked(transfer, reject("account_closed", "a"))).toEqual(valuesOf(PACKED.record, values));
+});
+
+test("the document lists the values of accounts and slices in images, and they are packed in that order", () => {
+  expect(namesInRow(`${KIND.account}`, "account")).toEqual(ACCOUNT_VALUES);
+  expect(namesInRow(`${KIND.slice}`, "slice of a system account")).toEqual(SLICE_VALUES);
+  const view = {
+    id: "a",
+    asset: "PTS/0",
+    status: "frozen",
+    floor: -1,
+    ceiling: 2,
+    posted: 3,
+    held: 4,
+    seq: 5,
+    metadata: null,
+    createdAtMs: 6,
+    programme: "loyalty",
+  } as const;
+  const account = openAccount(view, view.asset, 0);
+  const slice = { name: "@issuance", asset: "PTS/0", vnode: 7, posted: 8, held: 9, seq: 10 };
+  const packedAccount = decode(copiesOf([account], []));
+  expect(packedAccount).toEqual([KIND.account, ...valuesOf(ACCOUNT_VALUES, { ...account, status: 1 })]);
+  expect(decode(copiesOf([], [slice]))).toEqual([KIND.slice, ...valuesOf(SLICE_VALUES, slice)]);
+});
+
+test("the document has a row for every kind of item, and a number for every kind of record", () => {
+  const items = DOCUMENT.slice(DOCUMENT.indexOf("| kind | item |"));
+  const rows = [...items.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number));
+  expect(rows).toEqual(Object.values(KIND));
+  const [, ops = ""] = /^\| op \| (.*) \|$/m.exec(DOCUMENT) ?? [];
+  const numbers = [...ops.matchAll(/(\d+) /g)].map(([, number]) => Number(number));
+  expect(numbers).toEqual([...Object.values(OPS), TRANSFER_SENT_OP].toSorted((a, b) => a - b));
+});
