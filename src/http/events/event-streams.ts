@@ -29,24 +29,20 @@ export class EventStreams {
     };
   }
 
-  /** Resolves with `work`, or when the streams are to end. A race with one promise would keep every loser in memory. */
-  wait(work: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      work.then(done, (error: unknown) => {
-        this.#waiting.delete(done);
-        reject(error);
-      });
-      if (this.#isEnding) done();
-    });
+  /** Resolves with `work`, or when the streams are to end. `Promise.race` with one promise would keep every loser. */
+  async wait(work: Promise<void>): Promise<void> {
+    if (this.#isEnding) return;
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    try {
+      await Promise.race([work, ended]);
+    } finally {
+      this.#waiting.delete(resolve);
+    }
   }
 
   end(): void {
     this.#isEnding = true;
-    for (const done of [...this.#waiting]) done();
+    for (const resolve of this.#waiting) resolve();
   }
 }

@@ -266,10 +266,13 @@ test("I12 without a key every route except the public ones answers 401, with any
   for (const twin of twins) await walk("no key", nobody, twin, [401]);
 });
 
+function isFeed({ route }: Twin): boolean {
+  return route === "/v1/events";
+}
+
 test("I12 a partner's data is closed to keys of other partners and to narrower keys", async () => {
   const before = await inventory();
   const twins = twinsOf(document, fills);
-  const isFeed = ({ route }: Twin) => route === "/v1/events";
   const others = twins.filter((twin) => !isFeed(twin));
   const groups = [
     // A feed shows the caller its own refused requests, so it is read before there are any.
