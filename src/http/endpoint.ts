@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { type LineSink, type Log, requestLine } from "./log/request-log.ts";
 import type { RequestMetrics } from "./log/request-metrics.ts";
-import { invalid, PROBLEMS, Problem, publicReason } from "./problem.ts";
+import { invalid, isBadCursor, PROBLEMS, Problem, publicReason } from "./problem.ts";
 import { type HttpRequest, refuseRepeated } from "./request.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
 import { send } from "./server/send.ts";
@@ -73,11 +73,6 @@ export type Endpoints = Readonly<{
   sweep(): void;
   inFlight(): number;
 }>;
-
-/** Only the list that issued a cursor can validate it. */
-function isBadCursor(failure: unknown): boolean {
-  return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
-}
 
 /** Counts a refusal for a bound or for lack of resources, not one for the request's own faults. */
 function countRefusal(failure: unknown, metrics: RequestMetrics): void {

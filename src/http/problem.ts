@@ -192,3 +192,8 @@ export function publicReason(reason: string): string {
   const [first = ""] = reason.split("\n", 1);
   return first.replace(ABSOLUTE_PATH, "…");
 }
+
+/** Only the list that issued a cursor can validate it. */
+export function isBadCursor(failure: unknown): boolean {
+  return failure instanceof Error && "code" in failure && failure.code === "bad_cursor";
+}

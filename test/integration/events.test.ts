@@ -18,9 +18,9 @@ describe("events", () => {
   });
 
   /** All pages of the feed. */
-  async function feed(query = "", limit = 500): Promise<readonly Event[]> {
+  async function feed(query = "", limit = 500, start?: string): Promise<readonly Event[]> {
     const events: Event[] = [];
-    for (let after = ""; ; ) {
+    for (let after = start === undefined ? "" : `&after=${start}`; ; ) {
       const page = (await acme.get(`/v1/events?limit=${limit}${query}${after}`)) as EventsPage;
       events.push(...page.data);
       if (page.next_cursor === null) return events;
@@ -87,9 +87,21 @@ describe("events", () => {
     const all = (await feed()).map(({ id }) => id);
     expect((await feed("", 3)).map(({ id }) => id)).toEqual(all);
     for (const at of [0, 1, Math.floor(all.length / 2), all.length - 1]) {
-      const rest = await feed(`&after=${all[at]}`);
+      const rest = await feed("", 500, all[at]);
       expect(rest.map(({ id }) => id)).toEqual(all.slice(at + 1));
     }
+  });
+
+  test("a page ends at 1 MiB, and the next one continues", async () => {
+    const before = (await feed()).at(-1)?.id;
+    const metadata = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`k${i}`, "x".repeat(500)]));
+    const ids = Array.from({ length: 50 }, (_, i) => `large${i}`);
+    for (const id of ids) await acme.post("/v1/accounts", 201, { id, asset: "USD/2", metadata });
+    const { data, next_cursor } = (await acme.get(`/v1/events?limit=500&after=${before}`)) as EventsPage;
+    expect(JSON.stringify(data).length).toBeLessThanOrEqual(1024 * 1024);
+    expect(next_cursor).toBe(data.at(-1)?.id);
+    const subjects = (await feed("", 500, before)).map(({ subject }) => subject);
+    expect(subjects.toSorted()).toEqual(ids.toSorted());
   });
 
   test("filters by type and subject", async () => {
@@ -141,7 +153,7 @@ describe("events", () => {
     for (let i = 0; i < 20; i++) await pay("@in", a, 10 + i);
     const second = follow(`?subject=${a}`, last);
     await until("the missed events arrive", async () => second.events.length === 20);
-    const listed = await feed(`&subject=${a}&after=${last}`);
+    const listed = await feed(`&subject=${a}`, 500, last);
     expect(second.events.map(({ id }) => id)).toEqual(listed.map(({ id }) => id));
   });
 

@@ -37,10 +37,10 @@ export function ledgerEventsOf(record: LogRecord, timeMs: number): readonly Ledg
 export function failureOf(command: Command, { code }: Rejected): readonly LedgerEvent[] {
   if (command.op !== "transfer" && command.op !== "compound_transfer") return [];
   const { memo, metadata } = command;
-  const { postings } =
+  const postings =
     command.op === "transfer"
-      ? { postings: [{ debit: command.debit, credit: command.credit, amount: command.amount }] }
-      : command;
+      ? [{ debit: command.debit, credit: command.credit, amount: command.amount }]
+      : command.postings;
   return [event("transfer.failed", subjectOf(postings), { code, postings, memo, metadata })];
 }
 

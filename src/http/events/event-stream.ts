@@ -1,8 +1,9 @@
 /** Events as a stream of server-sent events (the HTML standard, 9.2). */
+import { setTimeout as delay } from "node:timers/promises";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { FeedPage, FeedRequest, Ledger } from "../../gateway/ports.ts";
 import { answer, type Call, callerOf, type HttpAnswer, isGone } from "../call.ts";
-import { invalid } from "../problem.ts";
+import { invalid, isBadCursor } from "../problem.ts";
 import { eventJson } from "./event-json.ts";
 import type { EventStreams } from "./event-streams.ts";
 
@@ -44,7 +45,7 @@ async function* chunks(
       const page = await pageOrReason(ledger, call, { ...filter, after });
       if (typeof page === "string") {
         yield `: ${page}\n\n`;
-        await streams.wait(sleep(RETRY_MS));
+        await streams.wait(delay(RETRY_MS));
         continue;
       }
       after = page.next;
@@ -55,9 +56,9 @@ async function* chunks(
       }
       if (!page.isLast) continue;
       await streams.wait(
-        ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => sleep(RETRY_MS)),
+        ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
       );
-      await streams.wait(sleep(PAUSE_MS));
+      await streams.wait(delay(PAUSE_MS));
     }
   } finally {
     finish();
@@ -84,16 +85,10 @@ export async function readFeed(ledger: Ledger, call: Call, request: FeedRequest)
   try {
     return await ledger.events(call.partner, request, callerOf(call));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "bad_cursor")
-      throw invalid("after", "must be the id of an event");
-    throw error;
+    throw isBadCursor(error) ? invalid("after", "must be the id of an event") : error;
   }
 }
 
 function messageOf(each: FeedPage["events"][number]): string {
   return `id: ${each.id}\nevent: ${each.event.type}\ndata: ${eventJson(each)}\n\n`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,12 +1,11 @@
 /** `GET /v1/events`: a partner's events, as a list or as a stream. */
 import { z } from "@hono/zod-openapi";
 import type { EventType } from "../../actors/records/event.ts";
-import { CallerGone } from "../../gateway/caller.ts";
 import type { FeedRequest, Ledger } from "../../gateway/ports.ts";
-import { type Call, type HttpAnswer, isGone, jsonAnswer } from "../call.ts";
+import type { Call, HttpAnswer } from "../call.ts";
 import { prefersText } from "../input/accept.ts";
 import { Id, LIST_LIMIT_DEFAULT, Limit } from "../input/fields.ts";
-import { pageSchema } from "../input/pagination.ts";
+import { pageAnswer, pageSchema } from "../input/pagination.ts";
 import { invalid } from "../problem.ts";
 import type { Routes } from "../routes.ts";
 import { EVENT_TYPES, eventJson } from "./event-json.ts";
@@ -86,15 +85,9 @@ export function addEvents(routes: Routes, deps: EventsDeps): void {
 }
 
 async function listEvents(ledger: Ledger, call: Call, request: FeedRequest): Promise<HttpAnswer> {
-  const { events, next, isLast } = await readFeed(ledger, call, request);
-  if (isGone(call)) throw new CallerGone();
-  const cursor = isLast ? null : (next ?? null);
-  return jsonAnswer(
-    call,
-    200,
-    `{"data":[${events.map(eventJson).join(",")}],"next_cursor":${JSON.stringify(cursor)}}`,
-    { Vary: "Accept" },
-  );
+  const { events, next = null, isLast } = await readFeed(ledger, call, request);
+  const page = { data: events, cursors: events.map(({ id }) => id), nextCursor: isLast ? null : next };
+  return pageAnswer(call, page, eventJson, { headers: { Vary: "Accept" } });
 }
 
 /** @throws Problem 400: a type that does not exist */
