@@ -34,6 +34,16 @@ export function bytesOf(request: Request): number {
   return packed instanceof Uint8Array ? packed.length : 0;
 }
 
+/** Rows of a largest page, rounded up to a power of two, so that sums of costs are exact. */
+const PAGE_ROWS = 512;
+/** What a read costs besides its rows, in rows. */
+const READ_ROWS = 16;
+
+/** The part of a largest page, which costs 1, that a page of so many rows is. */
+export function costOfRows(rows: number): number {
+  return Math.min(1, (rows + READ_ROWS) / PAGE_ROWS);
+}
+
 /** The number of items that are looked up. */
 export function costOfQuery(query: Query): number {
   switch (query[0]) {
