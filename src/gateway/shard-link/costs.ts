@@ -23,6 +23,13 @@ export function creditsOf(commands: number, packed: Uint8Array): number {
   return commands + Math.floor(packed.length / CREDIT_BYTES);
 }
 
+/** A piece of a batch. `cost`: of its postings. */
+export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
+
+export function creditsOfAll(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { packed, count }) => sum + creditsOf(count, packed), 0);
+}
+
 /** Whether the outcome is unknown if the shard stops before it answers. */
 export function isChange([, kind]: Request): boolean {
   return kind === REQUEST.command || kind === REQUEST.transfers;
