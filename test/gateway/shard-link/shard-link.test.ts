@@ -251,7 +251,8 @@ test("only a partner whose batches wait longer than four seconds is refused furt
   try {
     const { link, sent, reply } = connect();
     const piece = { packed: PACKED, count: 512, cost: 512 };
-    const all: Promise<ShardReply>[] = [...link.executeAll("greedy", Array(80).fill(piece))];
+    const pieces = Array.from({ length: 80 }, () => piece);
+    const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
     await turn();
     for (let at = 0; at < 9; at++) {
       if (at === 8) all.push(batch(link, 1, PACKED, "greedy"));
