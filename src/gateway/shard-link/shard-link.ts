@@ -52,13 +52,13 @@ export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }
  * decides it during the append.
  */
 const SEND_AHEAD_COST_MIN = 512;
+const MESSAGES_MAX = 2;
 /**
  * A partner's batches are refused once its oldest piece has waited for so long: less than half the time that a request
  * may take. One largest batch takes seconds. A bound below that would make its client send the next one again and again,
  * each time to be parsed and refused.
  */
 const BATCH_WAIT_MS_MAX = 4_000;
-const MESSAGES_MAX = 2;
 
 interface Pending extends Queued {
   readonly request: Request;
@@ -197,7 +197,7 @@ export class ShardLink {
     return this.#send([this.#next, REQUEST.command, packed], this.#flows.find(partner, owner), credits, cost);
   }
 
-  /** @throws OperatingError `overloaded`: the pieces of a batch exceed the partner's share */
+  /** Takes nothing. @throws OperatingError `overloaded`: the pieces of a batch exceed the partner's share */
   checkShare(partner: string, pieces: readonly Piece[]): void {
     const flow = this.#flows.find(partner, BATCHES);
     const requests = this.#requests.find(partner, BATCHES);
