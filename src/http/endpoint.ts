@@ -128,6 +128,7 @@ function identify(request: HttpRequest, call: Call, access: Access, authenticate
   call.principal = authenticate(call.token, request.incoming.socket);
   if (call.principal === undefined) return false;
   call.partner = admit(call.principal, access, call.method);
+  if (call.principal.partner !== undefined) call.owner = call.principal.scope ?? "";
   return true;
 }
 
@@ -171,6 +172,7 @@ function newCall(
     token: "",
     principal: undefined,
     partner: "",
+    owner: "",
   };
 }
 
