@@ -67,10 +67,11 @@ async function start(config: Config): Promise<void> {
   parts.logs = logs;
   const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const { assets } = config;
+  const { assets, dataDir, clickhouseUrl } = config;
+  const statistics = { dataDir, clickhouseUrl };
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const counters = newWindowMemory();
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, statistics, web, counters });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
@@ -182,7 +183,7 @@ type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "
 function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
   const { archive, operations, logs, supervisor, directory, ...shared } = context;
   const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
-  const { assets } = config;
+  const { assets, dataDir, clickhouseUrl } = config;
   return new GatewaySupervisor({
     gateways: config.gateways - 1,
     start: startGatewayThread,
@@ -191,6 +192,7 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
       shards,
       operatorKeyHash,
       assets,
+      statistics: { dataDir, clickhouseUrl },
       web,
       counters,
       secretKey,
