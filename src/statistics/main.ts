@@ -18,7 +18,7 @@ import type { StatisticsStore } from "./store.ts";
 const IDLE_MS = 1_000;
 const RETRY_MS = 5_000;
 /** Statistics can wait; requests cannot. */
-const NICENESS = 15;
+const NICENESS = 10;
 
 const stopped = new AbortController();
 
@@ -32,12 +32,12 @@ async function main(args: readonly string[]): Promise<void> {
   // Only these: a bad PORT must not keep the service from starting.
   const config = readConfig({ DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL }, []);
   lockFolder(statisticsFolder(config.dataDir));
-  lowerThreadPriority(NICENESS);
   const logs = openLog({ level: config.logLevel, readable: process.stdout.isTTY, destination: 1 });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopped.abort());
   const reader = new ArchiveReader(config.dataDir);
   const store = await openWhenReachable(() => openStatistics(config, values), logs.log);
   if (store !== undefined) {
+    lowerThreadPriority(NICENESS);
     logs.log.info({ folder: config.dataDir }, "the statistics follow the archive");
     await follow(reader, store, logs.log);
     await store.close();
