@@ -24,6 +24,10 @@ beforeEach(() => {
   test.statistics.valueOf = (_, at) => BigInt((at - TEN) / 60_000 + 1_000);
 });
 
+function sales(at: string, value: number) {
+  return { at, sales: value, amount: value, reverted_sales: value, reverted_amount: value };
+}
+
 describe("GET /v1/loyalty/statistics", () => {
   it("gets the outstanding points at each step", async () => {
     const response = await test.request("GET", `/v1/loyalty/statistics?${RANGE}`);
@@ -96,17 +100,10 @@ describe("GET /v1/loyalty/statistics", () => {
 describe("GET /v1/statistics/{series}", () => {
   it("gets what happened in each step, the last one up to now", async () => {
     const response = await test.request("GET", `/v1/statistics/topup?${RANGE}`);
-    const row = (at: string, value: number) => ({
-      at,
-      sales: value,
-      amount: value,
-      reverted_sales: value,
-      reverted_amount: value,
-    });
     expect(await rowsOf(response)).toEqual([
-      row("2026-11-20T08:00:00.000Z", 60),
-      row("2026-11-20T09:00:00.000Z", 60),
-      row("2026-11-20T10:00:00.000Z", 30),
+      sales("2026-11-20T08:00:00.000Z", 60),
+      sales("2026-11-20T09:00:00.000Z", 60),
+      sales("2026-11-20T10:00:00.000Z", 30),
     ]);
   });
 

@@ -7,7 +7,8 @@ import { csvCell, csvRow } from "../../../text/csv.ts";
 import { answer, type Call, type HttpAnswer, jsonAnswer } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
 import { prefersText } from "../../input/accept.ts";
-import { knownTimeMsOf, QueryTime, timeTextOf } from "../../input/fields.ts";
+import { knownTimeMsOf, timeTextOf } from "../../input/fields.ts";
+import { rangeQuery } from "../../input/time-range.ts";
 import { invalid } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
@@ -19,10 +20,10 @@ const STEPS_DEFAULT = 60;
 const ZONE_LENGTH_MAX = 64;
 
 const Query = z.strictObject({
-  from: QueryTime.optional().openapi({
+  from: rangeQuery.from.openapi({
     description: `Inclusive; ${STEPS_DEFAULT} steps before \`to\` if absent.`,
   }),
-  to: QueryTime.optional().openapi({ description: "Exclusive; now if absent." }),
+  to: rangeQuery.to.openapi({ description: "Exclusive; now if absent." }),
   step: z.enum(STEPS).default("1h"),
   time_zone: z
     .string()
