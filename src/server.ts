@@ -31,6 +31,7 @@ import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
 import { banner } from "./workers/server/banner.ts";
+import { BooksCheck } from "./workers/server/books-check.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
@@ -108,7 +109,8 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  const books = new BooksCheck(() => gateway.trialBalance());
+  operations.connect({ supervisor, archive, gateways, snapshots, books, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -118,6 +120,7 @@ async function start(config: Config): Promise<void> {
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
+  books.start();
   process.stdout.write(banner({ config, address, shards, operatorKey }));
 }
 

@@ -10,7 +10,7 @@ import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
 import { Directory } from "../../gateway/directory.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import type { Answer, Operations } from "../../gateway/ports.ts";
+import type { Answer, Operations, TrialBalance } from "../../gateway/ports.ts";
 import { Flows } from "../../gateway/shard-link/flows.ts";
 import { LoopLag } from "../../gateway/shard-link/loop-lag.ts";
 import { REQUESTS_MAX, ShardLink } from "../../gateway/shard-link/shard-link.ts";
@@ -161,6 +161,11 @@ export class HttpGateway {
 
   submit<C extends Command>(command: C): Promise<Answer<C>> {
     return this.#gateway.submit(command);
+  }
+
+  /** Sums over all partners. */
+  trialBalance(): Promise<TrialBalance> {
+    return this.#gateway.trialBalance(undefined);
   }
 
   requestCounts(): RequestCounts {
