@@ -31,6 +31,7 @@ import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
 import { banner } from "./workers/server/banner.ts";
+import { BooksCheck } from "./workers/server/books-check.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
@@ -67,10 +68,11 @@ async function start(config: Config): Promise<void> {
   parts.logs = logs;
   const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const { assets } = config;
+  const { assets, dataDir, clickhouseUrl } = config;
+  const statistics = { dataDir, clickhouseUrl };
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const counters = newWindowMemory();
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
+  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, statistics, web, counters });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
@@ -107,7 +109,8 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  const books = new BooksCheck(() => gateway.trialBalance());
+  operations.connect({ supervisor, archive, gateways, snapshots, books, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -117,6 +120,7 @@ async function start(config: Config): Promise<void> {
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
+  books.start();
   process.stdout.write(banner({ config, address, shards, operatorKey }));
 }
 
@@ -182,7 +186,7 @@ type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "
 function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
   const { archive, operations, logs, supervisor, directory, ...shared } = context;
   const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
-  const { assets } = config;
+  const { assets, dataDir, clickhouseUrl } = config;
   return new GatewaySupervisor({
     gateways: config.gateways - 1,
     start: startGatewayThread,
@@ -191,6 +195,7 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
       shards,
       operatorKeyHash,
       assets,
+      statistics: { dataDir, clickhouseUrl },
       web,
       counters,
       secretKey,

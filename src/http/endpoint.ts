@@ -232,7 +232,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function record(call: Call, status: number): void {
     const durationMs = clock.elapsedMs() - call.startedMs;
-    metrics.observe(call.group, status, durationMs);
+    metrics.observe(call, status, durationMs);
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
   }
 

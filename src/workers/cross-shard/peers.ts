@@ -150,6 +150,13 @@ export class Peers {
     return [...this.#links.values()].some((link) => link.awaitsGreeting);
   }
 
+  /** Messages to other shards that are not acknowledged yet. */
+  get inTransit(): number {
+    let messages = 0;
+    for (const link of this.#links.values()) messages += link.debit.unacknowledged;
+    return messages;
+  }
+
   /** Number of commands that wait for a connected shard. */
   get waiting(): number {
     let waiting = 0;

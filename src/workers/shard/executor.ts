@@ -17,7 +17,7 @@ import { type Exceeded, exceededByBytes } from "../../actors/quotas/quotas.ts";
 import type { ActDone, Command, Recorded, Transfer, TransferPosted } from "../../actors/records/command.ts";
 import { keyless } from "../../actors/records/command-header.ts";
 import type { Tick } from "../../actors/records/compound-command.ts";
-import type { TimeFault } from "../../actors/records/rejection.ts";
+import type { Rejection, TimeFault } from "../../actors/records/rejection.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Journal } from "../../wal/wal.ts";
 import type { Peers } from "../cross-shard/peers.ts";
@@ -34,6 +34,7 @@ import {
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
+import type { Counted } from "./stats.ts";
 
 /** Expiries (pending transfers and scheduled commands) processed in one call when no request waits for them. */
 const EXPIRED_AT_ONCE_MAX = 256;
@@ -67,7 +68,11 @@ export class Executor {
   /** Created on first use, because the epoch is known only after the claim. */
   #transferIds: TransferIds | undefined;
   readonly expiryWaits: ExpiryWaits;
-  readonly counts = { commands: 0, rejections: 0, replays: 0, heapRefusals: 0 };
+  readonly counts = { replays: 0, heapRefusals: 0 };
+  /** Number of logged commands by kind, but for plain transfers. */
+  readonly #commands = new Map<string, number>();
+  #plainTransfers = 0;
+  readonly #rejections = new Map<Rejection, number>();
   /** Number of commands refused by a quota. */
   readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
 
@@ -353,9 +358,21 @@ export class Executor {
     this.#ledger.apply(command, outcome, place, seq);
     this.#commit.add(source, start, end, command, outcome);
     this.#peers?.noteRecord(command, outcome, seq);
-    this.counts.commands += 1;
-    if (!outcome.ok) this.counts.rejections += 1;
+    // Counted apart, because they are by far the most.
+    if (command.op === "transfer" && command.act === undefined) this.#plainTransfers += 1;
+    else increment(this.#commands, kindOf(command));
+    if (!outcome.ok) increment(this.#rejections, outcome.code);
     return place;
+  }
+
+  /** Commands that were logged, by kind: the name of a programme, or the operation. */
+  get commands(): readonly Counted[] {
+    return [["transfer", this.#plainTransfers], ...this.#commands];
+  }
+
+  /** Commands that a rule of the ledger has refused, by code. */
+  get rejections(): readonly Counted[] {
+    return [...this.#rejections];
   }
 
   /**
@@ -397,4 +414,12 @@ function accountsTakenFrom(command: Command): readonly string[] {
     default:
       return [];
   }
+}
+
+function kindOf(command: Command): string {
+  return "act" in command && command.act !== undefined ? command.act.programme : command.op;
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

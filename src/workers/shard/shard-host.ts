@@ -30,6 +30,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import type { HostOptions } from "./host-options.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
+import { LoopDelay } from "./loop-delay.ts";
 import { Mailbox } from "./mailbox.ts";
 import { crashOf, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { type ShardStats, usedHeapBytes } from "./stats.ts";
@@ -57,6 +58,7 @@ export class ShardHost {
   readonly #peers: Peers;
   readonly #executor: Executor;
   readonly #idleTick: IdleTick;
+  readonly #loopDelay = new LoopDelay();
   readonly #cuts: Cuts;
   readonly #heap: HeapWatch;
   readonly #exited = Promise.withResolvers<ShardExit>();
@@ -178,7 +180,7 @@ export class ShardHost {
   }
 
   stats(): ShardStats {
-    const { durable, newestSeq, batches, bytes, appendSeconds, appendBuckets } = this.#commit;
+    const { durable, durableMs, undurable, newestSeq, bytes, appendSeconds } = this.#commit;
     const { epoch } = this.#journal;
     return {
       epoch,
@@ -192,13 +194,20 @@ export class ShardHost {
       reservations: this.#ledger.compound.reservations.size,
       mailboxDepth: this.#mailbox.depth,
       ...this.#executor.counts,
+      commands: this.#executor.commands,
+      rejections: this.#executor.rejections,
       reads: this.#mailbox.reads,
       quotaExceeded: { ...this.#executor.quotaExceeded },
       keptBytes: this.#ledger.state.kept.bytes,
-      batches,
+      messagesInTransit: this.#peers.inTransit,
+      durableMs,
+      undurable: undurable.records,
+      undurableMs: undurable.ms,
+      loopDelayMs: this.#loopDelay.p99Ms,
       bytes,
+      batchBuckets: [...this.#commit.batchBuckets],
       appendSeconds,
-      appendBuckets: [...appendBuckets],
+      appendBuckets: [...this.#commit.appendBuckets],
       clockAheadMs: this.#clock.aheadMs,
       heapBytes: usedHeapBytes(),
       threadId: this.#options.threadId,
@@ -375,6 +384,7 @@ export class ShardHost {
     this.#ended = true;
     clearInterval(this.#tick);
     this.#commit.close();
+    this.#loopDelay.close();
     this.#lease.stop();
     this.#options.heap?.close();
     this.#trimmer.close();
