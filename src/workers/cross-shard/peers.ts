@@ -152,16 +152,12 @@ export class Peers {
 
   /** Messages to other shards that are not acknowledged yet. */
   get inTransit(): number {
-    let messages = 0;
-    for (const link of this.#links.values()) messages += link.debit.unacknowledged;
-    return messages;
+    return [...this.#links.values()].reduce((messages, link) => messages + link.debit.unacknowledged, 0);
   }
 
   /** Number of commands that wait for a connected shard. */
   get waiting(): number {
-    let waiting = 0;
-    for (const link of this.#links.values()) waiting += link.waiting;
-    return waiting;
+    return [...this.#links.values()].reduce((waiting, link) => waiting + link.waiting, 0);
   }
 
   /**

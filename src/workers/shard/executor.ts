@@ -17,7 +17,7 @@ import { type Exceeded, exceededByBytes } from "../../actors/quotas/quotas.ts";
 import type { ActDone, Command, Recorded, Transfer, TransferPosted } from "../../actors/records/command.ts";
 import { keyless } from "../../actors/records/command-header.ts";
 import type { Tick } from "../../actors/records/compound-command.ts";
-import type { Rejection, TimeFault } from "../../actors/records/rejection.ts";
+import type { TimeFault } from "../../actors/records/rejection.ts";
 import { assert } from "../../errors/assert.ts";
 import type { Journal } from "../../wal/wal.ts";
 import type { Peers } from "../cross-shard/peers.ts";
@@ -31,10 +31,10 @@ import {
   OVERLOADED,
   type Waiter,
 } from "./clock/expiry-waits.ts";
+import { CommandCounts } from "./command-counts.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
-import type { Counted } from "./stats.ts";
 
 /** Expiries (pending transfers and scheduled commands) processed in one call when no request waits for them. */
 const EXPIRED_AT_ONCE_MAX = 256;
@@ -68,11 +68,7 @@ export class Executor {
   /** Created on first use, because the epoch is known only after the claim. */
   #transferIds: TransferIds | undefined;
   readonly expiryWaits: ExpiryWaits;
-  readonly counts = { replays: 0, heapRefusals: 0 };
-  /** Number of logged commands by kind, but for plain transfers. */
-  readonly #commands = new Map<string, number>();
-  #plainTransfers = 0;
-  readonly #rejections = new Map<Rejection, number>();
+  readonly counts = new CommandCounts();
   /** Number of commands refused by a quota. */
   readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
 
@@ -358,21 +354,8 @@ export class Executor {
     this.#ledger.apply(command, outcome, place, seq);
     this.#commit.add(source, start, end, command, outcome);
     this.#peers?.noteRecord(command, outcome, seq);
-    // Counted apart, because they are by far the most.
-    if (command.op === "transfer" && command.act === undefined) this.#plainTransfers += 1;
-    else increment(this.#commands, kindOf(command));
-    if (!outcome.ok) increment(this.#rejections, outcome.code);
+    this.counts.note(command, outcome);
     return place;
-  }
-
-  /** Commands that were logged, by kind: the name of a programme, or the operation. */
-  get commands(): readonly Counted[] {
-    return [["transfer", this.#plainTransfers], ...this.#commands];
-  }
-
-  /** Commands that a rule of the ledger has refused, by code. */
-  get rejections(): readonly Counted[] {
-    return [...this.#rejections];
   }
 
   /**
@@ -414,12 +397,4 @@ function accountsTakenFrom(command: Command): readonly string[] {
     default:
       return [];
   }
-}
-
-function kindOf(command: Command): string {
-  return "act" in command && command.act !== undefined ? command.act.programme : command.op;
-}
-
-function increment<K>(counts: Map<K, number>, key: K): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -85,11 +85,11 @@ export class GroupCommit {
   readonly #bounds: BatchBounds;
   #recordsMax: number;
 
-  bytes = 0;
-  appendSeconds = 0;
-  readonly appendBuckets = new Array<number>(APPEND_BUCKETS_S.length + 1).fill(0);
+  #bytes = 0;
+  #appendSeconds = 0;
+  readonly #appendBuckets = new Array<number>(APPEND_BUCKETS_S.length + 1).fill(0);
   /** Batches by number of records. */
-  readonly batchBuckets = new Array<number>(BATCH_BUCKETS.length + 1).fill(0);
+  readonly #batchBuckets = new Array<number>(BATCH_BUCKETS.length + 1).fill(0);
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -109,16 +109,17 @@ export class GroupCommit {
     return this.#durable;
   }
 
-  /** Log time of the newest durable batch. */
-  get durableMs(): number {
-    return this.#durableMs;
-  }
-
-  /** Records that are decided, but not durable; and for how long their append has been in flight. */
-  get undurable(): Readonly<{ records: number; ms: number }> {
-    if (this.#inFlight === undefined) return { records: this.#body.count, ms: 0 };
-    const records = this.#inFlightCount + this.#body.count;
-    return { records, ms: performance.now() - this.#inFlightSinceMs };
+  get stats() {
+    const isWaiting = this.#inFlight !== undefined;
+    return {
+      durableMs: this.#durableMs,
+      undurable: this.#body.count + (isWaiting ? this.#inFlightCount : 0),
+      undurableMs: isWaiting ? performance.now() - this.#inFlightSinceMs : 0,
+      bytes: this.#bytes,
+      batchBuckets: [...this.#batchBuckets],
+      appendSeconds: this.#appendSeconds,
+      appendBuckets: [...this.#appendBuckets],
+    };
   }
 
   /** Sequence number of the open batch. */
@@ -319,10 +320,10 @@ export class GroupCommit {
   }
 
   #count(seconds: number, records: number, bytes: number): void {
-    this.bytes += bytes;
-    this.appendSeconds += seconds;
-    countIn(this.appendBuckets, APPEND_BUCKETS_S, seconds);
-    countIn(this.batchBuckets, BATCH_BUCKETS, records);
+    this.#bytes += bytes;
+    this.#appendSeconds += seconds;
+    countIn(this.#appendBuckets, APPEND_BUCKETS_S, seconds);
+    countIn(this.#batchBuckets, BATCH_BUCKETS, records);
   }
 }
 

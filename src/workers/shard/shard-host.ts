@@ -180,7 +180,7 @@ export class ShardHost {
   }
 
   stats(): ShardStats {
-    const { durable, durableMs, undurable, newestSeq, bytes, appendSeconds } = this.#commit;
+    const { durable, newestSeq } = this.#commit;
     const { epoch } = this.#journal;
     return {
       epoch,
@@ -193,21 +193,13 @@ export class ShardHost {
       pending: this.#ledger.compound.pending.size,
       reservations: this.#ledger.compound.reservations.size,
       mailboxDepth: this.#mailbox.depth,
-      ...this.#executor.counts,
-      commands: this.#executor.commands,
-      rejections: this.#executor.rejections,
+      ...this.#executor.counts.all,
       reads: this.#mailbox.reads,
       quotaExceeded: { ...this.#executor.quotaExceeded },
       keptBytes: this.#ledger.state.kept.bytes,
       messagesInTransit: this.#peers.inTransit,
-      durableMs,
-      undurable: undurable.records,
-      undurableMs: undurable.ms,
+      ...this.#commit.stats,
       loopDelayMs: this.#loopDelay.p99Ms,
-      bytes,
-      batchBuckets: [...this.#commit.batchBuckets],
-      appendSeconds,
-      appendBuckets: [...this.#commit.appendBuckets],
       clockAheadMs: this.#clock.aheadMs,
       heapBytes: usedHeapBytes(),
       threadId: this.#options.threadId,
