@@ -2,6 +2,7 @@
  * Reads events in one total order over all shards: by log time, then by shard and position. An event can be shown once
  * no shard can log an earlier one any more. A shard that is idle then logs a tick; see docs/adr/0024.
  */
+import type { AccountEvents } from "../../actors/records/event.ts";
 import type { BatchPosition, EventPlace, EventsPage, EventsQuery } from "../../archive/queries/query.ts";
 import { EventsExpired, OperatingError } from "../../errors/operating-error.ts";
 import type { Caller } from "../caller.ts";
@@ -28,12 +29,13 @@ export async function feedPage(
   shards: Shards,
   ids: EventIds,
   partner: string,
-  { after, limit, types, subject }: FeedRequest,
+  { after, limit, types, subject, of }: FeedRequest,
   caller: Caller | undefined,
 ): Promise<FeedPage> {
-  const place = after === undefined ? null : placeOf(shards, ids, partner, after);
-  const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject };
-  const owner = flowOwnerOfSubject(partner, subject ?? "");
+  const feed = feedName(partner, of);
+  const place = after === undefined ? null : placeOf(shards, ids, feed, after);
+  const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject, of };
+  const owner = flowOwnerOfSubject(partner, of?.account ?? subject ?? "");
   const { rows, last, isLast, isExpired, indexed } = await shards.turns.pages.run(
     partner,
     owner,
@@ -42,10 +44,10 @@ export async function feedPage(
   );
   const events = rows.map(({ place: at, timeMs, event }) => {
     const position = positionText(at.shard, at);
-    return { id: ids.format(partner, at), timeMs, position, event };
+    return { id: ids.format(feed, at), timeMs, position, event };
   });
   if (isExpired) throw new EventsExpired(events[0]?.id);
-  return { events, next: last === null ? after : ids.format(partner, last), isLast, indexed };
+  return { events, next: last === null ? after : ids.format(feed, last), isLast, indexed };
 }
 
 /** The id of a place after all events that have been answered so far. */
@@ -53,15 +55,21 @@ export async function newestEvent(
   shards: Shards,
   ids: EventIds,
   partner: string,
+  of: AccountEvents | undefined,
 ): Promise<string | undefined> {
   const after = await shards.positions(partner);
   const query = { ...ALL, partner, shards: shards.links.length, keptMs: 0, limit: 1 };
   const { newest } = await shards.archive.events(query, after);
-  return newest === null ? undefined : ids.format(partner, newest);
+  return newest === null ? undefined : ids.format(feedName(partner, of), newest);
 }
 
-function placeOf(shards: Shards, ids: EventIds, partner: string, id: string): EventPlace {
-  const place = ids.parse(partner, id);
+/** No partner's id contains a zero character. */
+function feedName(partner: string, of: AccountEvents | undefined): string {
+  return of === undefined ? partner : `${partner}\0${of.account}`;
+}
+
+function placeOf(shards: Shards, ids: EventIds, feed: string, id: string): EventPlace {
+  const place = ids.parse(feed, id);
   if (place === undefined || place.shard >= shards.links.length)
     throw new BadEventId("the feed did not issue this id");
   return place;
