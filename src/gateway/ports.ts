@@ -88,6 +88,8 @@ export type FeedRequest = Readonly<{
   limit: number;
   types?: readonly EventType[] | undefined;
   subject?: string | undefined;
+  /** Shows what is archived already, without waiting for the writes that were answered before. For streams. */
+  isStream?: boolean;
   /** Only the events of one account. The ids of its feed are its own: they are not valid in another feed. */
   of?: AccountEvents | undefined;
 }>;
@@ -100,6 +102,8 @@ export type FeedPage = Readonly<{
   events: readonly FeedEvent[];
   next: string | undefined;
   isLast: boolean;
+  /** More events are archived, which can be shown once all shards have logged something later. For streams only. */
+  isHeld: boolean;
   /** For `awaitEvents`. */
   indexed: number;
 }>;

@@ -4,6 +4,7 @@
  */
 import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv, hkdfSync } from "node:crypto";
 import type { EventPlace } from "../../archive/queries/query.ts";
+import { assert } from "../../errors/assert.ts";
 
 const PREFIX = "ev_";
 /** One block of AES, so that encryption is a permutation: two places never get the same id. */
@@ -24,14 +25,20 @@ export class EventIds {
   }
 
   /** @param feed the partner, or what else names a feed with ids of its own */
-  format(feed: string, { shard, epoch, seq, index, n }: EventPlace): string {
-    const block = Buffer.alloc(BLOCK_BYTES);
-    block.writeUInt16BE(shard, 0);
-    block.writeUInt32BE(epoch, 2);
-    block.writeUIntBE(seq, 6, 5);
-    block.writeUIntBE(index, 11, 3);
-    block.writeUInt16BE(n, 14);
-    return PREFIX + this.#ciphersOf(feed).encrypt.update(block).toString("base64url");
+  format(feed: string, place: EventPlace): string {
+    const [id] = this.formatAll(feed, [place]);
+    assert(id !== undefined, "every place has an id");
+    return id;
+  }
+
+  /** `format` of many places, which are encrypted together. */
+  formatAll(feed: string, places: readonly EventPlace[]): readonly string[] {
+    const blocks = Buffer.alloc(places.length * BLOCK_BYTES);
+    for (const [i, place] of places.entries()) writePlace(blocks, i * BLOCK_BYTES, place);
+    const encrypted = this.#ciphersOf(feed).encrypt.update(blocks);
+    return places.map(
+      (_, i) => PREFIX + encrypted.toString("base64url", i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES),
+    );
   }
 
   /** `undefined` for a text that is no id. The id of an event of another feed becomes a place that does not exist. */
@@ -62,4 +69,12 @@ export class EventIds {
     this.#ciphers.set(feed, ciphers);
     return ciphers;
   }
+}
+
+function writePlace(blocks: Buffer, at: number, { shard, epoch, seq, index, n }: EventPlace): void {
+  blocks.writeUInt16BE(shard, at);
+  blocks.writeUInt32BE(epoch, at + 2);
+  blocks.writeUIntBE(seq, at + 6, 5);
+  blocks.writeUIntBE(index, at + 11, 3);
+  blocks.writeUInt16BE(n, at + 14);
 }

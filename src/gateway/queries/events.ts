@@ -29,25 +29,34 @@ export async function feedPage(
   shards: Shards,
   ids: EventIds,
   partner: string,
-  { after, limit, types, subject, of }: FeedRequest,
+  { after, limit, types, subject, of, isStream = false }: FeedRequest,
   caller: Caller | undefined,
 ): Promise<FeedPage> {
   const feed = feedName(partner, of);
   const place = after === undefined ? null : placeOf(shards, ids, feed, after);
   const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject, of };
   const owner = flowOwnerOfSubject(partner, of?.account ?? subject ?? "");
-  const { rows, last, isLast, isExpired, indexed } = await shards.turns.pages.run(
+  const { rows, last, isLast, isExpired, indexed, waitsFor } = await shards.turns.pages.run(
     partner,
     owner,
     caller,
-    () => eventPage(shards, query),
+    () => (isStream ? streamPage(shards, query) : eventPage(shards, query)),
   );
-  const events = rows.map(({ place: at, timeMs, event }) => {
-    const position = positionText(at.shard, at);
-    return { id: ids.format(feed, at), timeMs, position, event };
+  const names = ids.formatAll(
+    feed,
+    rows.map((row) => row.place),
+  );
+  const events = rows.map(({ place: at, timeMs, event }, i) => {
+    return { id: names[i] ?? "", timeMs, position: positionText(at.shard, at), event };
   });
   if (isExpired) throw new EventsExpired(events[0]?.id);
-  return { events, next: last === null ? after : ids.format(feed, last), isLast, indexed };
+  return {
+    events,
+    next: last === null ? after : ids.format(feed, last),
+    isLast,
+    isHeld: waitsFor !== null,
+    indexed,
+  };
 }
 
 /** The id of a place after all events that have been answered so far. */
@@ -79,8 +88,24 @@ function placeOf(shards: Shards, ids: EventIds, feed: string, id: string): Event
 export async function eventPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
   const after = await shards.positions(query.partner);
   const page = await shards.archive.events(query, after);
-  if (page.waitsFor === null) return page;
-  const { afterMs, shards: waiting } = page.waitsFor;
+  return page.waitsFor === null ? page : pageAfterTicks(shards, query, page.waitsFor);
+}
+
+/**
+ * The next page of a stream. It does not ask the shards where they are, which would make the archive fetch each small
+ * batch alone, and makes idle shards log a tick only if there is nothing else to show: busy ones log anyway.
+ */
+async function streamPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
+  const page = await shards.archive.events(query, []);
+  if (page.waitsFor === null || page.rows.length > 0) return page;
+  return pageAfterTicks(shards, query, page.waitsFor);
+}
+
+async function pageAfterTicks(
+  shards: Shards,
+  query: EventsQuery,
+  { afterMs, shards: waiting }: NonNullable<EventsPage["waitsFor"]>,
+): Promise<EventsPage> {
   const ticked = await Promise.all(waiting.map((shard) => tickAfter(shards, query.partner, shard, afterMs)));
   return shards.archive.events({ ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) }, ticked);
 }

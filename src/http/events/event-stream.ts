@@ -9,11 +9,16 @@ import { type EventStreams, streamBounds } from "./event-streams.ts";
 
 /** A heartbeat shows both sides that the connection is alive. */
 const HEARTBEAT_MS = 15_000;
-const EVENTS_MAX = 200;
+const EVENTS_MAX = 500;
 /** How long a client that has gone may stay unnoticed. */
 const WAIT_MS = 3_000;
 /** Pause after a page, so that many small batches become one read. */
 const PAUSE_MS = 50;
+/**
+ * Pause after a page of a stream that is behind, as a multiple of the time that the page took. Streams so leave most of
+ * a busy thread to the requests whose events they show, and catch up later.
+ */
+const REST_FACTOR = 3;
 /** The same for a user's stream: a new event of any user of the partner ends its wait. */
 const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
@@ -50,7 +55,8 @@ async function* chunks(
   try {
     yield ": events follow\n\n";
     while (!streams.isEnding && !isGone(call)) {
-      const page = await pageOrReason(ledger, call, { ...filter, after }, isAdmitted);
+      const beganMs = performance.now();
+      const page = await pageOrReason(ledger, call, { ...filter, after, isStream: true }, isAdmitted);
       if (page === undefined) return;
       if (typeof page === "string") {
         yield `: ${page}\n\n`;
@@ -63,10 +69,14 @@ async function* chunks(
         yield isQuiet ? heartbeat(after) : page.events.map(messageOf).join("");
         sentMs = performance.now();
       }
-      if (!page.isLast) continue;
-      await streams.wait(
-        ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
-      );
+      if (!page.isLast) {
+        await streams.wait(delay(REST_FACTOR * (performance.now() - beganMs)));
+        continue;
+      }
+      if (!page.isHeld)
+        await streams.wait(
+          ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
+        );
       await streams.wait(delay(pauseMs));
     }
   } finally {
