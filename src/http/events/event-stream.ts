@@ -53,7 +53,8 @@ async function* chunks(
   let after = start;
   let sentMs = performance.now();
   try {
-    yield ": events follow\n\n";
+    // With its id, a client that loses the connection before the first event misses nothing.
+    yield `: events follow\n${idLine(after)}\n`;
     while (!streams.isEnding && !isGone(call)) {
       const beganMs = performance.now();
       const page = await pageOrReason(ledger, call, { ...filter, after, isStream: true }, isAdmitted);
@@ -86,7 +87,11 @@ async function* chunks(
 
 /** Its id lets a client continue after events that its filter has left out. */
 function heartbeat(after: string | undefined): string {
-  return after === undefined ? ": heartbeat\n\n" : `: heartbeat\nid: ${after}\n\n`;
+  return `: heartbeat\n${idLine(after)}\n`;
+}
+
+function idLine(after: string | undefined): string {
+  return after === undefined ? "" : `id: ${after}\n`;
 }
 
 /** @returns why the ledger cannot answer at the moment, instead of a page; `undefined` for a caller to be shut out */

@@ -12,9 +12,12 @@ test("a partner may have a hundred streams, and another one as many", () => {
   expect(() => streams.checkRoom(streamBounds("acme"))).not.toThrow();
 });
 
+function boundsOf(user: number) {
+  return streamBounds("house", `wallet:${user}`);
+}
+
 test("a user may have five streams, and all users of a partner together a thousand", () => {
   const streams = new EventStreams();
-  const boundsOf = (user: number) => streamBounds("house", `wallet:${user}`);
   const ends = Array.from({ length: 5 }, () => streams.begin(boundsOf(0)));
   expect(() => streams.checkRoom(boundsOf(0))).toThrow(FULL);
   for (let i = 5; i < 1_000; i++) ends.push(streams.begin(boundsOf(i)));

@@ -7,6 +7,25 @@ import { type Person, Wallets } from "./wallets.ts";
 
 const PATH = "/v1/wallet/events?limit=500";
 
+function feedOf({ caller }: Person, query = "", after?: string): Promise<readonly FeedEvent[]> {
+  return readFeed(caller.client, `${PATH}${query}`, after);
+}
+
+function typesOf(events: readonly FeedEvent[]): readonly string[] {
+  return events.map(({ type }) => type);
+}
+
+/** The payment requests that were decided, in order. */
+function decided(events: readonly FeedEvent[]): readonly unknown[] {
+  const decisions = events.filter(({ type }) => type === "payment_request.decided");
+  return decisions.map(({ data }) => [data["id"], data["status"]]);
+}
+
+/** What is the same in the feeds of a user and of the partner. */
+function recordsOf(events: readonly FeedEvent[]): readonly unknown[] {
+  return events.map(({ type, position, data }) => [type, position, data]);
+}
+
 describe("events of a wallet", () => {
   const house = startTestServer({ ISOLATION: "threads" });
   let wallets: Wallets;
@@ -19,9 +38,6 @@ describe("events of a wallet", () => {
     bo = await wallets.person(1_000);
   });
 
-  const feedOf = ({ caller }: Person, query = "", after?: string) =>
-    readFeed(caller.client, `${PATH}${query}`, after);
-  const typesOf = (events: readonly FeedEvent[]) => events.map(({ type }) => type);
   const lastId = async (person: Person) => (await feedOf(person)).at(-1)?.id;
 
   test("a deposit and a transfer are events of their wallets, sent on one side and received on the other", async () => {
@@ -47,10 +63,6 @@ describe("events of a wallet", () => {
     const { id: cancelled } = await ann.caller.post(requests, 201, request);
     await ann.caller.post(`${requests}/${String(cancelled)}/cancel`, 200);
     const { id: expired } = await ann.caller.post(requests, 201, { ...request, expires_in_s: 1 });
-    const decided = (events: readonly FeedEvent[]) =>
-      events
-        .filter(({ type }) => type === "payment_request.decided")
-        .map(({ data }) => [data["id"], data["status"]]);
     await until(
       "the last request expires",
       async () => decided(await feedOf(ann, "", afterAnn)).length === 4,
@@ -89,7 +101,7 @@ describe("events of a wallet", () => {
   });
 
   test("pages of any size give the events of the user among the partner's, in the partner's order", async () => {
-    const partner = await house.caller(await houseKey());
+    const partner = house.caller(await houseKey());
     const all = await readFeed(partner.client, "/v1/events?limit=500");
     const own = all.filter(
       ({ type, subject, data }) =>
@@ -99,10 +111,8 @@ describe("events of a wallet", () => {
         ([ann.wallet, `wallet:${ann.wallet}`].includes(subject) ||
           data["requester_wallet_id"] === ann.wallet),
     );
-    const places = (events: readonly FeedEvent[]) =>
-      events.map(({ type, position, data }) => [type, position, data]);
     const shown = await feedOf(ann);
-    expect(places(shown)).toEqual(places(own));
+    expect(recordsOf(shown)).toEqual(recordsOf(own));
     expect(await readFeed(ann.caller.client, "/v1/wallet/events?limit=1")).toEqual(shown);
     expect(new Set(shown.map(({ id }) => id)).size).toBe(shown.length);
   });
@@ -117,10 +127,12 @@ describe("events of a wallet", () => {
   test("another user's event id, or the partner's, is refused, and other types too", async () => {
     const partner = house.caller(await houseKey());
     const [first] = await readFeed(partner.client, "/v1/events?limit=1");
-    for (const id of [await lastId(bo), first?.id, "ev_x"])
-      await ann.caller.refused("GET", `/v1/wallet/events?after=${String(id)}`, 400, "validation_failed");
-    for (const query of ["types=account.created", "types=transfer.posted", "subject=x"])
-      await ann.caller.refused("GET", `/v1/wallet/events?${query}`, 400, "validation_failed");
+    const queries = [await lastId(bo), first?.id, "ev_x"].map((id) => `after=${String(id)}`);
+    queries.push("types=account.created", "types=transfer.posted", "subject=x");
+    for (const query of queries)
+      expect(await ann.caller.ask("GET", `/v1/wallet/events?${query}`, 400)).toMatchObject({
+        code: "validation_failed",
+      });
   });
 
   test("a stream shows new events of the user alone, continues after an id, and ends with the session", async () => {
