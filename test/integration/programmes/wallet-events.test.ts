@@ -11,6 +11,10 @@ function feedOf({ caller }: Person, query = "", after?: string): Promise<readonl
   return readFeed(caller.client, `${PATH}${query}`, after);
 }
 
+async function lastId(person: Person): Promise<string | undefined> {
+  return (await feedOf(person)).at(-1)?.id;
+}
+
 function typesOf(events: readonly FeedEvent[]): readonly string[] {
   return events.map(({ type }) => type);
 }
@@ -37,8 +41,6 @@ describe("events of a wallet", () => {
     ann = await wallets.person(1_000);
     bo = await wallets.person(1_000);
   });
-
-  const lastId = async (person: Person) => (await feedOf(person)).at(-1)?.id;
 
   test("a deposit and a transfer are events of their wallets, sent on one side and received on the other", async () => {
     const [carl, dora] = [await wallets.person(500), await wallets.person()];
