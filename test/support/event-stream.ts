@@ -15,11 +15,20 @@ type EventsPage = Readonly<{ data: readonly FeedEvent[]; next_cursor: string | n
 /** All events after `after`, page by page. @param path with a query, without `after` */
 export async function readFeed(client: Client, path: string, after?: string): Promise<readonly FeedEvent[]> {
   const events: FeedEvent[] = [];
-  for (let cursor: string | null | undefined = after; ; ) {
+  for await (const page of pagesOfFeed(client, path, after)) events.push(...page);
+  return events;
+}
+
+/** The pages of the list. @param path with a query, without `after` */
+export async function* pagesOfFeed(
+  client: Client,
+  path: string,
+  after?: string,
+): AsyncGenerator<readonly FeedEvent[]> {
+  for (let cursor: string | null | undefined = after; cursor !== null; ) {
     const from: string = cursor === undefined ? "" : `&after=${cursor}`;
     const page: EventsPage = await client.get(`${path}${from}`);
-    events.push(...page.data);
-    if (page.next_cursor === null) return events;
+    yield page.data;
     cursor = page.next_cursor;
   }
 }
