@@ -42,7 +42,7 @@ describe("events of a wallet", () => {
     bo = await wallets.person(1_000);
   });
 
-  test("a deposit and a transfer are events of their wallets, sent on one side and received on the other", async () => {
+  test("W17 a deposit and a transfer are events of their wallets, sent on one side and received on the other", async () => {
     const [carl, dora] = [await wallets.person(500), await wallets.person()];
     const sent = { to_wallet_id: dora.wallet, amount: 40, memo: "lunch" };
     const { id } = await carl.caller.post("/v1/wallet/transfers", 201, sent);
