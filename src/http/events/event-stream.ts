@@ -18,7 +18,7 @@ const PAUSE_MS = 50;
  * Pause after a page of a stream that is behind, as a multiple of the time that the page took. Streams so leave most of
  * a busy thread to the requests whose events they show, and catch up later.
  */
-const REST_FACTOR = 3;
+const REST_FACTOR = 9;
 /** The same for a user's stream: a new event of any user of the partner ends its wait. */
 const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
