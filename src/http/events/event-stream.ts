@@ -15,10 +15,11 @@ const WAIT_MS = 3_000;
 /** Pause after a page, so that many small batches become one read. */
 const PAUSE_MS = 50;
 /**
- * Pause after a page of a stream that is behind, as a multiple of the time that the page took. Streams so leave most of
- * a busy thread to the requests whose events they show, and catch up later.
+ * Least pause after a page, as a multiple of the time that the page took. Streams so leave most of a busy thread to the
+ * requests whose events they show, and catch up later.
  */
 const REST_FACTOR = 9;
+const REST_MS_MAX = 1_000;
 /** The same for a user's stream: a new event of any user of the partner ends its wait. */
 const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
@@ -66,19 +67,18 @@ async function* chunks(
       }
       after = page.next;
       const isQuiet = page.events.length === 0;
+      const text = isQuiet ? heartbeat(after) : page.events.map(messageOf).join("");
+      // Without the time that a slow client takes.
+      const restMs = Math.min(REST_MS_MAX, REST_FACTOR * (performance.now() - beganMs));
       if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
-        yield isQuiet ? heartbeat(after) : page.events.map(messageOf).join("");
+        yield text;
         sentMs = performance.now();
       }
-      if (!page.isLast) {
-        await streams.wait(delay(REST_FACTOR * (performance.now() - beganMs)));
-        continue;
-      }
-      if (!page.isHeld)
+      if (page.isLast && !page.isHeld)
         await streams.wait(
           ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
         );
-      await streams.wait(delay(pauseMs));
+      await streams.wait(delay(page.isLast ? Math.max(pauseMs, restMs) : restMs));
     }
   } finally {
     finish();
