@@ -75,6 +75,14 @@ const COMMANDS: Commands = {
     summary: "fill a running server with demo data: members, vouchers, segments, sellers, wallets",
     load: async () => (await import("./server/seed.ts")).seed,
   },
+  listen: {
+    summary: "show a partner's events as they come, and forward them to a receiver on this machine",
+    load: async () => (await import("./events/listen.ts")).listen,
+  },
+  trigger: {
+    summary: "make a sample of a type of event in a scratch partner",
+    load: async () => (await import("./events/trigger.ts")).trigger,
+  },
   clock: {
     summary: "the clock that log time follows",
     commands: {
@@ -92,7 +100,7 @@ const COMMANDS: Commands = {
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `clock` and `archive repair` only read, and can be used while the server runs.",
+    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `trigger`, `clock` and `archive repair` only read, and can be used while the server runs.",
   )
   .version(VERSION)
   .enablePositionalOptions();

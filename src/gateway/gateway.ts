@@ -18,6 +18,7 @@ import type {
   RevertTransfer,
   VoidTransfer,
 } from "../actors/records/compound-command.ts";
+import type { AccountEvents } from "../actors/records/event.ts";
 import type { Transfers } from "../actors/records/packed-transfers.ts";
 import type {
   ActsRange,
@@ -251,8 +252,8 @@ export class Gateway {
     return this.#shards.archive.awaitEvents(partner, indexed, waitMs);
   }
 
-  newestEvent(partner: string): Promise<string | undefined> {
-    return newestEvent(this.#shards, this.#eventIds, partner);
+  newestEvent(partner: string, of?: AccountEvents): Promise<string | undefined> {
+    return newestEvent(this.#shards, this.#eventIds, partner, of);
   }
 
   events(partner: string, request: FeedRequest, caller?: Caller): Promise<FeedPage> {

@@ -23,7 +23,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../actors/records/compound-command.ts";
-import type { EventType, LedgerEvent } from "../actors/records/event.ts";
+import type { AccountEvents, EventType, LedgerEvent } from "../actors/records/event.ts";
 import type { Transfers } from "../actors/records/packed-transfers.ts";
 import type { Refusal, TimeFault } from "../actors/records/rejection.ts";
 import type {
@@ -88,6 +88,10 @@ export type FeedRequest = Readonly<{
   limit: number;
   types?: readonly EventType[] | undefined;
   subject?: string | undefined;
+  /** Shows what is archived already, without waiting for the writes that were answered before. For streams. */
+  isStream?: boolean;
+  /** Only the events of one account. The ids of its feed are its own: they are not valid in another feed. */
+  of?: AccountEvents | undefined;
 }>;
 
 /**
@@ -98,6 +102,8 @@ export type FeedPage = Readonly<{
   events: readonly FeedEvent[];
   next: string | undefined;
   isLast: boolean;
+  /** More events are archived, which can be shown once all shards have logged something later. For streams only. */
+  isHeld: boolean;
   /** For `awaitEvents`. */
   indexed: number;
 }>;
@@ -195,7 +201,7 @@ export interface Ledger {
   /** Resolves once the partner may have new events since the page with this `indexed`, or after `waitMs`. */
   awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void>;
   /** A value for `after` that skips all present events; `undefined` if nothing was logged yet. */
-  newestEvent(partner: string): Promise<string | undefined>;
+  newestEvent(partner: string, of?: AccountEvents): Promise<string | undefined>;
   /** Sums for one partner, or for all partners if none is given. */
   trialBalance(partner: string | undefined): Promise<TrialBalance>;
   /** Usage that counts against a partner's quotas, on each shard. */

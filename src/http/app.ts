@@ -85,7 +85,8 @@ export type App = Readonly<{
 
 export function createApp(deps: AppDeps): App {
   const origins = new Set(deps.corsOrigins);
-  const programmeDeps = { ...deps, clientAddress: createClientAddress(deps.trustedProxies ?? []) };
+  const streams = new EventStreams();
+  const programmeDeps = { ...deps, streams, clientAddress: createClientAddress(deps.trustedProxies ?? []) };
   const endpoints = createEndpoints({
     origins,
     userKind: (request) => userKind(request, programmeDeps),
@@ -99,8 +100,7 @@ export function createApp(deps: AppDeps): App {
   });
   const router: Router = new RegExpRouter();
   const routes = createRoutes(router, endpoints);
-  const streams = new EventStreams();
-  addRoutes(routes, { ...programmeDeps, streams });
+  addRoutes(routes, programmeDeps);
   addDocs(routes, deps.cookie);
 
   const unknown = unknownRoute(routes, origins);
@@ -139,10 +139,7 @@ async function userKind(request: HttpRequest, deps: ProgrammeDeps): Promise<stri
   return undefined;
 }
 
-function addRoutes(
-  routes: Routes,
-  deps: AppDeps & ProgrammeDeps & Readonly<{ streams: EventStreams }>,
-): void {
+function addRoutes(routes: Routes, deps: AppDeps & ProgrammeDeps): void {
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
   addBatch(routes, deps);

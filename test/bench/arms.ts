@@ -20,6 +20,8 @@ export type Arm = Readonly<{
   size?: number;
   /** Whether each request has a new idempotency key. */
   keyed?: boolean;
+  /** Starts what goes on during a run, and returns a function that ends it. */
+  during?: () => Promise<() => void>;
 }>;
 
 /** Two shapes of single transfers on Redis. */
@@ -79,7 +81,8 @@ async function runArm(bench: BenchContext, arm: Arm, connections: number, second
   const cpuUs = () => pids.reduce((sum, pid) => sum + cpuUsOfTree(pid), 0);
   const before = cpuUs();
   const plan = { path, contentType, bodies, connections, url: daybook.url, token: daybook.token, seconds };
-  const report = await bench.load.run({ ...plan, keyed: keyed ?? false });
+  const end = await arm.during?.();
+  const report = await bench.load.run({ ...plan, keyed: keyed ?? false }).finally(end);
   // Wait for the archive, whose remaining work would affect the other arm's run.
   await daybook.catchUpMs();
   const transfers = report.requests * size;

@@ -18,6 +18,7 @@ import { measureChannels } from "./channels.ts";
 import { checkOut } from "./checkout.ts";
 import { SERVER_SETTINGS } from "./daybook.ts";
 import { makeDataFolder, measureFsyncUs } from "./disk.ts";
+import { measureEvents } from "./events.ts";
 import { measureHeap } from "./heap.ts";
 import { measureKeys } from "./keys.ts";
 import { LoadGenerator, redisVersion } from "./load.ts";
@@ -108,4 +109,5 @@ async function measureEverything(): Promise<void> {
   await measureHeap(bench);
   measureKeys(bench);
   await measureArchive(bench);
+  await measureEvents(bench);
 }

@@ -120,6 +120,24 @@ export class Daybook {
     });
   }
 
+  /** The client of a further partner. */
+  async newPartner(id: string): Promise<Client> {
+    const { api_key } = await this.operator<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
+    return new Client(this.url, api_key);
+  }
+
+  /** Makes this many transfers of one point to the first `accounts` accounts, in batches of `size`. */
+  async issue(accounts: number, count: number, size: number): Promise<void> {
+    for (let done = 0; done < count; done += size) {
+      const transfers = Array.from({ length: Math.min(size, count - done) }, (_, i) => ({
+        debit_account: "@issuance",
+        credit_account: accountId((done + i) % accounts),
+        amount: 1,
+      }));
+      await this.partner("POST", "/v1/transfers/batch", { transfers });
+    }
+  }
+
   shards(): Promise<readonly ShardState[]> {
     return this.operator<{ data: ShardState[] }>("GET", "/v1/admin/shards").then(({ data }) => data);
   }

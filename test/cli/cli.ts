@@ -21,6 +21,8 @@ export const COMMANDS: readonly (readonly string[])[] = [
   ["replay"],
   ["snapshot"],
   ["seed"],
+  ["listen"],
+  ["trigger"],
   ["clock"],
   ["clock", "accept"],
   ["doctor"],

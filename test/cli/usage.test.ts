@@ -42,6 +42,10 @@ describe("a usage error prints one line and exits with 2", () => {
     [["wal", "tail", "-n", "many"], "It is not a number."],
     [["wal", "export"], "missing required argument 'file'"],
     [["wal", "verify", "extra"], "too many arguments"],
+    [["listen"], "a partner's key is missing: set PARTNER_KEY"],
+    [["trigger"], "name a type of event: account.closed, "],
+    [["trigger", "account.lost"], "account.lost is not a type of event: account.closed, "],
+    [["trigger", "account.closed"], "the operator's key is missing: set OPERATOR_KEY"],
     [["wal", "info", "--wal-url", "mysql://host"], "mysql: is not a supported kind of log"],
     [["wal", "info", "--wal-url", "memory:"], "in memory"],
     [["doctor", "--wal-url", "redis://user:secret@host/3"], "only database 0"],
@@ -51,6 +55,18 @@ describe("a usage error prints one line and exits with 2", () => {
     expect(stderr).toMatch(/^daybook: [^\n]+\n$/);
     expect(stderr).toContain(says);
     expect(stderr).not.toContain("secret");
+  });
+
+  test.each([
+    [["--forward-to", "https://example.com/hook"], "example.com is not this machine"],
+    [["--forward-to", "http://127.0.0.1.example.com/"], "is not this machine"],
+    [["--forward-to", "file:///tmp/x"], "is no http address"],
+    [["--forward-to", "http://localhost/", "--secret", "whsec_c2hvcnQ="], "24 to 64 bytes"],
+    [["--secret", "whsec_c2hvcnQ="], "give both"],
+  ] as const)("daybook listen %j", async (args, says) => {
+    const { code, stderr } = await daybook(["listen", ...args], { PARTNER_KEY: "a key" });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(says) });
+    expect(stderr).not.toMatch(/c2hvcnQ|a key/);
   });
 
   test("a group without a command prints its help", async () => {

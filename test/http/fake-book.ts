@@ -328,7 +328,7 @@ function blank(id: string): AccountView {
 /** A feed without events. */
 export class EmptyFeed {
   async events(): Promise<FeedPage> {
-    return { events: [], next: undefined, isLast: true, indexed: 0 };
+    return { events: [], next: undefined, isLast: true, isHeld: false, indexed: 0 };
   }
 
   /** Never ends: nothing happens. */

@@ -1,11 +1,10 @@
 /** A partner's events over HTTP: as a list and as a stream, over three shards. */
-import { get } from "node:http";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { until } from "../support/server.ts";
-import { type Caller, type Json, startTestServer } from "./programmes/test-server.ts";
+import { EventStream, type FeedEvent, readFeed } from "../support/event-stream.ts";
+import { operator, until } from "../support/server.ts";
+import { type Caller, startTestServer } from "./programmes/test-server.ts";
 
-type EventsPage = Readonly<{ data: readonly Event[]; next_cursor: string | null }>;
-type Event = Readonly<{ id: string; type: string; subject: string; at: string; data: Json }>;
+type EventsPage = Readonly<{ data: readonly FeedEvent[]; next_cursor: string | null }>;
 
 describe("events", () => {
   const server = startTestServer();
@@ -18,45 +17,19 @@ describe("events", () => {
   });
 
   /** All pages of the feed. */
-  async function feed(query = "", limit = 500, start?: string): Promise<readonly Event[]> {
-    const events: Event[] = [];
-    for (let after = start === undefined ? "" : `&after=${start}`; ; ) {
-      const page = (await acme.get(`/v1/events?limit=${limit}${query}${after}`)) as EventsPage;
-      events.push(...page.data);
-      if (page.next_cursor === null) return events;
-      after = `&after=${page.next_cursor}`;
-    }
-  }
+  const feed = (query = "", limit = 500, start?: string) =>
+    readFeed(acme.client, `/v1/events?limit=${limit}${query}`, start);
 
   /** Follows the stream; `events` grows. */
-  function follow(query = "", lastEventId?: string): { events: Event[]; end: () => void } {
-    const events: Event[] = [];
-    let text = "";
-    const headers = {
-      authorization: `Bearer ${key}`,
-      accept: "text/event-stream",
-      ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
-    };
-    const request = get(`${server.server.url}/v1/events${query}`, { headers }, (response) => {
-      response.on("data", (chunk: Buffer) => {
-        text += chunk.toString("utf8");
-        const blocks = text.split("\n\n");
-        text = blocks.pop() ?? "";
-        for (const block of blocks) {
-          const data = /^data: (.*)$/m.exec(block)?.[1];
-          if (data === undefined) continue;
-          const event = JSON.parse(data) as Event;
-          expect(/^id: (.*)$/m.exec(block)?.[1]).toBe(event.id);
-          expect(/^event: (.*)$/m.exec(block)?.[1]).toBe(event.type);
-          events.push(event);
-        }
-      });
-      response.on("error", () => {});
+  function follow(query = "", lastEventId?: string) {
+    const events: FeedEvent[] = [];
+    const url = `${server.server.url}/v1/events${query}`;
+    const stream = new EventStream({ url, key, lastEventId, receive: (event) => events.push(event) });
+    onTestFinished(() => {
+      stream.end();
+      expect(stream.faults).toEqual([]);
     });
-    request.on("error", () => {});
-    const end = (): void => void request.destroy();
-    onTestFinished(end);
-    return { events, end };
+    return { events, stream };
   }
 
   async function accounts(prefix: string, count: number): Promise<readonly string[]> {
@@ -97,7 +70,9 @@ describe("events", () => {
     const metadata = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`k${i}`, "x".repeat(500)]));
     const ids = Array.from({ length: 50 }, (_, i) => `large${i}`);
     for (const id of ids) await acme.post("/v1/accounts", 201, { id, asset: "USD/2", metadata });
-    const { data, next_cursor } = (await acme.get(`/v1/events?limit=500&after=${before}`)) as EventsPage;
+    const { data, next_cursor } = (await acme.get(
+      `/v1/events?limit=500&after=${before}`,
+    )) as unknown as EventsPage;
     expect(JSON.stringify(data).length).toBeLessThanOrEqual(1024 * 1024);
     expect(next_cursor).not.toBeNull();
     const subjects = (await feed("", 500, before)).map(({ subject }) => subject);
@@ -148,13 +123,29 @@ describe("events", () => {
     await pay("@in", a, 2);
     await until("the event arrives", async () => first.events.length > before);
     expect(performance.now() - beganMs).toBeLessThan(10_000);
-    first.end();
+    first.stream.end();
     const last = first.events.at(-1)?.id ?? "";
     for (let i = 0; i < 20; i++) await pay("@in", a, 10 + i);
     const second = follow(`?subject=${a}`, last);
     await until("the missed events arrive", async () => second.events.length === 20);
     const listed = await feed(`&subject=${a}`, 500, last);
     expect(second.events.map(({ id }) => id)).toEqual(listed.map(({ id }) => id));
+  });
+
+  test("a stream ends once its key is revoked, or its partner is suspended", async () => {
+    const { id, api_key } = await acme.post("/v1/partners/acme/keys", 201, { role: "read", name: "short" });
+    const url = `${server.server.url}/v1/events`;
+    const open = (token: unknown) => new EventStream({ url, key: String(token), receive: () => {} });
+    const revoked = open(api_key);
+    await until("the stream is open", () => revoked.status === 200);
+    await acme.ask("DELETE", `/v1/partners/acme/keys/${String(id)}`, 204);
+    await revoked.ended;
+    const suspended = open(await server.newPartner("suspended"));
+    await until("the stream is open", () => suspended.status === 200);
+    const admin = operator(server.server);
+    await admin.ask("PATCH", "/v1/partners/suspended", { status: "suspended" });
+    admin.close();
+    await suspended.ended;
   });
 
   test("another partner's event id, and any other text, is refused", async () => {

@@ -1,16 +1,28 @@
 /** Pastes the README's tour, and the commands that the program itself proposes, into shells, against a real server. */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
-import { daybook } from "../cli/cli.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { CliProcess, daybook } from "../cli/cli.ts";
 import { blocksOf } from "../docs/handbook.ts";
 import { type Printed, paste, SHELLS } from "../support/paste.ts";
-import { OPERATOR_KEY, testFolder, testServer } from "../support/server.ts";
+import {
+  Client,
+  makePartner,
+  OPERATOR_KEY,
+  operator,
+  testFolder,
+  testServer,
+  until,
+} from "../support/server.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, ROOT), "utf8");
 
+const BLOCKS = blocksOf(read("README.md"));
 /** The blocks of the tour, in order. */
-const TOUR = blocksOf(read("README.md")).filter(({ section }) => section === "Five minutes with curl");
+const TOUR = BLOCKS.filter(({ section }) => section === "Five minutes with curl");
+/** The lines about events. */
+const EVENTS = BLOCKS.filter(({ section }) => section === "Follow events").map(({ text }) => text.trim());
 
 /** The command that a start proposes. */
 function proposed(stdout: string): string {
@@ -77,6 +89,43 @@ describe.each(SHELLS)("in %s", (_, shell) => {
     const answers = await paste(shell, `${lines.join("\n")}\n`);
     expect(answers.map(({ status }) => status)).toEqual(lines.map(() => 200));
   });
+});
+
+test("the README's ways to follow events show them", async () => {
+  const server = await testServer({ DATA_DIR: testFolder() });
+  const admin = operator(server);
+  const key = await makePartner(admin);
+  const partner = new Client(server.url, key);
+  const move = { debit_account: "@in", credit_account: "alice", amount: 30 };
+  await partner.ask("POST", "/v1/accounts", { id: "alice", asset: "USD/2" });
+  const list = EVENTS.find((line) => line.includes("limit=")) ?? "";
+  const stream = EVENTS.find((line) => line.startsWith("curl -N")) ?? "";
+  const commands = EVENTS.filter((line) => line.startsWith("npx daybook ")).map((line) =>
+    line.split(" ").slice(2),
+  );
+  expect(commands.map(([name]) => name)).toEqual(["listen", "listen", "trigger"]);
+  const env = { URL: `${server.url}/v1`, PARTNER_KEY: key, OPERATOR_KEY, PORT: new URL(server.url).port };
+  const curl = spawn("sh", ["-c", `exec ${stream}`], { env: { ...env, PATH: process.env["PATH"] } });
+  onTestFinished(() => void curl.kill("SIGKILL"));
+  let streamed = "";
+  curl.stdout.setEncoding("utf8").on("data", (text: string) => {
+    streamed += text;
+  });
+  const listeners = commands.slice(0, 2).map((args) => new CliProcess(args, env));
+  await until("all of them show events", async () => {
+    await partner.ask("POST", "/v1/transfers", move);
+    return [streamed, ...listeners.map(({ stdout }) => stdout)].every((text) =>
+      text.includes("transfer.posted"),
+    );
+  });
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${value}\n`);
+  const [listed] = await paste(["sh", "-s"], `${exports.join("")}${list}\n`);
+  expect(listed).toMatchObject({ status: 200, text: expect.stringContaining('"transfer.posted"') });
+  expect(await daybook(commands[2] ?? [], env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^ev_/),
+  });
+  for (const client of [admin, partner]) client.close();
 });
 
 /** The lines of a block that an interactive zsh would misread: comments, and an unquoted `?`. */

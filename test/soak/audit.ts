@@ -11,6 +11,7 @@ import type { AskedAgain, Books, Expected } from "./books.ts";
 import type { Caller } from "./caller.ts";
 import { type AccountView, accountFaults, shortened, statementFaults } from "./comparison.ts";
 import type { Body, Entry } from "./entry.ts";
+import { eventFaults } from "./event-comparison.ts";
 
 /** Above all timeouts of transfers that are left to expire, and the time that shards need to deliver messages. */
 const REST_MS_MAX = 30_000;
@@ -60,7 +61,7 @@ export class Audit {
 
   /**
    * @param keys the number of keys to retry, besides all whose outcome was once unknown.
-   * @param isWhole whether to compare every transfer and every entry, too.
+   * @param isWhole whether to compare every transfer, every entry and every event, too.
    * @returns faults, as sentences.
    */
   async run(keys: number, isWhole: boolean): Promise<readonly string[]> {
@@ -79,6 +80,7 @@ export class Audit {
     if (isWhole) {
       await this.#readAll();
       this.#faults.push(...statementFaults(books));
+      this.#faults.push(...(await eventFaults(books, this.#options.api)));
     }
     return [...shortened(books.faults.splice(0)), ...this.#faults];
   }

@@ -1,4 +1,5 @@
 /** Compares what clients were told with what the server has; each difference is a sentence. */
+import type { DatabaseSync } from "node:sqlite";
 import type { Books, Expected } from "./books.ts";
 
 /** Differences of one kind that are reported in full; one fault may cause a million of them. */
@@ -50,7 +51,7 @@ export function accountFaults(
   return shortened(found);
 }
 
-type Query = Readonly<{ sql: string; say: (row: Record<string, string | number | null>) => string }>;
+export type Query = Readonly<{ sql: string; say: (row: Record<string, string | number | null>) => string }>;
 
 const COLUMNS = "id, memo, postings, status, posted, reverts, reverted_by";
 
@@ -102,7 +103,11 @@ const QUERIES: readonly Query[] = [
 export function statementFaults({ database }: Books): readonly string[] {
   database.exec("CREATE INDEX IF NOT EXISTS found_transfer_id ON found_transfer (id)");
   database.exec("CREATE INDEX IF NOT EXISTS found_entry_seq ON found_entry (account, seq)");
-  return QUERIES.flatMap(({ sql, say }) => {
+  return reportOf(database, QUERIES);
+}
+
+export function reportOf(database: DatabaseSync, queries: readonly Query[]): readonly string[] {
+  return queries.flatMap(({ sql, say }) => {
     const rows = database.prepare(`${sql} LIMIT ${ROWS_MAX}`).all() as Record<
       string,
       string | number | null

@@ -23,11 +23,8 @@ export function ledgerEventsOf(record: LogRecord, timeMs: number): readonly Ledg
   if (isHomeRecord(record)) {
     if (isWhole(transfer)) events.push(statusEvent(record.command, subject, transfer));
     else events.push(event("transfer.expired", subject, transfer));
-    if (isWhole(transfer) && transfer.reverts !== null) {
-      const { id, reverts, postings } = transfer;
-      events.push(event("transfer.reverted", subject, { transfer: reverts, revertedBy: id, postings }));
-    }
   }
+  if (isWhole(transfer)) events.push(...revertedBy(transfer, record));
   // An expiry or a void moves no money, so only a whole transfer has credits.
   if (isWhole(transfer)) events.push(...creditsReceived(transfer, subject, changesOf(record)));
   return events;
@@ -51,6 +48,21 @@ export function failureOf(command: Command, { code }: Rejected): readonly Ledger
 function subjectOf(postings: readonly Posting[]): string {
   const accounts = [...postings.map(({ debit }) => debit), ...postings.map(({ credit }) => credit)];
   return accounts.find((account) => !isSystemAccount(account)) ?? accounts[0] ?? "";
+}
+
+/**
+ * The event of the transfer that was reverted. It is about the account that that transfer was about, so it is an event
+ * of the record that gives the money back to this account: its shard has all events of a subject in their order.
+ */
+function revertedBy({ id, reverts, postings }: TransferView, record: LogRecord): readonly LedgerEvent[] {
+  if (reverts === null) return [];
+  const subject = subjectOf(
+    postings.map(({ debit, credit, amount }) => ({ debit: credit, credit: debit, amount })).toReversed(),
+  );
+  const isHere = isSystemAccount(subject)
+    ? isHomeRecord(record)
+    : changesOf(record).some(({ account }) => account === subject);
+  return isHere ? [event("transfer.reverted", subject, { transfer: reverts, revertedBy: id, postings })] : [];
 }
 
 function statusEvent(command: Command, subject: string, transfer: TransferView): LedgerEvent {

@@ -39,7 +39,13 @@ import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup
 import { VOUCHERS_GROWTH, type VoucherActs } from "./vouchers/acts.ts";
 import { VOUCHER_EVENTS } from "./vouchers/events.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
-import { movedAccountsOfWallet, PLATFORM_TENANT, WALLET_GROWTH, type WalletActs } from "./wallet/acts.ts";
+import {
+  accountsOfRequest,
+  movedAccountsOfWallet,
+  PLATFORM_TENANT,
+  WALLET_GROWTH,
+  type WalletActs,
+} from "./wallet/acts.ts";
 import { receivedByWallet, WALLET_EVENTS } from "./wallet/events.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 
@@ -162,6 +168,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     received: receivedByWallet,
     tenant: { id: PLATFORM_TENANT, name: "House" },
     movedAccounts: movedAccountsOfWallet,
+    affectedSubjects: accountsOfRequest,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   }),

@@ -124,6 +124,17 @@ export type EventOf<T extends EventType> = Readonly<{ type: T; subject: string; 
 
 export type LedgerEvent = { [T in EventType]: EventOf<T> }[EventType];
 
+/**
+ * One account's part of its partner's events: those about one of `subjects`. They are in records that changed the
+ * account, and in those of acts of the programme about it.
+ */
+export type AccountEvents = Readonly<{ account: string; programme: string; subjects: readonly string[] }>;
+
+/** Whether the event is about one of these. A payment request is its requester's, too. */
+export function isAbout({ subject, data }: LedgerEvent, subjects: readonly string[]): boolean {
+  return subjects.includes(subject) || ("requester" in data && subjects.includes(data.requester));
+}
+
 export function event<T extends EventType>(type: T, subject: string, data: EventData[T]): EventOf<T> {
   return { type, subject, data };
 }

@@ -7,7 +7,7 @@ import { inTransaction, putSetting, setting } from "../database.ts";
 import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
 
 /** Raised when the meaning of the index changes. The next start then rebuilds the index. */
-const INDEX_FORMAT = 5;
+const INDEX_FORMAT = 6;
 /** The format of an index for which none was stored. */
 const FIRST_INDEX_FORMAT = 1;
 

@@ -105,6 +105,23 @@ export class AccountReader {
     return page(toItems(found), range.limit);
   }
 
+  /** The records that changed the account or made a transfer of it, and the programme's acts about it, oldest first. */
+  *recordsOf(
+    { partner, account, programme }: AccountId & Readonly<{ programme: string }>,
+    range: Pick<Range, "fromMs" | "toMs">,
+    cursor: SortKey | undefined,
+  ): Generator<Found> {
+    const acts = { partner, account: historyName(programme, account) };
+    const ofAccount = this.#list(
+      { partner, account },
+      ["entries", "holds", "transfers"],
+      range,
+      cursor,
+      "oldest",
+    );
+    yield* merged(ofAccount, this.#list(acts, ["acts"], range, cursor, "oldest"));
+  }
+
   /** The records that created transfers of the account, within the range and after the cursor, newest first. */
   *createdTransfers(
     account: AccountId,
@@ -279,6 +296,24 @@ function isActOf({ command, outcome }: LogRecord, history: string): boolean {
 
 function* toItems(found: Iterable<Found>): Generator<ListItem<ArchivedRecord>> {
   for (const { archived, sortKey } of found) yield { sortKey, shown: archived };
+}
+
+/** Merges two lists, each of them oldest first. */
+function* merged(one: Iterable<Found>, other: Iterable<Found>): Generator<Found> {
+  const [a, b] = [one[Symbol.iterator](), other[Symbol.iterator]()];
+  let [nextA, nextB] = [a.next(), b.next()];
+  while (nextA.done !== true || nextB.done !== true) {
+    const isA =
+      nextB.done === true ||
+      (nextA.done !== true && compareSortKeys(nextA.value.sortKey, nextB.value.sortKey) < 0);
+    if (isA && nextA.done !== true) {
+      yield nextA.value;
+      nextA = a.next();
+    } else if (nextB.done !== true) {
+      yield nextB.value;
+      nextB = b.next();
+    }
+  }
 }
 
 function first<T>(all: Iterable<T>): T | undefined {

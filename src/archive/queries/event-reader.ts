@@ -1,6 +1,6 @@
 /** Reads a partner's events: decodes the records of its batches, merged from all shards, oldest first. */
 import { eventsOf } from "../../actors/events/events-of.ts";
-import type { LedgerEvent } from "../../actors/records/event.ts";
+import { isAbout, type LedgerEvent } from "../../actors/records/event.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
 import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import type { LogId } from "../../wal/wal.ts";
@@ -9,18 +9,38 @@ import { type Gaps, untilGap } from "../batches/gaps.ts";
 import type { Keys } from "../index/key-hash.ts";
 import { slotOf } from "../index/slot.ts";
 import type { SortedIndex } from "../index/sorted-index.ts";
+import type { AccountReader } from "./account-reader.ts";
 import type { SortKey } from "./cursor.ts";
 import { mergeHistories } from "./history.ts";
 import { endBefore } from "./listing.ts";
-import type { BatchPosition, EventPlace, EventRow, EventsPage, EventsQuery } from "./query.ts";
+import type {
+  ArchivedRecord,
+  BatchPosition,
+  EventPlace,
+  EventRow,
+  EventsPage,
+  EventsQuery,
+} from "./query.ts";
 import type { RecordReader } from "./record-reader.ts";
 
 /** Records of the partner that are decoded for one page. Bounds the time for which other queries wait. */
 const RECORDS_MAX = 1_000;
-/** Batches that are opened for one page. */
+/** Batches that are opened for one page; for one account's events, records, each of which may be in another batch. */
 const BATCHES_MAX = 64;
 /** A batch in which the partner has records. */
 type PartnerBatch = Readonly<{ batch: OpenBatch; sortKey: SortKey }>;
+/** Records that may have events, oldest first, and a place after all of their events. */
+type Source = Readonly<{ sortKey: SortKey; records: Iterable<SizedRecord>; end: EventPlace }>;
+/** `bytes`: size of the record in the log; 0 for a user, whose pages have few records. */
+type SizedRecord = Readonly<{ archived: ArchivedRecord; bytes: number }>;
+type EventReaderParts = Readonly<{
+  records: RecordReader;
+  gaps: Gaps;
+  keys: Keys;
+  accounts: AccountReader;
+  byPartner: SortedIndex;
+  indexedPosition: (shard: number) => LogId | undefined;
+}>;
 
 const encoder = new TextEncoder();
 
@@ -28,17 +48,13 @@ export class EventReader {
   readonly #records: RecordReader;
   readonly #gaps: Gaps;
   readonly #keys: Keys;
+  readonly #accounts: AccountReader;
   readonly #byPartner: SortedIndex;
   readonly #indexedPosition: (shard: number) => LogId | undefined;
   readonly #reader = new PackReader();
 
-  constructor(
-    records: RecordReader,
-    gaps: Gaps,
-    keys: Keys,
-    byPartner: SortedIndex,
-    indexedPosition: (shard: number) => LogId | undefined,
-  ) {
+  constructor({ records, gaps, keys, accounts, byPartner, indexedPosition }: EventReaderParts) {
+    this.#accounts = accounts;
     this.#indexedPosition = indexedPosition;
     this.#records = records;
     this.#gaps = gaps;
@@ -48,7 +64,7 @@ export class EventReader {
 
   /** A page ends after `limit` events, or earlier once its records have 1 MiB or it has cost enough work. */
   events(query: EventsQuery): Omit<EventsPage, "indexed"> {
-    const { partner, limit } = query;
+    const { limit } = query;
     const newest = this.#newestBatches(query.shards);
     const fromMs = Math.max(...newest.map(({ timeMs }) => timeMs)) - query.keptMs;
     const cursor = this.#sortKeyOf(query.after);
@@ -60,15 +76,14 @@ export class EventReader {
       return { rows, last, newest: newestOf(newest), isExpired, isLast, waitsFor };
     };
     let records = 0;
-    let batches = 0;
     let bytesLeft = PAGE_BYTES_MAX;
-    for (const { batch, sortKey } of this.#batches(query, fromMs, isExpired ? undefined : cursor)) {
-      if (!isFinal(sortKey, newest)) return page(true, waitFor(newest, query.beforeMs));
-      if (batches++ === BATCHES_MAX) return page(false);
-      for (const index of this.#recordsOf(batch, partner, after)) {
+    let sources = 0;
+    for (const source of this.#sources({ ...query, after }, fromMs, isExpired ? undefined : cursor)) {
+      if (!isFinal(source.sortKey, newest)) return page(true, waitFor(newest, query.beforeMs));
+      if (sources++ === BATCHES_MAX) return page(false);
+      for (const { archived, bytes } of source.records) {
         if (records++ === RECORDS_MAX) return page(false);
-        const bytes = (batch.offsets[index + 1] ?? 0) - (batch.offsets[index] ?? 0);
-        const { at, timeMs, record } = this.#records.inBatch(batch, index);
+        const { at, timeMs, record } = archived;
         for (const [n, event] of eventsOf(record, timeMs).entries()) {
           const place = { ...at, n };
           if (!isWanted(event, query) || (after !== null && !isAfter(place, after))) continue;
@@ -80,9 +95,39 @@ export class EventReader {
         }
         last = { ...at, n: N_AFTER_ALL };
       }
-      last = endOf(sortKey);
+      last = source.end;
     }
     return page(true);
+  }
+
+  *#sources(query: EventsQuery, fromMs: number, cursor: SortKey | undefined): Generator<Source> {
+    const { partner, after, of, beforeMs: toMs } = query;
+    if (of === undefined) {
+      for (const { batch, sortKey } of this.#batches(query, fromMs, cursor))
+        yield { sortKey, records: this.#recordsIn(batch, partner, after), end: endOf(sortKey) };
+      return;
+    }
+    // The record of the cursor itself may have further events.
+    const from = cursor && { ...cursor, slot: slotOf(after?.index ?? 0, 0) - 1 };
+    let last: ArchivedRecord["at"] | undefined;
+    for (const { archived, sortKey } of this.#accounts.recordsOf(
+      { ...of, partner },
+      { fromMs, toMs },
+      from,
+    )) {
+      const { at } = archived;
+      // A record that changes the account several times is found as often.
+      if (last !== undefined && isSameRecord(at, last)) continue;
+      last = at;
+      yield { sortKey, records: [{ archived, bytes: 0 }], end: { ...at, n: N_AFTER_ALL } };
+    }
+  }
+
+  *#recordsIn(batch: OpenBatch, partner: string, after: EventPlace | null): Generator<SizedRecord> {
+    for (const index of this.#recordsOf(batch, partner, after)) {
+      const bytes = (batch.offsets[index + 1] ?? 0) - (batch.offsets[index] ?? 0);
+      yield { archived: this.#records.inBatch(batch, index), bytes };
+    }
   }
 
   /** The newest indexed batch of each shard; time -1 for a shard without one. */
@@ -168,8 +213,13 @@ function waitFor(newest: readonly NewestBatch[], beforeMs: number): EventsPage["
   return { afterMs, shards: newest.filter(({ timeMs }) => timeMs <= afterMs).map(({ shard }) => shard) };
 }
 
-function isWanted(event: LedgerEvent, { types, subject }: EventsQuery): boolean {
+function isSameRecord(a: ArchivedRecord["at"], b: ArchivedRecord["at"]): boolean {
+  return a.index === b.index && a.seq === b.seq && a.epoch === b.epoch && a.shard === b.shard;
+}
+
+function isWanted(event: LedgerEvent, { types, subject, of }: EventsQuery): boolean {
   if (types !== undefined && !types.includes(event.type)) return false;
+  if (of !== undefined && !isAbout(event, of.subjects)) return false;
   return subject === undefined || event.subject === subject;
 }
 

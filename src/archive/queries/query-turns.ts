@@ -1,6 +1,7 @@
 /** Makes queries wait for the batches that they need, and for their turn. */
+import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { RoundRobin } from "../../bounds/round-robin.ts";
-import type { BatchPosition } from "./query.ts";
+import type { BatchPosition, EventsQuery } from "./query.ts";
 
 export type WaitingQuery = Readonly<{
   needs: readonly BatchPosition[];
@@ -46,6 +47,14 @@ export class WaitingQueries {
     for (const deadline of this.#waiting.values()) clearTimeout(deadline);
     this.#waiting.clear();
   }
+}
+
+/** Whose turn a query takes. Queries for records or names have no partner; they share one turn. */
+export function callerOf(query: unknown): Readonly<{ partner: string; owner: string }> {
+  // The gateway's own queries: each has some of these fields.
+  const asked = query as Partial<EventsQuery> & Readonly<{ account?: string }>;
+  const { partner = "", account, of, subject } = asked;
+  return { partner, owner: ownerKeyOf(account ?? of?.account ?? subject ?? "") };
 }
 
 type Work = () => void;

@@ -2,7 +2,7 @@
 import type { Act } from "../../actors/records/act.ts";
 import type { AccountView, LogRecord } from "../../actors/records/command.ts";
 import type { TransferStatus, TransferView } from "../../actors/records/compound-command.ts";
-import type { EventType, LedgerEvent } from "../../actors/records/event.ts";
+import type { AccountEvents, EventType, LedgerEvent } from "../../actors/records/event.ts";
 import type { TransferDetails } from "../../actors/records/transfer-details.ts";
 import { compareLogIds, type LogId } from "../../wal/wal.ts";
 
@@ -90,6 +90,8 @@ export type EventsQuery = Readonly<{
   limit: number;
   types?: readonly EventType[] | undefined;
   subject?: string | undefined;
+  /** Only the events of one account. Its records are found by their own index, not among all of the partner. */
+  of?: AccountEvents | undefined;
 }>;
 
 /**

@@ -49,7 +49,14 @@ export function archiveAnswers(
   const gaps = new Gaps(damages, batches);
   const accounts = new AccountReader(records, gaps, keys, indexes.accounts);
   const transfers = new TransferReader(records, gaps, keys, indexes, accounts);
-  const events = new EventReader(records, gaps, keys, indexes.partners, indexedPosition);
+  const events = new EventReader({
+    records,
+    gaps,
+    keys,
+    accounts,
+    byPartner: indexes.partners,
+    indexedPosition,
+  });
   return {
     records: (at: readonly RecordPosition[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
     transfer: (query) => transfers.transfer(query),

@@ -127,8 +127,9 @@ export class ArchiveQueryClient implements ArchiveQueries {
     return this.#query("accountIds", query, after);
   }
 
-  events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage> {
-    return this.#query("events", query, after);
+  /** As JSON, which passes between threads at half the cost of the many small objects. */
+  async events(query: EventsQuery, after: readonly BatchPosition[]): Promise<EventsPage> {
+    return JSON.parse(await this.#query<string>("events", query, after)) as EventsPage;
   }
 
   async awaitEvents(partner: string, indexed: number, waitMs: number): Promise<void> {

@@ -1,6 +1,5 @@
 /** The archive's event loop: feeds, indexing, queries. */
 import type { MessagePort } from "node:worker_threads";
-import { ownerKeyOf } from "../../actors/ledger/routing.ts";
 import { isExhaustion } from "../../errors/exhaustion.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
 import { type Batch, compareLogIds } from "../../wal/wal.ts";
@@ -10,7 +9,7 @@ import { isIndexDamaged } from "../archive-error.ts";
 import { type Damage, formatBatchPosition } from "../batches/damage-table.ts";
 import { ReadBack } from "../batches/read-back.ts";
 import { type BatchPosition, lastBatches, type RecordPosition } from "../queries/query.ts";
-import { QueryTurns, WaitingQueries } from "../queries/query-turns.ts";
+import { callerOf, QueryTurns, WaitingQueries } from "../queries/query-turns.ts";
 import type { Archive } from "../store.ts";
 import {
   type ArchivedPositions,
@@ -158,7 +157,10 @@ export class ArchiveService {
     }
     const needs = method === "records" ? lastBatches(query as readonly RecordPosition[]) : after;
     const needsIndex = method !== "records";
-    const run = () => this.#runInTurn(query, () => answer(this.#answerQuery(method, query)));
+    const run = () => {
+      const { partner, owner } = callerOf(query);
+      this.#turns.run(partner, owner, () => answer(this.#answerQuery(method, query)));
+    };
     if (this.#holds(needs, needsIndex)) {
       run();
       return;
@@ -360,17 +362,12 @@ export class ArchiveService {
       return refused(new OperatingError("log_unavailable", this.#suspended.reason));
     try {
       const ask = this.#archive.answers[method].bind(this.#archive.answers) as (query: unknown) => unknown;
-      return { ok: true, value: ask(query) };
+      const value = ask(query);
+      return { ok: true, value: method === "events" ? JSON.stringify(value) : value };
     } catch (error) {
       if (isIndexDamaged(error)) return this.#rebuild();
       return refused(error);
     }
-  }
-
-  /** Queries for records or names have no partner; they share one turn. */
-  #runInTurn(query: unknown, work: () => void): void {
-    const { partner = "", account, subject } = query as Readonly<Record<string, string | undefined>>;
-    this.#turns.run(partner, ownerKeyOf(account ?? subject ?? ""), work);
   }
 
   #rebuild(): TaggedResult {

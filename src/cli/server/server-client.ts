@@ -5,9 +5,18 @@ const REQUEST_MS_MAX = 10_000;
 
 /** @throws UsageError if it is not set. */
 export function readOperatorKey(): string {
-  const key = process.env["OPERATOR_KEY"];
-  if (key === undefined || key === "")
-    throw new UsageError("the operator's key is missing: set OPERATOR_KEY");
+  return readKey("OPERATOR_KEY", "the operator's key");
+}
+
+/** @throws UsageError if it is not set. */
+export function readPartnerKey(): string {
+  return readKey("PARTNER_KEY", "a partner's key");
+}
+
+/** From the environment: other users of the machine see the arguments of a command. */
+function readKey(name: string, what: string): string {
+  const key = process.env[name];
+  if (key === undefined || key === "") throw new UsageError(`${what} is missing: set ${name}`);
   return key;
 }
 

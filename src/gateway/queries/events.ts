@@ -2,6 +2,7 @@
  * Reads events in one total order over all shards: by log time, then by shard and position. An event can be shown once
  * no shard can log an earlier one any more. A shard that is idle then logs a tick; see docs/adr/0024.
  */
+import type { AccountEvents } from "../../actors/records/event.ts";
 import type { BatchPosition, EventPlace, EventsPage, EventsQuery } from "../../archive/queries/query.ts";
 import { EventsExpired, OperatingError } from "../../errors/operating-error.ts";
 import type { Caller } from "../caller.ts";
@@ -28,24 +29,34 @@ export async function feedPage(
   shards: Shards,
   ids: EventIds,
   partner: string,
-  { after, limit, types, subject }: FeedRequest,
+  { after, limit, types, subject, of, isStream = false }: FeedRequest,
   caller: Caller | undefined,
 ): Promise<FeedPage> {
-  const place = after === undefined ? null : placeOf(shards, ids, partner, after);
-  const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject };
-  const owner = flowOwnerOfSubject(partner, subject ?? "");
-  const { rows, last, isLast, isExpired, indexed } = await shards.turns.pages.run(
+  const feed = feedName(partner, of);
+  const place = after === undefined ? null : placeOf(shards, ids, feed, after);
+  const query = { ...ALL, partner, shards: shards.links.length, after: place, limit, types, subject, of };
+  const owner = flowOwnerOfSubject(partner, of?.account ?? subject ?? "");
+  const { rows, last, isLast, isExpired, indexed, waitsFor } = await shards.turns.pages.run(
     partner,
     owner,
     caller,
-    () => eventPage(shards, query),
+    () => (isStream ? streamPage(shards, query) : eventPage(shards, query)),
   );
-  const events = rows.map(({ place: at, timeMs, event }) => {
-    const position = positionText(at.shard, at);
-    return { id: ids.format(partner, at), timeMs, position, event };
+  const names = ids.formatAll(
+    feed,
+    rows.map((row) => row.place),
+  );
+  const events = rows.map(({ place: at, timeMs, event }, i) => {
+    return { id: names[i] ?? "", timeMs, position: positionText(at.shard, at), event };
   });
   if (isExpired) throw new EventsExpired(events[0]?.id);
-  return { events, next: last === null ? after : ids.format(partner, last), isLast, indexed };
+  return {
+    events,
+    next: last === null ? after : ids.format(feed, last),
+    isLast,
+    isHeld: waitsFor !== null,
+    indexed,
+  };
 }
 
 /** The id of a place after all events that have been answered so far. */
@@ -53,15 +64,21 @@ export async function newestEvent(
   shards: Shards,
   ids: EventIds,
   partner: string,
+  of: AccountEvents | undefined,
 ): Promise<string | undefined> {
   const after = await shards.positions(partner);
   const query = { ...ALL, partner, shards: shards.links.length, keptMs: 0, limit: 1 };
   const { newest } = await shards.archive.events(query, after);
-  return newest === null ? undefined : ids.format(partner, newest);
+  return newest === null ? undefined : ids.format(feedName(partner, of), newest);
 }
 
-function placeOf(shards: Shards, ids: EventIds, partner: string, id: string): EventPlace {
-  const place = ids.parse(partner, id);
+/** No partner's id contains a zero character. */
+function feedName(partner: string, of: AccountEvents | undefined): string {
+  return of === undefined ? partner : `${partner}\0${of.account}`;
+}
+
+function placeOf(shards: Shards, ids: EventIds, feed: string, id: string): EventPlace {
+  const place = ids.parse(feed, id);
   if (place === undefined || place.shard >= shards.links.length)
     throw new BadEventId("the feed did not issue this id");
   return place;
@@ -71,8 +88,24 @@ function placeOf(shards: Shards, ids: EventIds, partner: string, id: string): Ev
 export async function eventPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
   const after = await shards.positions(query.partner);
   const page = await shards.archive.events(query, after);
-  if (page.waitsFor === null) return page;
-  const { afterMs, shards: waiting } = page.waitsFor;
+  return page.waitsFor === null ? page : pageAfterTicks(shards, query, page.waitsFor);
+}
+
+/**
+ * The next page of a stream. It does not ask the shards where they are, which would make the archive fetch each small
+ * batch alone, and makes idle shards log a tick only if there is nothing else to show: busy ones log anyway.
+ */
+async function streamPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
+  const page = await shards.archive.events(query, []);
+  if (page.waitsFor === null || page.rows.length > 0) return page;
+  return pageAfterTicks(shards, query, page.waitsFor);
+}
+
+async function pageAfterTicks(
+  shards: Shards,
+  query: EventsQuery,
+  { afterMs, shards: waiting }: NonNullable<EventsPage["waitsFor"]>,
+): Promise<EventsPage> {
   const ticked = await Promise.all(waiting.map((shard) => tickAfter(shards, query.partner, shard, afterMs)));
   return shards.archive.events({ ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) }, ticked);
 }

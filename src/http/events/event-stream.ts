@@ -6,26 +6,39 @@ import { answer, type Call, callerOf, type HttpAnswer, isGone } from "../call.ts
 import { rowsWithin } from "../input/pagination.ts";
 import { invalid, isBadCursor } from "../problem.ts";
 import { eventJson } from "./event-json.ts";
-import type { EventStreams } from "./event-streams.ts";
+import { type EventStreams, streamBounds } from "./event-streams.ts";
 
 /** A heartbeat shows both sides that the connection is alive. */
 const HEARTBEAT_MS = 15_000;
-const EVENTS_MAX = 200;
+const EVENTS_MAX = 500;
 /** How long a client that has gone may stay unnoticed. */
 const WAIT_MS = 3_000;
 /** Pause after a page, so that many small batches become one read. */
 const PAUSE_MS = 50;
+/**
+ * Least pause after a page, as a multiple of the time that the page took. Streams so leave most of a busy thread to the
+ * requests whose events they show, and catch up later.
+ */
+const REST_FACTOR = 9;
+const REST_MS_MAX = 1_000;
+/** The same for a user's stream: a new event of any user of the partner ends its wait. */
+const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
 const RETRY_MS = 1_000;
 
 type StreamRequest = Omit<FeedRequest, "limit">;
-type StreamDeps = Readonly<{ ledger: Ledger; streams: EventStreams }>;
+export type StreamDeps = Readonly<{
+  ledger: Ledger;
+  streams: EventStreams;
+  /** Whether the caller may still read the feed: its key may have been revoked, or its session have ended. */
+  isAdmitted: () => boolean | Promise<boolean>;
+}>;
 
 /** Starts after `after`, or with the events from now on. @throws Problem 400, 503 */
 export async function eventStream(deps: StreamDeps, call: Call, request: StreamRequest): Promise<HttpAnswer> {
-  deps.streams.checkRoom(call.partner);
+  deps.streams.checkRoom(streamBounds(call.partner, request.of?.account));
   if (request.after !== undefined) await readFeed(deps.ledger, call, { ...request, limit: 1 });
-  const after = request.after ?? (await deps.ledger.newestEvent(call.partner));
+  const after = request.after ?? (await deps.ledger.newestEvent(call.partner, request.of));
   return answer(call, 200, chunks(deps, call, { ...request, after }), {
     "Content-Type": "text/event-stream",
     Vary: "Accept",
@@ -33,17 +46,21 @@ export async function eventStream(deps: StreamDeps, call: Call, request: StreamR
 }
 
 async function* chunks(
-  { ledger, streams }: StreamDeps,
+  { ledger, streams, isAdmitted }: StreamDeps,
   call: Call,
   { after: start, ...filter }: StreamRequest,
 ): AsyncGenerator<string> {
-  const finish = streams.begin(call.partner);
+  const finish = streams.begin(streamBounds(call.partner, filter.of?.account));
+  const pauseMs = filter.of === undefined ? PAUSE_MS : USER_PAUSE_MS;
   let after = start;
   let sentMs = performance.now();
   try {
-    yield ": events follow\n\n";
+    // With its id, a client that loses the connection before the first event misses nothing.
+    yield `: events follow\n${idLine(after)}\n`;
     while (!streams.isEnding && !isGone(call)) {
-      const page = await pageOrReason(ledger, call, { ...filter, after });
+      const beganMs = performance.now();
+      const page = await pageOrReason(ledger, call, { ...filter, after, isStream: true }, isAdmitted);
+      if (page === undefined) return;
       if (typeof page === "string") {
         yield `: ${page}\n\n`;
         await streams.wait(delay(RETRY_MS));
@@ -52,15 +69,18 @@ async function* chunks(
       const { rows, next } = await messagesOf(call, page);
       after = next;
       const isQuiet = rows.length === 0;
+      // Without the time that a slow client takes.
+      const restMs = Math.min(REST_MS_MAX, REST_FACTOR * (performance.now() - beganMs));
       if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
         yield isQuiet ? heartbeat(after) : rows.join("");
         sentMs = performance.now();
       }
-      if (!page.isLast || rows.length < page.events.length) continue;
-      await streams.wait(
-        ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
-      );
-      await streams.wait(delay(PAUSE_MS));
+      const isLast = page.isLast && rows.length === page.events.length;
+      if (isLast && !page.isHeld)
+        await streams.wait(
+          ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
+        );
+      await streams.wait(delay(isLast ? Math.max(pauseMs, restMs) : restMs));
     }
   } finally {
     finish();
@@ -69,12 +89,22 @@ async function* chunks(
 
 /** Its id lets a client continue after events that its filter has left out. */
 function heartbeat(after: string | undefined): string {
-  return after === undefined ? ": heartbeat\n\n" : `: heartbeat\nid: ${after}\n\n`;
+  return `: heartbeat\n${idLine(after)}\n`;
 }
 
-/** @returns why the ledger cannot answer at the moment, instead of a page */
-async function pageOrReason(ledger: Ledger, call: Call, request: StreamRequest): Promise<FeedPage | string> {
+function idLine(after: string | undefined): string {
+  return after === undefined ? "" : `id: ${after}\n`;
+}
+
+/** @returns why the ledger cannot answer at the moment, instead of a page; `undefined` for a caller to be shut out */
+async function pageOrReason(
+  ledger: Ledger,
+  call: Call,
+  request: StreamRequest,
+  isAdmitted: StreamDeps["isAdmitted"],
+): Promise<FeedPage | string | undefined> {
   try {
+    if (!(await isAdmitted())) return undefined;
     return await ledger.events(call.partner, { ...request, limit: EVENTS_MAX }, callerOf(call));
   } catch (error) {
     if (error instanceof OperatingError) return error.message;

@@ -2,6 +2,21 @@ import { Problem } from "../problem.ts";
 
 /** Streams of one partner at a gateway. Each of them reads whenever the partner has new events. */
 const OF_PARTNER_MAX = 100;
+/** Streams of one account's user at a gateway, and of all users of a partner. Each reads about once a second. */
+const OF_USER_MAX = 5;
+const OF_USERS_MAX = 1_000;
+
+/** Whose streams are counted, and how many there may be. */
+export type StreamBound = Readonly<{ name: string; max: number }>;
+
+/** @param account of the user whose stream it is; without it, the stream is the partner's. */
+export function streamBounds(partner: string, account?: string): readonly StreamBound[] {
+  if (account === undefined) return [{ name: partner, max: OF_PARTNER_MAX }];
+  return [
+    { name: `${partner}\0${account}`, max: OF_USER_MAX },
+    { name: `${partner}\0`, max: OF_USERS_MAX },
+  ];
+}
 
 /** The open streams of events of a gateway: bounds them, and ends them when the server drains. */
 export class EventStreams {
@@ -14,18 +29,20 @@ export class EventStreams {
   }
 
   /** @throws Problem 503 */
-  checkRoom(partner: string): void {
-    if ((this.#open.get(partner) ?? 0) >= OF_PARTNER_MAX)
-      throw new Problem("overloaded", "Too many streams of events are open for this partner.");
+  checkRoom(bounds: readonly StreamBound[]): void {
+    if (bounds.some(({ name, max }) => (this.#open.get(name) ?? 0) >= max))
+      throw new Problem("overloaded", "Too many streams of events are open for this caller.");
   }
 
   /** @returns a function to call when the stream ends */
-  begin(partner: string): () => void {
-    this.#open.set(partner, (this.#open.get(partner) ?? 0) + 1);
+  begin(bounds: readonly StreamBound[]): () => void {
+    for (const { name } of bounds) this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
     return () => {
-      const left = (this.#open.get(partner) ?? 0) - 1;
-      if (left > 0) this.#open.set(partner, left);
-      else this.#open.delete(partner);
+      for (const { name } of bounds) {
+        const left = (this.#open.get(name) ?? 0) - 1;
+        if (left > 0) this.#open.set(name, left);
+        else this.#open.delete(name);
+      }
     };
   }
 

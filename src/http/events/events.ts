@@ -1,15 +1,17 @@
 /** `GET /v1/events`: a partner's events, as a list or as a stream. */
 import { z } from "@hono/zod-openapi";
 import type { EventType } from "../../actors/records/event.ts";
-import type { FeedRequest, Ledger } from "../../gateway/ports.ts";
+import type { Directory, FeedRequest, Ledger } from "../../gateway/ports.ts";
+import { keyIdOf } from "../auth.ts";
 import type { Call, HttpAnswer } from "../call.ts";
 import { prefersText } from "../input/accept.ts";
 import { Id, LIST_LIMIT_DEFAULT, Limit } from "../input/fields.ts";
 import { pageAnswer, pageSchema } from "../input/pagination.ts";
 import { invalid } from "../problem.ts";
+import type { HttpRequest } from "../request.ts";
 import type { Routes } from "../routes.ts";
 import { EVENT_TYPES, eventJson } from "./event-json.ts";
-import { eventStream, readFeed } from "./event-stream.ts";
+import { eventStream, readFeed, type StreamDeps } from "./event-stream.ts";
 import type { EventStreams } from "./event-streams.ts";
 
 const EventSchema = z
@@ -35,53 +37,74 @@ const EventSchema = z
 /** As the feed issues them. */
 const EVENT_ID = /^ev_[A-Za-z0-9_-]{22}$/;
 
-const EventsQuery = z.strictObject({
-  types: z.string().optional().openapi({
-    description: "Event types, separated by commas.",
-    example: "transfer.posted,transfer.voided",
-  }),
-  subject: Id.optional().openapi({ description: "Events about this account, member, voucher, …" }),
+const query = {
+  types: z.string().optional().openapi({ description: "Event types, separated by commas." }),
   after: z
     .string()
     .regex(EVENT_ID, "must be the id of an event")
     .optional()
     .openapi({ description: "Id of the event to continue after." }),
   limit: Limit.default(LIST_LIMIT_DEFAULT),
+};
+export const FeedQuery = z.strictObject(query);
+const EventsQuery = z.strictObject({
+  ...query,
+  subject: Id.optional().openapi({ description: "Events about this account, member, voucher, …" }),
 });
 
-type EventsDeps = Readonly<{ ledger: Ledger; streams: EventStreams }>;
+type EventsDeps = Readonly<{ ledger: Ledger; streams: EventStreams; directory: Directory }>;
+
+/** What the descriptions of all feeds share. */
+export const feedRoute = {
+  method: "get",
+  description:
+    "With `Accept: text/event-stream` the answer is a stream of server-sent events: those after `after` or " +
+    "`Last-Event-ID`, or, without either, those from now on.",
+  answer: {
+    status: 200,
+    description: "Events, oldest first. `next_cursor` is null if there are no more at present.",
+    content: { "application/json": pageSchema(EventSchema), "text/event-stream": z.string() },
+  },
+  problems: ["events_expired"],
+} as const;
 
 export function addEvents(routes: Routes, deps: EventsDeps): void {
   routes.add(
     {
-      method: "get",
+      ...feedRoute,
       path: "/v1/events",
       access: "partner",
       group: "events",
       summary: "List events, oldest first, or follow them as a stream",
-      description:
-        "With `Accept: text/event-stream` the answer is a stream of server-sent events: those after `after` or " +
-        "`Last-Event-ID`, or, without either, those from now on.",
       query: EventsQuery,
-      answer: {
-        status: 200,
-        description: "Events, oldest first. `next_cursor` is null if there are no more at present.",
-        content: { "application/json": pageSchema(EventSchema), "text/event-stream": z.string() },
-      },
-      problems: ["events_expired"],
     },
-    (request, call, query) => {
-      const types = typesOf(query.types);
-      const wanted = { types, subject: query.subject };
-      if (prefersText(request.header("accept"), "text/event-stream")) {
-        const after = request.header("last-event-id") ?? query.after;
-        if (after !== undefined && !EVENT_ID.test(after))
-          throw invalid("Last-Event-ID", "must be the id of an event");
-        return eventStream(deps, call, { ...wanted, after });
-      }
-      return listEvents(deps.ledger, call, { ...wanted, after: query.after, limit: query.limit });
+    (request, call, { types, subject, ...asked }) => {
+      const { directory } = deps;
+      const isAdmitted = () =>
+        directory.hasKey(call.partner, keyIdOf(call)) && directory.partner(call.partner)?.status === "active";
+      return feedAnswer({ ...deps, isAdmitted }, request, call, {
+        ...asked,
+        types: typesOf(types, EVENT_TYPES),
+        subject,
+      });
     },
   );
+}
+
+/** A page of a feed, or its stream, as the request prefers. @throws Problem 400, 410, 503 */
+export function feedAnswer(
+  deps: StreamDeps,
+  request: HttpRequest,
+  call: Call,
+  asked: FeedRequest,
+): Promise<HttpAnswer> {
+  if (!prefersText(request.header("accept"), "text/event-stream"))
+    return listEvents(deps.ledger, call, asked);
+  const { limit: _, ...wanted } = asked;
+  const after = request.header("last-event-id") ?? asked.after;
+  if (after !== undefined && !EVENT_ID.test(after))
+    throw invalid("Last-Event-ID", "must be the id of an event");
+  return eventStream(deps, call, { ...wanted, after });
 }
 
 async function listEvents(ledger: Ledger, call: Call, request: FeedRequest): Promise<HttpAnswer> {
@@ -90,10 +113,13 @@ async function listEvents(ledger: Ledger, call: Call, request: FeedRequest): Pro
   return pageAnswer(call, page, eventJson, { headers: { Vary: "Accept" } });
 }
 
-/** @throws Problem 400: a type that does not exist */
-function typesOf(text: string | undefined): readonly EventType[] | undefined {
+/** @throws Problem 400: a type that is not one of `known` */
+export function typesOf(
+  text: string | undefined,
+  known: readonly EventType[],
+): readonly EventType[] | undefined {
   return text?.split(",").map((name) => {
-    const type = EVENT_TYPES.find((each) => each === name);
+    const type = known.find((each) => each === name);
     if (type === undefined) throw invalid("types", `${name} is not a type of event`);
     return type;
   });

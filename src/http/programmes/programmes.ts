@@ -1,4 +1,5 @@
 /** The programmes of the API, in the order of their routes. */
+import type { EventStreams } from "../events/event-streams.ts";
 import type { HttpProgramme, KeyRole } from "../programme.ts";
 import type { LoyaltyDeps } from "./loyalty/members.ts";
 import { LOYALTY } from "./loyalty/routes.ts";
@@ -11,7 +12,12 @@ import { VOUCHERS } from "./vouchers/routes.ts";
 import { WALLET } from "./wallet/routes.ts";
 import type { WalletDeps } from "./wallet/session.ts";
 
-export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps;
+export type ProgrammeDeps = LoyaltyDeps &
+  VoucherDeps &
+  TopupDeps &
+  ReportsDeps &
+  WalletDeps &
+  Readonly<{ streams: EventStreams }>;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   LOYALTY,

@@ -112,17 +112,27 @@ describe("events of a record", () => {
     expect(kindsOf(events.pass(1_000))).toEqual([["transfer.expired", "a"]]);
   });
 
-  test("a revert is a transfer of its own, and tells which one it reverts", () => {
+  test("a revert is a transfer of its own, and an event of the account that the original was about", () => {
     const events = opened();
     const id = idOf(events.do(transfer("a", "b", 30)));
     const vnode = homeVnodeOf("p", "b", "a", null);
     const reverted = events.do({ op: "revert_transfer", ...header, id, original: null, vnode });
     expect(kindsOf(reverted)).toEqual([
       ["transfer.posted", "b"],
-      ["transfer.reverted", "b"],
+      ["transfer.reverted", "a"],
       ["transfer.received", "a"],
     ]);
     expect(reverted[1]?.data).toMatchObject({ transfer: id });
+  });
+
+  test("a revert of an issue is about the account that got it", () => {
+    const events = opened();
+    const id = idOf(events.do(transfer("@in", "b", 30)));
+    const vnode = homeVnodeOf("p", "b", "@in", null);
+    expect(kindsOf(events.do({ op: "revert_transfer", ...header, id, original: null, vnode }))).toEqual([
+      ["transfer.posted", "b"],
+      ["transfer.reverted", "b"],
+    ]);
   });
 
   test("an account is created, updated, frozen and closed", () => {

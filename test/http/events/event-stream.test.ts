@@ -18,7 +18,7 @@ const ledger = {
   async events(_: string, { after, limit }: FeedRequest) {
     const from = after === undefined ? 0 : events.findIndex(({ id }) => id === after) + 1;
     const page = events.slice(from, from + limit);
-    return { events: page, next: page.at(-1)?.id ?? after, isLast: true, indexed: 0 };
+    return { events: page, next: page.at(-1)?.id ?? after, isLast: true, isHeld: false, indexed: 0 };
   },
   newestEvent: async () => undefined,
   awaitEvents: () => new Promise<void>(() => {}),
@@ -28,7 +28,7 @@ test("a stream sends at most 1 MiB at a time, and every event once", async () =>
   const streams = new EventStreams();
   // Only what a stream needs.
   const call = { partner: "acme", owner: "", connection: undefined } as Call;
-  const deps = { ledger: ledger as Partial<Ledger> as Ledger, streams };
+  const deps = { ledger: ledger as Partial<Ledger> as Ledger, streams, isAdmitted: () => true };
   const { body } = await eventStream(deps, call, {});
   const ids: string[] = [];
   let largest = 0;

@@ -4,7 +4,7 @@
  */
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { parseTransferId } from "../../ledger/transfer-id.ts";
-import type { Act } from "../../records/act.ts";
+import type { Act, JsonValue } from "../../records/act.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
 import { type ActIn, actsOf, type MemoryGrowth, type MovedAccounts, questionsOf } from "../programme.ts";
 import { vnodeOfId } from "./ids.ts";
@@ -108,7 +108,7 @@ export type OrderActs = {
   accept_request: { fields: OfRequest; effect: Decided };
   decline_request: { fields: OfRequest; effect: Decided };
   cancel_request: { fields: OfRequest; effect: Decided };
-  expire_request: { fields: OfRequest; effect: null };
+  expire_request: { fields: OfRequest; effect: Decided };
   /** With a pending transfer to `@withdrawals`. */
   withdraw: { fields: OfWallet & { amount: number; details: string }; effect: null };
   /** With a capture of the pending transfer to the bank's account. */
@@ -146,6 +146,18 @@ export function movedAccountsOfWallet(act: WalletAct): MovedAccounts | undefined
     default:
       return undefined;
   }
+}
+
+/** The accounts of both wallets of a payment request. The oldest records of decisions name only one of them. */
+export function accountsOfRequest(act: Act, effect: JsonValue): readonly string[] {
+  if (!isWalletAct(act)) return [];
+  if (act.act === "request_payment") return [act.payer, act.wallet].map(walletAccount);
+  if (!("request" in act)) return [];
+  // The log holds each act with the effect that its decision returned.
+  const decided = effect as Decided;
+  return decided === null
+    ? [walletAccount(act.wallet)]
+    : [decided.wallet, decided.requester].map(walletAccount);
 }
 
 export const WALLET_GROWTH = {

@@ -1,9 +1,32 @@
 /** Events of wallets. The subject is the wallet; of a payment request it is the payer's. */
-import { type CreditReceived, event, type LedgerEvent } from "../../records/event.ts";
+import {
+  type AccountEvents,
+  type CreditReceived,
+  type EventType,
+  event,
+  type LedgerEvent,
+} from "../../records/event.ts";
 import type { EventContext, EventsByAct } from "../programme.ts";
 import { PLATFORM_TENANT, type RequestView, type WalletActs, walletAccount } from "./acts.ts";
 
 const PREFIX = walletAccount("");
+
+/** The types of event that a wallet's user sees. */
+export const USER_EVENT_TYPES: readonly EventType[] = [
+  "transfer.received",
+  "payment_request.created",
+  "payment_request.decided",
+  "wallet.deposited",
+  "wallet.sent",
+  "wallet.received",
+  "withdrawal.created",
+  "withdrawal.decided",
+];
+
+export function eventsOfWallet(wallet: string): AccountEvents {
+  const account = walletAccount(wallet);
+  return { account, programme: "wallet", subjects: [wallet, account] };
+}
 
 export const WALLET_EVENTS: EventsByAct<WalletActs> = {
   deposit: (_, context) => movements("wallet.deposited", context),
@@ -12,6 +35,7 @@ export const WALLET_EVENTS: EventsByAct<WalletActs> = {
   accept_request: (_, context) => [...movements("wallet.sent", context), ...decidedRequest(context.effect)],
   decline_request: (_, { effect }) => decidedRequest(effect),
   cancel_request: (_, { effect }) => decidedRequest(effect),
+  expire_request: (_, { effect }) => decidedRequest(effect),
   request_payment: ({ payer, wallet: requester, amount, memo }, { effect: { id } }) => {
     const data = { id, payer, requester, amount, memo, status: "pending" } as const;
     return [event("payment_request.created", payer, data)];
@@ -53,7 +77,7 @@ function movements(
   return [event(type, wallet, data)];
 }
 
-/** The oldest records of decisions do not hold the request. */
+/** Older records of decisions and expiries do not hold the request. */
 function decidedRequest(request: RequestView | null): readonly LedgerEvent[] {
   if (request === null) return [];
   const { id, wallet: payer, requester, amount, memo, status } = request;

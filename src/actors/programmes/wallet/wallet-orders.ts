@@ -89,7 +89,11 @@ export class WalletOrders {
       if (request === undefined) return reject("payment_request_not_found", act.request);
       return decideRequest(request, "cancelled");
     },
-    expire_request: () => ACCEPTED,
+    expire_request: ({ request: id }) => {
+      const request = this.#byId.get(id);
+      assert(request?.kind === "request", "a request that expires exists");
+      return decideRequest(request, "expired");
+    },
     confirm_withdrawal: (act) => this.#decideWithdrawal(act),
     fail_withdrawal: (act) => this.#decideWithdrawal(act),
   };
