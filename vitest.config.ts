@@ -26,7 +26,7 @@ const projects = [
   { name: "fault", include: [WITH_PROCESSES] },
   {
     name: "integration",
-    include: ["test/{attack,bench,cli,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts"],
+    include: ["test/{attack,bench,cli,deploy,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts"],
     exclude: [PROPERTIES, WITH_PROCESSES],
   },
   { name: "property", include: [PROPERTIES], ...SHARED_MODULES },

@@ -32,7 +32,6 @@ import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
 import { banner } from "./workers/server/banner.ts";
-import { BooksCheck } from "./workers/server/books-check.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
@@ -109,8 +108,8 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  const books = new BooksCheck(() => gateway.trialBalance());
-  operations.connect({ supervisor, archive, gateways, snapshots, books, clock: watch, log: logs.log });
+  const checks = gateway.checks();
+  operations.connect({ supervisor, archive, gateways, snapshots, ...checks, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -120,7 +119,7 @@ async function start(config: Config): Promise<void> {
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
-  books.start();
+  for (const check of Object.values(checks)) check.start();
   process.stdout.write(banner({ config, address, shards, operatorKey }));
 }
 

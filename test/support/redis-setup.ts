@@ -21,6 +21,7 @@ type Packages = Readonly<{ "apt-get": string; apk: string; dnf: string }>;
 
 const REDIS: Packages = { "apt-get": "redis-server", apk: "redis", dnf: "valkey" };
 const STRACE: Packages = { "apt-get": "strace", apk: "strace", dnf: "strace" };
+const PROMETHEUS: Packages = { "apt-get": "prometheus", apk: "prometheus", dnf: "golang-github-prometheus" };
 
 /** Commands that install a package without a question. */
 const INSTALLERS = {
@@ -48,6 +49,13 @@ function findServer(): string | undefined {
 /** The path of strace, for the tests that count system calls. */
 export function straceProgram(): string {
   return findStrace() ?? install("strace", STRACE, findStrace);
+}
+
+/** The paths of Prometheus and of its tool, for the tests of rules and dashboards. */
+export function prometheusPrograms(): Readonly<{ prometheus: string; promtool: string }> {
+  const prometheus =
+    findProgram("prometheus") ?? install("prometheus", PROMETHEUS, () => findProgram("prometheus"));
+  return { prometheus, promtool: findProgram("promtool") ?? "promtool" };
 }
 
 function install(wanted: string, packages: Packages, find: () => string | undefined): string {

@@ -10,7 +10,7 @@ import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
 import { Directory } from "../../gateway/directory.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import type { Answer, Operations, TrialBalance } from "../../gateway/ports.ts";
+import type { Answer, Operations } from "../../gateway/ports.ts";
 import { Flows } from "../../gateway/shard-link/flows.ts";
 import { LoopLag } from "../../gateway/shard-link/loop-lag.ts";
 import { REQUESTS_MAX, ShardLink } from "../../gateway/shard-link/shard-link.ts";
@@ -25,7 +25,9 @@ import { type Address, urlOf } from "../../http/server/shared-port.ts";
 import { randomBytes } from "../../random.ts";
 import { type OpenSecret, openerOf } from "../../sealed-secrets.ts";
 import { openSeries, type StatisticsLocation } from "../../statistics/open.ts";
+import type { SeriesReader } from "../../statistics/store.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import { PeriodicCheck } from "../server/periodic-check.ts";
 import { BatchReader } from "./batch-reader.ts";
 
 export type HttpGatewayOptions = Readonly<{
@@ -45,6 +47,7 @@ const STARTING = "the server is starting";
 export class HttpGateway {
   readonly directory: Directory;
   readonly #logs: BufferedLog;
+  readonly #statistics: SeriesReader;
   readonly #connections: ConnectionBounds;
   readonly #gateway = new Gateway();
   readonly #batches = new BatchReader();
@@ -62,6 +65,7 @@ export class HttpGateway {
     const { operations, logs, operatorKeyHash, assets, statistics, web, counters } = options;
     this.#connections = web.connections;
     this.#logs = logs;
+    this.#statistics = openSeries(statistics);
     this.directory = new Directory(Date.now, operatorKeyHash);
     this.#app = createApp({
       ledger: this.#gateway,
@@ -75,7 +79,7 @@ export class HttpGateway {
         takeSnapshots: () => operations.takeSnapshots(),
         metrics: () => operations.metrics(),
       },
-      statistics: openSeries(statistics),
+      statistics: this.#statistics,
       log: logs.log,
       requestLines: logs.lines,
       metrics: this.#metrics,
@@ -163,9 +167,12 @@ export class HttpGateway {
     return this.#gateway.submit(command);
   }
 
-  /** Sums over all partners. */
-  trialBalance(): Promise<TrialBalance> {
-    return this.#gateway.trialBalance(undefined);
+  /** What the metrics show of the books of all partners, and of the statistics. */
+  checks() {
+    return {
+      books: new PeriodicCheck(() => this.#gateway.trialBalance(undefined)),
+      statistics: new PeriodicCheck(() => this.#statistics.read("", [], [])),
+    };
   }
 
   requestCounts(): RequestCounts {

@@ -6,11 +6,11 @@
  */
 import { QUOTA_NAMES } from "../../actors/quotas/default-quotas.ts";
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
+import type { TrialBalance } from "../../gateway/ports.ts";
 import { BOUNDS_MS, type RequestCounts } from "../../http/log/request-metrics.ts";
 import type { GatewayStatus } from "../gateways/gateway-supervisor.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import { APPEND_BUCKETS_S, BATCH_BUCKETS, type Counted, type ShardStats } from "../shard/stats.ts";
-import type { Books } from "./books-check.ts";
 import { type ProcessStats, renderProcess } from "./process-metrics.ts";
 import { type Histogram, histogram, type Metric, scalars } from "./prometheus-text.ts";
 import type { LastSnapshot } from "./snapshot-keeper.ts";
@@ -39,7 +39,11 @@ export type MetricSources = Readonly<{
   /** `undefined` if the log is in memory. */
   snapshots: Snapshots | undefined;
   clock: Clock;
-  books: Books;
+  isReady: boolean;
+  /** At the last check; `undefined` before the first one. */
+  books: TrialBalance | undefined;
+  /** Age of the last complete minute; `undefined` if there are no statistics. */
+  statisticsLagMs: number | undefined;
   process: ProcessStats;
   requests: RequestCounts;
   droppedLines: number;
@@ -158,6 +162,12 @@ const OF_CLOCK: readonly Metric<Clock>[] = [
   ],
 ];
 
+const OF_SERVER: readonly Metric<boolean>[] = [["daybook_ready", "Whether /readyz answers with 200", Number]];
+
+const OF_STATISTICS: readonly Metric<number>[] = [
+  ["daybook_statistics_lag_seconds", "Age of the last complete minute of the statistics", (ms) => ms / 1000],
+];
+
 const OF_BOOKS: readonly Metric<boolean>[] = [
   [
     "daybook_books_balanced",
@@ -218,7 +228,9 @@ export function renderMetrics(sources: MetricSources): string {
           ),
         ]),
     scalars(OF_CLOCK, [[{}, clock]]),
+    scalars(OF_SERVER, [[{}, sources.isReady]]),
     renderBooks(sources.books),
+    sources.statisticsLagMs === undefined ? "" : scalars(OF_STATISTICS, [[{}, sources.statisticsLagMs]]),
     renderRequests(requests),
     scalars(OF_LINES, [[{}, droppedLines]]),
     renderProcess(sources.process),
@@ -276,13 +288,14 @@ function renderShards({ shards, archive }: MetricSources): string {
   ].join("");
 }
 
-function renderBooks({ isBalanced, inTransit }: Books): string {
-  if (isBalanced === undefined) return "";
+function renderBooks(books: TrialBalance | undefined): string {
+  if (books === undefined) return "";
+  const assets = Object.entries(books.assets);
   return [
-    scalars(OF_BOOKS, [[{}, isBalanced]]),
+    scalars(OF_BOOKS, [[{}, assets.every(([, { sum, inTransit }]) => sum + inTransit === 0n)]]),
     scalars(
       OF_TRANSIT,
-      Object.entries(inTransit).map(([asset, amount]) => [{ asset }, amount]),
+      assets.map(([asset, { inTransit }]) => [{ asset }, inTransit]),
     ),
   ].join("");
 }

@@ -1,16 +1,17 @@
 /** Status and operations of the whole server. Lives on the main thread; gateways' threads use `RemoteOperations`. */
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
-import type { Operations, ShardStatus } from "../../gateway/ports.ts";
+import type { Operations, ShardStatus, TrialBalance } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
+import type { Series } from "../../statistics/store.ts";
 import { formatLogId } from "../../wal/wal.ts";
 import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
-import type { BooksCheck } from "./books-check.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import { renderMetrics, renderRequests } from "./metrics.ts";
+import type { PeriodicCheck } from "./periodic-check.ts";
 import { processStats } from "./process-metrics.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
@@ -20,7 +21,8 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
-  books: Pick<BooksCheck, "books">;
+  books: Pick<PeriodicCheck<TrialBalance>, "last">;
+  statistics: Pick<PeriodicCheck<Series>, "last">;
   clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
@@ -107,7 +109,7 @@ export class ServerOperations implements Operations {
 
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequests(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots, clock, books } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, clock, books, statistics } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     return renderMetrics({
       shards,
@@ -115,7 +117,9 @@ export class ServerOperations implements Operations {
       gateways: gateways.statuses,
       snapshots,
       clock,
-      books: books.books,
+      isReady: this.unready().length === 0,
+      books: books.last,
+      statisticsLagMs: statistics.last && Math.max(0, Date.now() - statistics.last.closedAt),
       process: processStats(),
       requests: sumRequestCounts([this.#ownCounts(), others]),
       droppedLines: this.#droppedLines(),

@@ -1,0 +1,155 @@
+/** The rules and dashboards of `deploy/`, with a real Prometheus that scrapes a real server under load. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { Load } from "../support/load.ts";
+import { prometheusPrograms } from "../support/redis-setup.ts";
+import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { makePartner, operator, ServerProcess, until } from "../support/server.ts";
+
+const DEPLOY = join(import.meta.dirname, "../../deploy");
+const RULES = join(DEPLOY, "prometheus/rules.yml");
+const HANDBOOK = readFileSync(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8");
+
+type Rule = Readonly<{ alert: string; expr: string; for?: string; labels: { severity: string } }>;
+type Panel = Readonly<{ title: string; targets: readonly Readonly<{ expr: string }>[] }>;
+
+const rules = (parse(readFileSync(RULES, "utf8")) as { groups: { rules: Rule[] }[] }).groups.flatMap(
+  (group) => group.rules,
+);
+const panels = globSync("grafana/dashboards/*.json", { cwd: DEPLOY }).flatMap((file) => {
+  const { panels: all } = JSON.parse(readFileSync(join(DEPLOY, file), "utf8")) as { panels: Panel[] };
+  return all.flatMap(({ title, targets }) =>
+    targets.map(({ expr }) => [file, title, expr.replaceAll("$shard", "0")] as const),
+  );
+});
+
+/** An alarm's expression without its comparison, so that it has a value while nothing is wrong. */
+function valueOf(expr: string): string {
+  return expr.replace(/ (>|==|<) [0-9e.]+$/, "");
+}
+
+/** What only some servers have, or only after something has happened, or after a minute. */
+const ABSENT = /daybook_(snapshot_|quota_exceeded|refusals_total|statistics_lag|in_transit)|status=~"5/;
+
+class Prometheus {
+  readonly folder = makeScratchFolder("daybook-prometheus");
+  readonly #child: ChildProcess;
+  readonly #address: string;
+
+  private constructor(port: number, target: string) {
+    this.#address = `127.0.0.1:${port}`;
+    const config = join(this.folder, "prometheus.yml");
+    const global = "global: { scrape_interval: 1s, evaluation_interval: 1s }";
+    const scrape = `scrape_configs: [{ job_name: daybook, static_configs: [{ targets: ["${target}"] }] }]`;
+    writeFileSync(config, `${global}\nrule_files: ["${RULES}"]\n${scrape}\n`);
+    const flags = [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(this.folder, "data")}`,
+      `--web.listen-address=${this.#address}`,
+      "--log.level=error",
+    ];
+    this.#child = spawn(prometheusPrograms().prometheus, flags, { stdio: "inherit" });
+  }
+
+  static async start(target: string): Promise<Prometheus> {
+    // A port of the range that the system gives to nobody.
+    const prometheus = new Prometheus(20_000 + (process.pid % 10_000), target);
+    await until("Prometheus is ready", async () => (await fetch(`http://${prometheus.#address}/-/ready`)).ok);
+    return prometheus;
+  }
+
+  /** Number of series that the expression has at this moment. */
+  async seriesOf(expr: string): Promise<number> {
+    const response = await fetch(`http://${this.#address}/api/v1/query?query=${encodeURIComponent(expr)}`);
+    const { status, data } = (await response.json()) as { status: string; data: { result: unknown[] } };
+    if (status !== "success") throw new Error(`${expr}: ${JSON.stringify(data)}`);
+    return data.result.length;
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill();
+    await once(this.#child, "exit");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function promtool(...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(prometheusPrograms().promtool, args, { encoding: "utf8" });
+  expect(status, stdout + stderr).toBe(0);
+  return stdout;
+}
+
+describe("a server under load", () => {
+  const folder = makeScratchFolder("daybook-monitored");
+  let server: ServerProcess;
+  let prometheus: Prometheus;
+  let load: Load;
+
+  beforeAll(async () => {
+    server = ServerProcess.launch({ DATA_DIR: folder, SHARDS: "2", GATEWAYS: "2" });
+    await server.serving();
+    const partnerKey = await makePartner(operator(server));
+    load = new Load({ partnerKey, owners: 6, acrossShards: 2 });
+    await load.open(server.url);
+    prometheus = await Prometheus.start(new URL(server.url).host);
+    load.begin(server.url, 4);
+    // Rates need two scrapes, and some values are measured for ten seconds.
+    await until(
+      "Prometheus has rates",
+      async () => (await prometheus.seriesOf("rate(daybook_batches_total[5m]) > 0")) === 2,
+      60_000,
+    );
+  });
+
+  afterAll(async () => {
+    await load?.stop();
+    await prometheus?.stop();
+    await server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("every expression of a dashboard has data", async () => {
+    expect(panels.length).toBeGreaterThan(40);
+    for (const [file, title, expr] of panels) {
+      if (ABSENT.test(expr)) continue;
+      expect(await prometheus.seriesOf(expr), `${file}: ${title}: ${expr}`).toBeGreaterThan(0);
+    }
+  });
+
+  test("every alarm has data, and none fires", async () => {
+    expect(rules.length).toBeGreaterThan(25);
+    for (const { alert, expr } of rules) {
+      if (!ABSENT.test(expr))
+        expect(await prometheus.seriesOf(valueOf(expr)), `${alert}: ${expr}`).toBeGreaterThan(0);
+    }
+    expect(await prometheus.seriesOf('ALERTS{alertstate="firing"}')).toBe(0);
+  });
+
+  test("the metrics are well formed", async () => {
+    const input = await (await fetch(`${server.url}/metrics`)).text();
+    const { status, stdout, stderr } = spawnSync(prometheusPrograms().promtool, ["check", "metrics"], {
+      encoding: "utf8",
+      input,
+    });
+    expect(status, stdout + stderr).toBe(0);
+  });
+});
+
+test("rules and configuration are valid", () => {
+  promtool("check", "rules", RULES);
+  promtool("check", "config", join(DEPLOY, "prometheus/prometheus.yml"));
+});
+
+test("each alarm fires when what it watches for happens, and the handbook has it", () => {
+  promtool("test", "rules", join(DEPLOY, "prometheus/rules.test.yml"));
+  const tested = readFileSync(join(DEPLOY, "prometheus/rules.test.yml"), "utf8");
+  for (const { alert, expr, for: time } of rules) {
+    expect(tested).toContain(`alertname: ${alert}\n`);
+    const shown = `\`${expr}\`${time === undefined ? "" : ` for ${Number.parseInt(time, 10)} min`}`;
+    expect(HANDBOOK).toContain(shown);
+  }
+});
