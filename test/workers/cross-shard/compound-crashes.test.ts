@@ -11,11 +11,11 @@ import { type Round, runRound, SHAPES, type Shape } from "./compound-crashes.ts"
 /** Rounds of each kind of crash; without `ROUNDS`, fewer if all its places are reached sooner. */
 const ROUNDS = process.env["ROUNDS"];
 const ROUNDS_MAX = 200;
-/** A failpoint in a transfer of one shape has fewer variants: its pass, early or late, the postings. */
-const ROUNDS_PER_PLACE = 10;
+/** A failpoint in a transfer of one shape has as many variants: its pass, early or late. */
+const ROUNDS_PER_PLACE = 6;
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
 /** Most of the time a round waits for the shards' timers. */
-const AT_ONCE = 40;
+const AT_ONCE = 30;
 /** For a failpoint, the last pass at which it may be armed. */
 const PASSES_MAX = 3;
 
