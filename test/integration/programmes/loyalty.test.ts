@@ -146,7 +146,8 @@ describe("loyalty", () => {
     const ids = Array.from({ length: 25 }, (_, i) => `l${i}`);
     for (const id of ids) await lister.post(members, 201, { id });
     const listed = await lister.all(`${members}?limit=7`);
-    expect(listed.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+    expect(new Set(listed.map(({ id }) => id))).toEqual(new Set(ids));
+    expect(listed).toHaveLength(ids.length);
     // On two shards, members of the same millisecond have no order.
     const times = listed.map((row) => String(row["created_at"]));
     expect(times).toEqual(times.toSorted().toReversed());
