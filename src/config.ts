@@ -32,6 +32,9 @@ const asset = z.string().regex(/^[A-Z][A-Z0-9]{0,15}\/[0-8]$/, "must be CODE/sca
 const publicUrl = z
   .string()
   .refine(isBaseUrl, "must be an http or https address without query, such as https://books.example.com");
+const clickhouseUrl = z
+  .string()
+  .refine(isDatabaseUrl, "must be http[s]://[user:password@]host[:port]/database");
 const trustedProxies = z
   .string()
   .refine(
@@ -129,6 +132,12 @@ export const SETTINGS = {
   },
   WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "the asset of new wallets" },
   TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "the asset of new sellers' credit" },
+  CLICKHOUSE_URL: {
+    schema: clickhouseUrl.optional(),
+    otherwise: "a file in $DATA_DIR/statistics",
+    meaning: "where the statistics are kept: http[s]://[user:password@]host:port/database",
+    secret: true,
+  },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
     otherwise: "the bound address",
@@ -197,6 +206,8 @@ export type Config = Readonly<{
   /** Absent: the one in `DATA_DIR/secret-key`. */
   secretKey: string | undefined;
   logLevel: string;
+  /** The ClickHouse database of the statistics. Absent: they are in a file in `dataDir`. */
+  clickhouseUrl: string | undefined;
   /** A snapshot of a shard is taken after this many records, or after this many minutes if there are new records. */
   snapshotRecords: number;
   snapshotMinutes: number;
@@ -248,6 +259,7 @@ export function readConfig(
     isolation: values.ISOLATION,
     operatorKey: values.OPERATOR_KEY,
     secretKey: values.SECRET_KEY,
+    clickhouseUrl: values.CLICKHOUSE_URL,
     logLevel: values.LOG_LEVEL,
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
@@ -279,6 +291,11 @@ function isTrustedProxies(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isDatabaseUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && /^\/\w+$/.test(url.pathname) && url.search === "";
 }
 
 function isBaseUrl(text: string): boolean {

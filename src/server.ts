@@ -18,6 +18,7 @@ import { type Log, openLog, type ProcessLog } from "./http/log/request-log.ts";
 import { type Address, bindShared, explainBindError } from "./http/server/shared-port.ts";
 import { randomBytes } from "./random.ts";
 import { settingsHelp } from "./settings-help.ts";
+import type { StatisticsLocation } from "./statistics/open.ts";
 import { parseLogUrl } from "./wal/open.ts";
 import { RedisClock } from "./wal/redis/redis-clock.ts";
 import { lockFolder } from "./wal/sqlite/folder-lock.ts";
@@ -31,6 +32,7 @@ import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
 import { banner } from "./workers/server/banner.ts";
+import { BooksCheck } from "./workers/server/books-check.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
@@ -67,10 +69,10 @@ async function start(config: Config): Promise<void> {
   parts.logs = logs;
   const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const { assets } = config;
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
+  const settings = { operatorKeyHash, assets: config.assets, statistics: locationOf(config), web };
   const counters = newWindowMemory();
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
+  const gateway = new HttpGateway({ operations, logs, counters, ...settings });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
@@ -101,13 +103,14 @@ async function start(config: Config): Promise<void> {
     silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
   });
 
-  const shared = { ...common, address, operatorKeyHash, web, counters, log };
+  const shared = { ...common, address, ...settings, counters, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  const books = new BooksCheck(() => gateway.trialBalance());
+  operations.connect({ supervisor, archive, gateways, snapshots, books, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -117,7 +120,13 @@ async function start(config: Config): Promise<void> {
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
+  books.start();
   process.stdout.write(banner({ config, address, shards, operatorKey }));
+}
+
+/** Without the other settings: it is sent to threads. */
+function locationOf({ dataDir, clickhouseUrl }: Config): StatisticsLocation {
+  return { dataDir, clickhouseUrl };
 }
 
 /** Binds the port for gateway 0, exclusively or as the first of the gateways that share it. */
@@ -175,26 +184,17 @@ function createSupervisor(config: Config, context: ShardContext): Supervisor {
 }
 
 type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "logs" | "secretKey"> &
-  Pick<GatewayInit, "address" | "operatorKeyHash" | "web" | "counters" | "log"> &
+  Pick<GatewayInit, "address" | "operatorKeyHash" | "assets" | "statistics" | "web" | "counters" | "log"> &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
 
 /** Creates the gateways other than gateway 0. */
 function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
   const { archive, operations, logs, supervisor, directory, ...shared } = context;
-  const { shards, address, operatorKeyHash, web, counters, secretKey, log } = shared;
-  const { assets } = config;
   return new GatewaySupervisor({
     gateways: config.gateways - 1,
     start: startGatewayThread,
     init: (gateway) => ({
-      address,
-      shards,
-      operatorKeyHash,
-      assets,
-      web,
-      counters,
-      secretKey,
-      log,
+      ...shared,
       lines: logs.memoryOf(gateway),
       health: operations.health(),
       archive: archive.connect(),

@@ -27,6 +27,7 @@ export class EventsExpired extends Error {
  * - `overloaded`, `log_unavailable`: not done, and will not be done later.
  * - `outcome_unknown`: it may have been done; a retry with the same idempotency key gets the outcome.
  * - `archive_damaged`: a read needs a damaged batch of the archive. For a command: it was done, and is not done again.
+ * - `statistics_unavailable`: the statistics service has not run yet, or its store cannot be reached.
  * - `not_implemented`: this version cannot do it; not done.
  */
 export type OperatingErrorCode =
@@ -34,6 +35,7 @@ export type OperatingErrorCode =
   | "log_unavailable"
   | "outcome_unknown"
   | "archive_damaged"
+  | "statistics_unavailable"
   | "not_implemented";
 
 /** The bound that a partner has reached, for the metric of refusals. */

@@ -46,7 +46,7 @@ import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
 import { statementOf } from "./queries/statement.ts";
 import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
 import { originOfTransfer, revertOf, settledOf, transferRow, transferRows } from "./queries/transfers.ts";
-import { costOfCommand } from "./shard-link/costs.ts";
+import { costOfCommand, costOfRows } from "./shard-link/costs.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./shard-link/owners.ts";
 import { type RefusedAnswer, refusedAnswer } from "./shard-link/refusals.ts";
 import { idOf, locationOf } from "./shard-link/replies.ts";
@@ -209,13 +209,14 @@ export class Gateway {
     caller?: Caller,
   ): Promise<Statement | undefined> {
     const owner = flowOwnerOfSubject(partner, account);
-    return this.#shards.turns.pages.run(partner, owner, caller, async () => {
+    const read = async () => {
       const found = await this.#positionsOfAccount(partner, account);
       refuseGone(caller);
       if (found === undefined) return undefined;
       const query = { ...range, partner, account, seq: found.seq };
       return statementOf(this.#shards.archive, query, found.after, caller);
-    });
+    };
+    return this.#shards.turns.pages.run(partner, owner, caller, read, costOfRows(range.limit));
   }
 
   reconciliation(partner: string, id: string) {

@@ -3,6 +3,7 @@
  * left for another partner. Waiting work is served round-robin: among partners, and within a partner among its
  * owners. Work whose caller has disconnected is dropped.
  */
+import { RoundRobin } from "../bounds/round-robin.ts";
 import { OperatingError } from "../errors/operating-error.ts";
 import { type Caller, refuseGone } from "./caller.ts";
 
@@ -12,7 +13,7 @@ const WAITING_MAX = 1_024;
 const KNOWN_MIN = 1_024;
 
 export type TurnsOptions = Readonly<{
-  /** Slots: how much work runs at the same time. */
+  /** Work begins while fewer slots than this are taken. */
   slots: number;
   /**
    * How many of the slots one partner may use. A partner with owners may use half of all slots, and each of its
@@ -21,22 +22,20 @@ export type TurnsOptions = Readonly<{
   share: number;
 }>;
 
-/** Work of a partner, or of one of its owners, in numbers. `starts`: callbacks of the owner's waiting work. */
-type Share = { running: number; waiting: number };
-type OwnerTurns = Share & { readonly starts: (() => void)[] };
-type PartnerTurns = Share & { readonly owners: Map<string, OwnerTurns> };
+/** `running`: slots that are taken. */
+type Share = { running: number };
+type PartnerTurns = Share & { readonly owners: Map<string, Share> };
+type Work = Readonly<{ partner: PartnerTurns; owner: Share; isWhole: boolean; cost: number }>;
+type WaitingWork = Work & Readonly<{ start: () => void }>;
 
 export class Turns {
   readonly #slots: number;
   readonly #share: number;
   readonly #ownerShare: number;
-  #running = 0;
-  #waiting = 0;
-  /**
-   * In round-robin order. Idle entries stay for a while: a map that changes with each request is slow
-   * (bounds/slots.ts).
-   */
+  readonly #waiting = new RoundRobin<WaitingWork>();
+  /** Idle entries stay for a while: a map that changes with each request is slow (bounds/slots.ts). */
   readonly #partners = new Map<string, PartnerTurns>();
+  #running = 0;
   #known = 0;
   #forgetAt = KNOWN_MIN;
 
@@ -50,6 +49,8 @@ export class Turns {
    * Runs `work` when its partner, and within it its owner, has a free slot.
    *
    * @param owner see shard-link/owners.ts; empty for the partner as a whole.
+   * @param cost slots that the work takes, also a fraction with a power of two as denominator, so that sums are exact. It
+   *   begins while any part of the share is free.
    * @throws CallerGone the caller has disconnected.
    * @throws OperatingError `overloaded`: too many requests of this partner are waiting.
    */
@@ -58,100 +59,84 @@ export class Turns {
     owner: string,
     caller: Caller | undefined,
     work: () => Promise<T>,
+    cost = 1,
   ): Promise<T> {
-    const { partnerTurns, ownerTurns } = this.#sharesOf(partner, owner);
-    if (ownerTurns.waiting > 0 || !this.#mayBegin(partnerTurns, owner, ownerTurns)) {
-      const isFull =
-        partnerTurns.waiting >= WAITING_MAX || (owner !== "" && ownerTurns.waiting >= WAITING_MAX >> 2);
-      if (isFull)
+    const running = this.#workOf(partner, owner, cost);
+    const waiting = this.#waiting.sizeOfOwner(partner, owner);
+    if (waiting === 0 && this.#mayBegin(running)) this.#begin(running);
+    else {
+      const isOwnerFull = owner !== "" && waiting >= WAITING_MAX >> 2;
+      if (isOwnerFull || this.#waiting.sizeOf(partner) >= WAITING_MAX)
         throw new OperatingError(
           "overloaded",
           "too many of your requests are already waiting; send fewer at once",
           { bound: "waiting_requests" },
         );
-      this.#waiting += 1;
-      partnerTurns.waiting += 1;
-      ownerTurns.waiting += 1;
-      // `#beginNext` takes the slot before it resolves this.
-      await new Promise<void>((resolve) => ownerTurns.starts.push(resolve));
-    } else this.#begin(partnerTurns, ownerTurns);
+      // `#beginWaiting` takes the slots before it resolves this.
+      await new Promise<void>((start) => this.#waiting.push(partner, owner, { ...running, start }));
+    }
     try {
       refuseGone(caller);
       return await work();
     } finally {
-      this.#end(partnerTurns, ownerTurns);
+      this.#end(running);
     }
   }
 
-  #sharesOf(
-    partner: string,
-    owner: string,
-  ): Readonly<{ partnerTurns: PartnerTurns; ownerTurns: OwnerTurns }> {
+  #workOf(partner: string, owner: string, cost: number): Work {
     let partnerTurns = this.#partners.get(partner);
     if (partnerTurns === undefined) {
-      partnerTurns = { running: 0, waiting: 0, owners: new Map() };
+      partnerTurns = { running: 0, owners: new Map() };
       this.#partners.set(partner, partnerTurns);
     }
     let ownerTurns = partnerTurns.owners.get(owner);
     if (ownerTurns === undefined) {
-      ownerTurns = { running: 0, waiting: 0, starts: [] };
+      ownerTurns = { running: 0 };
       partnerTurns.owners.set(owner, ownerTurns);
       this.#known += 1;
     }
-    return { partnerTurns, ownerTurns };
+    return { partner: partnerTurns, owner: ownerTurns, isWhole: owner === "", cost };
   }
 
   /** Removes idle entries, so that their number is bounded by the work that runs or waits. */
   #forget(): void {
-    for (const [partner, partnerTurns] of this.#partners) {
-      for (const [owner, ownerTurns] of partnerTurns.owners) {
-        if (ownerTurns.running > 0 || ownerTurns.waiting > 0) continue;
-        partnerTurns.owners.delete(owner);
+    for (const [partner, { owners }] of this.#partners) {
+      for (const [owner, { running }] of owners) {
+        if (running > 0 || this.#waiting.sizeOfOwner(partner, owner) > 0) continue;
+        owners.delete(owner);
         this.#known -= 1;
       }
-      if (partnerTurns.owners.size === 0) this.#partners.delete(partner);
+      if (owners.size === 0) this.#partners.delete(partner);
     }
     this.#forgetAt = Math.max(KNOWN_MIN, 2 * this.#known);
   }
 
-  #mayBegin(partnerTurns: Share, owner: string, ownerTurns: Share): boolean {
-    const isOwnerWithin = owner === "" || ownerTurns.running < this.#ownerShare;
-    const share = owner === "" ? this.#share : Math.max(this.#share, this.#slots >> 1);
-    return this.#running < this.#slots && partnerTurns.running < share && isOwnerWithin;
+  #mayBegin({ partner, owner, isWhole }: Work): boolean {
+    const share = isWhole ? this.#share : Math.max(this.#share, this.#slots >> 1);
+    const mayOwner = isWhole || owner.running < this.#ownerShare;
+    return this.#running < this.#slots && partner.running < share && mayOwner;
   }
 
-  #begin(partnerTurns: Share, ownerTurns: Share): void {
-    this.#running += 1;
-    partnerTurns.running += 1;
-    ownerTurns.running += 1;
+  #begin({ partner, owner, cost }: Work): void {
+    this.#running += cost;
+    partner.running += cost;
+    owner.running += cost;
   }
 
-  #end(partnerTurns: Share, ownerTurns: Share): void {
-    this.#running -= 1;
-    partnerTurns.running -= 1;
-    ownerTurns.running -= 1;
-    this.#beginNext();
+  #end({ partner, owner, cost }: Work): void {
+    this.#running -= cost;
+    partner.running -= cost;
+    owner.running -= cost;
+    this.#beginWaiting();
     if (this.#known > this.#forgetAt) this.#forget();
   }
 
-  #beginNext(): void {
-    if (this.#waiting === 0) return;
-    for (const [partner, partnerTurns] of this.#partners) {
-      if (partnerTurns.waiting === 0) continue;
-      for (const [owner, ownerTurns] of partnerTurns.owners) {
-        if (ownerTurns.waiting === 0 || !this.#mayBegin(partnerTurns, owner, ownerTurns)) continue;
-        // Moves the owner and the partner to the end of their rounds.
-        partnerTurns.owners.delete(owner);
-        partnerTurns.owners.set(owner, ownerTurns);
-        this.#partners.delete(partner);
-        this.#partners.set(partner, partnerTurns);
-        this.#waiting -= 1;
-        partnerTurns.waiting -= 1;
-        ownerTurns.waiting -= 1;
-        this.#begin(partnerTurns, ownerTurns);
-        ownerTurns.starts.shift()?.();
-        return;
-      }
+  #beginWaiting(): void {
+    while (this.#waiting.size > 0 && this.#running < this.#slots) {
+      const next = this.#waiting.take((work) => this.#mayBegin(work));
+      if (next === undefined) return;
+      this.#begin(next);
+      next.start();
     }
   }
 }

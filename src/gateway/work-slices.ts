@@ -2,14 +2,15 @@
  * Divides long work on a gateway's thread into slices: at most one in each turn of the event loop, for one partner after
  * another. Other requests are answered in between, and wait for one slice instead of for the whole work.
  */
+import { RoundRobin } from "../bounds/round-robin.ts";
 
 /** Short beside a network round trip, long beside a turn of the event loop. */
 const SLICE_MS = 2;
 
 export class WorkSlices {
   readonly #nowMs: () => number;
-  /** Callbacks of waiting work by partner. Map order is the order of turns. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** Callbacks of waiting work. */
+  readonly #waiting = new RoundRobin<() => void>();
   /** When the slice of this turn of the event loop began. */
   #sinceMs: number | undefined;
   #isScheduled = false;
@@ -27,14 +28,14 @@ export class WorkSlices {
     return false;
   }
 
-  /** Resolves at the beginning of the partner's next slice. */
-  next(partner: string): Promise<void> {
+  /**
+   * Resolves at the beginning of the next slice of the partner, and of the owner within it.
+   *
+   * @param owner one of several callers who share the partner; empty for the partner as a whole.
+   */
+  next(partner: string, owner = ""): Promise<void> {
     this.#schedule();
-    return new Promise((resolve) => {
-      const queue = this.#waiting.get(partner);
-      if (queue === undefined) this.#waiting.set(partner, [resolve]);
-      else queue.push(resolve);
-    });
+    return new Promise((resolve) => this.#waiting.push(partner, owner, resolve));
   }
 
   #schedule(): void {
@@ -43,16 +44,11 @@ export class WorkSlices {
     setImmediate(() => {
       this.#isScheduled = false;
       this.#sinceMs = undefined;
-      const [first] = this.#waiting;
-      if (first === undefined) return;
-      const [partner, queue] = first;
-      const begin = queue.shift();
-      // The partner goes to the end of the round.
-      this.#waiting.delete(partner);
-      if (queue.length > 0) this.#waiting.set(partner, queue);
+      const begin = this.#waiting.take();
+      if (begin === undefined) return;
       this.#sinceMs = this.#nowMs();
       this.#schedule();
-      begin?.();
+      begin();
     });
   }
 }

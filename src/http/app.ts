@@ -4,6 +4,7 @@ import type { ParamIndexMap } from "hono/router";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Directory, Ledger, Operations } from "../gateway/ports.ts";
 import type { OpenSecret } from "../sealed-secrets.ts";
+import type { SeriesReader } from "../statistics/store.ts";
 import type { TrustedProxies } from "../trusted-proxies.ts";
 import { createAuthenticate } from "./auth.ts";
 import { answer } from "./call.ts";
@@ -14,6 +15,7 @@ import { addEntries } from "./core/accounts/entries.ts";
 import { addTrialBalance } from "./core/accounts/trial-balance.ts";
 import { addOperations } from "./core/operations.ts";
 import { addPartners } from "./core/partners.ts";
+import { addStatistics } from "./core/statistics/statistics.ts";
 import { addBatch, type ReadLarge } from "./core/transfers/batch.ts";
 import { addTransferActions } from "./core/transfers/transfer-actions.ts";
 import { addTransfers } from "./core/transfers/transfers.ts";
@@ -42,6 +44,7 @@ export type AppDeps = Readonly<{
   readLarge: ReadLarge;
   directory: Directory;
   operations: Operations;
+  statistics: Pick<SeriesReader, "read">;
   log: Log;
   /** Where request lines are logged. Absent: requests are not logged. */
   requestLines?: LineSink | undefined;
@@ -150,6 +153,7 @@ function addRoutes(
   addTrialBalance(routes, deps);
   for (const programme of PROGRAMMES) programme.addRoutes(routes, deps);
   addEvents(routes, deps);
+  addStatistics(routes, deps);
   addOperations(routes, deps.operations);
   addHome(routes);
 }

@@ -18,6 +18,8 @@ export type Call = {
   principal: Principal | undefined;
   /** The partner whose data the call is about; empty for the operator. */
   partner: string;
+  /** The wallet user or seller, one of several callers who share the partner; empty for the partner as a whole. */
+  owner: string;
   /** Absent if there is no socket. */
   readonly connection: Connection | undefined;
 };

@@ -128,6 +128,7 @@ function identify(request: HttpRequest, call: Call, access: Access, authenticate
   call.principal = authenticate(call.token, request.incoming.socket);
   if (call.principal === undefined) return false;
   call.partner = admit(call.principal, access, call.method);
+  if (call.principal.partner !== undefined) call.owner = call.principal.scope ?? "";
   return true;
 }
 
@@ -171,6 +172,7 @@ function newCall(
     token: "",
     principal: undefined,
     partner: "",
+    owner: "",
   };
 }
 
@@ -230,7 +232,7 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function record(call: Call, status: number): void {
     const durationMs = clock.elapsedMs() - call.startedMs;
-    metrics.observe(call.group, status, durationMs);
+    metrics.observe(call, status, durationMs);
     if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
   }
 

@@ -126,6 +126,7 @@ export const PROBLEMS = {
   log_unavailable: kind(503, "The log cannot be written; certainly not done.", true),
   outcome_unknown: kind(503, "It may have been done; the same idempotency key gets its one outcome.", true),
   archive_damaged: kind(503, "A part of the archive is damaged; the operator can restore it.", true),
+  statistics_unavailable: kind(503, "The statistics service has not run yet, or cannot be reached.", true),
 } as const satisfies Record<ProblemCode, ProblemKind>;
 
 export type FieldError = Readonly<{ path: string; message: string }>;
@@ -179,7 +180,8 @@ const RETRY_AFTER_S = "1";
 const RETRY_AFTER_REPAIR_S = "60";
 
 export function problemHeaders(code: ProblemCode): Readonly<Record<string, string>> {
-  if (code === "archive_damaged") return { "Retry-After": RETRY_AFTER_REPAIR_S };
+  if (code === "archive_damaged" || code === "statistics_unavailable")
+    return { "Retry-After": RETRY_AFTER_REPAIR_S };
   if (PROBLEMS[code].status === 503) return { "Retry-After": RETRY_AFTER_S };
   if (code === "unauthenticated") return { "WWW-Authenticate": 'Bearer realm="daybook"' };
   return {};

@@ -13,7 +13,7 @@ import type { KeyScope, Ledger } from "../gateway/ports.ts";
 import type { Call } from "./call.ts";
 import { asCompound } from "./core/transfers/compound-request.ts";
 import { canonicalJson, fingerprintOf } from "./input/fingerprint.ts";
-import { check, mayBeEmpty } from "./input/validation.ts";
+import { check, checkEach, mayBeEmpty } from "./input/validation.ts";
 import { Problem } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 import { type JsonBounds, readJson, readNothing } from "./server/body.ts";
@@ -33,6 +33,8 @@ type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
   Readonly<{
     /** The part of the body that enters the fingerprint, which is logged: it must not contain secrets. */
     shown?: (value: T) => unknown;
+    /** A list that is too long to be checked in one piece. The schema of the body accepts any elements. */
+    longList?: Readonly<{ member: keyof T & string; element: z.ZodType }>;
   }>;
 
 /** Reads the body and key. A body whose members are all optional may be absent. @throws Problem 400, 413, 415 */
@@ -40,14 +42,20 @@ export async function readChange<T>(
   request: HttpRequest,
   call: Call,
   schema: z.ZodType<T>,
-  { shown = (value) => value, ...bounds }: ChangeOptions<T> = {},
+  { shown = (value) => value, longList, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
   const body = await readJson(request, {
     partner: call.partner,
     ...bounds,
     mayBeEmpty: () => mayBeEmpty(schema),
   });
-  const value = check(schema, body);
+  let value = check(schema, body);
+  if (longList !== undefined) {
+    const { member, element } = longList;
+    const list: unknown = value[member];
+    if (Array.isArray(list))
+      value = { ...value, [member]: await checkEach(element, list, member, call.partner) };
+  }
   return { value, header: commandHeader(request, call, () => canonicalJson(shown(value))) };
 }
 

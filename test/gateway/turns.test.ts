@@ -7,13 +7,19 @@ import { Turns } from "../../src/gateway/turns.ts";
 function works(turns: Turns) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
-  const run = (name: string, partner: string, owner = "", isGone = () => false) =>
+  const run = (name: string, partner: string, owner = "", isGone = () => false, cost = 1) =>
     turns
-      .run(partner, owner, { isGone }, async () => {
-        begun.push(name);
-        await new Promise<void>((resolve) => ends.set(name, resolve));
-        return name;
-      })
+      .run(
+        partner,
+        owner,
+        { isGone },
+        async () => {
+          begun.push(name);
+          await new Promise<void>((resolve) => ends.set(name, resolve));
+          return name;
+        },
+        cost,
+      )
       .catch((error: unknown) => error);
   const end = async (name: string): Promise<void> => {
     ends.get(name)?.();
@@ -83,4 +89,17 @@ test("only the partner with too many waiting requests is refused", async () => {
   expect(refused[0]).toMatchObject({ code: "overloaded" });
   void run("other", "other");
   expect(begun.at(-1)).toBe("other");
+});
+
+test("small work takes a part of a slot, and all that fits begins when large work ends", async () => {
+  const { begun, run, end } = works(new Turns({ slots: 4, share: 1 }));
+  const small = (name: string) => run(name, "p", "", undefined, 1 / 4);
+  for (let i = 0; i < 3; i++) void small(`small${i}`);
+  void run("large", "p");
+  for (let i = 3; i < 6; i++) void small(`small${i}`);
+  expect(begun).toEqual(["small0", "small1", "small2", "large"]);
+  for (let i = 0; i < 3; i++) await end(`small${i}`);
+  expect(begun).toHaveLength(4);
+  await end("large");
+  expect(begun.slice(4)).toEqual(["small3", "small4", "small5"]);
 });

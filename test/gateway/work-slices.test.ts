@@ -7,11 +7,11 @@ function worker() {
   let nowMs = 0;
   const slices = new WorkSlices(() => nowMs);
   const steps: string[] = [];
-  const work = async (partner: string, count: number): Promise<void> => {
+  const work = async (partner: string, count: number, owner = ""): Promise<void> => {
     for (let i = 0; i < count; i++) {
-      if (slices.isOver) await slices.next(partner);
+      if (slices.isOver) await slices.next(partner, owner);
       nowMs += 1;
-      steps.push(partner);
+      steps.push(partner + owner);
     }
   };
   return { slices, steps, work };
@@ -40,6 +40,13 @@ test("partners take turns, however many works each has", async () => {
   const { steps, work } = worker();
   await Promise.all([work("greedy", 6), work("greedy", 6), work("greedy", 6), work("other", 4)]);
   expect(steps.lastIndexOf("other")).toBeLessThan(12);
+  expect(steps).toHaveLength(22);
+});
+
+test("owners of one partner take turns", async () => {
+  const { steps, work } = worker();
+  await Promise.all([work("p", 6, ".a"), work("p", 6, ".a"), work("p", 6, ".a"), work("p", 4, ".b")]);
+  expect(steps.lastIndexOf("p.b")).toBeLessThan(12);
   expect(steps).toHaveLength(22);
 });
 

@@ -58,7 +58,9 @@ const closed = all.filter(({ isOpen }) => !isOpen);
 const isMembers = (path: string): boolean =>
   path.includes("/keys") || path.includes("/report-secret/") || path.endsWith("/usage");
 const isOperators = (path: string): boolean =>
-  path.startsWith("/v1/admin/") || (path.startsWith("/v1/partners") && !isMembers(path));
+  path.startsWith("/v1/admin/") ||
+  path === "/v1/statistics/wallets" ||
+  (path.startsWith("/v1/partners") && !isMembers(path));
 
 describe.each(closed)("$method $path", ({ method, path }) => {
   test("is 401 without a key, with an unknown one, and with another scheme", async () => {

@@ -9,6 +9,7 @@ import { openerOf } from "../../src/sealed-secrets.ts";
 import { exchange } from "../support/exchange.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { FakeLedger } from "./fake-ledger.ts";
+import { FakeSeries } from "./fake-series.ts";
 
 export type ProblemBody = Readonly<{
   type: string;
@@ -38,6 +39,7 @@ export type Logged = { fields: Record<string, unknown>; message: string };
 export type TestApp = Readonly<{
   app: App;
   ledger: FakeLedger;
+  statistics: FakeSeries;
   metrics: RequestMetrics;
   /** The request lines that were logged. */
   lines: string[];
@@ -56,6 +58,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
   const ledger = new FakeLedger();
   ledger.addPartner("acme", { "acme-key": "partner", "acme-read": "read", "acme-bank": "bank" });
   ledger.addPartner("other", { "other-key": "partner" });
+  const statistics = new FakeSeries();
   const lines: string[] = [];
   const logged: Logged[] = [];
   const log = (fields: object, message: string): void => {
@@ -69,6 +72,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
     readLarge: readBatch,
     directory: ledger,
     operations: ledger,
+    statistics,
     log: { info: log, warn: log, error: log },
     requestLines: { write: (line) => lines.push(line) },
     metrics,
@@ -83,6 +87,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
   return {
     app,
     ledger,
+    statistics,
     metrics,
     lines,
     logged,

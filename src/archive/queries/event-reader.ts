@@ -2,6 +2,7 @@
 import { eventsOf } from "../../actors/events/events-of.ts";
 import type { LedgerEvent } from "../../actors/records/event.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
+import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { OpenBatch } from "../batches/batch-table.ts";
 import { type Gaps, untilGap } from "../batches/gaps.ts";
@@ -45,7 +46,7 @@ export class EventReader {
     this.#byPartner = byPartner;
   }
 
-  /** A page ends after `limit` events, or earlier once it has cost enough work. */
+  /** A page ends after `limit` events, or earlier once its records have 1 MiB or it has cost enough work. */
   events(query: EventsQuery): Omit<EventsPage, "indexed"> {
     const { partner, limit } = query;
     const newest = this.#newestBatches(query.shards);
@@ -60,16 +61,20 @@ export class EventReader {
     };
     let records = 0;
     let batches = 0;
+    let bytesLeft = PAGE_BYTES_MAX;
     for (const { batch, sortKey } of this.#batches(query, fromMs, isExpired ? undefined : cursor)) {
       if (!isFinal(sortKey, newest)) return page(true, waitFor(newest, query.beforeMs));
       if (batches++ === BATCHES_MAX) return page(false);
       for (const index of this.#recordsOf(batch, partner, after)) {
         if (records++ === RECORDS_MAX) return page(false);
+        const bytes = (batch.offsets[index + 1] ?? 0) - (batch.offsets[index] ?? 0);
         const { at, timeMs, record } = this.#records.inBatch(batch, index);
         for (const [n, event] of eventsOf(record, timeMs).entries()) {
           const place = { ...at, n };
           if (!isWanted(event, query) || (after !== null && !isAfter(place, after))) continue;
-          if (rows.length === limit) return page(false);
+          const isFull = rows.length === limit || (bytesLeft < bytes && rows.length > 0);
+          if (isFull) return page(false);
+          bytesLeft -= bytes;
           rows.push({ place, timeMs, event });
           last = place;
         }

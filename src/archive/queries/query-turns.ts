@@ -1,4 +1,5 @@
 /** Makes queries wait for the batches that they need, and for their turn. */
+import { RoundRobin } from "../../bounds/round-robin.ts";
 import type { BatchPosition } from "./query.ts";
 
 export type WaitingQuery = Readonly<{
@@ -55,56 +56,37 @@ type Work = () => void;
  * partner.
  */
 export class QueryTurns {
-  /** By partner, then by owner. Map order is the order of turns. */
-  readonly #waiting = new Map<string, Map<string, Work[]>>();
+  readonly #waiting = new RoundRobin<Work>();
   /** Set while a query has run in this turn of the event loop. */
   #turn: NodeJS.Immediate | undefined;
-  #size = 0;
 
   /** Number of queries that wait for their turn. */
   get size(): number {
-    return this.#size;
+    return this.#waiting.size;
   }
 
   run(partner: string, owner: string, work: Work): void {
-    if (this.#turn === undefined) {
-      this.#schedule();
-      work();
+    if (this.#turn !== undefined) {
+      this.#waiting.push(partner, owner, work);
       return;
     }
-    const owners = this.#waiting.get(partner) ?? new Map<string, Work[]>();
-    this.#waiting.set(partner, owners);
-    const queue = owners.get(owner) ?? [];
-    owners.set(owner, queue);
-    queue.push(work);
-    this.#size += 1;
+    this.#schedule();
+    work();
   }
 
   /** Drops all waiting queries. */
   close(): void {
     clearImmediate(this.#turn);
     this.#waiting.clear();
-    this.#size = 0;
   }
 
   #schedule(): void {
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
-      const [next] = this.#waiting;
-      if (next === undefined) return;
+      const work = this.#waiting.take();
+      if (work === undefined) return;
       this.#schedule();
-      const [partner, owners] = next;
-      const [first] = owners;
-      if (first === undefined) return;
-      const [owner, queue] = first;
-      const work = queue.shift();
-      // Partner and owner go to the end of their queues.
-      owners.delete(owner);
-      if (queue.length > 0) owners.set(owner, queue);
-      this.#waiting.delete(partner);
-      if (owners.size > 0) this.#waiting.set(partner, owners);
-      this.#size -= 1;
-      work?.();
+      work();
     });
   }
 }

@@ -24,12 +24,18 @@ type SentPiece = PackedPiece & Readonly<{ shard: number; reply: Promise<ShardRep
 type Answered = Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>;
 
 /**
- * If a shard cannot answer, only its items fail. If no piece was answered, the whole batch fails. The unpacked
- * items are not kept while the shards decide: there are thousands of them, and the packed pieces hold the same.
+ * If a shard cannot answer, only its items fail. If no piece was answered, the whole batch fails. It is refused as a whole
+ * if it exceeds the partner's share of one shard's queue: a client that sends too much gets no half-done batches. The
+ * unpacked items are not kept while the shards decide: there are thousands of them, and the packed pieces hold the same.
  *
  * @throws OperatingError (as a rejection)
  */
-export function submitBatch(shards: Shards, { partner, count, byShard }: PackedTransfers): Promise<Answered> {
+export async function submitBatch(
+  shards: Shards,
+  { partner, count, byShard }: PackedTransfers,
+): Promise<Answered> {
+  for (const [shard, shardPieces] of byShard.entries())
+    if (shardPieces.length > 0) shards.link(shard).checkShare(partner, shardPieces);
   const pieces = byShard.flatMap((shardPieces, shard) => sendPieces(shards, shard, partner, shardPieces));
   return mergeAnswers(shards, pieces, count);
 }

@@ -23,6 +23,13 @@ export function creditsOf(commands: number, packed: Uint8Array): number {
   return commands + Math.floor(packed.length / CREDIT_BYTES);
 }
 
+/** A piece of a batch. `cost`: of its postings. */
+export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
+
+export function creditsOfAll(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { packed, count }) => sum + creditsOf(count, packed), 0);
+}
+
 /** Whether the outcome is unknown if the shard stops before it answers. */
 export function isChange([, kind]: Request): boolean {
   return kind === REQUEST.command || kind === REQUEST.transfers;
@@ -32,6 +39,16 @@ export function isChange([, kind]: Request): boolean {
 export function bytesOf(request: Request): number {
   const packed = request[2];
   return packed instanceof Uint8Array ? packed.length : 0;
+}
+
+/** Rows of a largest page, rounded up to a power of two, so that sums of costs are exact. */
+const PAGE_ROWS = 512;
+/** What a read costs besides its rows, in rows. */
+const READ_ROWS = 16;
+
+/** The part of a largest page, which costs 1, that a page of so many rows is. */
+export function costOfRows(rows: number): number {
+  return Math.min(1, (rows + READ_ROWS) / PAGE_ROWS);
 }
 
 /** The number of items that are looked up. */

@@ -1,8 +1,8 @@
-/** Turns a shard's refusal of a command, which is not logged, into an answer or an error for the caller. */
+/** Refusals of requests that are not logged: by a shard, as answers or errors for the caller, and by the link to it. */
 import type { QuotaName } from "../../actors/quotas/default-quotas.ts";
 import type { Refusal, TimeFault } from "../../actors/records/rejection.ts";
 import { assert } from "../../errors/assert.ts";
-import { OperatingError } from "../../errors/operating-error.ts";
+import { OperatingError, type PartnerBound } from "../../errors/operating-error.ts";
 import { ASK_ARCHIVE, type Refused } from "../../workers/shard/messages.ts";
 
 export type RefusedAnswer = Readonly<{ refused: Refusal; fault?: TimeFault; detail?: string }>;
@@ -36,6 +36,25 @@ export function refusedAnswer(reply: Refused): RefusedAnswer {
 /** The refusal code of an item of a batch. */
 export function itemCodeOf([, code]: Refused): string {
   return code === "heap_full" ? "overloaded" : code;
+}
+
+/** @param bound the partner's bound that is reached; absent: the server as a whole is overloaded. */
+export function overloadedError(why: string, bound?: PartnerBound): OperatingError {
+  return new OperatingError("overloaded", why, bound && { bound });
+}
+
+export function expiryTimedOut(): OperatingError {
+  return overloadedError("too much on the account has expired to be processed in time; retry");
+}
+
+/** @param isSilent the shard has not answered its supervisor for a while. */
+export function unavailableError(shard: number, isSilent: boolean): OperatingError {
+  return new OperatingError(
+    "log_unavailable",
+    isSilent
+      ? `shard ${shard} does not answer`
+      : `shard ${shard} cannot reach its log, or is being restarted`,
+  );
 }
 
 export function refusalError(code: Refused[1]): OperatingError {

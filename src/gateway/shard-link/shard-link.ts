@@ -6,7 +6,7 @@
 import type { Fact } from "../../actors/records/command.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
 import { Slots } from "../../bounds/slots.ts";
-import { OperatingError, type PartnerBound } from "../../errors/operating-error.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
@@ -21,12 +21,13 @@ import {
   UNANSWERED,
 } from "../../workers/shard/messages.ts";
 import { ALONE, Contention } from "./contention.ts";
-import { bytesOf, costOfQuery, creditsOf, isChange } from "./costs.ts";
+import { bytesOf, costOfQuery, creditsOf, creditsOfAll, isChange, type Piece } from "./costs.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { type Flow, Flows, type Queued } from "./flows.ts";
 import { InFlightMessages, type Message, WAIT_MS_MAX } from "./in-flight-messages.ts";
 import type { LoopLag } from "./loop-lag.ts";
 import { BATCHES, WHOLE } from "./owners.ts";
+import { expiryTimedOut, overloadedError, unavailableError } from "./refusals.ts";
 
 /**
  * Credits of one shard, for requests in flight or waiting here: one for each command and for each 2 KiB. One
@@ -52,9 +53,12 @@ export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }
  */
 const SEND_AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
-
-/** A piece of a batch. `cost`: of its postings. */
-export type Piece = Readonly<{ packed: Uint8Array; count: number; cost: number }>;
+/**
+ * A partner's batches are refused once its oldest piece has waited for so long: less than half the time that a request
+ * may take. One largest batch takes seconds. A bound below that would make its client send the next one again and again,
+ * each time to be parsed and refused.
+ */
+const BATCH_WAIT_MS_MAX = 4_000;
 
 interface Pending extends Queued {
   readonly request: Request;
@@ -193,13 +197,24 @@ export class ShardLink {
     return this.#send([this.#next, REQUEST.command, packed], this.#flows.find(partner, owner), credits, cost);
   }
 
+  /** Takes nothing. @throws OperatingError `overloaded`: the pieces of a batch exceed the partner's share */
+  checkShare(partner: string, pieces: readonly Piece[]): void {
+    const flow = this.#flows.find(partner, BATCHES);
+    const requests = this.#requests.find(partner, BATCHES);
+    const credits = creditsOfAll(pieces);
+    const refusal = this.#take(flow, requests, credits, pieces.length, this.#nowMs());
+    if (refusal === undefined) {
+      this.#flows.give(flow, credits);
+      this.#requests.give(requests, pieces.length);
+    } else if (refusal.bound !== undefined) throw refusal;
+  }
+
   /** Queues the pieces of a batch, to be decided in order. @throws OperatingError as `ask`: no piece was queued. */
   executeAll(partner: string, pieces: readonly Piece[]): readonly Promise<ShardReply>[] {
     const flow = this.#flows.find(partner, BATCHES);
-    const credits = pieces.reduce((sum, { packed, count }) => sum + creditsOf(count, packed), 0);
     const nowMs = this.#nowMs();
     const requests = this.#requests.find(partner, BATCHES);
-    const refusal = this.#take(flow, requests, credits, pieces.length, nowMs);
+    const refusal = this.#take(flow, requests, creditsOfAll(pieces), pieces.length, nowMs);
     if (refusal !== undefined) throw refusal;
     return pieces.map(({ packed, count, cost }) =>
       this.#enqueue(
@@ -243,19 +258,20 @@ export class ShardLink {
   ): OperatingError | undefined {
     if (!this.#serves) return this.#unavailable();
     if (this.#inFlight.isLate(nowMs))
-      return overloaded(`shard ${this.shard} is overloaded: a message to it takes more than 1 s`);
+      return overloadedError(`shard ${this.shard} is overloaded: a message to it takes more than 1 s`);
     this.#contention.note(flow, nowMs);
     // The partner exceeds its share: a longer wait would not help it.
     const { first } = flow;
-    const isLate = first !== undefined && nowMs - first.sinceMs > WAIT_MS_MAX;
+    const waitMsMax = flow.owner === BATCHES ? BATCH_WAIT_MS_MAX : WAIT_MS_MAX;
+    const isLate = first !== undefined && nowMs - first.sinceMs > waitMsMax;
     if (isLate || !this.#flows.take(flow, credits))
-      return overloaded(
+      return overloadedError(
         `your requests already fill your share of shard ${this.shard}'s queue`,
         "queue_share",
       );
     if (this.#requests.take(requests, count)) return undefined;
     this.#flows.give(flow, credits);
-    return overloaded("too many of your requests are in flight at this gateway", "requests_in_flight");
+    return overloadedError("too many of your requests are in flight at this gateway", "requests_in_flight");
   }
 
   #release(pending: Pending): void {
@@ -333,7 +349,7 @@ export class ShardLink {
       }
       this.#pending.remove(requestNumber);
       this.#release(pending);
-      if (result === UNANSWERED) pending.reject(this.#expiryTimedOut());
+      if (result === UNANSWERED) pending.reject(expiryTimedOut());
       else pending.resolve({ at, timeMs, result });
     }
     this.#flush();
@@ -377,23 +393,7 @@ export class ShardLink {
     this.#channel?.post(encode(requests));
   }
 
-  #expiryTimedOut(): OperatingError {
-    return new OperatingError(
-      "overloaded",
-      "too much on the account has expired to be processed in time; retry",
-    );
-  }
-
   #unavailable(): OperatingError {
-    return new OperatingError(
-      "log_unavailable",
-      this.#isSilent
-        ? `shard ${this.shard} does not answer`
-        : `shard ${this.shard} cannot reach its log, or is being restarted`,
-    );
+    return unavailableError(this.shard, this.#isSilent);
   }
-}
-
-function overloaded(why: string, bound?: PartnerBound): OperatingError {
-  return new OperatingError("overloaded", why, bound && { bound });
 }

@@ -16,7 +16,10 @@ export class Shards {
   /** One writer for each shard, empty between calls. */
   readonly writers: readonly CommandWriter[];
   readonly turns = {
-    /** Lists and sums. They spend most of their time waiting for the archive. */
+    /**
+     * Lists and sums. They spend most of their time waiting for the archive. Pages of entries cost what their rows are of
+     * a largest page: short ones must not wait for slots while they wait for the archive.
+     */
     pages: new Turns({ slots: 32, share: 8 }),
     /**
      * Reads that may each load 1 MiB of accounts. The gateway's thread decodes them, and those of one message

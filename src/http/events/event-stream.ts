@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { FeedPage, FeedRequest, Ledger } from "../../gateway/ports.ts";
 import { answer, type Call, callerOf, type HttpAnswer, isGone } from "../call.ts";
+import { rowsWithin } from "../input/pagination.ts";
 import { invalid, isBadCursor } from "../problem.ts";
 import { eventJson } from "./event-json.ts";
 import type { EventStreams } from "./event-streams.ts";
@@ -48,13 +49,14 @@ async function* chunks(
         await streams.wait(delay(RETRY_MS));
         continue;
       }
-      after = page.next;
-      const isQuiet = page.events.length === 0;
+      const { rows, next } = await messagesOf(call, page);
+      after = next;
+      const isQuiet = rows.length === 0;
       if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
-        yield isQuiet ? heartbeat(after) : page.events.map(messageOf).join("");
+        yield isQuiet ? heartbeat(after) : rows.join("");
         sentMs = performance.now();
       }
-      if (!page.isLast) continue;
+      if (!page.isLast || rows.length < page.events.length) continue;
       await streams.wait(
         ledger.awaitEvents(call.partner, page.indexed, WAIT_MS).catch(() => delay(RETRY_MS)),
       );
@@ -87,6 +89,16 @@ export async function readFeed(ledger: Ledger, call: Call, request: FeedRequest)
   } catch (error) {
     throw isBadCursor(error) ? invalid("after", "must be the id of an event") : error;
   }
+}
+
+/** The messages of a page that fit into its bound in bytes, and the id to continue after. @throws CallerGone */
+async function messagesOf(
+  call: Call,
+  { events, next }: FeedPage,
+): Promise<Readonly<{ rows: readonly string[]; next: string | undefined }>> {
+  const page = { data: events, cursors: events.map(({ id }) => id), nextCursor: null };
+  const { rows, nextCursor } = await rowsWithin(call, page, messageOf);
+  return { rows, next: nextCursor ?? next };
 }
 
 function messageOf(each: FeedPage["events"][number]): string {

@@ -16,8 +16,11 @@ const RULE = `must be an e-mail address of at most ${LENGTH_MAX} characters`;
 
 export const Email = z
   .string()
-  .refine((text) => emailOf(text) !== undefined, RULE)
-  .transform((text) => emailOf(text) ?? text)
+  .transform((text, context) => {
+    const email = emailOf(text);
+    if (email === undefined) context.addIssue({ code: "custom", message: RULE });
+    return email ?? text;
+  })
   .openapi({
     type: "string",
     format: "email",

@@ -54,7 +54,7 @@ export async function rowsWithin<T>(
   let bytes = 0;
   for (const [i, row] of data.entries()) {
     if (workSlices.isOver) {
-      await workSlices.next(call.partner);
+      await workSlices.next(call.partner, call.owner);
       if (isGone(call)) throw new CallerGone();
     }
     const text = textOf(row);

@@ -1,5 +1,6 @@
 /** Validates bodies and queries against their schemas, and turns faults into problems. */
 import { z } from "@hono/zod-openapi";
+import { workSlices } from "../../gateway/work-slices.ts";
 import { type FieldError, invalid, Problem, shownPath } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
 import { faultsOf, textOf } from "./fault-text.ts";
@@ -40,11 +41,40 @@ export function check<T>(schema: z.ZodType<T>, value: unknown): T {
   if (prototypeAt !== undefined) throw invalid(prototypeAt, "is not a known field");
   const result = schema.safeParse(value, { error: textOf });
   if (result.success) return result.data;
-  const errors = fieldErrors(result.error.issues, value);
+  throw faulty(fieldErrors(result.error.issues, value));
+}
+
+/**
+ * `check` for each element of a list, in slices of the partner.
+ *
+ * @param path of the list. @throws Problem (as a rejection) 400 with the first faults
+ */
+export async function checkEach<T>(
+  schema: z.ZodType<T>,
+  list: readonly unknown[],
+  path: string,
+  partner: string,
+): Promise<readonly T[]> {
+  const checked: T[] = [];
+  const errors: FieldError[] = [];
+  for (const [i, value] of list.entries()) {
+    if (workSlices.isOver) await workSlices.next(partner);
+    const result = schema.safeParse(value, { error: textOf });
+    if (result.success) checked.push(result.data);
+    else
+      for (const { message } of fieldErrors(result.error.issues, value))
+        errors.push({ path: `${path}.${i}`, message });
+    if (errors.length >= ERRORS_MAX) break;
+  }
+  if (errors.length > 0) throw faulty(errors);
+  return checked;
+}
+
+function faulty(errors: readonly FieldError[]): Problem {
   const first = errors[0];
   const detail =
     first === undefined ? undefined : `${first.path === "" ? "body" : first.path}: ${first.message}`;
-  throw new Problem("validation_failed", detail, { errors });
+  return new Problem("validation_failed", detail, { errors });
 }
 
 const NO_QUERY = z.object({});

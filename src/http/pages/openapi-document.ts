@@ -24,6 +24,7 @@ const DOCUMENT_HEAD = {
     transfers: "Transfers between accounts: posted at once or pending; post, void and revert.",
     batch: "Up to 10,000 independent transfers in one request.",
     "trial balance": "The sum of all balances.",
+    statistics: "How totals of programmes changed over time, sampled once a minute.",
     partners: "Partners, their API keys and quotas.",
     loyalty: "Members, points with expiry, statements.",
     vouchers: "Customers, offers, and voucher codes that can be redeemed once.",

@@ -138,6 +138,11 @@ export class DebitSide {
     if (transfer !== undefined) this.#options.refuse(transfer, refused);
   }
 
+  /** Messages that are not known to be durable at the other shard. */
+  get unacknowledged(): number {
+    return this.#undelivered.size;
+  }
+
   /** Whether this message is not known to be durable at the other shard. */
   isUndelivered(messageSeq: number): boolean {
     return messageSeq > this.#acknowledgedUpTo;

@@ -150,11 +150,14 @@ export class Peers {
     return [...this.#links.values()].some((link) => link.awaitsGreeting);
   }
 
+  /** Messages to other shards that are not acknowledged yet. */
+  get inTransit(): number {
+    return [...this.#links.values()].reduce((messages, link) => messages + link.debit.unacknowledged, 0);
+  }
+
   /** Number of commands that wait for a connected shard. */
   get waiting(): number {
-    let waiting = 0;
-    for (const link of this.#links.values()) waiting += link.waiting;
-    return waiting;
+    return [...this.#links.values()].reduce((waiting, link) => waiting + link.waiting, 0);
   }
 
   /**

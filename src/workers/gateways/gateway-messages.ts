@@ -7,6 +7,7 @@ import type { LogOptions } from "../../http/log/request-log.ts";
 import type { RequestCounts } from "../../http/log/request-metrics.ts";
 import type { ConnectionBounds } from "../../http/server/connections.ts";
 import type { Address } from "../../http/server/shared-port.ts";
+import type { StatisticsLocation } from "../../statistics/open.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 
 const USES_INTERVAL_MS = 1_000;
@@ -37,6 +38,7 @@ export type GatewayInit = Readonly<{
   shards: number;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  statistics: StatisticsLocation;
   web: Web & Readonly<{ connections: ConnectionBounds }>;
   counters: SharedArrayBuffer;
   secretKey: string;

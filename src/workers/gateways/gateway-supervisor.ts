@@ -8,7 +8,7 @@
 import type { KeyUse } from "../../gateway/directory.ts";
 import type { Operations } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
-import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
+import { NO_REQUESTS, type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
 import type { ShardClient } from "../carriers/channel-broker.ts";
 import {
   ASK_EVERY_MS,
@@ -106,8 +106,8 @@ export class GatewaySupervisor {
         restarts: 0,
         attempts: 0,
         failure: undefined,
-        counted: [],
-        countedBefore: [],
+        counted: NO_REQUESTS,
+        countedBefore: NO_REQUESTS,
         counts: new Rpc((requestId) => supervised.running?.post({ kind: "count", requestId }), COUNT_MS_MAX),
         started: Promise.withResolvers(),
         ready: Promise.withResolvers(),
@@ -288,7 +288,7 @@ export class GatewaySupervisor {
     supervised.running = undefined;
     supervised.serves = false;
     supervised.countedBefore = sumRequestCounts([supervised.countedBefore, supervised.counted]);
-    supervised.counted = [];
+    supervised.counted = NO_REQUESTS;
     supervised.drained.resolve();
     if (supervised.isSilent) {
       supervised.isSilent = false;

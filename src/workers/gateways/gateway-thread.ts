@@ -24,6 +24,7 @@ function run(main: MessagePort, init: GatewayInit): void {
     logs,
     operatorKeyHash: init.operatorKeyHash,
     assets: init.assets,
+    statistics: init.statistics,
     web: init.web,
     counters: init.counters,
   });

@@ -10,7 +10,7 @@ import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
 import { Directory } from "../../gateway/directory.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import type { Answer, Operations } from "../../gateway/ports.ts";
+import type { Answer, Operations, TrialBalance } from "../../gateway/ports.ts";
 import { Flows } from "../../gateway/shard-link/flows.ts";
 import { LoopLag } from "../../gateway/shard-link/loop-lag.ts";
 import { REQUESTS_MAX, ShardLink } from "../../gateway/shard-link/shard-link.ts";
@@ -24,6 +24,7 @@ import { type RunningServer, startServer } from "../../http/server/server.ts";
 import { type Address, urlOf } from "../../http/server/shared-port.ts";
 import { randomBytes } from "../../random.ts";
 import { type OpenSecret, openerOf } from "../../sealed-secrets.ts";
+import { openSeries, type StatisticsLocation } from "../../statistics/open.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { BatchReader } from "./batch-reader.ts";
 
@@ -33,6 +34,7 @@ export type HttpGatewayOptions = Readonly<{
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  statistics: StatisticsLocation;
   web: Web & Readonly<{ connections: ConnectionBounds }>;
   /** Counters of the rate limits, shared by all gateways. */
   counters: SharedArrayBuffer;
@@ -56,7 +58,8 @@ export class HttpGateway {
   /** The bound address. */
   #address: Address | undefined;
 
-  constructor({ operations, logs, operatorKeyHash, assets, web, counters }: HttpGatewayOptions) {
+  constructor(options: HttpGatewayOptions) {
+    const { operations, logs, operatorKeyHash, assets, statistics, web, counters } = options;
     this.#connections = web.connections;
     this.#logs = logs;
     this.directory = new Directory(Date.now, operatorKeyHash);
@@ -72,6 +75,7 @@ export class HttpGateway {
         takeSnapshots: () => operations.takeSnapshots(),
         metrics: () => operations.metrics(),
       },
+      statistics: openSeries(statistics),
       log: logs.log,
       requestLines: logs.lines,
       metrics: this.#metrics,
@@ -157,6 +161,11 @@ export class HttpGateway {
 
   submit<C extends Command>(command: C): Promise<Answer<C>> {
     return this.#gateway.submit(command);
+  }
+
+  /** Sums over all partners. */
+  trialBalance(): Promise<TrialBalance> {
+    return this.#gateway.trialBalance(undefined);
   }
 
   requestCounts(): RequestCounts {

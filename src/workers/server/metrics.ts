@@ -8,7 +8,11 @@ import { QUOTA_NAMES } from "../../actors/quotas/default-quotas.ts";
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import { BOUNDS_MS, type RequestCounts } from "../../http/log/request-metrics.ts";
 import type { GatewayStatus } from "../gateways/gateway-supervisor.ts";
-import { APPEND_BUCKETS_S, type ShardStats } from "../shard/stats.ts";
+import type { Recovery } from "../recovery/recover.ts";
+import { APPEND_BUCKETS_S, BATCH_BUCKETS, type Counted, type ShardStats } from "../shard/stats.ts";
+import type { Books } from "./books-check.ts";
+import { type ProcessStats, renderProcess } from "./process-metrics.ts";
+import { type Histogram, histogram, type Metric, scalars } from "./prometheus-text.ts";
 import type { LastSnapshot } from "./snapshot-keeper.ts";
 
 /** `stats`: `undefined` if the shard has never answered. */
@@ -17,6 +21,7 @@ type Shard = Readonly<{
   status: string;
   restarts: number;
   hangs: number;
+  recovery: Recovery;
   stats: ShardStats | undefined;
 }>;
 type Snapshots = Readonly<{
@@ -34,12 +39,11 @@ export type MetricSources = Readonly<{
   /** `undefined` if the log is in memory. */
   snapshots: Snapshots | undefined;
   clock: Clock;
+  books: Books;
+  process: ProcessStats;
   requests: RequestCounts;
   droppedLines: number;
 }>;
-
-/** A counter if the name ends in `_total`, otherwise a gauge. */
-type Metric<T> = readonly [name: string, help: string, valueOf: (source: T) => number];
 
 const OF_STATS: readonly Metric<ShardStats>[] = [
   ["daybook_accounts", "Accounts in memory", (of) => of.accounts],
@@ -60,8 +64,6 @@ const OF_STATS: readonly Metric<ShardStats>[] = [
   ],
   ["daybook_records", "Records logged since the log began", (of) => of.records],
   ["daybook_epoch", "Epoch under which the shard writes", (of) => of.epoch],
-  ["daybook_commands_total", "Commands decided and logged", (of) => of.commands],
-  ["daybook_rejections_total", "Commands refused by a rule of the ledger", (of) => of.rejections],
   ["daybook_replays_total", "Commands answered from their idempotency key", (of) => of.replays],
   [
     "daybook_heap_refusals_total",
@@ -69,8 +71,31 @@ const OF_STATS: readonly Metric<ShardStats>[] = [
     (of) => of.heapRefusals,
   ],
   ["daybook_reads_total", "Reads answered from memory", (of) => of.reads],
-  ["daybook_batches_total", "Batches made durable", (of) => of.batches],
+  [
+    "daybook_messages_in_transit",
+    "Messages to other shards not acknowledged yet",
+    (of) => of.messagesInTransit,
+  ],
+  ["daybook_undurable_records", "Records that were decided and are not durable yet", (of) => of.undurable],
+  [
+    "daybook_durable_lag_seconds",
+    "How long the append in flight has taken so far",
+    (of) => of.undurableMs / 1000,
+  ],
+  [
+    "daybook_event_loop_delay_seconds",
+    "Delay of the shard's event loop, the 99th percentile of ten seconds",
+    (of) => of.loopDelayMs / 1000,
+  ],
+  ["daybook_batches_total", "Batches made durable", (of) => sumOf(of.batchBuckets)],
   ["daybook_log_bytes_total", "Bytes made durable", (of) => of.bytes],
+];
+
+const OF_COMMANDS: readonly Metric<number>[] = [
+  ["daybook_commands_total", "Commands decided and logged, by programme or operation", Number],
+];
+const OF_REJECTIONS: readonly Metric<number>[] = [
+  ["daybook_rejections_total", "Commands refused by a rule of the ledger, by code", Number],
 ];
 
 const OF_QUOTAS: readonly Metric<number>[] = [
@@ -85,6 +110,16 @@ const OF_SHARDS: readonly Metric<Shard>[] = [
   ["daybook_shard_restarts_total", "Restarts of a shard", (of) => of.restarts],
   ["daybook_shard_hung", "Whether a shard does not answer", (of) => Number(of.status === "hung")],
   ["daybook_shard_hangs_total", "Number of times that a shard has stopped answering", (of) => of.hangs],
+  [
+    "daybook_recovery_seconds",
+    "How long the last start of a shard took until it served",
+    (of) => of.recovery.totalMs / 1000,
+  ],
+  ["daybook_recovery_records", "Records replayed by the last start of a shard", (of) => of.recovery.replayed],
+];
+
+const OF_ARCHIVED: readonly Metric<number>[] = [
+  ["daybook_archive_lag_seconds", "Log time that the archive is behind the shard's durable batches", Number],
 ];
 
 const OF_ARCHIVE: readonly Metric<ArchiveStats>[] = [
@@ -123,17 +158,38 @@ const OF_CLOCK: readonly Metric<Clock>[] = [
   ],
 ];
 
+const OF_BOOKS: readonly Metric<boolean>[] = [
+  [
+    "daybook_books_balanced",
+    "Whether the balances of all accounts and amounts in transit add up to 0",
+    Number,
+  ],
+];
+const OF_TRANSIT: readonly Metric<bigint>[] = [
+  [
+    "daybook_in_transit",
+    "Amounts between shards, in minor units, at the last check of the books",
+    (amount) => amount,
+  ],
+];
+
+const OF_ROUTES: readonly Metric<number>[] = [
+  ["daybook_http_requests_total", "Requests by method, route and status", Number],
+];
+
 const OF_LINES: readonly Metric<number>[] = [
   ["daybook_request_lines_dropped_total", "Lines of the log that were lost", Number],
 ];
-
-/** `bounds`: upper bounds of the buckets in seconds; the last bucket has none. */
-type Histogram = Readonly<{ name: string; help: string; bounds: readonly number[] }>;
 
 const APPENDS: Histogram = {
   name: "daybook_append_seconds",
   help: "How long appends took until they were durable",
   bounds: APPEND_BUCKETS_S,
+};
+const BATCHES: Histogram = {
+  name: "daybook_batch_records",
+  help: "Records in a batch that was made durable",
+  bounds: BATCH_BUCKETS,
 };
 const REQUESTS: Histogram = {
   name: "daybook_http_request_duration_seconds",
@@ -142,27 +198,10 @@ const REQUESTS: Histogram = {
 };
 
 export function renderMetrics(sources: MetricSources): string {
-  const { shards, archive, gateways, snapshots, clock, requests, droppedLines } = sources;
-  const answered = shards.flatMap(({ shard, stats }) =>
-    stats === undefined ? [] : [[{ shard }, stats] as const],
-  );
+  const { archive, gateways, snapshots, clock, requests, droppedLines } = sources;
   return [
-    scalars(OF_STATS, answered),
-    scalars(
-      OF_QUOTAS,
-      shards.flatMap(({ shard, stats }) =>
-        QUOTA_NAMES.map((quota) => [{ shard, quota }, stats?.quotaExceeded[quota] ?? 0] as const),
-      ),
-    ),
-    scalars(
-      OF_SHARDS,
-      shards.map((of) => [{ shard: of.shard }, of]),
-    ),
+    renderShards(sources),
     scalars(OF_ARCHIVE, [[{}, archive]]),
-    histogram(
-      APPENDS,
-      answered.map(([labels, stats]) => [labels, stats.appendBuckets, stats.appendSeconds]),
-    ),
     gateways.length === 0
       ? ""
       : scalars(
@@ -179,19 +218,85 @@ export function renderMetrics(sources: MetricSources): string {
           ),
         ]),
     scalars(OF_CLOCK, [[{}, clock]]),
+    renderBooks(sources.books),
     renderRequests(requests),
     scalars(OF_LINES, [[{}, droppedLines]]),
+    renderProcess(sources.process),
+  ].join("");
+}
+
+function renderShards({ shards, archive }: MetricSources): string {
+  const answered = shards.flatMap(({ shard, stats }) =>
+    stats === undefined ? [] : [[{ shard }, stats] as const],
+  );
+  const each = (label: string, countsOf: (stats: ShardStats) => readonly Counted[]) =>
+    answered.flatMap(([{ shard }, stats]) =>
+      countsOf(stats).map(([name, count]) => [{ shard, [label]: name }, count] as const),
+    );
+  const archivedMs = new Map(archive.shards.map(({ shard, storedTimeMs }) => [shard, storedTimeMs]));
+  return [
+    scalars(OF_STATS, answered),
+    scalars(
+      OF_COMMANDS,
+      each("kind", ({ commands }) => commands),
+    ),
+    scalars(
+      OF_REJECTIONS,
+      each("code", ({ rejections }) => rejections),
+    ),
+    scalars(
+      OF_QUOTAS,
+      shards.flatMap(({ shard, stats }) =>
+        QUOTA_NAMES.map((quota) => [{ shard, quota }, stats?.quotaExceeded[quota] ?? 0] as const),
+      ),
+    ),
+    scalars(
+      OF_SHARDS,
+      shards.map((of) => [{ shard: of.shard }, of]),
+    ),
+    scalars(
+      OF_ARCHIVED,
+      answered.map(([labels, { durableMs }]) => {
+        const lagMs = durableMs - (archivedMs.get(labels.shard) ?? durableMs);
+        return [labels, Math.max(0, lagMs) / 1000];
+      }),
+    ),
+    histogram(
+      APPENDS,
+      answered.map(([labels, stats]) => [labels, stats.appendBuckets, stats.appendSeconds]),
+    ),
+    histogram(
+      BATCHES,
+      answered.map(([labels, stats]) => [
+        labels,
+        stats.batchBuckets,
+        sumOf(stats.commands.map(([, count]) => count)),
+      ]),
+    ),
+  ].join("");
+}
+
+function renderBooks({ isBalanced, inTransit }: Books): string {
+  if (isBalanced === undefined) return "";
+  return [
+    scalars(OF_BOOKS, [[{}, isBalanced]]),
+    scalars(
+      OF_TRANSIT,
+      Object.entries(inTransit).map(([asset, amount]) => [{ asset }, amount]),
+    ),
   ].join("");
 }
 
 /** The metrics of a server that is starting. */
-export function renderRequests(requests: RequestCounts): string {
-  const durations = requests.filter((each) => "group" in each);
-  const refusals = requests.filter((each) => "reason" in each);
+export function renderRequests({ durations, routes, refusals }: RequestCounts): string {
   return [
     scalars(
       OF_REFUSALS,
       refusals.map(({ reason, count }) => [{ reason }, count]),
+    ),
+    scalars(
+      OF_ROUTES,
+      routes.map(({ method, route, status, requests }) => [{ method, route, status }, requests]),
     ),
     histogram(
       REQUESTS,
@@ -200,40 +305,6 @@ export function renderRequests(requests: RequestCounts): string {
   ].join("");
 }
 
-type Labels = Readonly<Record<string, string | number>>;
-
-/** Renders metrics of one kind of source, with a sample for each source. */
-function scalars<T>(
-  metrics: readonly Metric<T>[],
-  sources: readonly (readonly [labels: Labels, source: T])[],
-): string {
-  return metrics
-    .map(([name, help, valueOf]) => {
-      const lines = sources.map(([labels, source]) => line(name, labels, valueOf(source)));
-      return textOf(name.endsWith("_total") ? "counter" : "gauge", name, help, lines);
-    })
-    .join("");
-}
-
-type Distribution = readonly [labels: Labels, countsByBucket: readonly number[], sum: number];
-
-function histogram({ name, help, bounds }: Histogram, distributions: readonly Distribution[]): string {
-  const lines = distributions.flatMap(([labels, counts, sum]) => {
-    let count = 0;
-    const buckets = [...bounds, "+Inf"].map((le, bucket) => {
-      count += counts[bucket] ?? 0;
-      return line(`${name}_bucket`, { ...labels, le }, count);
-    });
-    return [...buckets, line(`${name}_sum`, labels, sum), line(`${name}_count`, labels, count)];
-  });
-  return textOf("histogram", name, help, lines);
-}
-
-function textOf(type: string, name: string, help: string, lines: readonly string[]): string {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
-}
-
-function line(name: string, labels: Labels, value: number): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
-  return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`;
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

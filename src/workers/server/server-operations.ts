@@ -8,8 +8,10 @@ import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
+import type { BooksCheck } from "./books-check.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import { renderMetrics, renderRequests } from "./metrics.ts";
+import { processStats } from "./process-metrics.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 type Parts = Readonly<{
@@ -18,6 +20,7 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
+  books: Pick<BooksCheck, "books">;
   clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
@@ -104,7 +107,7 @@ export class ServerOperations implements Operations {
 
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequests(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, clock, books } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     return renderMetrics({
       shards,
@@ -112,6 +115,8 @@ export class ServerOperations implements Operations {
       gateways: gateways.statuses,
       snapshots,
       clock,
+      books: books.books,
+      process: processStats(),
       requests: sumRequestCounts([this.#ownCounts(), others]),
       droppedLines: this.#droppedLines(),
     });

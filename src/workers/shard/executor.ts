@@ -31,6 +31,7 @@ import {
   OVERLOADED,
   type Waiter,
 } from "./clock/expiry-waits.ts";
+import { CommandCounts } from "./command-counts.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { type Decided, REFUSED, REPLAYED, type Refused } from "./messages.ts";
@@ -67,7 +68,7 @@ export class Executor {
   /** Created on first use, because the epoch is known only after the claim. */
   #transferIds: TransferIds | undefined;
   readonly expiryWaits: ExpiryWaits;
-  readonly counts = { commands: 0, rejections: 0, replays: 0, heapRefusals: 0 };
+  readonly counts = new CommandCounts();
   /** Number of commands refused by a quota. */
   readonly quotaExceeded: Record<QuotaName, number> = { idempotency_keys: 0, open_transfers: 0, bytes: 0 };
 
@@ -353,8 +354,7 @@ export class Executor {
     this.#ledger.apply(command, outcome, place, seq);
     this.#commit.add(source, start, end, command, outcome);
     this.#peers?.noteRecord(command, outcome, seq);
-    this.counts.commands += 1;
-    if (!outcome.ok) this.counts.rejections += 1;
+    this.counts.note(command, outcome);
     return place;
   }
 

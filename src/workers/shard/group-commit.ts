@@ -10,7 +10,7 @@ import type { Batch, Journal, LogId } from "../../wal/wal.ts";
 import type { LogClock } from "./clock/log-clock.ts";
 import type { Failpoints } from "./failpoint.ts";
 import type { Reply } from "./messages.ts";
-import { APPEND_BUCKETS_S } from "./stats.ts";
+import { APPEND_BUCKETS_S, BATCH_BUCKETS } from "./stats.ts";
 
 /** A batch accepts no new request at this many records or bytes. A request that has begun may exceed both. */
 const BATCH_RECORDS_MAX = 8192;
@@ -67,6 +67,9 @@ export class GroupCommit {
   readonly #body = new BodyWriter();
   #open: Waiting = emptyBatch(1);
   #inFlight: Waiting | undefined;
+  /** Of the batch in flight: its number of records, and when its append began (`performance.now()`). */
+  #inFlightCount = 0;
+  #inFlightSinceMs = 0;
   /** Appended batches whose durability is proved only by the next successful append (after a restart of the store). */
   #unsettled: { waiting: Waiting; batch: Batch }[] = [];
   #ready: Reply[][] = [];
@@ -76,15 +79,17 @@ export class GroupCommit {
   #isTimed = false;
   /** The newest durable batch; of an older epoch until our first batch is durable. */
   #durable: LogId = { epoch: 0, seq: 0 };
+  #durableMs = 0;
   #timeMs = 0;
   #recordedMs = 0;
   readonly #bounds: BatchBounds;
   #recordsMax: number;
 
-  batches = 0;
-  bytes = 0;
-  appendSeconds = 0;
-  readonly appendBuckets = new Array<number>(APPEND_BUCKETS_S.length + 1).fill(0);
+  #bytes = 0;
+  #appendSeconds = 0;
+  readonly #appendBuckets = new Array<number>(APPEND_BUCKETS_S.length + 1).fill(0);
+  /** Batches by number of records. */
+  readonly #batchBuckets = new Array<number>(BATCH_BUCKETS.length + 1).fill(0);
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -96,11 +101,25 @@ export class GroupCommit {
   begin(durable: LogId | undefined, timeMs: number): void {
     if (durable !== undefined) this.#durable = durable;
     this.#timeMs = timeMs;
+    this.#durableMs = timeMs;
     this.#recordedMs = timeMs;
   }
 
   get durable(): LogId {
     return this.#durable;
+  }
+
+  get stats() {
+    const isWaiting = this.#inFlight !== undefined;
+    return {
+      durableMs: this.#durableMs,
+      undurable: this.#body.count + (isWaiting ? this.#inFlightCount : 0),
+      undurableMs: isWaiting ? performance.now() - this.#inFlightSinceMs : 0,
+      bytes: this.#bytes,
+      batchBuckets: [...this.#batchBuckets],
+      appendSeconds: this.#appendSeconds,
+      appendBuckets: [...this.#appendBuckets],
+    };
   }
 
   /** Sequence number of the open batch. */
@@ -259,12 +278,14 @@ export class GroupCommit {
     this.#isTimed = false;
     failpoints.pass("before_append");
     const startedMs = performance.now();
+    this.#inFlightCount = count;
+    this.#inFlightSinceMs = startedMs;
     const batch = await journal.append(waiting.timeMs, count, body);
     assert(batch.id.seq === waiting.seq, "a batch gets the number that its records were given");
     failpoints.pass("after_append");
     if (this.#closed) return;
     const seconds = (performance.now() - startedMs) / 1000;
-    this.#count(seconds, body.length);
+    this.#count(seconds, count, body.length);
     this.#adapt(seconds, count);
     this.#inFlight = undefined;
     this.#unsettled.push({ waiting, batch });
@@ -286,6 +307,7 @@ export class GroupCommit {
     for (const { waiting, batch } of settled) {
       const { id, timeMs } = batch;
       this.#durable = id;
+      this.#durableMs = timeMs;
       this.#send({ id, timeMs }, waiting.replies);
       for (const act of waiting.actions) act({ id, timeMs });
       this.#options.onDurable(batch);
@@ -297,14 +319,19 @@ export class GroupCommit {
     replies.forEach((ofGateway, gateway) => this.#options.send(gateway, at, ofGateway));
   }
 
-  #count(seconds: number, bytes: number): void {
-    this.batches += 1;
-    this.bytes += bytes;
-    this.appendSeconds += seconds;
-    const bucket = APPEND_BUCKETS_S.findIndex((bound) => seconds <= bound);
-    const index = bucket < 0 ? APPEND_BUCKETS_S.length : bucket;
-    this.appendBuckets[index] = (this.appendBuckets[index] ?? 0) + 1;
+  #count(seconds: number, records: number, bytes: number): void {
+    this.#bytes += bytes;
+    this.#appendSeconds += seconds;
+    countIn(this.#appendBuckets, APPEND_BUCKETS_S, seconds);
+    countIn(this.#batchBuckets, BATCH_BUCKETS, records);
   }
+}
+
+/** Adds 1 to the bucket of a value. */
+function countIn(buckets: number[], bounds: readonly number[], value: number): void {
+  const found = bounds.findIndex((bound) => value <= bound);
+  const bucket = found < 0 ? bounds.length : found;
+  buckets[bucket] = (buckets[bucket] ?? 0) + 1;
 }
 
 function emptyBatch(seq: number): Waiting {

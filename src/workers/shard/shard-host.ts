@@ -30,6 +30,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import type { HostOptions } from "./host-options.ts";
 import { LEASE_MS, Lease } from "./lease.ts";
+import { LoopDelay } from "./loop-delay.ts";
 import { Mailbox } from "./mailbox.ts";
 import { crashOf, type Party, type ShardExit, TO_GATEWAY, type ToShard } from "./messages.ts";
 import { type ShardStats, usedHeapBytes } from "./stats.ts";
@@ -57,6 +58,7 @@ export class ShardHost {
   readonly #peers: Peers;
   readonly #executor: Executor;
   readonly #idleTick: IdleTick;
+  readonly #loopDelay = new LoopDelay();
   readonly #cuts: Cuts;
   readonly #heap: HeapWatch;
   readonly #exited = Promise.withResolvers<ShardExit>();
@@ -178,7 +180,7 @@ export class ShardHost {
   }
 
   stats(): ShardStats {
-    const { durable, newestSeq, batches, bytes, appendSeconds, appendBuckets } = this.#commit;
+    const { durable, newestSeq } = this.#commit;
     const { epoch } = this.#journal;
     return {
       epoch,
@@ -191,14 +193,13 @@ export class ShardHost {
       pending: this.#ledger.compound.pending.size,
       reservations: this.#ledger.compound.reservations.size,
       mailboxDepth: this.#mailbox.depth,
-      ...this.#executor.counts,
+      ...this.#executor.counts.all,
       reads: this.#mailbox.reads,
       quotaExceeded: { ...this.#executor.quotaExceeded },
       keptBytes: this.#ledger.state.kept.bytes,
-      batches,
-      bytes,
-      appendSeconds,
-      appendBuckets: [...appendBuckets],
+      messagesInTransit: this.#peers.inTransit,
+      ...this.#commit.stats,
+      loopDelayMs: this.#loopDelay.p99Ms,
       clockAheadMs: this.#clock.aheadMs,
       heapBytes: usedHeapBytes(),
       threadId: this.#options.threadId,
@@ -375,6 +376,7 @@ export class ShardHost {
     this.#ended = true;
     clearInterval(this.#tick);
     this.#commit.close();
+    this.#loopDelay.close();
     this.#lease.stop();
     this.#options.heap?.close();
     this.#trimmer.close();

@@ -245,19 +245,23 @@ test("only the partner that uses most of the credits is refused", async () => {
   expect(link.depth).toBe(depth + 1);
 });
 
-test("only a partner whose requests wait longer than a second is refused further ones", async () => {
+test("only a partner whose batches wait longer than four seconds is refused further ones", async () => {
   const { link, sent, reply } = connect();
-  const pieces = Array.from({ length: 40 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+  const piece = { packed: PACKED, count: 512, cost: 512 };
+  const pieces = Array.from({ length: 80 }, () => piece);
   const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
   await turn();
-  for (let at = 0; at < 3; at++) {
-    vi.advanceTimersByTime(400);
+  for (let at = 0; at < 9; at++) {
+    if (at === 8) all.push(batch(link, 1, PACKED, "greedy"));
+    vi.advanceTimersByTime(450);
     reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   }
   await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+  expect(() => link.checkShare("greedy", [piece])).toThrow("your share");
+  expect(() => link.checkShare("other", [piece])).not.toThrow();
   all.push(command(link, "other"), command(link, "greedy"));
-  await answerAll({ link, sent, reply }, 3);
-  expect((await Promise.all(all)).length).toBe(42);
+  await answerAll({ link, sent, reply }, 9);
+  expect((await Promise.all(all)).length).toBe(83);
 });
 
 test("batches that wait for other shards delay no single request, and no further batches are sent until then", async () => {

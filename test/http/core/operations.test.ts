@@ -1,7 +1,7 @@
 /** The operator's routes: trial balance, metrics, shards, snapshots. */
 import { expect, test } from "vitest";
 import { OperatingError } from "../../../src/errors/operating-error.ts";
-import { sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
+import { NO_REQUESTS, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
 import { renderRequests } from "../../../src/workers/server/metrics.ts";
 import { OPERATOR } from "../fake-ledger.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
@@ -21,9 +21,10 @@ test("metrics come from operations; requests are counted by group and status", a
   await request("GET", "/v1/accounts", { key: "" });
   const answered = await (await request("GET", "/metrics", { key: "" })).text();
   expect(answered).toContain("daybook_batches_total 9");
-  const text = renderRequests(sumRequestCounts([metrics.counts(), []]));
+  const text = renderRequests(sumRequestCounts([metrics.counts(), NO_REQUESTS]));
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="200"} 1');
   expect(text).toContain('daybook_http_request_duration_seconds_count{group="accounts",status="401"} 1');
+  expect(text).toContain('daybook_http_requests_total{method="GET",route="/v1/accounts",status="200"} 1');
 });
 
 test("refusals are counted by reason, those by a rule of the ledger are not", async () => {

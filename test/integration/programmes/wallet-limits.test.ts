@@ -176,10 +176,10 @@ test.each([
   const directory = { partner: () => undefined, principalOf: () => undefined };
   const deps = { ledger, directory } as unknown as WalletDeps;
   const handle = withSession(deps, (_, call, { walletId }) =>
-    answer(call, 200, `${walletId} of ${call.partner}`, {}),
+    answer(call, 200, `${walletId} of ${call.partner}, ${call.owner}`, {}),
   );
   const request = { header: () => `Bearer ${token.text}` } as unknown as HttpRequest;
-  expect((await handle(request, {} as Call, {})).body).toBe("wal_x of house");
+  expect((await handle(request, {} as Call, {})).body).toBe("wal_x of house, wal_x");
   expect(commands).toHaveLength(times);
   if (times > 0)
     expect(commands[0]).toMatchObject({ act: { act: "touch_session", session: token.id, vnode: 5 } });

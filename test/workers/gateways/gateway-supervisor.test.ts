@@ -12,7 +12,11 @@ import type {
 import { GatewaySupervisor } from "../../../src/workers/gateways/gateway-supervisor.ts";
 import { within } from "../../support/server.ts";
 
-const COUNTS = [{ group: "books", status: 200, counts: [2, 1], sumMs: 5 }];
+const COUNTS = {
+  durations: [{ group: "books", status: 200, counts: [2, 1], sumMs: 5 }],
+  routes: [{ method: "GET", route: "/v1/books", status: 200, requests: 3 }],
+  refusals: [{ reason: "overloaded", count: 1 }],
+};
 
 /** A simulated thread. */
 class FakeThread {
@@ -94,7 +98,11 @@ test("a restarted gateway is a new party; the request counts of its predecessor 
     { kind: "gateway", number: 1 },
     { kind: "gateway", number: 2 },
   ]);
-  expect(await supervisor.requestCounts()).toMatchObject([{ counts: [4, 2], sumMs: 10 }]);
+  expect(await supervisor.requestCounts()).toMatchObject({
+    durations: [{ counts: [4, 2], sumMs: 10 }],
+    routes: [{ requests: 6 }],
+    refusals: [{ count: 2 }],
+  });
 
   threads[0]?.die("a bug");
   const again = await next();
@@ -105,7 +113,7 @@ test("a restarted gateway is a new party; the request counts of its predecessor 
   again.serve();
   expect(connected).toContainEqual({ kind: "gateway", number: 3 });
   expect(supervisor.statuses[0]).toEqual({ gateway: 1, serves: true, isSilent: false, restarts: 1 });
-  expect(await supervisor.requestCounts()).toMatchObject([{ counts: [6, 3], sumMs: 15 }]);
+  expect(await supervisor.requestCounts()).toMatchObject({ durations: [{ counts: [6, 3], sumMs: 15 }] });
 });
 
 test("if a gateway cannot start, the server does not start, and reports the reason", async () => {

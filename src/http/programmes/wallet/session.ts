@@ -118,6 +118,7 @@ export async function readSession(
   enterPlatformTenant(call, deps.directory);
   const session = await deps.ledger.ask(PLATFORM_TENANT, askSession(token.id, token.vnode));
   if (session === null) throw notLoggedIn();
+  call.owner = session.walletId;
   return { token, session };
 }
 

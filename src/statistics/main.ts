@@ -1,0 +1,91 @@
+/** The statistics service, a process of its own: `npm run statistics`. It reads the archive of a server on this machine. */
+
+import { setTimeout } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { readConfig } from "../config.ts";
+import { messageOf } from "../errors/error-message.ts";
+import { type Log, openLog } from "../http/log/request-log.ts";
+import { lockFolder } from "../wal/sqlite/folder-lock.ts";
+import { lowerThreadPriority } from "../workers/carriers/thread-priority.ts";
+import { keepFilesPrivate } from "../workers/server/private-files.ts";
+import { ArchiveReader } from "./archive-reader.ts";
+import { StatisticsUnusable } from "./checkpoint.ts";
+import { openStatistics } from "./open.ts";
+import { statisticsFolder } from "./sqlite-store.ts";
+import { StatisticsService } from "./statistics-service.ts";
+import type { StatisticsStore } from "./store.ts";
+
+const IDLE_MS = 1_000;
+const RETRY_MS = 5_000;
+/** Statistics can wait; requests cannot. */
+const NICENESS = 10;
+
+const stopped = new AbortController();
+
+async function main(args: readonly string[]): Promise<void> {
+  keepFilesPrivate();
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rebuild: { type: "boolean", default: false } },
+  });
+  const { DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL } = process.env;
+  // Only these: a bad PORT must not keep the service from starting.
+  const config = readConfig({ DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL }, []);
+  lockFolder(statisticsFolder(config.dataDir));
+  const logs = openLog({ level: config.logLevel, readable: process.stdout.isTTY, destination: 1 });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopped.abort());
+  const reader = new ArchiveReader(config.dataDir);
+  const store = await openWhenReachable(() => openStatistics(config, values), logs.log);
+  if (store !== undefined) {
+    lowerThreadPriority(NICENESS);
+    logs.log.info({ folder: config.dataDir }, "the statistics follow the archive");
+    await follow(reader, store, logs.log);
+    await store.close();
+  }
+  logs.close();
+}
+
+/** After a failure it continues from the last checkpoint. */
+async function follow(reader: ArchiveReader, store: StatisticsStore, log: Log): Promise<void> {
+  while (!stopped.signal.aborted) {
+    try {
+      const service = await StatisticsService.start(reader, store);
+      if (service === undefined) await pause(IDLE_MS);
+      else while (!stopped.signal.aborted) if (!(await service.step())) await pause(IDLE_MS);
+    } catch (error) {
+      if (error instanceof StatisticsUnusable) throw error;
+      log.warn({ reason: messageOf(error) }, "the statistics wait");
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+/** @returns `undefined`: the service was stopped meanwhile. */
+async function openWhenReachable(
+  open: () => Promise<StatisticsStore>,
+  log: Log,
+): Promise<StatisticsStore | undefined> {
+  while (!stopped.signal.aborted) {
+    try {
+      return await open();
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, "the statistics wait");
+      await pause(RETRY_MS);
+    }
+  }
+  return undefined;
+}
+
+/** Ends early when the service is stopped. */
+async function pause(ms: number): Promise<void> {
+  await setTimeout(ms, undefined, { signal: stopped.signal }).catch(() => {});
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const hint =
+    error instanceof StatisticsUnusable ? "; `npm run statistics -- --rebuild` builds them anew" : "";
+  process.stderr.write(`daybook statistics: ${messageOf(error).replaceAll("\n", " ")}${hint}\n`);
+  process.exitCode = 1;
+}
