@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ArchiveError } from "../../src/archive/archive-error.ts";
 import type { BatchPosition } from "../../src/archive/queries/query.ts";
 import { ArchiveClient } from "../../src/archive/service/archive-client.ts";
@@ -89,7 +89,7 @@ describe("the archive in its thread", () => {
     const sum = client.sum({ ...ALICE, seq: 100 }, after);
     const records = client.records([{ shard: 1, epoch: 1, seq: 1, index: 0 }]);
     feeds[0]?.write(issued(logs[0]));
-    await vi.waitFor(async () => expect((await client.positions()).get(0)?.id).toEqual({ epoch: 1, seq: 1 }));
+    await expect.poll(async () => (await client.positions()).get(0)?.id).toEqual({ epoch: 1, seq: 1 });
     feeds[1]?.write(issued(logs[1]));
     expect(await records).toHaveLength(1);
     feeds[0]?.write(issued(logs[0]));
@@ -100,12 +100,8 @@ describe("the archive in its thread", () => {
     const client = await start();
     const log = new LogWriter(0);
     new ShardFeed(client, 0).write(issued(log));
-    const stored = await vi.waitFor(async () => {
-      const positions = await client.positions();
-      expect(positions.size).toBe(1);
-      return positions;
-    });
-    expect(await client.sync()).toEqual(stored);
+    await expect.poll(async () => (await client.positions()).size).toBe(1);
+    expect(await client.sync()).toEqual(await client.positions());
   });
 
   it("answers log_unavailable at the deadline, and later reads still work", async () => {
@@ -115,7 +111,7 @@ describe("the archive in its thread", () => {
     feed.write(issued(log));
     const ask = (seq: number) => client.sum({ ...ALICE, seq: 100 }, [{ shard: 0, epoch: 1, seq }]);
     await expect(ask(2)).rejects.toMatchObject({ name: "OperatingError", code: "log_unavailable" });
-    expect(await vi.waitFor(() => ask(1))).toEqual({ sum: 10, count: 2 });
+    await expect.poll(() => ask(1)).toEqual({ sum: 10, count: 2 });
   });
 
   it.each(channelPairs())(
@@ -163,7 +159,7 @@ describe("the archive in its thread", () => {
     expect((await second.witness(0))?.id).toEqual(stored);
     expect(await second.accountIds({ partner: "acme", prefix: "", limit: 5 }, [])).toEqual([]);
     new ShardFeed(second, 0).write(issued(log));
-    await vi.waitFor(() => expect(second.stats.transfersIndexed).toBe(2));
+    await expect.poll(() => second.stats.transfersIndexed).toBe(2);
     expect(failures).toEqual([]);
   });
 
@@ -175,7 +171,7 @@ describe("the archive in its thread", () => {
     const waiting = client.sum({ ...ALICE, seq: 1 }, [{ shard: 0, epoch: 1, seq: 9 }]);
     feed.write(issued(log));
     await expect(waiting).rejects.toMatchObject({ code: "log_unavailable" });
-    await vi.waitFor(() => expect(failures).toHaveLength(1));
+    await expect.poll(() => failures).toHaveLength(1);
     expect(failures[0]).toBeInstanceOf(ArchiveError);
     expect(failures[0]).toMatchObject({ code: "archive_gap" });
     await expect(client.transfer(UNKNOWN, [])).rejects.toMatchObject({ code: "log_unavailable" });
@@ -186,7 +182,7 @@ describe("the archive in its thread", () => {
     const [port, end] = portPair();
     client.attach(0, end);
     port.postMessage(new Uint8Array([0x91, 0x01]));
-    await vi.waitFor(() => expect(failures).toHaveLength(1));
+    await expect.poll(() => failures).toHaveLength(1);
     expect(failures[0]?.message).toMatch("a reply to the archive has an invalid head");
     port.close();
   });

@@ -92,3 +92,10 @@ export async function daybookJsonLines<T>(
   if (code !== 0) throw new Error(`daybook ${args.join(" ")}: exit code ${code}: ${stderr}`);
   return lines.map((line) => JSON.parse(line) as T);
 }
+
+const COLUMNS = 80;
+
+/** The lines that a terminal would break. */
+export function wideLinesOf(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line.length > COLUMNS);
+}

@@ -1,10 +1,9 @@
-/** Help and tables fit into the 80 columns of a terminal, and nouns match their counts. */
+/** Tables fit into the 80 columns of a terminal, and nouns match their counts. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATOR_KEY } from "../support/server.ts";
-import { COMMANDS, daybook } from "./cli.ts";
+import { daybook, wideLinesOf } from "./cli.ts";
 import { type ServedLog, serveLog, writeSomething } from "./served-log.ts";
 
-const COLUMNS = 80;
 let log: ServedLog;
 
 beforeAll(async () => {
@@ -13,23 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => log.destroy());
 
-function wide(text: string): readonly string[] {
-  return text.split("\n").filter((line) => line.length > COLUMNS);
-}
-
-test.each(COMMANDS.map((command) => [["daybook", ...command].join(" "), command]))(
-  "%s --help",
-  async (_, command) => {
-    expect(wide((await daybook([...command, "--help"])).stdout)).toEqual([]);
-  },
-);
-
 test("tables fit into 80 columns", async () => {
   const { url } = log.server;
   for (const args of [["wal", "info"], ["replay"], ["snapshot", "--url", url]]) {
     const { code, stdout, stderr } = await daybook(args, { ...log.env, OPERATOR_KEY });
     expect(code, stderr).toBe(0);
-    expect(wide(stdout), args.join(" ")).toEqual([]);
+    expect(wideLinesOf(stdout), args.join(" ")).toEqual([]);
   }
 });
 

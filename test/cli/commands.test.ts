@@ -3,12 +3,20 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { decodeFrame } from "../../src/wal/frame.ts";
 import { parseLogId } from "../../src/wal/wal.ts";
 import { testFolder } from "../support/server.ts";
 import { daybook, daybookJson, daybookJsonLines } from "./cli.ts";
-import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "./served-log.ts";
+import {
+  fingerprint,
+  type ServedLog,
+  SHARDS,
+  STORES,
+  type Store,
+  serveLog,
+  writeSomething,
+} from "./served-log.ts";
 
 type Info = Readonly<{
   shard: number;
@@ -49,8 +57,22 @@ type Exported = Readonly<{
 
 const STATES = ["serves", "has ended", "was killed"] as const;
 
-async function serveAs(store: (typeof STORES)[number], state: (typeof STATES)[number]): Promise<ServedLog> {
-  const log = await testLog(store);
+/** The commands only read, so all tests share one log of each store and state. */
+const logs = new Map<string, Promise<ServedLog>>();
+
+afterAll(async () => {
+  for (const log of logs.values()) await log.then(({ destroy }) => destroy());
+});
+
+function serveAs(store: Store, state: (typeof STATES)[number]): Promise<ServedLog> {
+  const name = `${store} ${state}`;
+  const log = logs.get(name) ?? newLog(store, state);
+  logs.set(name, log);
+  return log;
+}
+
+async function newLog(store: Store, state: (typeof STATES)[number]): Promise<ServedLog> {
+  const log = await serveLog(store);
   await writeSomething(log.client);
   if (state === "has ended") {
     log.server.signal("SIGTERM");

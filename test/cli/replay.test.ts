@@ -1,11 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PartnerBooks } from "../support/partner-books.ts";
 import { Random } from "../support/random.ts";
-import { operator, type Settings, testFolder, testRedis, testServer, until } from "../support/server.ts";
+import { operator, testFolder, testRedis, testServer, until } from "../support/server.ts";
+import { daybook, daybookJson } from "./cli.ts";
 
-const CLI = join(import.meta.dirname, "../../src/cli/daybook.ts");
 const SHARDS = 2;
 const STEPS = 400;
 const MARKS = 8;
@@ -14,11 +13,6 @@ type Row = Readonly<{ posted: number; held: number; available: number; seq: numb
 type Snapshots = Readonly<{
   data: readonly { durable_position: string; snapshot: { records: number } | null }[];
 }>;
-
-function daybook(settings: Settings, ...args: readonly string[]): string {
-  const env = { PATH: process.env["PATH"], ...settings };
-  return execFileSync(process.execPath, [CLI, ...args], { env, encoding: "utf8" });
-}
 
 /** Balances by account, as `replay` writes them. */
 function balancesIn(csv: string): ReadonlyMap<string, Row> {
@@ -84,17 +78,17 @@ test.each(["redis", "sqlite"])(
       // From the third snapshot on, records before the first one are only in the archive.
       if (mark % 2 === 0) await snapshotTaken(admin);
     }
-    const isTrimmed = () => daybook(settings, "wal", "info").match(/trimmed +yes/g)?.length === SHARDS;
-    await until("both logs are trimmed", isTrimmed);
+    const infos = () => daybookJson<readonly { trimmed: boolean }[]>(["wal", "info"], settings);
+    await until("both logs are trimmed", async () => (await infos()).every(({ trimmed }) => trimmed));
     for (const [at, rows] of answered) {
-      const replayed = balancesIn(daybook(settings, "replay", "--until", at, "--balances", "-"));
+      const { stdout } = await daybook(["replay", "--until", at, "--balances", "-"], settings);
+      const replayed = balancesIn(stdout);
       expect(new Map(accounts.map((id) => [id, replayed.get(id)])), at).toEqual(rows);
       const sum = [...replayed.values()].reduce((total, { posted }) => total + posted, 0);
       // Transfers in transit between shards at that moment are in neither.
       expect(Math.abs(sum), at).toBeLessThan(1000);
     }
-    const now = JSON.parse(daybook(settings, "replay", "--json")) as { totals: Record<string, unknown> }[];
-    expect(now).toHaveLength(SHARDS);
+    expect(await daybookJson<readonly unknown[]>(["replay"], settings)).toHaveLength(SHARDS);
     books.client.close();
     admin.close();
   },

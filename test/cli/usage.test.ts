@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OPERATOR_KEY, testFolder, until } from "../support/server.ts";
-import { CliProcess, COMMANDS, daybook } from "./cli.ts";
+import { CliProcess, COMMANDS, daybook, wideLinesOf } from "./cli.ts";
 
 /** The commands that a help text lists. */
 function named(text: string): (string | undefined)[] {
@@ -16,6 +16,7 @@ describe("help", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(["Usage: daybook", ...command].join(" "));
     expect(stdout.length).toBeGreaterThan(200);
+    expect(wideLinesOf(stdout)).toEqual([]);
   });
 
   test("lists every command", async () => {

@@ -6,7 +6,8 @@ import type { Answer, Operation } from "../stress/operation.ts";
 import { Client, inParallel } from "../support/client.ts";
 import { type Accepted, ASSET, isReplayed, type Load } from "../support/load.ts";
 
-const KEYS_ASKED_AGAIN = 100;
+/** The lists and statements are compared whole; of single requests a sample shows that they agree with them. */
+const SAMPLE = 100;
 
 /**
  * Checks that everything that was acknowledged to these callers, the only ones of the partner, is there exactly once
@@ -34,7 +35,7 @@ export async function checkBooks(url: string, load: Load, ...others: readonly Lo
 }
 
 async function checkTransfers(client: Client, accepted: readonly Accepted[]): Promise<void> {
-  await inParallel(accepted, async ({ id, debit, credit, amount }) => {
+  await inParallel(sampleOf(accepted), async ({ id, debit, credit, amount }) => {
     const found = await client.get<{ postings: unknown }>(`/v1/transfers/${id}`);
     expect(found.postings).toEqual([{ debit_account: debit, credit_account: credit, amount }]);
   });
@@ -43,13 +44,17 @@ async function checkTransfers(client: Client, accepted: readonly Accepted[]): Pr
 /** Retries a sample of keys: each must return its first outcome. */
 async function checkKeys(client: Client, load: Load): Promise<void> {
   const single = load.operations.filter(({ inBatch }) => !inBatch);
-  const sample = single.filter((_, no) => no % Math.ceil(single.length / KEYS_ASKED_AGAIN) === 0);
-  await inParallel(sample, async (operation) => {
+  await inParallel(sampleOf(single), async (operation) => {
     const before = operation.verdict;
     const answer = await load.sendOne(client, operation);
     expect(operation.verdict, operation.key).toEqual(before);
     expect(isReplayed(answer), operation.key).toBe(true);
   });
+}
+
+/** Evenly spread, so that all phases of a test are in it. */
+function sampleOf<T>(all: readonly T[]): readonly T[] {
+  return all.filter((_, no) => no % Math.ceil(all.length / SAMPLE) === 0);
 }
 
 /** This load remembers only the last answer for a key. */

@@ -77,11 +77,12 @@ test("the disk of the archive is full: commands continue, reads of history wait,
   expect([history.status, codeOf(history)]).toEqual([503, "log_unavailable"]);
   expect((await client.send("GET", "/v1/trial-balance")).status).toBe(200);
 
+  const said = /"reason":"the archive is suspended for lack of disk space, .*disk is full"/;
+  await until("it is logged, once a second", () => said.test(server.stdout));
   rmSync(filler);
   await waitUntilReady(admin, 60_000);
   await load.moreAcknowledged(60);
   await load.stop();
   expect(load.broken, "everybody got an answer").toBe(0);
-  expect(server.stdout).toMatch(/"reason":"the archive is suspended for lack of disk space, .*disk is full"/);
   await checkBooks(server.url, load);
 });

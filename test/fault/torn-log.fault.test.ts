@@ -31,6 +31,11 @@ const LAST_OPS = ["transfer", "credit", "delivered"];
 /** How an append begins in the AOF. The first claim creates the stream, and has one word less. */
 const APPEND = /\*[56]\r\n\$4\r\nxadd\r\n/g;
 const NO_RECORDS = Uint8Array.of(0x90);
+/** Redis reads a batch's bytes as one string: of those that are neither among its first nor its last, one in 16 is cut. */
+const PAYLOAD_ENDS = 8;
+const PAYLOAD_STEP = 16;
+/** Loading repairs the file, so the second start is the same for most cuts of a record. */
+const SECOND_START_EVERY = 8;
 const PAYER = `${ownerOn(0)}/a`;
 const PAYEE = `${ownerOn(1)}/a`;
 
@@ -139,7 +144,7 @@ function settingsOf(redis: RedisServer, dataDir: string): Settings {
 /** An offset at which to cut the AOF, and the number of whole entries of each shard before it. */
 type Cut = Readonly<{ at: number; whole: readonly number[] }>;
 
-/** Every byte offset of the last records. */
+/** Every byte offset of the last records, but not every one within a batch. */
 function cutsOf(aof: Buffer): readonly Cut[] {
   const begins = [...aof.toString("latin1").matchAll(APPEND)].map(({ index }) => index);
   const ends = [...begins.slice(1), aof.length];
@@ -149,11 +154,23 @@ function cutsOf(aof: Buffer): readonly Cut[] {
   const cuts: Cut[] = [];
   for (const [no, begin] of begins.entries()) {
     if (no >= begins.length - LAST_OPS.length) {
-      for (let at = begin; at < (ends[no] ?? 0); at++) cuts.push({ at, whole: [...whole] });
+      const end = ends[no] ?? 0;
+      const payload = payloadOf(aof, begin, end);
+      for (let at = begin; at < end; at++) {
+        const inside = at - payload > PAYLOAD_ENDS && end - at > PAYLOAD_ENDS;
+        if (!inside || (at - payload) % PAYLOAD_STEP === 0) cuts.push({ at, whole: [...whole] });
+      }
     }
     whole[shardAt(begin)] = (whole[shardAt(begin)] ?? 0) + 1;
   }
   return [...cuts, { at: aof.length, whole: [...whole] }];
+}
+
+/** Where the last string of an append begins. */
+function payloadOf(aof: Buffer, begin: number, end: number): number {
+  const [last] = [...aof.toString("latin1", begin, end).matchAll(/\r\nb\r\n\$\d+\r\n/g)];
+  if (last === undefined) throw new Error("not an append");
+  return begin + last.index + last[0].length;
 }
 
 const hashesOf = ({ batches }: Log): string[] => batches.map(({ hash }) => Buffer.from(hash).toString("hex"));
@@ -200,9 +217,9 @@ test("an AOF cut at any byte of its last three records: the records before are w
   const backup = testFolder();
   redis.copyTo(backup);
   const cuts = cutsOf(readFileSync(redis.aofFile()));
-  expect(cuts.length).toBeGreaterThan(500);
+  expect(cuts.length).toBeGreaterThan(250);
   expect(cuts.at(-1)?.whole).toEqual(logs.map(({ entries }) => entries.length));
-  for (const { at, whole } of cuts) {
+  for (const [no, { at, whole }] of cuts.entries()) {
     const prefixes = logs.map(
       ({ entries }, shard) => entries.slice(0, whole[shard]).filter(({ id }) => id.seq > 0).length,
     );
@@ -215,6 +232,7 @@ test("an AOF cut at any byte of its last three records: the records before are w
     expect(bookProblems(found), `cut at ${at}`).toEqual([]);
     await Promise.all(logs.map((log, shard) => takeOver(redis, shard, log, whole[shard] ?? 0)));
     await redis.kill();
+    if (no % SECOND_START_EVERY > 0) continue;
     await redis.restart();
     const again = await readLogs(redis);
     expect(

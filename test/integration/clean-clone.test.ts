@@ -34,7 +34,7 @@ async function run({ folder, env }: Machine, program: string, ...args: string[])
 /** The environment without the variables that the test runner and its npm have set. Keeps a proxy's certificates. */
 function environment(path: readonly string[]): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|VITEST|NODE_ENV$|TEST$)/.test(name),
+    ([name]) => !/^(npm_|VITEST|NODE_ENV$|NODE_COMPILE_CACHE$|TEST$)/.test(name),
   );
   return { ...Object.fromEntries(inherited), PATH: path.join(delimiter) };
 }

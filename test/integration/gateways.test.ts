@@ -202,7 +202,9 @@ test.each(["threads", "processes"])(
     load.begin(server.url, 16);
     const isBack = (gateway: number, restarts: number) =>
       until(`gateway ${gateway} is back`, async () => {
-        const { text } = await new Client(server.url, OPERATOR_KEY, 1).send("GET", "/metrics");
+        // Another connection each time, since this gateway may have had the last one.
+        const poller = new Client(server.url, OPERATOR_KEY, 1);
+        const { text } = await poller.send("GET", "/metrics").finally(() => poller.close());
         return (
           text.includes(`daybook_gateway_restarts_total{gateway="${gateway}"} ${restarts}\n`) &&
           text.includes(`daybook_gateway_serving{gateway="${gateway}"} 1\n`)

@@ -9,11 +9,11 @@ export const ASSET = "PTS/0";
 const OVERSPENT = 60;
 const PAUSE_MS = 20;
 /**
- * Requests at full speed, enough for a kill in the midst of them. After that each caller pauses: while a test waits for
- * a restart, more load would only take the processor from it, and make the books longer.
+ * Requests at full speed, enough for a kill in the midst of them. After that all callers together send one in this time:
+ * while a test waits for a restart, more load would only take the processor from it, and make the books longer.
  */
-const RUSH_REQUESTS = 1_000;
-const PACE_MS = 40;
+const RUSH_REQUESTS = 500;
+const PACE_MS = 4;
 /** A slow disk may make a server refuse for a while; clients then retry. */
 const SETTLE_MS_MAX = 15_000;
 
@@ -118,7 +118,8 @@ export class Load {
     this.#client = client;
     this.#stopping = false;
     this.#requests = 0;
-    this.#running = Promise.all(Array.from({ length: callers }, () => this.#call(client, owners)));
+    const pauseMs = callers * PACE_MS;
+    this.#running = Promise.all(Array.from({ length: callers }, () => this.#call(client, owners, pauseMs)));
   }
 
   /** Resolves when every caller has its answer, or knows that there will be none. */
@@ -149,10 +150,10 @@ export class Load {
     return acknowledged;
   }
 
-  async #call(client: Client, owners: readonly string[]): Promise<void> {
+  async #call(client: Client, owners: readonly string[], pauseMs: number): Promise<void> {
     while (!this.#stopping) {
       this.#requests += 1;
-      if (this.#requests > RUSH_REQUESTS) await pause(PACE_MS);
+      if (this.#requests > RUSH_REQUESTS) await pause(pauseMs);
       if (this.#random.chance(this.#batchShare)) await this.#sendBatch(client, owners);
       else await this.sendOne(client, this.#newOperation(owners, false));
       const last = this.operations.at(-1)?.verdict.is;

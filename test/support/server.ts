@@ -18,6 +18,9 @@ export const MAIN = join(import.meta.dirname, "../../src/main.ts");
 export const COMPILED_BEFORE = { NODE_COMPILE_CACHE: join(tmpdir(), "daybook-tests-compiled") } as const;
 /** A busy machine may need this long. */
 const START_MS_MAX = 60_000;
+const POLL_MS_MIN = 5;
+const POLL_MS_MAX = 50;
+const POLL_GROWTH = 1.2;
 
 /** A server that a failed test left behind must not run forever. */
 const alive = new Set<ChildProcess>();
@@ -55,6 +58,7 @@ export class ServerProcess {
   readonly settings: Settings;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
+  readonly #banner = Promise.withResolvers<void>();
   #url: string | undefined;
   #stdout = "";
   #stderr = "";
@@ -82,6 +86,9 @@ export class ServerProcess {
     alive.add(child);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
+      if (this.#url !== undefined) return;
+      this.#url = /serves on (http[^\s,]+),/.exec(this.#stdout)?.[1];
+      if (this.#url !== undefined) this.#banner.resolve();
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr += text;
@@ -123,10 +130,9 @@ export class ServerProcess {
 
   /** Resolves when the banner is printed. */
   async serving(msMax = START_MS_MAX): Promise<void> {
-    await until("the server serves", () => !this.running || /serves on http\S+,/.test(this.#stdout), msMax);
-    const url = /serves on (http[^\s,]+)/.exec(this.#stdout)?.[1];
-    if (url === undefined) throw new Error(`it did not start: ${this.#stderr}${this.#stdout.slice(-500)}`);
-    this.#url = url;
+    await within(msMax, "the server serves", Promise.race([this.#banner.promise, this.exited]));
+    if (this.#url === undefined)
+      throw new Error(`it did not start: ${this.#stderr}${this.#stdout.slice(-500)}`);
   }
 
   /** Closes the reading end of its stdout. */
@@ -155,7 +161,10 @@ export class ServerProcess {
   }
 }
 
-/** Polls until the condition holds; rejects after `msMax`. An exception counts as "not yet". */
+/**
+ * Polls until the condition holds; rejects after `msMax`. An exception counts as "not yet". The pauses grow, because
+ * most conditions are requests to a server that needs the processor itself.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
@@ -163,13 +172,15 @@ export async function until(
 ): Promise<void> {
   const endMs = performance.now() + msMax;
   let last: unknown;
+  let pauseMs = POLL_MS_MIN;
   while (performance.now() < endMs) {
     try {
       if (await condition()) return;
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    pauseMs = Math.min(POLL_MS_MAX, pauseMs * POLL_GROWTH);
   }
   throw new Error(`not within ${msMax} ms: ${what}`, { cause: last });
 }

@@ -4,7 +4,7 @@
  */
 import { charCode } from "./char-code.ts";
 
-const INITIAL_BYTES = 64 * 1024;
+const INITIAL_BYTES = 4 * 1024;
 /** Head byte and 8 bytes of a float. */
 const NUMBER_BYTES_MAX = 9;
 /** Most keys, memos and ids are shorter; for longer text the platform's encoder is faster. */

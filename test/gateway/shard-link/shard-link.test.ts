@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
 import {
@@ -17,6 +17,10 @@ import {
 } from "../../../src/workers/shard/messages.ts";
 
 const PACKED = new Uint8Array(1);
+
+// A link judges its shard by time, which must not pass because this process waits for a processor.
+beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+afterEach(() => void vi.useRealTimers());
 
 function command(link: ShardLink, partner = "p"): Promise<ShardReply> {
   return link.execute(PACKED, partner, "", 1);
@@ -178,27 +182,22 @@ test("a request that waits for another shard delays no later request", async () 
 });
 
 test("while the shard takes too long new requests are refused, and accepted again once it has recovered", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  try {
-    const { link, sent, reply } = connect();
-    const answers = [command(link)];
-    await expect.poll(() => sent.length).toBe(1);
-    vi.advanceTimersByTime(900);
-    answers.push(command(link));
-    vi.advanceTimersByTime(200);
-    const refused = command(link);
-    await expect(refused).rejects.toMatchObject({ code: "overloaded" });
-    reply([[0, null]]);
-    // The last message took too long and the next is in flight: still overloaded.
-    await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
-    reply([[1, null]]);
-    answers.push(command(link));
-    await expect.poll(() => sent.length).toBe(3);
-    reply((sent[2] as Request[]).map(([requestNumber]) => [requestNumber, null]));
-    await Promise.all(answers);
-  } finally {
-    vi.useRealTimers();
-  }
+  const { link, sent, reply } = connect();
+  const answers = [command(link)];
+  await expect.poll(() => sent.length).toBe(1);
+  vi.advanceTimersByTime(900);
+  answers.push(command(link));
+  vi.advanceTimersByTime(200);
+  const refused = command(link);
+  await expect(refused).rejects.toMatchObject({ code: "overloaded" });
+  reply([[0, null]]);
+  // The last message took too long and the next is in flight: still overloaded.
+  await expect(link.ask("p", ["position"])).rejects.toMatchObject({ code: "overloaded" });
+  reply([[1, null]]);
+  answers.push(command(link));
+  await expect.poll(() => sent.length).toBe(3);
+  reply((sent[2] as Request[]).map(([requestNumber]) => [requestNumber, null]));
+  await Promise.all(answers);
 });
 
 /** The partners whose requests are in a message; reads name theirs. */
@@ -247,27 +246,22 @@ test("only the partner that uses most of the credits is refused", async () => {
 });
 
 test("only a partner whose batches wait longer than four seconds is refused further ones", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  try {
-    const { link, sent, reply } = connect();
-    const piece = { packed: PACKED, count: 512, cost: 512 };
-    const pieces = Array.from({ length: 80 }, () => piece);
-    const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
-    await turn();
-    for (let at = 0; at < 9; at++) {
-      if (at === 8) all.push(batch(link, 1, PACKED, "greedy"));
-      vi.advanceTimersByTime(450);
-      reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
-    }
-    await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
-    expect(() => link.checkShare("greedy", [piece])).toThrow("your share");
-    expect(() => link.checkShare("other", [piece])).not.toThrow();
-    all.push(command(link, "other"), command(link, "greedy"));
-    await answerAll({ link, sent, reply }, 9);
-    expect((await Promise.all(all)).length).toBe(83);
-  } finally {
-    vi.useRealTimers();
+  const { link, sent, reply } = connect();
+  const piece = { packed: PACKED, count: 512, cost: 512 };
+  const pieces = Array.from({ length: 80 }, () => piece);
+  const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
+  await turn();
+  for (let at = 0; at < 9; at++) {
+    if (at === 8) all.push(batch(link, 1, PACKED, "greedy"));
+    vi.advanceTimersByTime(450);
+    reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   }
+  await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+  expect(() => link.checkShare("greedy", [piece])).toThrow("your share");
+  expect(() => link.checkShare("other", [piece])).not.toThrow();
+  all.push(command(link, "other"), command(link, "greedy"));
+  await answerAll({ link, sent, reply }, 9);
+  expect((await Promise.all(all)).length).toBe(83);
 });
 
 test("batches that wait for other shards delay no single request, and no further batches are sent until then", async () => {
@@ -337,21 +331,16 @@ test("when the shard stops, unsent pieces of batches are log_unavailable", async
 });
 
 test("time in which the gateway's own thread was blocked does not count as lateness of the shard", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  try {
-    let lagMs = 0;
-    const { link, sent, reply } = connect({ lag: { totalMs: () => lagMs } });
-    const first = command(link);
-    await expect.poll(() => sent.length).toBe(1);
-    vi.advanceTimersByTime(3_000);
-    lagMs = 2_500;
-    const second = command(link);
-    reply([[0, null]]);
-    reply([[1, null]]);
-    await Promise.all([first, second]);
-  } finally {
-    vi.useRealTimers();
-  }
+  let lagMs = 0;
+  const { link, sent, reply } = connect({ lag: { totalMs: () => lagMs } });
+  const first = command(link);
+  await expect.poll(() => sent.length).toBe(1);
+  vi.advanceTimersByTime(3_000);
+  lagMs = 2_500;
+  const second = command(link);
+  reply([[0, null]]);
+  reply([[1, null]]);
+  await Promise.all([first, second]);
 });
 
 test("a gateway's requests at all shards together are bounded, and each partner has a share", async () => {

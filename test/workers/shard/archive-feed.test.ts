@@ -113,7 +113,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
       .mockImplementation(async (position) => after([batch(1), batch(2)], position));
     const { feed, archive, errors } = connect(read, { epoch: 1, seq: 2 });
     const waiting = archive.ask(null);
-    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
+    await expect.poll(() => read).toHaveBeenCalledTimes(1);
     // A batch that becomes durable in between neither shortens the pause nor is sent before the earlier ones.
     feed.offer(batch(3));
     expect(read).toHaveBeenCalledTimes(1);
@@ -128,7 +128,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     const read = vi.fn<Read>().mockReturnValue(failing.promise);
     const { feed, archive, errors } = connect(read, { epoch: 1, seq: 2 });
     void archive.ask(null);
-    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
+    await expect.poll(() => read).toHaveBeenCalledTimes(1);
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       failing.reject(new LogError("log_unavailable", "no answer"));
@@ -147,7 +147,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     const corrupt = new LogError("log_corrupt", "a byte is wrong");
     const { archive, errors } = connect(() => Promise.reject(corrupt), { epoch: 1, seq: 2 });
     void archive.ask(null);
-    await vi.waitFor(() => expect(errors).toEqual([corrupt]));
+    await expect.poll(() => errors).toEqual([corrupt]);
   });
 
   test.each([
@@ -161,7 +161,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
       const { archive, errors } = connect(() => Promise.reject(trimmed), { epoch: 1, seq: 9 });
       void archive.ask(afterSeq);
       const behind = { code: "archive_behind", message: expect.stringContaining(reason) };
-      await vi.waitFor(() => expect(errors).toMatchObject([behind]));
+      await expect.poll(() => errors).toMatchObject([behind]);
     },
   );
 
@@ -186,7 +186,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     // The log ends with a claim after the archive's last batch, so there is nothing to read.
     const { feed, archive } = connect(read, { epoch: 2, seq: 0 });
     const waiting = archive.ask(2);
-    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
+    await expect.poll(() => read).toHaveBeenCalledTimes(1);
     feed.offer(batch(3));
     first.resolve([]);
     expect(await waiting).toEqual([3]);
@@ -198,12 +198,12 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     for (const { promise } of reads) read.mockReturnValueOnce(promise);
     const { feed, archive } = connect(read, { epoch: 1, seq: 2 });
     void archive.ask(null);
-    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
+    await expect.poll(() => read).toHaveBeenCalledTimes(1);
     const [shardEnd, archiveEnd] = pair();
     feed.attach(shardEnd);
     const anew = new Asker(archiveEnd);
     const waiting = anew.ask(1);
-    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(2));
+    await expect.poll(() => read).toHaveBeenCalledTimes(2);
     reads[0]?.resolve([batch(1), batch(2)]);
     await reads[0]?.promise;
     reads[1]?.resolve([batch(2)]);
@@ -221,7 +221,7 @@ describe.each(channelPairs())("the archive feed over %s", (_, pair) => {
     ];
     const { archive, errors } = connectTo([]);
     for (const bytes of bad) archive.channel.post(bytes);
-    await vi.waitFor(() => expect(errors).toHaveLength(bad.length));
+    await expect.poll(() => errors).toHaveLength(bad.length);
     for (const error of errors) expect(error).toMatchObject({ name: "PackError" });
   });
 });

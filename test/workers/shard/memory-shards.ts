@@ -234,9 +234,16 @@ function entriesOf(store: MemoryStore): readonly StoredEntry[] {
   return store instanceof TrimmedStore ? store.history : store.entries;
 }
 
-function decode({ id, bytes }: StoredEntry, shard: number): readonly ArchivedRecord[] {
+/** The records of entries that were decoded before: checkers read whole logs after every step. */
+const decoded = new WeakMap<StoredEntry, readonly ArchivedRecord[]>();
+
+function decode(entry: StoredEntry, shard: number): readonly ArchivedRecord[] {
+  const before = decoded.get(entry);
+  if (before !== undefined) return before;
   const records: ArchivedRecord[] = [];
-  const frame = decodeFrame(bytes, id);
+  decoded.set(entry, records);
+  const { id } = entry;
+  const frame = decodeFrame(entry.bytes, id);
   if (frame.kind !== "batch") return records;
   readRecords(frame.body, (command, outcome) => {
     const at = { shard, ...id, index: records.length };
