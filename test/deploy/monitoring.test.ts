@@ -8,7 +8,7 @@ import { parse } from "yaml";
 import { Load } from "../support/load.ts";
 import { prometheusPrograms } from "../support/redis-setup.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { makePartner, operator, ServerProcess, until } from "../support/server.ts";
+import { Client, makePartner, operator, ServerProcess, until } from "../support/server.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const RULES = join(DEPLOY, "prometheus/rules.yml");
@@ -93,6 +93,7 @@ describe("a server under load", () => {
     server = ServerProcess.launch({ DATA_DIR: folder, SHARDS: "2", GATEWAYS: "2" });
     await server.serving();
     const partnerKey = await makePartner(operator(server));
+    await new Client(server.url, partnerKey).ask("POST", "/v1/loyalty/members", { id: "ann" });
     load = new Load({ partnerKey, owners: 6, acrossShards: 2 });
     await load.open(server.url);
     prometheus = await Prometheus.start(new URL(server.url).host);

@@ -230,7 +230,7 @@ export function renderMetrics(sources: MetricSources): string {
     scalars(OF_CLOCK, [[{}, clock]]),
     scalars(OF_SERVER, [[{}, sources.isReady]]),
     renderBooks(sources.books),
-    sources.statisticsLagMs === undefined ? "" : scalars(OF_STATISTICS, [[{}, sources.statisticsLagMs]]),
+    scalars(OF_STATISTICS, sources.statisticsLagMs === undefined ? [] : [[{}, sources.statisticsLagMs]]),
     renderRequests(requests),
     scalars(OF_LINES, [[{}, droppedLines]]),
     renderProcess(sources.process),
@@ -289,10 +289,10 @@ function renderShards({ shards, archive }: MetricSources): string {
 }
 
 function renderBooks(books: TrialBalance | undefined): string {
-  if (books === undefined) return "";
-  const assets = Object.entries(books.assets);
+  const assets = Object.entries(books?.assets ?? {});
+  const isBalanced = assets.every(([, { sum, inTransit }]) => sum + inTransit === 0n);
   return [
-    scalars(OF_BOOKS, [[{}, assets.every(([, { sum, inTransit }]) => sum + inTransit === 0n)]]),
+    scalars(OF_BOOKS, books === undefined ? [] : [[{}, isBalanced]]),
     scalars(
       OF_TRANSIT,
       assets.map(([asset, { inTransit }]) => [{ asset }, inTransit]),
