@@ -201,9 +201,10 @@ export class Ledger {
         return decideCreateKey(this.state.partners.get(command.partner), command, nowMs);
       case "revoke_key":
         return decideRevokeKey(this.state.partners.get(command.partner), command);
+      case "notice":
+        return this.state.programmes.decideNotice(command);
       case "set_operator_key":
       case "delivered":
-      case "notice":
         return { ok: true };
       default:
         return unreachable(command);
@@ -267,12 +268,14 @@ export class Ledger {
         return;
       case "notice": {
         const { programme, notice, partner } = command;
-        this.state.programmes.receiveBroadcast(programme, notice, partner, place.timeMs);
+        const { effect } = acceptedOf(command, outcome);
+        this.state.programmes.receiveBroadcast(programme, notice, partner, place.timeMs, effect);
         this.exchange(command.from).receive(command.no);
         return;
       }
       case "delivered":
         this.exchange(command.to).forget(command.upTo);
+        this.state.programmes.delivered(command.to, command.upTo, place.timeMs);
         return;
       case "create_account":
       case "update_account":

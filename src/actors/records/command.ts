@@ -230,8 +230,14 @@ export type ActDone = Readonly<{
   effect: JsonValue;
   account?: AccountView;
   notice?: JsonValue;
-  told?: readonly Readonly<{ to: number; no: number }>[];
+  told?: readonly MessageNumber[];
 }>;
+
+/** A message to shard `to`, and its sequence number. */
+export type MessageNumber = Readonly<{ to: number; no: number }>;
+
+/** Outcome of a notice. `effect`: what the receiving shard has decided because of it. */
+export type NoticeTaken = Readonly<{ ok: true; effect?: JsonValue }>;
 
 /** `subject` is the id of the account, partner, key or other thing that `code` is about; `null` where there is none. */
 export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
@@ -242,7 +248,7 @@ export interface Accepted extends CompoundAccepted {
   credit: Credited;
   delivered: Done;
   act: ActDone;
-  notice: Done;
+  notice: NoticeTaken;
   create_account: AccountChanged;
   update_account: AccountChanged;
   set_account_status: AccountChanged;

@@ -24,6 +24,9 @@ export type TransferFailed = Readonly<{
   metadata: string | null;
 }>;
 
+/** `number`: how often the total has risen above the threshold. `total` is decimal text: it may exceed 2^53. */
+type TotalAboveThreshold = Readonly<{ number: number; total: string; threshold: number }>;
+
 type MemberCrossing = Readonly<{ member: string; balance: number; transfer: string }>;
 
 export type VoucherEventData = Readonly<{
@@ -98,6 +101,7 @@ export interface EventData {
   "account.closed": AccountView;
   "loyalty.member.above_threshold": MemberCrossing;
   "loyalty.member.depleted": MemberCrossing;
+  "loyalty.total.above_threshold": TotalAboveThreshold;
   "voucher.issued": VoucherEventData;
   "voucher.redeemed": VoucherEventData;
   "voucher.rolled_back": VoucherEventData;

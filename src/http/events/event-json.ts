@@ -13,6 +13,10 @@ const transfer = (view: EventData["transfer.posted"]) => transferJson({ ...view,
 const crossing = ({ member, balance, transfer: id }: EventData["loyalty.member.depleted"]) =>
   JSON.stringify({ member, balance, transfer_id: id });
 
+/** A total is a number in JSON, also beyond 2^53. */
+const totalCrossing = ({ number, total, threshold }: EventData["loyalty.total.above_threshold"]) =>
+  `{"number":${number},"total":${total},"threshold":${threshold}}`;
+
 const voucher = ({ code, email, offer, discount, expiresAtMs }: EventData["voucher.issued"]) =>
   JSON.stringify({
     code,
@@ -50,6 +54,7 @@ const RENDERERS: Renderers = {
   "account.closed": accountJson,
   "loyalty.member.above_threshold": crossing,
   "loyalty.member.depleted": crossing,
+  "loyalty.total.above_threshold": totalCrossing,
   "voucher.issued": voucher,
   "voucher.redeemed": voucher,
   "voucher.rolled_back": voucher,
