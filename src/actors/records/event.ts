@@ -60,6 +60,9 @@ type TopupEventData = Readonly<{
   credit: number;
 }>;
 
+/** A seller's credit has fallen below its threshold, by this transfer. */
+type LowCreditData = Readonly<{ seller: string; credit: number; threshold: number; transfer: string }>;
+
 /** Money that entered or left a wallet. `counterparty` is the other account. */
 type WalletMovementData = Readonly<{
   transfer: string;
@@ -112,6 +115,7 @@ export interface EventData {
   "credit_request.created": CreditRequestEventData;
   "credit_request.decided": CreditRequestEventData;
   "topup.completed": TopupEventData;
+  "seller.low_credit": LowCreditData;
   "wallet.deposited": WalletMovementData;
   "wallet.sent": WalletMovementData;
   "wallet.received": WalletMovementData;

@@ -65,6 +65,7 @@ const RENDERERS: Renderers = {
   "credit_request.created": creditRequest,
   "credit_request.decided": creditRequest,
   "topup.completed": JSON.stringify,
+  "seller.low_credit": ({ transfer: id, ...low }) => JSON.stringify({ ...low, transfer_id: id }),
   "wallet.deposited": movement,
   "wallet.sent": movement,
   "wallet.received": movement,

@@ -222,10 +222,13 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
   }
 
   *items(): Generator<Item> {
-    for (const [partner, { settings, earned, spent, expired, memberList, totals }] of this.#states) {
+    for (const [partner, state] of this.#states) {
+      const { settings, earned, spent, expired, totals } = state;
       const sums = [`${earned.value}`, `${spent.value}`, `${expired.value}`] as const;
-      yield ["club", partner, settings, ...sums, totals.stored];
-      for (const member of memberList.all()) yield itemOf(partner, member);
+      const stored = totals.storedWith(outstanding(state));
+      if (stored === undefined) yield ["club", partner, settings, ...sums];
+      else yield ["club", partner, settings, ...sums, stored];
+      for (const member of state.memberList.all()) yield itemOf(partner, member);
     }
   }
 
@@ -235,9 +238,7 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
       const [, , settings, earned, spent, expired, totals] = item;
       const [e, s, x] = [earned, spent, expired].map((sum) => new ExactSum(BigInt(sum)));
       Object.assign(state, { settings, earned: e, spent: s, expired: x });
-      if (totals !== undefined) state.totals.restore(totals);
-      // An older version reported no totals: the first report is due at once.
-      else if (outstanding(state) !== 0n) state.totals.changed(0);
+      state.totals.restore(totals, outstanding(state));
       if (state.totals.isAwaited) this.#awaited.add(state);
       return;
     }

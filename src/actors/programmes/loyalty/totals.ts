@@ -88,13 +88,25 @@ export class PartnerTotals {
     this.#crossings = crossed.number;
   }
 
-  get stored(): StoredTotals {
+  /**
+   * `undefined` if nothing was reported yet, so that the first report, if `total` needs one, is all that follows: see
+   * `restore`.
+   */
+  storedWith(total: bigint): StoredTotals | undefined {
+    const isFirst = this.#reported === 0n && this.#messageSeq === 0 && this.#byShard.size === 0;
+    if (isFirst && (this.#report !== undefined) === (total !== 0n)) return undefined;
     const byShard = Array.from(this.#byShard, ([shard, total]) => [shard, `${total}`] as const);
     const dueAtMs = this.#report?.endsAtMs ?? null;
     return [`${this.#reported}`, dueAtMs, this.#messageSeq, byShard, this.#crossings];
   }
 
-  restore([reported, dueAtMs, messageSeq, byShard, crossings]: StoredTotals): void {
+  /** @param stored `undefined`, also for every state of an older version: the first report of `total` is due at once. */
+  restore(stored: StoredTotals | undefined, total: bigint): void {
+    if (stored === undefined) {
+      if (total !== 0n) this.changed(0);
+      return;
+    }
+    const [reported, dueAtMs, messageSeq, byShard, crossings] = stored;
     this.#reported = BigInt(reported);
     this.#messageSeq = messageSeq;
     for (const [shard, total] of byShard) this.take(shard, BigInt(total), undefined);
