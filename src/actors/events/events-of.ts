@@ -2,8 +2,8 @@
 import { eventsOfAct, eventsOfCredit, eventsOfNotice } from "../programmes/programmes.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { LogRecord } from "../records/command.ts";
-import type { LedgerEvent } from "../records/event.ts";
-import { changesOf, transferOf } from "../records/record-views.ts";
+import { event, type LedgerEvent } from "../records/event.ts";
+import { changesOf, transferIdOf, transferOf } from "../records/record-views.ts";
 import { failureOf, ledgerEventsOf } from "./ledger-events.ts";
 
 /** @param timeMs log time of the record. */
@@ -18,6 +18,7 @@ export function eventsOf(record: LogRecord, timeMs: number): readonly LedgerEven
     ...events.flatMap((each) =>
       each.type === "transfer.received" ? eventsOfCredit(command.partner, each.data) : [],
     ),
+    ...monitorEventsOf(record),
   ];
 }
 
@@ -26,6 +27,15 @@ function eventsOfActOf(record: LogRecord, timeMs: number): readonly LedgerEvent[
   if (act === undefined) return [];
   const transfer = transferOf(record, timeMs) ?? null;
   return eventsOfAct(act, { effect: effectOf(record), timeMs, transfer, changes: changesOf(record) });
+}
+
+function monitorEventsOf(record: LogRecord): readonly LedgerEvent[] {
+  const { outcome } = record;
+  if (!("crossed" in outcome) || outcome.crossed === undefined) return [];
+  const transfer = transferIdOf(record) ?? null;
+  return outcome.crossed.map((crossing) =>
+    event("monitor.crossed", crossing.account, { ...crossing, transfer }),
+  );
 }
 
 function effectOf({ outcome }: LogRecord): JsonValue {

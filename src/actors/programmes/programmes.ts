@@ -13,6 +13,8 @@ import { LOYALTY_GROWTH, type LoyaltyActs, movedAccountsOfLoyalty } from "./loya
 import { eventsOfTotal, LOYALTY_EVENTS } from "./loyalty/events.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
+import { MONITORS_GROWTH, type MonitorActs } from "./monitors/acts.ts";
+import { Monitors } from "./monitors/monitors.ts";
 import type {
   ActIn,
   ActTable,
@@ -169,6 +171,11 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   }),
+  monitors: defined<MonitorActs>({
+    create: (context) => new Monitors(context),
+    growth: MONITORS_GROWTH,
+    events: {},
+  }),
   quotas: defined<QuotasActs>({ create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH, events: {} }),
 };
 
@@ -245,6 +252,8 @@ export class Programmes {
   readonly scheduler: Scheduler;
   /** Quotas that the operator has set for partners. */
   readonly quotas: PartnerQuotas;
+  /** What partners watch: each record that changes balances is compared with it. */
+  readonly monitors: Monitors;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
@@ -261,7 +270,12 @@ export class Programmes {
     const context = { ...shardContext, countBytes, scheduler: this.scheduler };
     const byName = Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const);
     this.quotas = new PartnerQuotas();
-    this.#byName = new Map<string, Programme>([...byName, ["quotas", this.quotas]]);
+    this.monitors = new Monitors(context);
+    this.#byName = new Map<string, Programme>([
+      ...byName,
+      ["quotas", this.quotas],
+      ["monitors", this.monitors],
+    ]);
   }
 
   decide(act: Act, context: DecisionContext): Decision {

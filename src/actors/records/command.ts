@@ -9,6 +9,7 @@ import { assert } from "../../errors/assert.ts";
 import type { Act, JsonValue } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
+import type { Crossed } from "./crossing.ts";
 import type { CreditRefusal, Rejection } from "./rejection.ts";
 import type { TransferDetails } from "./transfer-details.ts";
 
@@ -199,7 +200,8 @@ export type TransferPosted = Readonly<{
   creditSeq: number;
   /** The effect of the transfer's act. */
   effect?: JsonValue;
-}>;
+}> &
+  Crossed;
 
 /**
  * The debit of a transfer whose credit is message `no` to shard `to`. This record is the commit: once it is durable,
@@ -214,10 +216,11 @@ export type TransferSent = Readonly<{
   to: number;
   no: number;
   effect?: JsonValue;
-}>;
+}> &
+  Crossed;
 
 /** The credit account's balance after the credit. */
-export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }>;
+export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }> & Crossed;
 
 export type AccountChanged = Readonly<{ ok: true; account: AccountView }>;
 export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;

@@ -4,6 +4,7 @@
  */
 import type { AccountView, Rejected } from "./command.ts";
 import type { ExpiredTransfer, Posting, TransferView } from "./compound-command.ts";
+import type { Crossing } from "./crossing.ts";
 
 /** A credit as its account sees it. `balance` is the posted balance after it. */
 export type CreditReceived = Readonly<{
@@ -89,6 +90,9 @@ type WithdrawalData = Readonly<{
   bank: string | null;
 }>;
 
+/** The transfer whose record has crossed; `null` for a debit that is only reserved for a transfer of another shard. */
+type MonitorCrossed = Crossing & Readonly<{ transfer: string | null }>;
+
 /** The data of each type of event. */
 export interface EventData {
   "transfer.posted": TransferView;
@@ -123,6 +127,7 @@ export interface EventData {
   "payment_request.decided": PaymentRequestData;
   "withdrawal.created": WithdrawalData;
   "withdrawal.decided": WithdrawalData;
+  "monitor.crossed": MonitorCrossed;
 }
 
 export type EventType = keyof EventData;

@@ -73,6 +73,7 @@ const RENDERERS: Renderers = {
   "payment_request.decided": paymentRequest,
   "withdrawal.created": withdrawal,
   "withdrawal.decided": withdrawal,
+  "monitor.crossed": ({ transfer: id, ...crossing }) => JSON.stringify({ ...crossing, transfer_id: id }),
 };
 
 export const EVENT_TYPES = Object.keys(RENDERERS) as readonly EventType[];

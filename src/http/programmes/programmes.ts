@@ -2,6 +2,7 @@
 import type { HttpProgramme, KeyRole } from "../programme.ts";
 import type { LoyaltyDeps } from "./loyalty/members.ts";
 import { LOYALTY } from "./loyalty/routes.ts";
+import { MONITORS, type MonitorDeps } from "./monitors/routes.ts";
 import type { ReportsDeps } from "./segments/reports.ts";
 import { SEGMENTS } from "./segments/routes.ts";
 import { TOPUP } from "./topup/routes.ts";
@@ -11,7 +12,7 @@ import { VOUCHERS } from "./vouchers/routes.ts";
 import { WALLET } from "./wallet/routes.ts";
 import type { WalletDeps } from "./wallet/session.ts";
 
-export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps;
+export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps & MonitorDeps;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   LOYALTY,
@@ -19,6 +20,7 @@ export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   TOPUP,
   SEGMENTS,
   WALLET,
+  MONITORS,
 ];
 
 /** Sorted by name. */
