@@ -156,12 +156,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "POST /v1/wallet/password": () => ({ password: "an old password", new_password: "a new password" }),
       "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
       "PATCH /v1/sellers/{id}": () => ({ low_credit_threshold: 5 }),
-      "POST /v1/monitors": (side) => ({
-        account: marked("account")[side],
-        field: "posted",
-        when: "above",
-        value: 1,
-      }),
+      "POST /v1/monitors": () => ({ prefix: "any", field: "posted", when: "above", value: 1 }),
       "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
       "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
     },
