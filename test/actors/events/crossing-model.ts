@@ -1,10 +1,10 @@
 /**
- * A plain model of all crossings of one partner. It compares the balances of all accounts before and after each record,
- * as they are read from the ledger, and shares no code with what decides crossings.
+ * A plain model of the crossings of one partner on one shard. It compares the balances of all accounts before and after
+ * each record, as they are read from the ledger, and shares no code with what decides crossings.
  */
 import { viewOf } from "../../../src/actors/ledger/account.ts";
 import type { Ledger } from "../../../src/actors/ledger/ledger.ts";
-import type { LogRecord } from "../../../src/actors/records/command.ts";
+import type { LedgerEvent } from "../../../src/actors/records/event.ts";
 
 type Balances = ReadonlyMap<string, Readonly<{ posted: number; held: number; available: number }>>;
 export type WatchedRule = Readonly<{
@@ -22,17 +22,14 @@ export class CrossingModel {
   readonly monitors = new Map<string, WatchedRule>();
   readonly lowCredit = new Map<string, number>();
   memberThreshold = 1_000;
-  totalThreshold = 100_000;
-  /** The total that was last reported. */
-  total = 0;
   #before: Balances = new Map();
 
   constructor(partner: string) {
     this.#partner = partner;
   }
 
-  /** The crossings of a record, once it is applied. */
-  follow(record: LogRecord, ledger: Ledger): readonly ModelCrossing[] {
+  /** The crossings since the last call. To be called after each record. */
+  follow(ledger: Ledger): readonly ModelCrossing[] {
     const before = this.#before;
     const after = this.balances(ledger);
     this.#before = after;
@@ -48,12 +45,6 @@ export class CrossingModel {
         if (isWatched && !isBeyond(rule, was[rule.field]) && isBeyond(rule, now[rule.field]))
           crossings.push(["monitor.crossed", id, monitor, now[rule.field]]);
       }
-    }
-    if (isReport(record)) {
-      const total = this.points(ledger);
-      if (this.total <= this.totalThreshold && total > this.totalThreshold)
-        crossings.push(["loyalty.total.above_threshold", "loyalty", `${this.totalThreshold}`, total]);
-      this.total = total;
     }
     return crossings;
   }
@@ -84,8 +75,49 @@ export class CrossingModel {
   }
 }
 
-function isReport({ command }: LogRecord): boolean {
-  return command.op === "act" && command.act.act === "report_total";
+/** The total of a partner's points over all shards, as its home shard knows it. */
+export class TotalModel {
+  threshold = 100_000;
+  readonly #byShard = new Map<number, number>();
+
+  get total(): number {
+    return [...this.#byShard.values()].reduce((sum, each) => sum + each, 0);
+  }
+
+  /** @returns the crossing of a report, if it makes one. */
+  report(shard: number, points: number): readonly ModelCrossing[] {
+    const before = this.total;
+    this.#byShard.set(shard, points);
+    const { total, threshold } = this;
+    const crosses = before <= threshold && total > threshold;
+    return crosses ? [["loyalty.total.above_threshold", "loyalty", `${threshold}`, total]] : [];
+  }
+}
+
+/** The crossings among these events, as the model names them. */
+export function crossingsIn(events: readonly LedgerEvent[]): readonly ModelCrossing[] {
+  return events.map(crossingOf).filter((crossing) => crossing !== undefined);
+}
+
+function crossingOf({ type, subject, data }: LedgerEvent): ModelCrossing | undefined {
+  switch (type) {
+    case "loyalty.member.above_threshold":
+    case "loyalty.member.depleted":
+      return [type, subject, "", data.balance];
+    case "loyalty.total.above_threshold":
+      return [type, subject, `${data.threshold}`, Number(data.total)];
+    case "seller.low_credit":
+      return [type, subject, `${data.threshold}`, data.credit];
+    case "monitor.crossed":
+      return [type, subject, data.monitor, data.balance];
+    default:
+      return undefined;
+  }
+}
+
+/** For comparison: the order within a record does not matter. */
+export function textsOf(crossings: readonly ModelCrossing[]): readonly string[] {
+  return crossings.map((each) => each.join(" ")).toSorted();
 }
 
 function isBeyond({ when, value }: WatchedRule, balance: number): boolean {

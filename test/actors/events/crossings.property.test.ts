@@ -14,11 +14,10 @@ import {
 } from "../../../src/actors/programmes/topup/acts.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { Command, Outcome } from "../../../src/actors/records/command.ts";
-import type { LedgerEvent } from "../../../src/actors/records/event.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
 import { runs } from "../ledger/property-runs.ts";
-import { CrossingModel, type ModelCrossing } from "./crossing-model.ts";
+import { CrossingModel, crossingsIn, TotalModel, textsOf } from "./crossing-model.ts";
 
 const PARTNER = "acme";
 const ACCOUNTS = ["shop:a", "shop:b", "other"];
@@ -102,7 +101,8 @@ class World {
   readonly #transfers: string[] = [];
   readonly #pending: string[] = [];
   #last: TimedRecord | undefined;
-  #totals = 0;
+  readonly #totals = new TotalModel();
+  #crossedTotals = 0;
   /** Number of crossings by type. */
   readonly counts = new Map<string, number>();
 
@@ -163,7 +163,8 @@ class World {
         const { memberThreshold, totalThreshold } = what;
         const settings = { memberThreshold, totalThreshold };
         this.#act(loyaltyAct("change_settings", LOYALTY_SUBJECT, { settings }));
-        Object.assign(this.#model, settings);
+        this.#model.memberThreshold = memberThreshold;
+        this.#totals.threshold = totalThreshold;
         return undefined;
       }
       case "grant":
@@ -203,7 +204,7 @@ class World {
       this.#run.nowMs += REPORT_MS;
       this.#settle();
     }
-    expect(this.#model.total).toBe(this.#model.points(this.#run.ledger));
+    expect(this.#totals.total).toBe(this.#model.points(this.#run.ledger));
     copiesOf(this.#run.ledger, this.#log);
   }
 
@@ -212,28 +213,17 @@ class World {
     const last = this.#last;
     if (last === undefined) return;
     this.#last = undefined;
-    const expected = this.#model.follow(last, this.#run.ledger);
-    const found = eventsOf(last, last.timeMs).flatMap((event) => this.#crossingOf(event));
-    expect(texts(found)).toEqual(texts(expected));
+    const { command } = last;
+    const isReport = command.op === "act" && command.act.act === "report_total";
+    const { ledger } = this.#run;
+    const total = isReport ? this.#totals.report(0, this.#model.points(ledger)) : [];
+    const expected = [...this.#model.follow(ledger), ...total];
+    const events = eventsOf(last, last.timeMs);
+    const found = crossingsIn(events);
+    expect(textsOf(found)).toEqual(textsOf(expected));
+    for (const { type, data } of events)
+      if (type === "loyalty.total.above_threshold") expect(data.number).toBe((this.#crossedTotals += 1));
     for (const [type] of found) this.counts.set(type, (this.counts.get(type) ?? 0) + 1);
-  }
-
-  #crossingOf({ type, subject, data }: LedgerEvent): readonly ModelCrossing[] {
-    switch (type) {
-      case "loyalty.member.above_threshold":
-      case "loyalty.member.depleted":
-        return [[type, subject, "", data.balance]];
-      case "loyalty.total.above_threshold":
-        this.#totals += 1;
-        expect(data.number).toBe(this.#totals);
-        return [[type, subject, `${data.threshold}`, Number(data.total)]];
-      case "seller.low_credit":
-        return [[type, subject, `${data.threshold}`, data.credit]];
-      case "monitor.crossed":
-        return [[type, subject, data.monitor, data.balance]];
-      default:
-        return [];
-    }
   }
 
   /** Called with each record before it is applied. */
@@ -306,10 +296,6 @@ class World {
     const { monitor } = outcome.effect as { monitor: { id: string } };
     this.#model.monitors.set(monitor.id, watched);
   }
-}
-
-function texts(crossings: readonly ModelCrossing[]): readonly string[] {
-  return crossings.map((each) => each.join(" ")).toSorted();
 }
 
 test("every crossing of a random history has one event, in the record that crosses", () => {
