@@ -6,6 +6,7 @@ import { eventsOf } from "../../src/actors/events/events-of.ts";
 import { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { LoyaltySettings, TotalReport } from "../../src/actors/programmes/loyalty/acts.ts";
 import type { MonitorNotice } from "../../src/actors/programmes/monitors/acts.ts";
+import { sellerOf, type TopupAct } from "../../src/actors/programmes/topup/acts.ts";
 import type { LedgerEvent } from "../../src/actors/records/event.ts";
 import type { EventRow } from "../../src/archive/queries/query.ts";
 import type { ArchiveAnswers } from "../../src/archive/queries/transfer-reader.ts";
@@ -110,6 +111,9 @@ function learn(model: Watched, record: Logged, ledger: Ledger, fail: Fail): read
     case "change_settings":
       learnSettings(model, (command.act as unknown as { settings: LoyaltySettings }).settings);
       return [];
+    case "update_seller":
+      learnThreshold(model, command.act as TopupAct<"update_seller">);
+      return [];
     case "create_monitor":
       learnMonitor(model, { created: (effect as { monitor: never }).monitor });
       return [];
@@ -132,6 +136,12 @@ function learn(model: Watched, record: Logged, ledger: Ledger, fail: Fail): read
 function learnMonitor({ crossings: { monitors } }: Watched, notice: MonitorNotice): void {
   if ("created" in notice) monitors.set(notice.created.id, notice.created);
   else monitors.delete(notice.deleted);
+}
+
+function learnThreshold({ crossings }: Watched, act: TopupAct<"update_seller">): void {
+  const { subject, lowCreditThreshold } = act;
+  if (lowCreditThreshold === null) crossings.lowCredit.delete(sellerOf(subject));
+  else crossings.lowCredit.set(sellerOf(subject), lowCreditThreshold);
 }
 
 function learnSettings(

@@ -150,7 +150,8 @@ export class Ledger {
     if (!decided.ok) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
     const book = this.state.book(command.partner);
-    return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
+    const sent = decideSend(book, command, remote, message, nowMs, newTransferId);
+    return this.compound.withCrossings(command, withEffect(sent, decided));
   }
 
   /** Decides a transfer whose accounts are both on this shard. */
@@ -162,11 +163,12 @@ export class Ledger {
     const decided = this.compound.decideAct(command, command.amount, nowMs);
     if (!decided.ok) return decided;
     const book = this.state.book(command.partner);
-    return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
+    const posted = decideTransfer(book, command, nowMs, newTransferId);
+    return this.compound.withCrossings(command, withEffect(posted, decided));
   }
 
   decideCredit(command: Credit): Credited {
-    return decideCredit(this.state.book(command.partner), command);
+    return this.compound.withCrossings(command, decideCredit(this.state.book(command.partner), command));
   }
 
   /**

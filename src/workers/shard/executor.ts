@@ -5,7 +5,6 @@
  */
 
 import { isPlain, type PlainCommand } from "../../actors/ledger/command-home.ts";
-import { withCrossings } from "../../actors/ledger/crossings.ts";
 import type { TimedRecordPlace } from "../../actors/ledger/exchange.ts";
 import type { Ledger } from "../../actors/ledger/ledger.ts";
 import { isSystemAccount } from "../../actors/ledger/routing.ts";
@@ -348,10 +347,9 @@ export class Executor {
     source: Uint8Array,
     start: number,
     end: number,
-    decided: Recorded,
+    outcome: Recorded,
     timeMs: number,
   ): TimedRecordPlace {
-    const outcome = withCrossings(this.#ledger.state, command, decided);
     const { openSeq: seq, openCount: index } = this.#commit;
     const place = { epoch: this.#options.journal.epoch, seq, index, timeMs };
     this.#ledger.apply(command, outcome, place, seq);
