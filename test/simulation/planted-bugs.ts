@@ -58,6 +58,8 @@ export const PLANTED: readonly PlantedBug[] = [
   ["44-request-decided-twice", 15, ["programmes add up"]],
   ["45-percentage-one-too-many", 5, ["programmes add up"]],
   ["46-bank-reference-used-twice", 6, ["programmes add up"]],
+  ["47-total-crossed-by-each-report", 28, ["events are complete"]],
+  ["48-prefix-monitors-lost-at-snapshot", 16, ["events are complete"]],
 ];
 
 export type Hunt = Readonly<{ code: number | null; output: string; oracle: string | undefined }>;
