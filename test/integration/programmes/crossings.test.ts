@@ -45,7 +45,23 @@ describe("crossings", () => {
   const pay = (debit_account: string, credit_account: string, amount: number, more: Json = {}) =>
     acme.post("/v1/transfers", 201, { debit_account, credit_account, amount, ...more });
 
-  test("L9 the total of all shards has one event for each crossing, across kills, snapshots and another isolation", async () => {
+  test("L5 L6 L10 a member has one event for each time above the threshold, and for each time without points", async () => {
+    await acme.post("/v1/loyalty/members", 201, { id: "ali" });
+    const above = () => events("loyalty.member.above_threshold");
+    for (const points of [990, 10]) await move("accruals", "ali", points);
+    expect(await above()).toEqual([]);
+    for (const points of [1, 5]) await move("accruals", "ali", points);
+    expect(await above()).toMatchObject([{ member: "ali", balance: 1001 }]);
+    await restart();
+    await move("redemptions", "ali", 106);
+    await move("accruals", "ali", 200);
+    expect(await above()).toMatchObject([{ balance: 1001 }, { balance: 1100 }]);
+    await move("redemptions", "ali", 1_100);
+    await restart();
+    expect(await events("loyalty.member.depleted")).toMatchObject([{ member: "ali", balance: 0 }]);
+  });
+
+  test("L7 the total of all shards has one event for each crossing, across kills, snapshots and another isolation", async () => {
     const members = Array.from({ length: 20 }, (_, i) => `m${i}`);
     expect(new Set(members.map((id) => shardOf(pointsAccount(id)))).size).toBe(SHARDS);
     for (const id of members) await acme.post("/v1/loyalty/members", 201, { id });
