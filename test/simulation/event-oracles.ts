@@ -52,8 +52,8 @@ export function checkCrossings(logs: readonly Replayed[], fail: Fail, count: (wh
       const expected = [...model.crossings.follow(ledger), ...learn(model, record, ledger, fail)];
       const events = eventsOf(record, timeMs);
       const found = crossingsIn(events);
-      if (textsOf(found).join("\n") !== textsOf(expected).join("\n"))
-        fail(ORACLE, `${placeOf(record)} has crossed ${textsOf(found)}, and should ${textsOf(expected)}`);
+      const [crossed, due] = [found, expected].map((each) => textsOf(each).join(", "));
+      if (crossed !== due) fail(ORACLE, `${placeOf(record)} has crossed ${crossed}, and should cross ${due}`);
       checkNumbers(model, events, record, fail);
       for (const [type] of found) count(`event ${type}`);
     }

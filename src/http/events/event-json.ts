@@ -10,7 +10,7 @@ type Renderers = { readonly [T in EventType]: (data: EventData[T]) => string };
 
 const transfer = (view: EventData["transfer.posted"]) => transferJson({ ...view, revertedBy: null });
 
-const crossing = ({ member, balance, transfer: id }: EventData["loyalty.member.depleted"]) =>
+const memberCrossing = ({ member, balance, transfer: id }: EventData["loyalty.member.depleted"]) =>
   JSON.stringify({ member, balance, transfer_id: id });
 
 /** A total is a number in JSON, also beyond 2^53. */
@@ -52,8 +52,8 @@ const RENDERERS: Renderers = {
   "account.updated": accountJson,
   "account.frozen": accountJson,
   "account.closed": accountJson,
-  "loyalty.member.above_threshold": crossing,
-  "loyalty.member.depleted": crossing,
+  "loyalty.member.above_threshold": memberCrossing,
+  "loyalty.member.depleted": memberCrossing,
   "loyalty.total.above_threshold": totalCrossing,
   "voucher.issued": voucher,
   "voucher.redeemed": voucher,

@@ -31,7 +31,7 @@ import { CrossShardTransfer } from "./cross-shard-transfer.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import { NoticeBroadcast } from "./notice-broadcast.ts";
 import { PeerLink } from "./peer-link.ts";
-import { type PackedCommand, PendingReply, packedAlone, RetriedCommand } from "./pending-reply.ts";
+import { type PackedCommand, type PendingReply, packedAlone, RetriedCommand } from "./pending-reply.ts";
 
 /**
  * A movement larger than this in a batch that is not durable yet makes pin answers wait for that batch. Smaller ones

@@ -11,6 +11,12 @@ function shardOf(account: string): number {
   return shardOfVnode(vnodeOfAccount("acme", account), SHARDS);
 }
 
+type EventsPage = Readonly<{ data: readonly Readonly<{ data: Json }>[]; next_cursor: string | null }>;
+
+function sorted(rows: readonly (readonly unknown[])[]): readonly string[] {
+  return rows.map((row) => row.join(" ")).toSorted();
+}
+
 describe("crossings", () => {
   const house = startTestServer({ ISOLATION: "threads" });
   let acme: Caller;
@@ -30,13 +36,16 @@ describe("crossings", () => {
   async function events(types: string): Promise<readonly Json[]> {
     const found: Json[] = [];
     for (let after = ""; ; ) {
-      const page = await acme.get(`/v1/events?limit=500&types=${types}${after}`);
-      found.push(...(page["data"] as readonly Json[]).map((event) => event["data"] as Json));
-      if (page["next_cursor"] === null) return found;
-      after = `&after=${String(page["next_cursor"])}`;
+      const page = (await acme.get(`/v1/events?limit=500&types=${types}${after}`)) as EventsPage;
+      found.push(...page.data.map(({ data }) => data));
+      if (page.next_cursor === null) return found;
+      after = `&after=${page.next_cursor}`;
     }
   }
 
+  const low = async () => (await events("seller.low_credit")).map(({ credit }) => credit);
+  const crossings = async () =>
+    (await events("monitor.crossed")).map(({ monitor, account, balance }) => [monitor, account, balance]);
   const totals = () => events("loyalty.total.above_threshold");
   const untilTotals = (count: number) =>
     until(`there are ${count} events`, async () => (await totals()).length >= count);
@@ -96,7 +105,6 @@ describe("crossings", () => {
     };
     const sell = (amount: number) =>
       acme.post("/v1/topups", 201, { seller: "kiosk", phone: "09121234567", amount });
-    const low = async () => (await events("seller.low_credit")).map(({ credit }) => credit);
     await grant(1_000);
     await sell(500);
     expect(await low()).toEqual([]);
@@ -128,9 +136,6 @@ describe("crossings", () => {
     const below = await acme.post("/v1/monitors", 201, { account: a, ...low });
     expect(await acme.all("/v1/monitors?limit=2")).toEqual([below, held, prefix]);
     expect(await acme.get(`/v1/monitors/${String(held["id"])}`)).toEqual(held);
-    const crossings = async () =>
-      (await events("monitor.crossed")).map(({ monitor, account, balance }) => [monitor, account, balance]);
-
     // The credit of another shard, and again after a kill.
     await pay(a, b, 101);
     expect(await crossings()).toEqual([[prefix["id"], b, 101]]);
@@ -148,10 +153,9 @@ describe("crossings", () => {
       [prefix["id"], b, 101],
       [held["id"], a, 400],
       [below["id"], a, 494],
-      ...[...postings.map(({ credit_account }) => [prefix["id"], credit_account, 150])],
+      ...postings.map(({ credit_account }) => [prefix["id"], credit_account, 150]),
       [below["id"], a, 444],
     ];
-    const sorted = (rows: readonly (readonly unknown[])[]) => rows.map((row) => row.join(" ")).toSorted();
     expect(sorted(await crossings())).toEqual(sorted(expected));
 
     for (const each of [prefix, held]) await acme.ask("DELETE", `/v1/monitors/${String(each["id"])}`, 204);

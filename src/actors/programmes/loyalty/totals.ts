@@ -89,21 +89,21 @@ export class PartnerTotals {
   }
 
   /**
-   * `undefined` if nothing was reported yet, so that the first report, if `total` needs one, is all that follows: see
+   * `undefined` if nothing was reported yet, so that the first report, if the total `now` needs one, is all that follows: see
    * `restore`.
    */
-  storedWith(total: bigint): StoredTotals | undefined {
+  storedWith(now: bigint): StoredTotals | undefined {
     const isFirst = this.#reported === 0n && this.#messageSeq === 0 && this.#byShard.size === 0;
-    if (isFirst && (this.#report !== undefined) === (total !== 0n)) return undefined;
+    if (isFirst && (this.#report !== undefined) === (now !== 0n)) return undefined;
     const byShard = Array.from(this.#byShard, ([shard, total]) => [shard, `${total}`] as const);
     const dueAtMs = this.#report?.endsAtMs ?? null;
     return [`${this.#reported}`, dueAtMs, this.#messageSeq, byShard, this.#crossings];
   }
 
-  /** @param stored `undefined`, also for every state of an older version: the first report of `total` is due at once. */
-  restore(stored: StoredTotals | undefined, total: bigint): void {
+  /** @param stored `undefined`, also for every state of an older version: the first report of the total `now` is due at once. */
+  restore(stored: StoredTotals | undefined, now: bigint): void {
     if (stored === undefined) {
-      if (total !== 0n) this.changed(0);
+      if (now !== 0n) this.changed(0);
       return;
     }
     const [reported, dueAtMs, messageSeq, byShard, crossings] = stored;

@@ -1,7 +1,7 @@
 /** Acts, effects and queries of monitors: rules that report when a balance crosses a value. */
 import type { BalanceField, CrossingSide } from "../../records/crossing.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import { type ActIn, actsOf, type MemoryGrowth, questionsOf } from "../programme.ts";
+import { actsOf, type MemoryGrowth, questionsOf } from "../programme.ts";
 
 /**
  * Subject of all monitors of a partner. No account can have this id, so their idempotency keys collide with no other.
@@ -23,7 +23,6 @@ export type MonitorActs = {
   create_monitor: { fields: { rule: MonitorRule }; effect: { monitor: MonitorView } };
   delete_monitor: { fields: { id: string }; effect: null };
 };
-export type MonitorAct<K extends keyof MonitorActs = keyof MonitorActs> = ActIn<MonitorActs, K>;
 
 /** All shards have all monitors. */
 export type MonitorNotice = Readonly<{ created: MonitorView }> | Readonly<{ deleted: string }>;
