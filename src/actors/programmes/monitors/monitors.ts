@@ -8,7 +8,7 @@
  */
 import { assert } from "../../../errors/assert.ts";
 import type { Balance } from "../../ledger/account.ts";
-import { isSystemAccount, shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
+import { shardOfVnode, vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { reject } from "../../records/command.ts";
 import type { BalanceField, Crossing, CrossingSide } from "../../records/crossing.ts";
@@ -74,7 +74,7 @@ export class Monitors extends TypedProgramme<MonitorActs, MonitorQuestions, Moni
    * The crossings by a record that is decided but not applied yet.
    *
    * @param changes the changes of balances by the record.
-   * @param balanceOf the account as it is before the record.
+   * @param balanceOf the account as it is before the record; `undefined` for a system account, which is not watched.
    */
   crossingsBy(
     partner: string,
@@ -86,7 +86,6 @@ export class Monitors extends TypedProgramme<MonitorActs, MonitorQuestions, Moni
     // An account may have several entries in one record: only the balance after all of them is ever seen.
     const last = new Map(changes.map((change) => [change.account, change]));
     return [...last].flatMap(([account, after]) => {
-      if (isSystemAccount(account)) return [];
       const matching = matchingOf(watch, account);
       const before = matching.length === 0 ? undefined : balanceOf(account);
       if (before === undefined) return [];
