@@ -8,14 +8,11 @@ import { Random } from "../../support/random.ts";
 import { problemsOf } from "./compound-checks.ts";
 import { type Round, runRound, SHAPES, type Shape } from "./compound-crashes.ts";
 
-/** Rounds of each kind of crash; without `ROUNDS`, fewer if all its places are reached sooner. */
-const ROUNDS = process.env["ROUNDS"];
-const ROUNDS_MAX = 200;
-/** A failpoint in a transfer of one shape has fewer variants: its pass, early or late, the postings. */
-const ROUNDS_PER_PLACE = 10;
+/** Rounds of each kind of crash. */
+const ROUNDS = Number(process.env["ROUNDS"] ?? 200);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
 /** Most of the time a round waits for the shards' timers. */
-const AT_ONCE = 40;
+const AT_ONCE = 12;
 /** For a failpoint, the last pass at which it may be armed. */
 const PASSES_MAX = 3;
 
@@ -91,27 +88,18 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-type Place = Readonly<{ shard: number; point: Point; shape: Shape; late: readonly Shape[] }>;
 type Death = Readonly<{ shape: Shape; isLate: boolean; failpoint: Failpoint }>;
 
-/** Every failpoint, transfer shape and crashing shard. */
-function placesOf({ victims, places }: Kind): readonly Place[] {
-  return places.flatMap(({ points, shapes, late }) =>
+/** Every failpoint, transfer shape and crashing shard, repeatedly; the rest of a round is random. */
+function deathOf({ victims, places }: Kind, seed: number, random: Random): Death {
+  const all = places.flatMap(({ points, shapes, late }) =>
     points.flatMap((point) =>
       shapes.flatMap((shape) => victims.map((shard) => ({ shard, point, shape, late }))),
     ),
   );
-}
-
-/** Each place repeatedly; the rest of a round is random. */
-function deathOf(places: readonly Place[], seed: number, random: Random): Death {
-  const { shard, point, shape, late } = places[seed % places.length] as Place;
+  const { shard, point, shape, late } = all[seed % all.length] as (typeof all)[number];
   const failpoint = { shard, point, at: 1 + random.below(PASSES_MAX) };
   return { shape, isLate: late.includes(shape) && random.chance(0.5), failpoint };
-}
-
-function roundsOf(enough: number): number {
-  return ROUNDS === undefined ? Math.min(ROUNDS_MAX, enough) : Number(ROUNDS);
 }
 
 async function atOnce(rounds: number, round: (seed: number) => Promise<void>): Promise<void> {
@@ -139,9 +127,8 @@ async function checked(
 
 describe.each(KINDS)("$name", (kind) => {
   test("the transfer is executed completely or not at all, every reply agrees with the log, and no reservation stays", async () => {
-    const places = placesOf(kind);
-    await atOnce(roundsOf(ROUNDS_PER_PLACE * places.length), async (seed) => {
-      const { failpoint, ...death } = deathOf(places, seed, new Random(seed));
+    await atOnce(ROUNDS, async (seed) => {
+      const { failpoint, ...death } = deathOf(kind, seed, new Random(seed));
       const told = [`Error: failpoint ${failpoint.point}`];
       const { deaths } = await checked(seed, { ...death, failpoints: [failpoint] });
       if (deaths.length > 0) expect(deaths).toEqual(told);
@@ -155,7 +142,7 @@ describe.each(KINDS)("$name", (kind) => {
 });
 
 test("the same if the coordinator and a participant crash at the same time, at any point", async () => {
-  const rounds = roundsOf(100);
+  const rounds = ROUNDS / 2;
   let deaths = 0;
   await atOnce(rounds, async (seed) => {
     const random = new Random(seed);
