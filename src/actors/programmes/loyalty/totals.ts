@@ -89,8 +89,8 @@ export class PartnerTotals {
   }
 
   /**
-   * `undefined` if nothing was reported yet, so that the first report, if the total `now` needs one, is all that follows: see
-   * `restore`.
+   * @param now the total of this shard.
+   * @returns `undefined` for the state that `restore` makes of `undefined`.
    */
   storedWith(now: bigint): StoredTotals | undefined {
     const isFirst = this.#reported === 0n && this.#messageSeq === 0 && this.#byShard.size === 0;
@@ -100,7 +100,10 @@ export class PartnerTotals {
     return [`${this.#reported}`, dueAtMs, this.#messageSeq, byShard, this.#crossings];
   }
 
-  /** @param stored `undefined`, also for every state of an older version: the first report of the total `now` is due at once. */
+  /**
+   * @param stored `undefined` if nothing was reported yet, as in older versions: unless it is 0, the first report is due at
+   * once. @param now the total of this shard.
+   */
   restore(stored: StoredTotals | undefined, now: bigint): void {
     if (stored === undefined) {
       if (now !== 0n) this.changed(0);
