@@ -17,6 +17,7 @@ import {
 import { actAlone } from "../../../src/actors/records/command.ts";
 import { keyless } from "../../../src/actors/records/command-header.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
+import { LedgerShard, ownersOn, posting, PARTNER as SHARD_PARTNER } from "../ledger/ledger-shard.ts";
 
 const PARTNER = "acme";
 const rule = { field: "posted", when: "above", value: 1 } as const;
@@ -86,6 +87,23 @@ describe("monitors", () => {
     const act = monitorAct("delete_monitor", MONITORS_SUBJECT, { id: ids[0] ?? "" });
     const { outcome } = monitors.run.do(actAlone(keyless(PARTNER), act));
     expect(outcome).toMatchObject({ code: "monitor_not_found" });
+  });
+
+  test("a debit that is reserved for another shard's transfer crosses, and so does its release", () => {
+    const shard = new LedgerShard(1);
+    const [account = ""] = ownersOn(1);
+    shard.open(account);
+    for (const [id, when] of [
+      ["mon_low", "below"],
+      ["mon_high", "above"],
+    ] as const) {
+      const monitor = { id, ...watching(account), field: "available", when, value: 95, createdAtMs: 0 };
+      const { programmes } = shard.ledger.state;
+      programmes.receiveBroadcast("monitors", { created: monitor }, SHARD_PARTNER, 0);
+    }
+    const reserved = shard.reserve("tr_1", [posting(account, "@x", 6)]);
+    expect(reserved.crossed).toMatchObject([{ monitor: "mon_low", account, balance: 94 }]);
+    expect(shard.release("tr_1").crossed).toMatchObject([{ monitor: "mon_high", account, balance: 100 }]);
   });
 
   test("every shard has them, and only the partner's home shard lists them", () => {
