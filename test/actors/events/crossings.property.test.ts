@@ -16,7 +16,7 @@ import type { Act } from "../../../src/actors/records/act.ts";
 import type { Command, Outcome } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
-import { runs } from "../ledger/property-runs.ts";
+import { RUNS_SHARE, runs } from "../ledger/property-runs.ts";
 import { CrossingModel, crossingsIn, TotalModel, textsOf } from "./crossing-model.ts";
 
 const PARTNER = "acme";
@@ -40,6 +40,13 @@ const rule = fc.record({
   when: fc.constantFrom("above" as const, "below" as const),
   value: fc.integer({ min: -1, max: 15 }),
 });
+const CROSSINGS = [
+  "loyalty.member.above_threshold",
+  "loyalty.member.depleted",
+  "loyalty.total.above_threshold",
+  "monitor.crossed",
+  "seller.low_credit",
+];
 const doing = <K extends string>(name: K) => fc.constant(name);
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: doing("pay"), from: place, to: place, amount }) },
@@ -118,7 +125,12 @@ class World {
         metadata: null,
       });
     for (const id of MEMBERS) this.#act(loyaltyAct("create_member", pointsAccount(id), { name: null }));
-    this.#act(topupAct("create_seller", creditAccount(SELLER), { name: "K", asset: "IRT/0" }));
+    const lowCreditThreshold = 5;
+    const seller = { name: "K", asset: "IRT/0", lowCreditThreshold };
+    this.#act(topupAct("create_seller", creditAccount(SELLER), seller));
+    this.#model.lowCredit.set(SELLER, lowCreditThreshold);
+    this.#grant(10);
+    for (const id of ACCOUNTS) this.#pay("@in", id, 8);
   }
 
   take(what: Step): void {
@@ -309,11 +321,7 @@ test("every crossing of a random history has one event, in the record that cross
     }),
     { numRuns: runs(300) },
   );
-  expect([...counts.keys()].toSorted()).toEqual([
-    "loyalty.member.above_threshold",
-    "loyalty.member.depleted",
-    "loyalty.total.above_threshold",
-    "monitor.crossed",
-    "seller.low_credit",
-  ]);
+  expect(counts.size).toBeGreaterThan(0);
+  // With a share of the runs, a rare one may be missing.
+  if (RUNS_SHARE >= 1) expect([...counts.keys()].toSorted()).toEqual(CROSSINGS);
 });
