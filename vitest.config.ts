@@ -27,7 +27,9 @@ const projects = [
   { name: "fault", include: [WITH_PROCESSES] },
   {
     name: "integration",
-    include: ["test/{attack,bench,cli,deploy,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts"],
+    include: [
+      "test/{attack,bench,cli,deploy,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts",
+    ],
     exclude: [PROPERTIES, WITH_PROCESSES],
   },
   { name: "property", include: [PROPERTIES], ...SHARED_MODULES },

@@ -41,10 +41,21 @@ const credit: Credit = {
   from: 16,
   no: 17,
 };
-const debited = { ok: true, id: "tr_1", debitPosted: 21, debitHeld: 22, debitSeq: 23, effect: 29 } as const;
+const crossed = [
+  { monitor: "mon_1", account: "a", field: "posted", when: "above", value: 1, balance: 21 },
+] as const;
+const debited = {
+  ok: true,
+  id: "tr_1",
+  debitPosted: 21,
+  debitHeld: 22,
+  debitSeq: 23,
+  effect: 29,
+  crossed,
+} as const;
 const posted = { ...debited, creditPosted: 24, creditHeld: 25, creditSeq: 26 };
 const sent = { ...debited, to: 27, no: 28 };
-const credited = { ok: true, posted: 31, held: 32, seq: 33 } as const;
+const credited = { ok: true, posted: 31, held: 32, seq: 33, crossed } as const;
 
 /** The record as a general decoder sees it. */
 function unpacked(command: Command, outcome: Recorded): unknown {

@@ -61,6 +61,8 @@ const STATUSES: Record<Rejection, number> = {
   withdrawal_not_found: 404,
   already_decided: 409,
   too_many_pending: 422,
+  monitor_not_found: 404,
+  too_many_monitors: 422,
 };
 
 const TRANSFER = { debit_account: "@issuance", credit_account: "alice/points", amount: 5 };

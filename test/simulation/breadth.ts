@@ -3,6 +3,7 @@
  * random generator, so that the swarm of a seed does not depend on it.
  */
 import { Random } from "../support/random.ts";
+import { checkFeeds } from "./event-oracles.ts";
 import type { Replayed } from "./log-oracles.ts";
 import { PROGRAMMES } from "./programmes/programme-workload.ts";
 import { SimArchive } from "./sim-archive.ts";
@@ -73,6 +74,7 @@ export function checkArchive(
 ): void {
   if (!(archive instanceof SimRealArchive)) return;
   checkStatements(logs, archive.answers, partners, random, fail);
+  checkFeeds(logs, archive.answers, partners, random, fail);
   if (isArchiveDamaged) checkDamagedArchive(archive, logs, partners, random, fail);
 }
 

@@ -5,6 +5,7 @@ import type { Random } from "../support/random.ts";
 import { checkAnswersSeen, checkCuts } from "./answer-oracles.ts";
 import { type Breadth, checkArchive } from "./breadth.ts";
 import type { ClientHistory } from "./client-history.ts";
+import { checkCrossings } from "./event-oracles.ts";
 import {
   checkAnswers,
   checkHolds,
@@ -47,6 +48,7 @@ export async function judgeRun(
   checkHolds(logs, partners, fail);
   checkMembers(logs, partners, fail);
   checkProgrammes(logs, fail, run.count);
+  checkCrossings(logs, fail, run.count);
   for (const log of logs) {
     const live = run.ledgerOf(log.shard);
     if (live === undefined) fail("nothing gets stuck", `shard ${log.shard} does not run`);

@@ -41,7 +41,7 @@ export const PLANTED: readonly PlantedBug[] = [
   ["20-forgotten-during-cut", 448, ["cuts add up"]],
   ["21-reservation-not-counted", 19, ["limits hold"]],
   ["22-repeat-does-not-wait", 130, ["reads are not stale"]],
-  ["23-known-fact-answered-at-once", 148, ["revoked keys are refused"]],
+  ["23-known-fact-answered-at-once", 74, ["revoked keys are refused"]],
   ["24-post-after-end", 615, ["what is over is ended"]],
   ["25-reservation-of-lost-attempt-kept", 12, ["I3 holds add up", "nothing gets stuck"]],
   ["26-ceiling-lowered-despite-pins", 804, ["I2 floors and ceilings"]],
@@ -58,6 +58,8 @@ export const PLANTED: readonly PlantedBug[] = [
   ["44-request-decided-twice", 15, ["programmes add up"]],
   ["45-percentage-one-too-many", 5, ["programmes add up"]],
   ["46-bank-reference-used-twice", 6, ["programmes add up"]],
+  ["47-total-crossed-by-each-report", 28, ["events are complete"]],
+  ["48-prefix-monitors-lost-at-snapshot", 16, ["events are complete"]],
 ];
 
 export type Hunt = Readonly<{ code: number | null; output: string; oracle: string | undefined }>;

@@ -21,6 +21,7 @@ const QUICK: ReadonlySet<string> = new Set([
   "41-settings-read-once",
   "43-index-ahead-of-its-runs",
   "44-request-decided-twice",
+  "48-prefix-monitors-lost-at-snapshot",
 ]);
 
 function oraclesOf(bugs: typeof PLANTED): ReadonlySet<string> {

@@ -38,6 +38,7 @@ export type Oracle =
   | "damage is noticed"
   | "weak settings are noticed"
   | "statements add up"
+  | "events are complete"
   | "no false alarm"
   | "nothing throws"
   | "nothing gets stuck";

@@ -12,6 +12,9 @@ const KNOWN = { seed: 1, seeds: 130 };
 const PROGRAMME_ACTS = [
   "loyalty expiry",
   "loyalty redemption",
+  "loyalty report_total",
+  "monitors create_monitor",
+  "monitors delete_monitor",
   "segments fill",
   "segments raise_percent",
   "topup approve",

@@ -213,6 +213,8 @@ export type ShardView = Readonly<{
   position: string;
   durable_position: string;
   restarts: number;
+  /** The newest snapshot that this server has taken. */
+  snapshot: object | null;
 }>;
 
 export function isAlive(pid: number): boolean {

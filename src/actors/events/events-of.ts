@@ -1,15 +1,16 @@
 /** The events of a log record. Pure: live, in lists and after any replay the same record has the same events. */
-import { eventsOfAct, eventsOfCredit } from "../programmes/programmes.ts";
+import { eventsOfAct, eventsOfCredit, eventsOfNotice } from "../programmes/programmes.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { LogRecord } from "../records/command.ts";
-import type { LedgerEvent } from "../records/event.ts";
-import { changesOf, transferOf } from "../records/record-views.ts";
+import { event, type LedgerEvent } from "../records/event.ts";
+import { changesOf, transferIdOf, transferOf } from "../records/record-views.ts";
 import { failureOf, ledgerEventsOf } from "./ledger-events.ts";
 
 /** @param timeMs log time of the record. */
 export function eventsOf(record: LogRecord, timeMs: number): readonly LedgerEvent[] {
   const { command, outcome } = record;
   if (!outcome.ok) return failureOf(command, outcome);
+  if (command.op === "notice") return eventsOfNotice(command.programme, effectOf(record));
   const events = ledgerEventsOf(record, timeMs);
   return [
     ...events,
@@ -17,16 +18,28 @@ export function eventsOf(record: LogRecord, timeMs: number): readonly LedgerEven
     ...events.flatMap((each) =>
       each.type === "transfer.received" ? eventsOfCredit(command.partner, each.data) : [],
     ),
+    ...monitorEventsOf(record),
   ];
 }
 
 function eventsOfActOf(record: LogRecord, timeMs: number): readonly LedgerEvent[] {
   const act = actOf(record);
   if (act === undefined) return [];
-  const { outcome } = record;
-  const effect: JsonValue = "effect" in outcome ? (outcome.effect ?? null) : null;
   const transfer = transferOf(record, timeMs) ?? null;
-  return eventsOfAct(act, { effect, timeMs, transfer, changes: changesOf(record) });
+  return eventsOfAct(act, { effect: effectOf(record), timeMs, transfer, changes: changesOf(record) });
+}
+
+function monitorEventsOf(record: LogRecord): readonly LedgerEvent[] {
+  const { outcome } = record;
+  if (!("crossed" in outcome) || outcome.crossed === undefined) return [];
+  const transfer = transferIdOf(record) ?? null;
+  return outcome.crossed.map((crossing) =>
+    event("monitor.crossed", crossing.account, { ...crossing, transfer }),
+  );
+}
+
+function effectOf({ outcome }: LogRecord): JsonValue {
+  return "effect" in outcome ? (outcome.effect ?? null) : null;
 }
 
 function actOf({ command }: LogRecord): Act | undefined {

@@ -150,7 +150,8 @@ export class Ledger {
     if (!decided.ok) return decided;
     const message = { to, no: this.exchange(to).sent + 1 };
     const book = this.state.book(command.partner);
-    return withEffect(decideSend(book, command, remote, message, nowMs, newTransferId), decided);
+    const sent = decideSend(book, command, remote, message, nowMs, newTransferId);
+    return this.compound.withCrossings(command, withEffect(sent, decided));
   }
 
   /** Decides a transfer whose accounts are both on this shard. */
@@ -162,11 +163,12 @@ export class Ledger {
     const decided = this.compound.decideAct(command, command.amount, nowMs);
     if (!decided.ok) return decided;
     const book = this.state.book(command.partner);
-    return withEffect(decideTransfer(book, command, nowMs, newTransferId), decided);
+    const posted = decideTransfer(book, command, nowMs, newTransferId);
+    return this.compound.withCrossings(command, withEffect(posted, decided));
   }
 
   decideCredit(command: Credit): Credited {
-    return decideCredit(this.state.book(command.partner), command);
+    return this.compound.withCrossings(command, decideCredit(this.state.book(command.partner), command));
   }
 
   /**
@@ -201,9 +203,10 @@ export class Ledger {
         return decideCreateKey(this.state.partners.get(command.partner), command, nowMs);
       case "revoke_key":
         return decideRevokeKey(this.state.partners.get(command.partner), command);
+      case "notice":
+        return this.state.programmes.decideNotice(command);
       case "set_operator_key":
       case "delivered":
-      case "notice":
         return { ok: true };
       default:
         return unreachable(command);
@@ -267,12 +270,14 @@ export class Ledger {
         return;
       case "notice": {
         const { programme, notice, partner } = command;
-        this.state.programmes.receiveBroadcast(programme, notice, partner, place.timeMs);
+        const { effect } = acceptedOf(command, outcome);
+        this.state.programmes.receiveBroadcast(programme, notice, partner, place.timeMs, effect);
         this.exchange(command.from).receive(command.no);
         return;
       }
       case "delivered":
         this.exchange(command.to).forget(command.upTo);
+        this.state.programmes.delivered(command.to, command.upTo, place.timeMs);
         return;
       case "create_account":
       case "update_account":

@@ -3,7 +3,14 @@
 import { newManagedView, openAccount, viewOf } from "../ledger/account.ts";
 import type { TimedRecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
-import { type AccountView, type ActAlone, type ActDone, type Rejected, reject } from "../records/command.ts";
+import {
+  type AccountView,
+  type ActAlone,
+  type ActDone,
+  type MessageNumber,
+  type Rejected,
+  reject,
+} from "../records/command.ts";
 import { keyless } from "../records/command-header.ts";
 import type { AcceptedAct } from "./programme.ts";
 
@@ -11,10 +18,10 @@ export function decideAct(state: LedgerState, command: ActAlone, nowMs: number):
   const { partner, act } = command;
   const decided = state.compound.decideAct(command, 0, nowMs);
   if (!decided.ok) return decided;
-  const { effect, notice } = decided;
+  const { effect, notice, noticeTo } = decided;
   const changed = accountAfter(state, partner, act.programme, decided, nowMs);
   if (changed !== undefined && "ok" in changed) return changed;
-  const recipients = notice === undefined ? [] : noticeRecipients(state);
+  const recipients = notice === undefined ? [] : noticeRecipients(state, noticeTo);
   return {
     ok: true,
     effect,
@@ -38,7 +45,7 @@ export function applyAct(
       state.addAccount(partner, openAccount(account, state.asset(account.asset), batch));
     else state.changeAccount(partner, known, account, timeMs, batch);
   }
-  state.programmes.apply(act, effect, { partner, timeMs, transfer: null, amount: 0 });
+  state.programmes.apply(act, effect, { partner, timeMs, transfer: null, amount: 0, told });
   if (notice === undefined) return;
   const names = { op: "notice", ...keyless(partner), programme: act.programme } as const;
   for (const { to, no } of told)
@@ -70,7 +77,8 @@ function accountAfter(
   return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
 }
 
-/** All other shards, each with the sequence number of the message that it will get. */
-function noticeRecipients({ compound }: LedgerState): readonly Readonly<{ to: number; no: number }>[] {
-  return compound.others.map((to) => ({ to, no: compound.exchangeWith(to).sent + 1 }));
+/** One shard, or all other shards, each with the sequence number of the message that it will get. */
+function noticeRecipients({ compound }: LedgerState, only: number | undefined): readonly MessageNumber[] {
+  const recipients = only === undefined ? compound.others : [only];
+  return recipients.map((to) => ({ to, no: compound.exchangeWith(to).sent + 1 }));
 }

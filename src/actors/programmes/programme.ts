@@ -9,7 +9,7 @@
 import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
 import type { Act, JsonValue } from "../records/act.ts";
-import type { Command, Rejected } from "../records/command.ts";
+import type { Command, MessageNumber, Rejected } from "../records/command.ts";
 import type { ExpiredTransfer, TransferView } from "../records/compound-command.ts";
 import type { LedgerEvent } from "../records/event.ts";
 import type { Change } from "../records/record-views.ts";
@@ -56,6 +56,8 @@ export type AcceptedAct<E = JsonValue, N = JsonValue> = Readonly<{
   closes?: string;
   /** Message to all other shards; they receive it in order. The act is answered once all of them have it. */
   notice?: N;
+  /** The one shard that gets the notice. Only for a scheduled command, which nobody waits for. */
+  noticeTo?: number;
 }>;
 
 export type Decision<E = JsonValue, N = JsonValue> = AcceptedAct<E, N> | Rejected;
@@ -89,6 +91,8 @@ export type ApplyContext = Readonly<{
   transfer: string | null;
   /** Amount that the transfer moved; 0 without a transfer. */
   amount: number;
+  /** The messages that carry the act's notice. */
+  told?: readonly MessageNumber[];
 }>;
 
 /** What the events of an accepted act are derived from. */
@@ -180,8 +184,12 @@ export interface Programme {
   apply(act: Act, effect: JsonValue, done: ApplyContext): void;
   /** The part of a transfer's `amount` that a revert with this act may move back. Default: all of it. */
   takeable?(act: Act, partner: string, amount: number): number;
-  /** Applies the notice of an act that another shard has decided. */
-  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void;
+  /** Decides what the notice of another shard does here besides. Changes nothing. `null`: nothing. */
+  decideNotice(notice: JsonValue, partner: string): JsonValue;
+  /** Applies the notice of an act that another shard has decided. @param effect from `decideNotice` */
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number, effect?: JsonValue): void;
+  /** Shard `to` has made this shard's messages up to number `upTo` durable. */
+  delivered?(to: number, upTo: number, timeMs: number): void;
   /** Answers a question. Changes nothing. @param ask its name and arguments */
   answer(partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue;
   /** The whole state as snapshot items. Their order depends only on what was applied; `restore` gets them in it. */
@@ -196,18 +204,21 @@ type JsonTables<D> = Readonly<{
   answers: Readonly<
     Record<string, (partner: string, args: readonly JsonValue[], nowMs: number) => JsonValue>
   >;
-  receive(notice: JsonValue, partner: string, timeMs: number): void;
+  effectOfNotice(notice: JsonValue, partner: string): JsonValue;
+  receive(notice: JsonValue, partner: string, timeMs: number, effect: JsonValue): void;
   restoreItem(item: readonly JsonValue[]): void;
 }>;
 
 /**
- * Calls the typed parts of a programme. `A`: its acts, `Q`: its questions, `N`: its notices, `I`: its snapshot items.
+ * Calls the typed parts of a programme. `A`: its acts, `Q`: its questions, `N`: its notices, `I`: its snapshot items,
+ * `E`: the effects of its notices.
  */
 export abstract class TypedProgramme<
   A extends ActTable,
   Q extends QuestionTable,
   N extends JsonValue,
   I extends readonly JsonValue[],
+  E extends JsonValue = null,
 > implements Programme
 {
   protected abstract readonly decisions: Decisions<A, N>;
@@ -217,7 +228,11 @@ export abstract class TypedProgramme<
   abstract items(): Iterable<I>;
   protected abstract restoreItem(item: I): void;
 
-  protected receive(_notice: N, _partner: string, _timeMs: number): void {
+  protected effectOfNotice(_notice: N, _partner: string): E | null {
+    return null;
+  }
+
+  protected receive(_notice: N, _partner: string, _timeMs: number, _effect: E | null): void {
     throw new TypeError("the programme has no notices");
   }
 
@@ -237,8 +252,12 @@ export abstract class TypedProgramme<
     entryOf(this.#json.changes, "act", act.act)(act, effect, done);
   }
 
-  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number): void {
-    this.#json.receive(notice, partner, timeMs);
+  decideNotice(notice: JsonValue, partner: string): JsonValue {
+    return this.#json.effectOfNotice(notice, partner);
+  }
+
+  receiveBroadcast(notice: JsonValue, partner: string, timeMs: number, effect: JsonValue = null): void {
+    this.#json.receive(notice, partner, timeMs, effect);
   }
 
   answer(partner: string, [name, ...args]: readonly JsonValue[], nowMs: number): JsonValue {

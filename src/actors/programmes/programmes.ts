@@ -6,12 +6,15 @@ import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
 import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
+import type { Broadcast, NoticeTaken } from "../records/command.ts";
 import type { CreditReceived, LedgerEvent } from "../records/event.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH, type LoyaltyActs, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
-import { LOYALTY_EVENTS } from "./loyalty/events.ts";
+import { eventsOfTotal, LOYALTY_EVENTS } from "./loyalty/events.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
 import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
+import { MONITORS_GROWTH, type MonitorActs } from "./monitors/acts.ts";
+import { Monitors } from "./monitors/monitors.ts";
 import type {
   ActIn,
   ActTable,
@@ -116,6 +119,8 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   /** The times of an act that must be later than log time, each with its path in the request. */
   futureTimes?: (act: ActIn<A>) => Iterable<readonly [path: string, atMs: number]>;
   events: EventsByAct<A>;
+  /** The events of a notice with this effect. */
+  noticeEvents?: (effect: JsonValue) => readonly LedgerEvent[];
   /** The event that a credit of an account is to the programme, besides `transfer.received`. */
   received?: (partner: string, received: CreditReceived) => LedgerEvent | undefined;
   /** Subjects whose own history includes the act, besides the history of the whole programme. */
@@ -134,6 +139,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     create: (context) => new Loyalty(context),
     growth: LOYALTY_GROWTH,
     events: LOYALTY_EVENTS,
+    noticeEvents: eventsOfTotal,
     movedAccounts: movedAccountsOfLoyalty,
     takeBack: takeBackLoyalty,
     futureTimes: futureTimesOfLoyalty,
@@ -171,6 +177,11 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     affectedSubjects: accountsOfRequest,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
+  }),
+  monitors: defined<MonitorActs>({
+    create: (context) => new Monitors(context),
+    growth: MONITORS_GROWTH,
+    events: {},
   }),
   quotas: defined<QuotasActs>({ create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH, events: {} }),
 };
@@ -222,6 +233,11 @@ export function eventsOfAct(act: Act, context: EventContext): readonly LedgerEve
   return PROGRAMMES[act.programme]?.events[act.act]?.(act, context) ?? [];
 }
 
+/** The events of a notice, given what it has done on the shard that received it. */
+export function eventsOfNotice(programme: string, effect: JsonValue): readonly LedgerEvent[] {
+  return PROGRAMMES[programme]?.noticeEvents?.(effect) ?? [];
+}
+
 /** The events of programmes to which a credit of an account means more than `transfer.received`. */
 export function eventsOfCredit(partner: string, received: CreditReceived): readonly LedgerEvent[] {
   return Object.values(PROGRAMMES).flatMap((programme) => programme.received?.(partner, received) ?? []);
@@ -243,6 +259,8 @@ export class Programmes {
   readonly scheduler: Scheduler;
   /** Quotas that the operator has set for partners. */
   readonly quotas: PartnerQuotas;
+  /** What partners watch: each record that changes balances is compared with it. */
+  readonly monitors: Monitors;
   readonly #claims: Claims;
   readonly #byName: ReadonlyMap<string, Programme>;
 
@@ -259,7 +277,12 @@ export class Programmes {
     const context = { ...shardContext, countBytes, scheduler: this.scheduler };
     const byName = Object.entries(PROGRAMMES).map(([name, { create }]) => [name, create(context)] as const);
     this.quotas = new PartnerQuotas();
-    this.#byName = new Map<string, Programme>([...byName, ["quotas", this.quotas]]);
+    this.monitors = new Monitors(context);
+    this.#byName = new Map<string, Programme>([
+      ...byName,
+      ["quotas", this.quotas],
+      ["monitors", this.monitors],
+    ]);
   }
 
   decide(act: Act, context: DecisionContext): Decision {
@@ -274,8 +297,26 @@ export class Programmes {
     return this.#of(act.programme).takeable?.(act, partner, amount) ?? amount;
   }
 
-  receiveBroadcast(programme: string, notice: JsonValue, partner: string, timeMs: number): void {
-    this.#of(programme).receiveBroadcast(notice, partner, timeMs);
+  /** Decides what the notice of another shard does here besides. */
+  decideNotice({ programme, notice, partner }: Broadcast): NoticeTaken {
+    const effect = this.#of(programme).decideNotice(notice, partner);
+    return effect === null ? { ok: true } : { ok: true, effect };
+  }
+
+  /** @param effect from `decideNotice` */
+  receiveBroadcast(
+    programme: string,
+    notice: JsonValue,
+    partner: string,
+    timeMs: number,
+    effect: JsonValue = null,
+  ): void {
+    this.#of(programme).receiveBroadcast(notice, partner, timeMs, effect);
+  }
+
+  /** Shard `to` has made this shard's messages up to number `upTo` durable. */
+  delivered(to: number, upTo: number, timeMs: number): void {
+    for (const programme of this.#byName.values()) programme.delivered?.(to, upTo, timeMs);
   }
 
   answer(programme: string, partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {

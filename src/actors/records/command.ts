@@ -9,6 +9,7 @@ import { assert } from "../../errors/assert.ts";
 import type { Act, JsonValue } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
 import type { CompoundAccepted, CompoundCommand } from "./compound-command.ts";
+import type { Crossed } from "./crossing.ts";
 import type { CreditRefusal, Rejection } from "./rejection.ts";
 import type { TransferDetails } from "./transfer-details.ts";
 
@@ -199,7 +200,8 @@ export type TransferPosted = Readonly<{
   creditSeq: number;
   /** The effect of the transfer's act. */
   effect?: JsonValue;
-}>;
+}> &
+  Crossed;
 
 /**
  * The debit of a transfer whose credit is message `no` to shard `to`. This record is the commit: once it is durable,
@@ -214,10 +216,11 @@ export type TransferSent = Readonly<{
   to: number;
   no: number;
   effect?: JsonValue;
-}>;
+}> &
+  Crossed;
 
 /** The credit account's balance after the credit. */
-export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }>;
+export type Credited = Readonly<{ ok: true; posted: number; held: number; seq: number }> & Crossed;
 
 export type AccountChanged = Readonly<{ ok: true; account: AccountView }>;
 export type PartnerChanged = Readonly<{ ok: true; partner: Partner }>;
@@ -230,8 +233,14 @@ export type ActDone = Readonly<{
   effect: JsonValue;
   account?: AccountView;
   notice?: JsonValue;
-  told?: readonly Readonly<{ to: number; no: number }>[];
+  told?: readonly MessageNumber[];
 }>;
+
+/** A message to shard `to`, and its sequence number. */
+export type MessageNumber = Readonly<{ to: number; no: number }>;
+
+/** Outcome of a notice. `effect`: what the receiving shard has decided because of it. */
+export type NoticeTaken = Readonly<{ ok: true; effect?: JsonValue }>;
 
 /** `subject` is the id of the account, partner, key or other thing that `code` is about; `null` where there is none. */
 export type Rejected = Readonly<{ ok: false; code: Rejection; subject: string | null }>;
@@ -242,7 +251,7 @@ export interface Accepted extends CompoundAccepted {
   credit: Credited;
   delivered: Done;
   act: ActDone;
-  notice: Done;
+  notice: NoticeTaken;
   create_account: AccountChanged;
   update_account: AccountChanged;
   set_account_status: AccountChanged;

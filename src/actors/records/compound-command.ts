@@ -7,6 +7,7 @@
  */
 import type { Act, JsonValue, Seen } from "./act.ts";
 import type { CommandHeader } from "./command-header.ts";
+import type { Crossed } from "./crossing.ts";
 import type { TransferDetails } from "./transfer-details.ts";
 
 export type Posting = Readonly<{ debit: string; credit: string; amount: number }>;
@@ -230,7 +231,8 @@ export type TransferChanged = Readonly<{
   elsewhere: readonly Move[];
   /** The effect of the command's act. */
   effect?: JsonValue;
-}>;
+}> &
+  Crossed;
 
 export type TransferExpired = Omit<TransferChanged, "transfer"> & Readonly<{ transfer: ExpiredTransfer }>;
 
@@ -253,9 +255,10 @@ export type Reserved = Readonly<{
   moves: readonly Move[];
   holds: readonly Hold[];
   rises: readonly Rise[];
-}>;
+}> &
+  Crossed;
 
-export type Moved = Readonly<{ ok: true; moves: readonly Move[] }>;
+export type Moved = Readonly<{ ok: true; moves: readonly Move[] }> & Crossed;
 
 /** The outcome of each kind of compound command when it is accepted. */
 export interface CompoundAccepted {

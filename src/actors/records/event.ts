@@ -4,6 +4,7 @@
  */
 import type { AccountView, Rejected } from "./command.ts";
 import type { ExpiredTransfer, Posting, TransferView } from "./compound-command.ts";
+import type { Crossing } from "./crossing.ts";
 
 /** A credit as its account sees it. `balance` is the posted balance after it. */
 export type CreditReceived = Readonly<{
@@ -23,6 +24,9 @@ export type TransferFailed = Readonly<{
   memo: string | null;
   metadata: string | null;
 }>;
+
+/** `number`: how often the total has risen above the threshold. `total` is decimal text: it may exceed 2^53. */
+type TotalAboveThreshold = Readonly<{ number: number; total: string; threshold: number }>;
 
 type MemberCrossing = Readonly<{ member: string; balance: number; transfer: string }>;
 
@@ -57,6 +61,9 @@ type TopupEventData = Readonly<{
   credit: number;
 }>;
 
+/** A seller's credit has fallen below its threshold, by this transfer. */
+type LowCreditData = Readonly<{ seller: string; credit: number; threshold: number; transfer: string }>;
+
 /** Money that entered or left a wallet. `counterparty` is the other account. */
 type WalletMovementData = Readonly<{
   transfer: string;
@@ -83,6 +90,9 @@ type WithdrawalData = Readonly<{
   bank: string | null;
 }>;
 
+/** The transfer whose record has crossed; `null` for a debit that is only reserved for a transfer of another shard. */
+type MonitorCrossed = Crossing & Readonly<{ transfer: string | null }>;
+
 /** The data of each type of event. */
 export interface EventData {
   "transfer.posted": TransferView;
@@ -98,6 +108,7 @@ export interface EventData {
   "account.closed": AccountView;
   "loyalty.member.above_threshold": MemberCrossing;
   "loyalty.member.depleted": MemberCrossing;
+  "loyalty.total.above_threshold": TotalAboveThreshold;
   "voucher.issued": VoucherEventData;
   "voucher.redeemed": VoucherEventData;
   "voucher.rolled_back": VoucherEventData;
@@ -108,6 +119,7 @@ export interface EventData {
   "credit_request.created": CreditRequestEventData;
   "credit_request.decided": CreditRequestEventData;
   "topup.completed": TopupEventData;
+  "seller.low_credit": LowCreditData;
   "wallet.deposited": WalletMovementData;
   "wallet.sent": WalletMovementData;
   "wallet.received": WalletMovementData;
@@ -115,6 +127,7 @@ export interface EventData {
   "payment_request.decided": PaymentRequestData;
   "withdrawal.created": WithdrawalData;
   "withdrawal.decided": WithdrawalData;
+  "monitor.crossed": MonitorCrossed;
 }
 
 export type EventType = keyof EventData;

@@ -13,6 +13,7 @@ import type { JsonValue } from "./act.ts";
 import type { Credit, Credited, Transfer, TransferPosted, TransferSent } from "./command.ts";
 import type { CommandHeader } from "./command-header.ts";
 import type { Posting } from "./compound-command.ts";
+import type { Crossed, Crossing } from "./crossing.ts";
 import { readValue, writeValue } from "./pack.ts";
 import { readAct, writeAct } from "./pack-act.ts";
 import type { PackReader } from "./pack-reader.ts";
@@ -24,16 +25,16 @@ const DEBITED_FIELDS = ["rejection", "id", "debitPosted", "debitHeld", "debitSeq
 
 /**
  * The values of each packed array, in order. `rejection` is 0 in an accepted outcome. A transfer without an act and an
- * outcome without an effect end before it. New values are only ever added at the end. A test compares these lists with
+ * outcome without an effect or crossings end before them; with crossings alone, the effect is nil. New values are only ever added at the end. A test compares these lists with
  * docs/WAL_FORMAT.md.
  */
 export const PACKED = {
   record: ["op", "partner", "key", "fingerprint", "command", "outcome"],
   transfer: [...POSTING_FIELDS, ...DETAIL_FIELDS, "vnode", "act"],
   credit: [...POSTING_FIELDS, ...DETAIL_FIELDS, "id", "createdAtMs", "from", "no"],
-  posted: [...DEBITED_FIELDS, "creditPosted", "creditHeld", "creditSeq", "effect"],
-  sent: [...DEBITED_FIELDS, "to", "no", "effect"],
-  credited: ["rejection", "posted", "held", "seq"],
+  posted: [...DEBITED_FIELDS, "creditPosted", "creditHeld", "creditSeq", "effect", "crossed"],
+  sent: [...DEBITED_FIELDS, "to", "no", "effect", "crossed"],
+  credited: ["rejection", "posted", "held", "seq", "crossed"],
   rejected: ["rejection", "subject"],
 } as const satisfies Readonly<{
   record: readonly string[];
@@ -50,6 +51,8 @@ export const TRANSFER_VALUES = PACKED.transfer.indexOf("act");
 /** Without the effect. */
 const POSTED_VALUES = PACKED.posted.indexOf("effect");
 const SENT_VALUES = PACKED.sent.indexOf("effect");
+/** Without crossings. */
+const CREDITED_VALUES = PACKED.credited.indexOf("crossed");
 
 /**
  * Creates transfers, with the literal of `readTransfer`, so that all have one object layout. Takes numbers one by one:
@@ -223,25 +226,36 @@ function writeDebited(writer: PackWriter, debited: TransferPosted | TransferSent
   writer.number(debited.debitSeq);
 }
 
-function writeEffect(writer: PackWriter, effect: JsonValue | undefined): void {
+type Extras = Readonly<{ effect?: JsonValue }> & Crossed;
+
+/** Number of values of `effect` and `crossed`. */
+function extraValues({ effect, crossed }: Extras): number {
+  if (crossed !== undefined) return 2;
+  return effect === undefined ? 0 : 1;
+}
+
+function writeExtras(writer: PackWriter, { effect, crossed }: Extras): void {
   if (effect !== undefined) writeValue(writer, effect);
+  if (crossed === undefined) return;
+  if (effect === undefined) writer.nil();
+  writeValue(writer, crossed);
 }
 
 export function writePosted(writer: PackWriter, posted: TransferPosted): void {
-  writer.array(posted.effect === undefined ? POSTED_VALUES : POSTED_VALUES + 1);
+  writer.array(POSTED_VALUES + extraValues(posted));
   writeDebited(writer, posted);
   writer.number(posted.creditPosted);
   writer.number(posted.creditHeld);
   writer.number(posted.creditSeq);
-  writeEffect(writer, posted.effect);
+  writeExtras(writer, posted);
 }
 
 export function writeSent(writer: PackWriter, sent: TransferSent): void {
-  writer.array(sent.effect === undefined ? SENT_VALUES : SENT_VALUES + 1);
+  writer.array(SENT_VALUES + extraValues(sent));
   writeDebited(writer, sent);
   writer.number(sent.to);
   writer.number(sent.no);
-  writeEffect(writer, sent.effect);
+  writeExtras(writer, sent);
 }
 
 /** The readers of outcomes begin after `rejection`. @param values number of values in the array. */
@@ -256,9 +270,7 @@ export function readPosted(reader: PackReader, values: number): TransferPosted {
     creditHeld: reader.number(),
     creditSeq: reader.number(),
   };
-  return values === POSTED_VALUES
-    ? posted
-    : { ...posted, effect: readEffect(reader, values - POSTED_VALUES) };
+  return values === POSTED_VALUES ? posted : { ...posted, ...readExtras(reader, values - POSTED_VALUES) };
 }
 
 export function readSent(reader: PackReader, values: number): TransferSent {
@@ -271,22 +283,31 @@ export function readSent(reader: PackReader, values: number): TransferSent {
     to: reader.number(),
     no: reader.number(),
   };
-  return values === SENT_VALUES ? sent : { ...sent, effect: readEffect(reader, values - SENT_VALUES) };
+  return values === SENT_VALUES ? sent : { ...sent, ...readExtras(reader, values - SENT_VALUES) };
 }
 
 /** @param values number of values from the effect on. */
-function readEffect(reader: PackReader, values: number): JsonValue {
-  const effect = readValue(reader) as JsonValue; // written by `writeEffect`
+function readExtras(reader: PackReader, values: number): Extras {
+  const effect = readValue(reader) as JsonValue; // written by `writeExtras`
+  const crossings = values === 1 ? {} : readCrossings(reader, values - 1);
+  return { ...(effect !== null && { effect }), ...crossings };
+}
+
+/** @param values number of values from `crossed` on. */
+function readCrossings(reader: PackReader, values: number): Crossed {
+  const crossed = readValue(reader) as readonly Crossing[]; // written by `writeExtras` or `writeCredited`
   reader.skip(values - 1);
-  return effect;
+  return { crossed };
 }
 
 export function writeCredited(writer: PackWriter, credited: Credited): void {
-  writer.array(PACKED.credited.length);
+  const { crossed } = credited;
+  writer.array(crossed === undefined ? CREDITED_VALUES : CREDITED_VALUES + 1);
   writer.number(0);
   writer.number(credited.posted);
   writer.number(credited.held);
   writer.number(credited.seq);
+  if (crossed !== undefined) writeValue(writer, crossed);
 }
 
 export function readCredited(reader: PackReader, values: number): Credited {
@@ -296,6 +317,6 @@ export function readCredited(reader: PackReader, values: number): Credited {
     held: reader.number(),
     seq: reader.number(),
   };
-  reader.skip(values - PACKED.credited.length);
-  return credited;
+  if (values === CREDITED_VALUES) return credited;
+  return { ...credited, ...readCrossings(reader, values - CREDITED_VALUES) };
 }

@@ -112,7 +112,8 @@ export class BatchIndexer {
       else if (op === OPS.act) this.#indexAct(batch, shard, i, this.#read(start, values));
       else if (COMPOUND_OPS.has(op)) {
         if (this.#indexCompound(batch, shard, i, this.#read(start, values))) transfers += 1;
-      } else {
+      } else if (op === OPS.notice) this.#scan.partner(values);
+      else {
         reader.skip(values - 1);
         continue;
       }

@@ -57,6 +57,17 @@ export const SAMPLES: Readonly<Record<EventType, Sample>> = {
     });
     return member;
   },
+  "loyalty.total.above_threshold": async (scratch) => {
+    const partner = await scratch.partner;
+    const { outstanding } = await partner.ask<Readonly<{ outstanding: number }>>(
+      "GET",
+      "/v1/loyalty/summary",
+    );
+    const thresholds = { member_threshold: POINTS - 1, total_threshold: outstanding + AMOUNT - 1 };
+    await partner.ask("PUT", "/v1/loyalty/settings", thresholds);
+    await memberWith(scratch, AMOUNT);
+    return "loyalty";
+  },
   "voucher.issued": async (scratch) => (await voucher(scratch)).code,
   "voucher.redeemed": (scratch) => changedVoucher(scratch, "redeem"),
   "voucher.rolled_back": (scratch) => changedVoucher(scratch, "redeem", "rollback"),
@@ -70,6 +81,20 @@ export const SAMPLES: Readonly<Record<EventType, Sample>> = {
   },
   "credit_request.created": async (scratch) => (await creditRequest(scratch)).seller,
   "credit_request.decided": creditedSeller,
+  "seller.low_credit": async (scratch) => {
+    const seller = await creditedSeller(scratch);
+    await (await scratch.partner).ask("PATCH", `/v1/sellers/${seller}`, { low_credit_threshold: AMOUNT });
+    await ask(scratch, "/v1/topups", { seller, phone: "09120000000", amount: 1 });
+    return seller;
+  },
+  "monitor.crossed": async (scratch) => {
+    const account = await newAccount(scratch);
+    const rule = { account, field: "posted", when: "above", value: 0 };
+    const { id } = await ask<Readonly<{ id: string }>>(scratch, "/v1/monitors", rule);
+    await transfer(scratch, FUNDS, account);
+    await (await scratch.partner).ask("DELETE", `/v1/monitors/${id}`);
+    return account;
+  },
   "topup.completed": async (scratch) => {
     const seller = await creditedSeller(scratch);
     await ask(scratch, "/v1/topups", { seller, phone: "09120000000", amount: AMOUNT });

@@ -10,8 +10,12 @@ type Renderers = { readonly [T in EventType]: (data: EventData[T]) => string };
 
 const transfer = (view: EventData["transfer.posted"]) => transferJson({ ...view, revertedBy: null });
 
-const crossing = ({ member, balance, transfer: id }: EventData["loyalty.member.depleted"]) =>
+const memberCrossing = ({ member, balance, transfer: id }: EventData["loyalty.member.depleted"]) =>
   JSON.stringify({ member, balance, transfer_id: id });
+
+/** A total is a number in JSON, also beyond 2^53. */
+const totalCrossing = ({ number, total, threshold }: EventData["loyalty.total.above_threshold"]) =>
+  `{"number":${number},"total":${total},"threshold":${threshold}}`;
 
 const voucher = ({ code, email, offer, discount, expiresAtMs }: EventData["voucher.issued"]) =>
   JSON.stringify({
@@ -48,8 +52,9 @@ const RENDERERS: Renderers = {
   "account.updated": accountJson,
   "account.frozen": accountJson,
   "account.closed": accountJson,
-  "loyalty.member.above_threshold": crossing,
-  "loyalty.member.depleted": crossing,
+  "loyalty.member.above_threshold": memberCrossing,
+  "loyalty.member.depleted": memberCrossing,
+  "loyalty.total.above_threshold": totalCrossing,
   "voucher.issued": voucher,
   "voucher.redeemed": voucher,
   "voucher.rolled_back": voucher,
@@ -60,6 +65,7 @@ const RENDERERS: Renderers = {
   "credit_request.created": creditRequest,
   "credit_request.decided": creditRequest,
   "topup.completed": JSON.stringify,
+  "seller.low_credit": ({ transfer: id, ...low }) => JSON.stringify({ ...low, transfer_id: id }),
   "wallet.deposited": movement,
   "wallet.sent": movement,
   "wallet.received": movement,
@@ -67,6 +73,7 @@ const RENDERERS: Renderers = {
   "payment_request.decided": paymentRequest,
   "withdrawal.created": withdrawal,
   "withdrawal.decided": withdrawal,
+  "monitor.crossed": ({ transfer: id, ...crossing }) => JSON.stringify({ ...crossing, transfer_id: id }),
 };
 
 export const EVENT_TYPES = Object.keys(RENDERERS) as readonly EventType[];

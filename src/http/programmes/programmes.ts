@@ -3,6 +3,7 @@ import type { EventStreams } from "../events/event-streams.ts";
 import type { HttpProgramme, KeyRole } from "../programme.ts";
 import type { LoyaltyDeps } from "./loyalty/members.ts";
 import { LOYALTY } from "./loyalty/routes.ts";
+import { MONITORS, type MonitorDeps } from "./monitors/routes.ts";
 import type { ReportsDeps } from "./segments/reports.ts";
 import { SEGMENTS } from "./segments/routes.ts";
 import { TOPUP } from "./topup/routes.ts";
@@ -17,6 +18,7 @@ export type ProgrammeDeps = LoyaltyDeps &
   TopupDeps &
   ReportsDeps &
   WalletDeps &
+  MonitorDeps &
   Readonly<{ streams: EventStreams }>;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
@@ -25,6 +27,7 @@ export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   TOPUP,
   SEGMENTS,
   WALLET,
+  MONITORS,
 ];
 
 /** Sorted by name. */

@@ -25,39 +25,13 @@ import type { ChannelEnd, openChannel } from "../channels/open-channel.ts";
 import type { ExpiryBacklog, Waiter } from "../shard/clock/expiry-waits.ts";
 import type { Failpoints } from "../shard/failpoint.ts";
 import type { GroupCommit } from "../shard/group-commit.ts";
-import { REFUSED, type Refused, type RemotePositions } from "../shard/messages.ts";
+import { REFUSED, type Refused } from "../shard/messages.ts";
 import { CompoundCoordinator } from "./compound-coordinator.ts";
 import { CrossShardTransfer } from "./cross-shard-transfer.ts";
 import { UNREACHABLE } from "./debit-side.ts";
+import { NoticeBroadcast } from "./notice-broadcast.ts";
 import { PeerLink } from "./peer-link.ts";
-import {
-  type CreditPlace,
-  type PackedCommand,
-  PendingReply,
-  packedAlone,
-  RetriedCommand,
-} from "./pending-reply.ts";
-
-/** An act whose notices all other shards must receive; it is answered when the last one is durable. */
-export class NoticeBroadcast extends PendingReply<ActAlone> {
-  readonly #place: TimedRecordPlace;
-  readonly #outcome: ActDone;
-  readonly #delivered: RemotePositions[number][] = [];
-  #missing: number;
-
-  constructor(command: ActAlone, packed: PackedCommand, place: TimedRecordPlace, outcome: ActDone) {
-    super(command, packed);
-    this.#place = place;
-    this.#outcome = outcome;
-    this.#missing = outcome.told?.length ?? 0;
-  }
-
-  settle(_peer: number, credit: CreditPlace | undefined): void {
-    this.#missing -= 1;
-    if (credit !== undefined) this.#delivered.push([credit.shard, credit.epoch, credit.seq]);
-    if (this.#missing === 0) this.complete(this.#place, this.#delivered, this.#outcome);
-  }
-}
+import { type PackedCommand, type PendingReply, packedAlone, RetriedCommand } from "./pending-reply.ts";
 
 /**
  * A movement larger than this in a batch that is not durable yet makes pin answers wait for that batch. Smaller ones
@@ -224,8 +198,13 @@ export class Peers {
     if (notices.some(({ to }) => !this.#linkTo(to).connected)) return UNREACHABLE;
     const place = this.#options.record(command, packed, outcome);
     const broadcast = new NoticeBroadcast(command, packed, place, outcome);
-    for (const { to, no } of notices) this.#linkTo(to).debit.commit(no, broadcast, 0);
+    this.sendNotices(outcome, broadcast);
     return broadcast;
+  }
+
+  /** Sends the notices of an act in the open batch when that batch is durable. */
+  sendNotices({ told = [] }: ActDone, pending?: NoticeBroadcast): void {
+    for (const { to, no } of told) this.#linkTo(to).debit.commit(no, pending, 0);
   }
 
   /** The undecided command with this key, for the caller to join; a refusal if it is another command. */
@@ -318,7 +297,7 @@ export class Peers {
   #applyMessage(message: Message, packed: PackedCommand): readonly number[] {
     const { ledger, commit, record } = this.#options;
     if (message.op === "notice") {
-      record(message, packed, { ok: true });
+      record(message, packed, ledger.state.programmes.decideNotice(message));
       return [];
     }
     if (message.op === "credit") {

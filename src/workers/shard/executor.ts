@@ -22,6 +22,7 @@ import { assert } from "../../errors/assert.ts";
 import type { Journal } from "../../wal/wal.ts";
 import type { Peers } from "../cross-shard/peers.ts";
 import { type PackedCommand, PendingReply, packedAlone } from "../cross-shard/pending-reply.ts";
+import { accountsOf } from "./affected-accounts.ts";
 import { askArchive } from "./ask-archive.ts";
 import {
   BATCH_FULL,
@@ -290,6 +291,7 @@ export class Executor {
     const outcome = this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
     assert(outcome.ok && due.place >= 0, "a due scheduled command succeeds");
     this.record(command, packedAlone(command), outcome);
+    if (command.op === "act") this.#peers?.sendNotices(outcome as ActDone);
     assert(due.place < 0, "an executed scheduled command leaves the schedule");
   }
 
@@ -374,27 +376,4 @@ export class Executor {
 
 function invalid({ path, message }: TimeFault): Refused {
   return [REFUSED, "validation_failed", path, message];
-}
-
-/** Accounts that a command may debit or change, and the subject that an act's decision depends on. */
-function accountsOf(command: Command): readonly string[] {
-  const act = "act" in command ? command.act : undefined;
-  const accounts = accountsTakenFrom(command);
-  return act === undefined ? accounts : [...accounts, act.subject];
-}
-
-function accountsTakenFrom(command: Command): readonly string[] {
-  switch (command.op) {
-    case "transfer":
-      return [command.debit];
-    case "compound_transfer":
-      return command.postings.map(({ debit }) => debit);
-    case "revert_transfer":
-      return command.original?.postings.map(({ credit }) => credit) ?? [];
-    case "update_account":
-    case "set_account_status":
-      return [command.id];
-    default:
-      return [];
-  }
 }

@@ -4,6 +4,7 @@ import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import type { LedgerSettings } from "../../../src/actors/ledger/ledger-state.ts";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { LOYALTY_GROWTH } from "../../../src/actors/programmes/loyalty/acts.ts";
+import { MONITORS_GROWTH } from "../../../src/actors/programmes/monitors/acts.ts";
 import type { MemoryGrowth } from "../../../src/actors/programmes/programme.ts";
 import { growthOfAct } from "../../../src/actors/programmes/programmes.ts";
 import { QUOTAS_GROWTH, type QuotaChanges, setQuotas } from "../../../src/actors/programmes/quotas/acts.ts";
@@ -159,7 +160,7 @@ function never(table: Readonly<Record<string, MemoryGrowth>>): readonly string[]
 }
 
 test("acts that end something are never refused", () => {
-  expect(never(LOYALTY_GROWTH)).toEqual(["delete_member", "expiry"]);
+  expect(never(LOYALTY_GROWTH)).toEqual(["delete_member", "expiry", "report_total"]);
   expect(never(VOUCHERS_GROWTH)).toEqual(["cancel", "expire", "issue_portion"]);
   expect(never(TOPUP_GROWTH)).toEqual(["suspend_seller", "reject"]);
   expect(never(SEGMENTS_GROWTH)).toEqual([
@@ -180,6 +181,7 @@ test("acts that end something are never refused", () => {
     "confirm_withdrawal",
     "fail_withdrawal",
   ]);
+  expect(never(MONITORS_GROWTH)).toEqual(["delete_monitor"]);
   expect(never(QUOTAS_GROWTH)).toEqual(["set_quotas"]);
   expect(growthOfAct({ programme: "loyalty", act: "not known", subject: "x" })).toBe("more");
 });

@@ -40,7 +40,15 @@ test("transfers and outcomes are unchanged after packing into a batch body and r
     occurredAtMs: fc.option(integer, { nil: null }),
     vnode: fc.integer({ min: 0, max: 1023 }),
   });
-  const posted = fc.record({
+  const crossing = fc.record({
+    monitor: text,
+    account: text,
+    field: fc.constantFrom("posted", "available", "held"),
+    when: fc.constantFrom("above", "below"),
+    value: integer,
+    balance: integer,
+  });
+  const values = {
     ok: fc.constant(true as const),
     id: text,
     debitPosted: integer,
@@ -49,7 +57,23 @@ test("transfers and outcomes are unchanged after packing into a batch body and r
     creditPosted: integer,
     creditHeld: integer,
     creditSeq: integer,
-  });
+  };
+  const extras = { effect: fc.record({ lot: text }), crossed: fc.array(crossing, { minLength: 1 }) };
+  const posted = fc.record(
+    { ...values, ...extras },
+    {
+      requiredKeys: [
+        "ok",
+        "id",
+        "debitPosted",
+        "debitHeld",
+        "debitSeq",
+        "creditPosted",
+        "creditHeld",
+        "creditSeq",
+      ],
+    },
+  );
   const rejected = fc.record({
     ok: fc.constant(false as const),
     code: fc.constantFrom("same_account" as const, "too_many_keys" as const),

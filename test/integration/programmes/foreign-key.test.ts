@@ -44,7 +44,9 @@ async function makeThings() {
   const topup = await owner.post("/v1/topups", 201, sale);
   const key = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "read", name: `${MARK}-key` });
   await owner.post("/v1/customers", 201, { email: `${MARK}@example.com` });
-  return { transfer, pending, accrual, approved, request, topup, key };
+  const watch = { account, field: "held", when: "above", value: 1_000_000 };
+  const monitor = await owner.post("/v1/monitors", 201, watch);
+  return { transfer, pending, accrual, approved, request, topup, key, monitor };
 }
 
 function idOf(thing: Json): string {
@@ -101,7 +103,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       withdrawals: plausible("withdrawal"),
       webhooks: plausible("hook"),
       deliveries: plausible("delivery"),
-      monitors: plausible("monitor"),
+      monitors: { pairs: [[idOf(things.monitor), `mon_${"0".repeat(24)}`]] },
     },
     queries: {
       limit: null,
@@ -153,6 +155,8 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "POST /v1/vouchers/{code}/rollback": email,
       "POST /v1/wallet/password": () => ({ password: "an old password", new_password: "a new password" }),
       "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
+      "PATCH /v1/sellers/{id}": () => ({ low_credit_threshold: 5 }),
+      "POST /v1/monitors": () => ({ prefix: "any", field: "posted", when: "above", value: 1 }),
       "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
       "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
     },

@@ -10,6 +10,7 @@ import {
   operator,
   ServerProcess,
   shardsOf,
+  until,
   waitUntilReady,
 } from "../../support/server.ts";
 
@@ -67,7 +68,7 @@ export class Caller {
 }
 
 export class TestServer {
-  readonly #settings: Readonly<Record<string, string>>;
+  #settings: Readonly<Record<string, string>>;
   readonly #dir: string;
   #server: ServerProcess | undefined;
   #callers: Caller[] = [];
@@ -114,10 +115,24 @@ export class TestServer {
     return caller;
   }
 
-  /** Kills the server and starts it at another address. Earlier callers cannot be used afterwards. */
-  async restart(): Promise<void> {
+  /** Resolves when every shard has a snapshot. To be called once for a server. */
+  async takeSnapshots(): Promise<void> {
+    const admin = operator(this.server);
+    await admin.send("POST", "/v1/admin/snapshots");
+    await until("every shard has a snapshot", async () =>
+      (await shardsOf(admin)).every(({ snapshot }) => snapshot !== null),
+    );
+    admin.close();
+  }
+
+  /**
+   * Kills the server and starts it at another address, with changed settings if any are given. Earlier callers cannot be
+   * used afterwards.
+   */
+  async restart(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#hangUp();
     await this.server.kill();
+    this.#settings = { ...this.#settings, ...settings };
     await this.open();
     const admin = operator(this.server);
     await waitUntilReady(admin);

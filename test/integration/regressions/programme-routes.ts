@@ -175,6 +175,25 @@ export const PROGRAMME_ROUTES: Routes = {
     const spoil = () => acme.post(`/v1/sellers/${id}/suspend`, 200);
     return { caller: acme, ...create("A"), spoil, other: create("B") };
   },
+  "PATCH /v1/sellers/{id}": async (world) => {
+    const path = `/v1/sellers/${await seller(world)}`;
+    const set = (low_credit_threshold: number) => ({ method: "PATCH", path, body: { low_credit_threshold } });
+    const spoil = () => world.acme.post(`${path}/suspend`, 200);
+    return { caller: world.acme, ...set(10), spoil, other: set(11) };
+  },
+  "POST /v1/monitors": async ({ acme }) => {
+    const account = fresh("watched");
+    const watch = (value: number) => post("/v1/monitors", { account, field: "posted", when: "above", value });
+    return { caller: acme, ...watch(10), other: watch(11) };
+  },
+  "DELETE /v1/monitors/{id}": async ({ acme }) => {
+    const body = { account: fresh("watched"), field: "held", when: "above", value: 1 };
+    const paths: string[] = [];
+    for (let i = 0; i < 2; i++)
+      paths.push(`/v1/monitors/${idOf(await acme.post("/v1/monitors", 201, body))}`);
+    const [path = "", another = ""] = paths;
+    return { caller: acme, method: "DELETE", path, other: { method: "DELETE", path: another } };
+  },
   "POST /v1/sellers/{id}/suspend": (world) => sellerAction(world, "suspend"),
   "POST /v1/sellers/{id}/resume": (world) => sellerAction(world, "resume"),
   "POST /v1/credit-requests": async (world) => {

@@ -1,5 +1,6 @@
 /** What clients ask of vouchers, top-up, wallets and segments; `members.ts` has loyalty. */
 
+import { MONITORS_SUBJECT } from "../../../src/actors/programmes/monitors/acts.ts";
 import { CREDIT_SOURCE, creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import {
   customerSubject,
@@ -53,6 +54,7 @@ export class ProgrammeWorkload {
   readonly #withdrawals: string[] = [];
   readonly #payments: Payment[] = [];
   readonly #segments: SegmentWorkload;
+  readonly #monitors = new Map<string, string[]>();
 
   /** @param share of all that clients ask, so much is asked of programmes whatever else they would ask. */
   constructor(random: Random, shards: number, weights: Readonly<Record<Name, number>>, share: number) {
@@ -70,6 +72,7 @@ export class ProgrammeWorkload {
   act(tools: Tools): void {
     switch (this.#draw()) {
       case "loyalty":
+        if (this.#random.chance(0.15)) return this.#ofMonitors(tools);
         tools.insist(
           memberCommand(this.#random, askedOf(tools.partner, tools.newKey()), tools.nowMs) as Keyed,
           () => tools.done(),
@@ -88,6 +91,25 @@ export class ProgrammeWorkload {
         this.#segments.act(tools);
         return;
     }
+  }
+
+  /** Monitors of all balances of a partner, and of members. */
+  #ofMonitors(tools: Tools): void {
+    const random = this.#random;
+    const known = this.#monitors.get(tools.partner) ?? [];
+    this.#monitors.set(tools.partner, known);
+    const of = { programme: "monitors", subject: MONITORS_SUBJECT } as const;
+    const deleted = random.chance(0.3) ? known.pop() : undefined;
+    if (deleted !== undefined) return askAlone(tools, { ...of, act: "delete_monitor", id: deleted } as Act);
+    const prefix = random.oneOf(["", "points:", "owner/"]);
+    const target = random.chance(0.3)
+      ? { account: random.oneOf(["owner/a", "points:m0"]), prefix: null }
+      : { account: null, prefix };
+    const field = random.oneOf(["posted", "available", "held"]);
+    const rule = { ...target, field, when: random.oneOf(["above", "below"]), value: random.below(20) };
+    return askAlone(tools, { ...of, act: "create_monitor", rule } as Act, (effect) => {
+      known.push((effect as { monitor: { id: string } }).monitor.id);
+    });
   }
 
   #ofVouchers(tools: Tools): void {
@@ -171,6 +193,10 @@ export class ProgrammeWorkload {
       case 1:
         return askAlone(tools, { ...of, act: "create_seller", name: seller, asset: "USD/2" } as Act);
       case 2: {
+        if (random.chance(0.5)) {
+          const lowCreditThreshold = random.oneOf([null, 10, 30, 60]);
+          return askAlone(tools, { ...of, act: "update_seller", lowCreditThreshold } as Act);
+        }
         const act = random.chance(0.3) ? "suspend_seller" : "resume_seller";
         return askAlone(tools, { ...of, act });
       }

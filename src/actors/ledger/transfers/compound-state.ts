@@ -3,7 +3,7 @@ import { assert, unreachable } from "../../../errors/assert.ts";
 import type { AcceptedAct, ApplyContext } from "../../programmes/programme.ts";
 import { claimOfAct, movedAccountsOf, type Programmes } from "../../programmes/programmes.ts";
 import type { Act, JsonValue } from "../../records/act.ts";
-import { acceptedOf, type Command, type Rejected } from "../../records/command.ts";
+import { acceptedOf, type Command, type Recorded, type Rejected } from "../../records/command.ts";
 import type {
   CompoundAccepted,
   CompoundCommand,
@@ -17,6 +17,7 @@ import type {
   TransferExpired,
   Use,
 } from "../../records/compound-command.ts";
+import { changesOf } from "../../records/record-views.ts";
 import type { Book } from "../book.ts";
 import type { Exchange, TimedRecordPlace } from "../exchange.ts";
 import { claimOf, seenOf } from "../limits/claim-names.ts";
@@ -103,6 +104,20 @@ export class CompoundState {
       isTaken,
       ...(credit !== undefined && { credit }),
     });
+  }
+
+  /**
+   * Adds the monitors that a decided outcome crosses, by the balances before and after it. They are part of the record,
+   * so that no replay decides them again.
+   */
+  withCrossings<O extends Recorded>(command: Command, outcome: O): O {
+    const { partner } = command;
+    const { monitors } = this.#programmes;
+    if (!outcome.ok || !monitors.watches(partner)) return outcome;
+    const { accounts } = this.bookOf(partner);
+    const changes = changesOf({ command, outcome });
+    const crossed = monitors.crossingsBy(partner, changes, (account) => accounts.get(account));
+    return crossed.length === 0 ? outcome : { ...outcome, crossed };
   }
 
   /** How much of `amount` a revert may move back: less than all if a programme has already used some of it. */

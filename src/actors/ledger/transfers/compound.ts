@@ -146,7 +146,7 @@ export function decideLegs(
     return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: assetLegs };
   });
   const transfer = viewAfter(command, planned, decided.effect, newId, nowMs);
-  return {
+  return state.withCrossings<TransferChanged>(command, {
     ok: true,
     id: transfer.id,
     transfer,
@@ -159,7 +159,7 @@ export function decideLegs(
       : [],
     elsewhere: isHold ? movesElsewhere(state, planned, remote) : [],
     ...effectOf(decided),
-  };
+  });
 }
 
 /** The moves of accepted legs on other shards, computed from those shards' reports. */
@@ -205,7 +205,7 @@ export function decideVoidOrExpiry(
   const sent = open.reservedAt.map((to): SentPortion => {
     return { to, no: state.exchangeWith(to).sent + 1, purpose: "capture", legs: [] };
   });
-  return {
+  return state.withCrossings<TransferChanged | TransferExpired>(command, {
     ok: true,
     id: open.id,
     transfer: command.op === "void_transfer" ? { ...open.view, status: "voided" } : expiredOf(open.view),
@@ -216,7 +216,7 @@ export function decideVoidOrExpiry(
     reservedAt: [],
     elsewhere: [],
     ...effectOf(decided),
-  };
+  });
 }
 
 function expiredOf(view: TransferView): ExpiredTransfer {
@@ -225,19 +225,19 @@ function expiredOf(view: TransferView): ExpiredTransfer {
 }
 
 /** Decides another shard's reservation: holds for its debits, credit reservations for its credits. Never refuses. */
-export function decideReserve(
-  state: CompoundState,
-  { partner, legs, purpose }: Reserve,
-  nowMs: number,
-): Reserved {
+export function decideReserve(state: CompoundState, command: Reserve, nowMs: number): Reserved {
+  const { partner, legs, purpose } = command;
   const book = state.bookOf(partner);
   const { moves, holds } = examine(book, legs, "hold", nowMs, null);
   // A pending credit reserves no headroom: the ceiling is checked when it is posted.
-  return { ok: true, moves, holds, rises: purpose === "hold" ? [] : risesOf(book, legs) };
+  const rises = purpose === "hold" ? [] : risesOf(book, legs);
+  return state.withCrossings<Reserved>(command, { ok: true, moves, holds, rises });
 }
 
-export function decideRelease(state: CompoundState, { partner, id }: Release): Moved {
-  return { ok: true, moves: releaseOf(state.bookOf(partner), state.reservations.holdsOf(id)) };
+export function decideRelease(state: CompoundState, command: Release): Moved {
+  const { partner, id } = command;
+  const moves = releaseOf(state.bookOf(partner), state.reservations.holdsOf(id));
+  return state.withCrossings<Moved>(command, { ok: true, moves });
 }
 
 /** Decides another shard's committed portion: releases its reservation and moves its legs. Never refuses. */
@@ -247,7 +247,7 @@ export function decidePortion(state: CompoundState, command: Portion, nowMs: num
   const holds = state.reservations.holdsOf(transfer.id);
   const moves =
     legs.length === 0 ? releaseOf(book, holds) : examine(book, legs, purpose, nowMs, null, holds).moves;
-  return { ok: true, moves };
+  return state.withCrossings<Moved>(command, { ok: true, moves });
 }
 
 function planOf(

@@ -34,6 +34,15 @@ export const LOYALTY_SUBJECT = "loyalty";
  */
 export type Movement = Readonly<{ lots?: readonly LotPart[]; crossed?: "above_threshold" | "depleted" }>;
 
+/** A partner's outstanding points over all shards have risen above its threshold, for the `number`-th time. */
+export type TotalCrossing = Readonly<{ number: number; total: string; threshold: number }>;
+
+/** A shard's outstanding points of one partner, in decimal: the notice to the partner's home shard. */
+export type TotalReport = Readonly<{ shard: number; total: string }>;
+
+/** What the partner's home shard has decided with a report. */
+export type TotalTaken = Readonly<{ crossed: TotalCrossing }>;
+
 export type LoyaltyActs = {
   /** `since`: see `MemberView`. */
   create_member: { fields: { name: string | null }; effect: { since: number } | null };
@@ -60,6 +69,8 @@ export type LoyaltyActs = {
     effect: (Movement & { undone?: string }) | null;
   };
   change_settings: { fields: { settings: LoyaltySettings }; effect: null };
+  /** Issued by each shard itself. On the partner's home shard, the record also takes the report. */
+  report_total: { fields: NoFields; effect: TotalReport & Partial<TotalTaken> };
 };
 export type LoyaltyAct<K extends keyof LoyaltyActs = keyof LoyaltyActs> = ActIn<LoyaltyActs, K>;
 export type LoyaltyEffect<K extends keyof LoyaltyActs = keyof LoyaltyActs> = LoyaltyActs[K]["effect"];
@@ -89,9 +100,13 @@ export const LOYALTY_GROWTH = {
   expiry: "never",
   take_back: "key",
   change_settings: "key",
+  report_total: "never",
 } as const satisfies Record<keyof LoyaltyActs, MemoryGrowth>;
 
-/** Balances in points. An effect reports when a movement takes a member above `memberThreshold` (`crossed`). */
+/**
+ * In points. An effect reports when a movement takes a member above `memberThreshold`, or a report takes the total above
+ * `totalThreshold` (`crossed`).
+ */
 export type LoyaltySettings = Readonly<{ memberThreshold: number; totalThreshold: number }>;
 
 /** `since`: entries of the account with a sequence number up to this belong to former members with the same id. */

@@ -1,7 +1,19 @@
-/** Events of the loyalty programme: a member's balance has crossed the threshold, or fallen to zero. */
+/**
+ * Events of the loyalty programme: a member's balance has crossed the threshold, or fallen to zero; the total of all
+ * members has crossed its threshold.
+ */
+
+import type { JsonValue } from "../../records/act.ts";
 import { event, type LedgerEvent } from "../../records/event.ts";
 import type { EventContext, EventsByAct } from "../programme.ts";
-import { type LoyaltyAct, type LoyaltyActs, type Movement, memberIdOf } from "./acts.ts";
+import {
+  LOYALTY_SUBJECT,
+  type LoyaltyAct,
+  type LoyaltyActs,
+  type Movement,
+  memberIdOf,
+  type TotalTaken,
+} from "./acts.ts";
 
 const CROSSINGS = {
   above_threshold: "loyalty.member.above_threshold",
@@ -13,7 +25,19 @@ export const LOYALTY_EVENTS: EventsByAct<LoyaltyActs> = {
   redemption: crossingOf,
   expiry: crossingOf,
   take_back: crossingOf,
+  report_total: (_, { effect }) => totalCrossingOf(effect),
 };
+
+/** The event of a report that the partner's home shard has taken. */
+export function eventsOfTotal(effect: JsonValue): readonly LedgerEvent[] {
+  // Written by `effectOfNotice` of the programme.
+  return totalCrossingOf(effect as TotalTaken | null);
+}
+
+function totalCrossingOf(taken: Partial<TotalTaken> | null): readonly LedgerEvent[] {
+  const crossed = taken?.crossed;
+  return crossed === undefined ? [] : [event("loyalty.total.above_threshold", LOYALTY_SUBJECT, crossed)];
+}
 
 function crossingOf({ subject }: LoyaltyAct, context: EventContext<Movement | null>): readonly LedgerEvent[] {
   const crossed = context.effect?.crossed;

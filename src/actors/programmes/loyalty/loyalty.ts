@@ -5,7 +5,6 @@
  */
 
 import { ExactSum } from "../../../bounds/exact-sum.ts";
-import { assert } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
 import { reject } from "../../records/command.ts";
 import { PagedIndex } from "../paged-index.ts";
@@ -25,13 +24,15 @@ import {
   type LoyaltyEffect,
   type LoyaltyQuestions,
   type LoyaltySettings,
-  type LoyaltySummary,
   type MemberView,
   memberIdOf,
   POINTS,
   pointsAccount,
+  type TotalReport,
+  type TotalTaken,
 } from "./acts.ts";
 import { insertionIndex, type LotPart, lotById, splitOverLots } from "./lots.ts";
+import { count, existing, type LoyaltyState, noPoints, outstanding, summaryOf } from "./loyalty-state.ts";
 import {
   addExpired,
   expiryOf,
@@ -42,22 +43,12 @@ import {
   memberBytes,
   memberFromItem,
 } from "./member.ts";
+import { PartnerTotals, type StoredTotals } from "./totals.ts";
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
 
-/** The programme of one partner on this shard. The sums include deleted members. */
-interface LoyaltyState {
-  /** By subject. */
-  readonly members: Map<string, Member>;
-  readonly memberList: PagedIndex<Member>;
-  settings: LoyaltySettings;
-  earned: ExactSum;
-  spent: ExactSum;
-  expired: ExactSum;
-}
-
 /** Names of the acts on an existing member. */
-type OfMember = Exclude<keyof LoyaltyActs, "change_settings" | "create_member">;
+type OfMember = Exclude<keyof LoyaltyActs, "change_settings" | "create_member" | "report_total">;
 
 type Item =
   | readonly [
@@ -67,19 +58,25 @@ type Item =
       earned: string,
       spent: string,
       expired: string,
+      /** Older versions did not write it. */
+      ...totals: readonly [StoredTotals] | readonly [],
     ]
   | MemberItem;
 
-export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, LoyaltySettings, Item> {
+type Notice = LoyaltySettings | TotalReport;
+
+export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notice, Item, TotalTaken> {
   readonly #context: ProgrammeContext;
   readonly #states = new Map<string, LoyaltyState>();
+  /** Those with a report that is on its way to another shard. */
+  readonly #awaited = new Set<LoyaltyState>();
 
   constructor(context: ProgrammeContext) {
     super();
     this.#context = context;
   }
 
-  protected readonly decisions: Decisions<LoyaltyActs, LoyaltySettings> = {
+  protected readonly decisions: Decisions<LoyaltyActs, Notice> = {
     change_settings: ({ settings }) => ({ ok: true, effect: null, notice: settings }),
     create_member: ({ subject }, { partner }) => {
       if (this.#member(partner, subject) !== undefined) return reject("member_exists", memberIdOf(subject));
@@ -111,6 +108,14 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
     take_back: this.#ofMember<"take_back">((member, act, context) =>
       this.#decideTakeBack(member, act, context),
     ),
+    report_total: (_, { partner }) => {
+      const { shard } = this.#context;
+      const state = this.#stateOf(partner);
+      const report = { shard, total: `${outstanding(state)}` };
+      const { home } = state.totals;
+      if (home !== shard) return { ok: true, effect: report, notice: report, noticeTo: home };
+      return { ok: true, effect: { ...report, ...this.effectOfNotice(report, partner) } };
+    },
   };
 
   protected readonly changes: Changes<LoyaltyActs> = {
@@ -158,6 +163,12 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
         for (const part of effect?.lots ?? []) this.#addToLot(partner, member, part);
       }
     }),
+    report_total: (_, effect, { partner, timeMs, told: [message] = [] }) => {
+      const state = this.#stateOf(partner);
+      state.totals.reported(BigInt(effect.total), message?.no ?? 0);
+      if (message !== undefined) this.#awaited.add(state);
+      else this.receive(effect, partner, timeMs, effect);
+    },
   };
 
   protected readonly answers: Answers<LoyaltyQuestions> = {
@@ -183,23 +194,52 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
     return amount - (this.#member(partner, act.subject)?.expiredByLot.get(act.lot) ?? 0);
   }
 
-  protected override receive(settings: LoyaltySettings, partner: string): void {
-    this.#stateOf(partner).settings = settings;
+  protected override effectOfNotice(notice: Notice, partner: string): TotalTaken | null {
+    if (!("total" in notice)) return null;
+    const { totals = new PartnerTotals(partner, this.#context) } = this.#states.get(partner) ?? {};
+    const { totalThreshold } = this.#settings(partner);
+    const crossed = totals.crossingBy(notice.shard, BigInt(notice.total), totalThreshold);
+    return crossed === undefined ? null : { crossed };
+  }
+
+  protected override receive(
+    notice: Notice,
+    partner: string,
+    _timeMs: number,
+    effect: Partial<TotalTaken> | null,
+  ): void {
+    const state = this.#stateOf(partner);
+    if ("total" in notice) state.totals.take(notice.shard, BigInt(notice.total), effect?.crossed);
+    else state.settings = notice;
+  }
+
+  delivered(to: number, upTo: number, timeMs: number): void {
+    for (const state of this.#awaited) {
+      if (state.totals.home !== to) continue;
+      state.totals.delivered(upTo, outstanding(state), timeMs);
+      if (!state.totals.isAwaited) this.#awaited.delete(state);
+    }
   }
 
   *items(): Generator<Item> {
-    for (const [partner, { settings, earned, spent, expired, memberList }] of this.#states) {
-      yield ["club", partner, settings, `${earned.value}`, `${spent.value}`, `${expired.value}`];
-      for (const member of memberList.all()) yield itemOf(partner, member);
+    for (const [partner, state] of this.#states) {
+      const { settings, earned, spent, expired, totals } = state;
+      const sums = [`${earned.value}`, `${spent.value}`, `${expired.value}`] as const;
+      const stored = totals.storedWith(outstanding(state));
+      if (stored === undefined) yield ["club", partner, settings, ...sums];
+      else yield ["club", partner, settings, ...sums, stored];
+      for (const member of state.memberList.all()) yield itemOf(partner, member);
     }
   }
 
   protected restoreItem(item: Item): void {
     const state = this.#stateOf(item[1]);
     if (item[0] === "club") {
-      const [, , settings, earned, spent, expired] = item;
+      const [, , settings, earned, spent, expired, totals] = item;
       const [e, s, x] = [earned, spent, expired].map((sum) => new ExactSum(BigInt(sum)));
       Object.assign(state, { settings, earned: e, spent: s, expired: x });
+      state.totals.restore(totals, outstanding(state));
+      if (state.totals.isAwaited) this.#awaited.add(state);
       return;
     }
     const [, partner, , , , , lots] = item;
@@ -247,6 +287,7 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
       const member = existing(state, act.subject);
       const before = memberBytes(member);
       change(state, member, act, effect, done);
+      state.totals.changed(done.timeMs);
       this.#context.countBytes?.(done.partner, memberBytes(member) - before);
     };
   }
@@ -261,7 +302,8 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
     let state = this.#states.get(partner);
     if (state === undefined) {
       const memberList = new PagedIndex<Member>(this.#context.shard);
-      state = { members: new Map(), memberList, settings: DEFAULTS, ...noTotals() };
+      const totals = new PartnerTotals(partner, this.#context);
+      state = { members: new Map(), memberList, settings: DEFAULTS, ...noPoints(), totals };
       this.#states.set(partner, state);
     }
     return state;
@@ -352,30 +394,4 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Loyal
     const { posted = 0, held = 0 } = this.#context.account(partner, pointsAccount(id)) ?? {};
     return { id, name, balance: posted, held, earned, spent, expired, createdAtMs, since };
   }
-}
-
-function existing({ members }: LoyaltyState, subject: string): Member {
-  const member = members.get(subject);
-  assert(member !== undefined, "the member of an act exists");
-  return member;
-}
-
-function count(
-  state: LoyaltyState,
-  member: Member,
-  counter: "earned" | "spent" | "expired",
-  points: number,
-): void {
-  member[counter] += points;
-  state[counter].add(points);
-}
-
-function noTotals(): Pick<LoyaltyState, "earned" | "spent" | "expired"> {
-  return { earned: new ExactSum(), spent: new ExactSum(), expired: new ExactSum() };
-}
-
-function summaryOf(state: LoyaltyState | undefined): LoyaltySummary {
-  const { earned, spent, expired } = state ?? noTotals();
-  const members = state?.members.size ?? 0;
-  return { members, earned: `${earned.value}`, spent: `${spent.value}`, expired: `${expired.value}` };
 }

@@ -35,10 +35,18 @@ export const CREDIT_SOURCE = "@credit";
 /** `seller`: the suspended or resumed seller, after the act. The effect is `null` in the oldest records. */
 type SellerChanged = { seller: SellerView } | null;
 /** `decided`: the request after the decision. The effect is `null` in the oldest records. */
-type Decided = { decided: RequestView } | null;
+type Decided = ({ decided: RequestView } & LowCredit) | null;
+
+/** The credit has fallen below the seller's threshold. Absent if it has not. */
+export type LowCredit = { lowCredit?: { threshold: number } };
 
 export type TopupActs = {
-  create_seller: { fields: { name: string; asset: string }; effect: null };
+  create_seller: {
+    fields: { name: string; asset: string; lowCreditThreshold?: number };
+    effect: null;
+  };
+  /** `null`: no threshold. */
+  update_seller: { fields: { lowCreditThreshold: number | null }; effect: SellerChanged };
   suspend_seller: { fields: NoFields; effect: SellerChanged };
   resume_seller: { fields: NoFields; effect: SellerChanged };
   /** `amount` is signed: a negative one requests a decrease of the credit. `request`: id of the new request. */
@@ -50,12 +58,12 @@ export type TopupActs = {
   approve: { fields: { request: string; by: string; amount: number }; effect: Decided };
   reject: { fields: { request: string; by: string; reason: string | null }; effect: Decided };
   /** With a transfer to the phone's account. */
-  sale: { fields: { phone: string; reference: string | null }; effect: null };
+  sale: { fields: { phone: string; reference: string | null }; effect: LowCredit | null };
   /**
    * With a revert of a sale to `phone`, or (without `phone`) of an approved request; `wasDecrease`: its amount was
    * negative.
    */
-  take_back: { fields: { phone?: string; wasDecrease: boolean }; effect: null };
+  take_back: { fields: { phone?: string; wasDecrease: boolean }; effect: LowCredit | null };
 };
 export type TopupAct<K extends keyof TopupActs = keyof TopupActs> = ActIn<TopupActs, K>;
 export type TopupEffect<K extends keyof TopupActs = keyof TopupActs> = TopupActs[K]["effect"];
@@ -78,6 +86,7 @@ export function movedAccountsOfTopup(act: TopupAct): MovedAccounts | undefined {
 
 export const TOPUP_GROWTH = {
   create_seller: "more",
+  update_seller: "key",
   suspend_seller: "never",
   resume_seller: "key",
   request_credit: "more",
@@ -89,7 +98,10 @@ export const TOPUP_GROWTH = {
 
 export type SellerStatus = "active" | "suspended";
 
-/** `totalCredited` is net of decreases, `totalSold` net of reverts: `credit = totalCredited - totalSold`. */
+/**
+ * `totalCredited` is net of decreases, `totalSold` net of reverts: `credit = totalCredited - totalSold`.
+ * `lowCreditThreshold` is absent if the seller has none.
+ */
 export type SellerView = Readonly<{
   id: string;
   name: string;
@@ -98,6 +110,7 @@ export type SellerView = Readonly<{
   totalCredited: number;
   totalSold: number;
   createdAtMs: number;
+  lowCreditThreshold?: number;
 }>;
 
 export const REQUEST_STATUSES = ["pending", "approved", "rejected"] as const;

@@ -1,7 +1,7 @@
 /** Events of sellers: credit requests and top-ups. The subject is the seller. */
 import { event, type LedgerEvent } from "../../records/event.ts";
 import type { EventContext, EventsByAct } from "../programme.ts";
-import { sellerOf, type TopupAct, type TopupActs } from "./acts.ts";
+import { type LowCredit, sellerOf, type TopupAct, type TopupActs } from "./acts.ts";
 
 export const TOPUP_EVENTS: EventsByAct<TopupActs> = {
   request_credit: ({ subject, amount, note }, { effect: { request: id } }) => {
@@ -9,16 +9,31 @@ export const TOPUP_EVENTS: EventsByAct<TopupActs> = {
     const request = { id, seller, amount, note, status: "pending" } as const;
     return [event("credit_request.created", seller, { ...request, decidedBy: null, reason: null })];
   },
-  approve: decided,
+  approve: (act, context) => [...decided(act, context), ...lowCredit(act, context)],
   reject: decided,
-  sale: ({ subject, phone, reference }, { transfer, changes }) => {
+  take_back: lowCredit,
+  sale: (act, context) => {
+    const { subject, phone, reference } = act;
+    const { transfer, changes } = context;
     const seller = sellerOf(subject);
     const credit = changes.find(({ account }) => account === subject)?.posted;
     if (transfer === null || credit === undefined) return [];
     const { id, postedAmount: amount } = transfer;
-    return [event("topup.completed", seller, { id, seller, phone, amount, reference, credit })];
+    const data = { id, seller, phone, amount, reference, credit };
+    return [event("topup.completed", seller, data), ...lowCredit(act, context)];
   },
 };
+
+function lowCredit(
+  { subject }: TopupAct,
+  { effect, transfer, changes }: EventContext<LowCredit | null>,
+): readonly LedgerEvent[] {
+  const threshold = effect?.lowCredit?.threshold;
+  const credit = changes.findLast(({ account }) => account === subject)?.posted;
+  if (threshold === undefined || transfer === null || credit === undefined) return [];
+  const seller = sellerOf(subject);
+  return [event("seller.low_credit", seller, { seller, credit, threshold, transfer: transfer.id })];
+}
 
 function decided(
   _: TopupAct,

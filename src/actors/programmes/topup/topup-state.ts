@@ -13,6 +13,8 @@ export interface Seller {
   credited: number;
   /** Sales, net of reverts. */
   sold: number;
+  /** A credit that falls below this is an event. */
+  lowCreditThreshold: number | undefined;
   /** Number of pending requests. */
   pending: number;
   /** Number of decided requests in memory. */
@@ -48,6 +50,7 @@ export type Item =
       isSuspended: boolean,
       credited: number,
       sold: number,
+      ...lowCreditThreshold: readonly [number] | readonly [],
     ]
   | readonly [
       "request",
@@ -107,7 +110,7 @@ export class TopupState {
   addSeller(id: string, name: string, createdAtMs: number): Seller {
     const counters = { isSuspended: false, credited: 0, sold: 0, pending: 0, decided: 0 };
     const requests = new PagedIndex<CreditRequest>(this.#shard);
-    const seller: Seller = { id, name, createdAtMs, ...counters, requests };
+    const seller: Seller = { id, name, createdAtMs, ...counters, lowCreditThreshold: undefined, requests };
     this.sellers.set(creditAccount(id), seller);
     this.sellerList.add(seller, createdAtMs);
     this.#countBytes(SELLER_BYTES + textBytes(name));
@@ -153,8 +156,10 @@ export class TopupState {
 
   *items(partner: string): Generator<Item> {
     for (const seller of this.sellerList.all()) {
-      const { id, name, createdAtMs, isSuspended, credited, sold } = seller;
-      yield ["seller", partner, id, name, createdAtMs, isSuspended, credited, sold];
+      const { id, name, createdAtMs, isSuspended, credited, sold, lowCreditThreshold } = seller;
+      const fields = [partner, id, name, createdAtMs, isSuspended, credited, sold] as const;
+      if (lowCreditThreshold === undefined) yield ["seller", ...fields];
+      else yield ["seller", ...fields, lowCreditThreshold];
     }
     for (const { id, seller, amount, note, createdAtMs, decision } of this.requestList.all()) {
       const stored: StoredDecision | null =
@@ -168,8 +173,9 @@ export class TopupState {
   restore(item: Item): void {
     switch (item[0]) {
       case "seller": {
-        const [, , id, name, createdAtMs, isSuspended, credited, sold] = item;
-        Object.assign(this.addSeller(id, name, createdAtMs), { isSuspended, credited, sold });
+        const [, , id, name, createdAtMs, isSuspended, credited, sold, lowCreditThreshold] = item;
+        const figures = { isSuspended, credited, sold, lowCreditThreshold };
+        Object.assign(this.addSeller(id, name, createdAtMs), figures);
         return;
       }
       case "request": {

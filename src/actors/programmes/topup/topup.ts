@@ -6,7 +6,7 @@
 import { assert } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
 import type { JsonValue } from "../../records/act.ts";
-import { reject } from "../../records/command.ts";
+import { type Rejected, reject } from "../../records/command.ts";
 import { PagedIndex } from "../paged-index.ts";
 import {
   type Answers,
@@ -19,6 +19,7 @@ import {
 } from "../programme.ts";
 import {
   creditAccount,
+  type LowCredit,
   REQUEST_ID_BYTES,
   requestId,
   type SellerView,
@@ -50,6 +51,10 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       this.#states.get(partner)?.sellers.has(subject)
         ? reject("seller_exists", sellerOf(subject))
         : { ok: true, effect: null, opens: { id: subject, asset } },
+    update_seller: this.#ofSeller<"update_seller">((_, seller, { lowCreditThreshold }, { partner }) => {
+      const changed = { ...seller, lowCreditThreshold: lowCreditThreshold ?? undefined };
+      return { ok: true, effect: { seller: this.#viewOf(partner, changed) } };
+    }),
     suspend_seller: this.#ofSeller<"suspend_seller">((_, seller, __, { partner }) => ({
       ok: true,
       effect: { seller: this.#viewOf(partner, { ...seller, isSuspended: true }) },
@@ -63,17 +68,30 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       const random = this.#context.random(REQUEST_ID_BYTES);
       return { ok: true, effect: { request: requestId(partner, subject, random) } };
     }),
-    approve: this.#ofSeller<"approve">(decideRequest),
+    approve: this.#ofSeller<"approve">((state, seller, act, context) => {
+      const decided = decideRequest(state, seller, act, context);
+      if (!decided.ok || decided.effect === null || act.amount > 0) return decided;
+      return { ...decided, effect: { ...decided.effect, ...this.#lowCredit(seller, context) } };
+    }),
     reject: this.#ofSeller<"reject">(decideRequest),
-    sale: this.#ofSeller<"sale">(decideSale),
-    take_back: this.#ofSeller<"take_back">((_, seller, { phone, wasDecrease }, { amount }) =>
-      phone === undefined && wasDecrease ? decideIncrease(seller, amount) : ACCEPTED,
-    ),
+    sale: this.#ofSeller<"sale">((state, seller, act, context) => {
+      const refused = refusalOfSale(state, seller, act, context);
+      return refused ?? { ok: true, effect: this.#lowCredit(seller, context) };
+    }),
+    take_back: this.#ofSeller<"take_back">((_, seller, { phone, wasDecrease }, context) => {
+      if (phone !== undefined) return ACCEPTED;
+      if (wasDecrease) return decideIncrease(seller, context.amount);
+      return { ok: true, effect: this.#lowCredit(seller, context) };
+    }),
   };
 
   protected readonly changes: Changes<TopupActs> = {
-    create_seller: ({ subject, name }, _, { partner, timeMs }) => {
-      this.#stateOf(partner).addSeller(sellerOf(subject), name, timeMs);
+    create_seller: ({ subject, name, lowCreditThreshold }, _, { partner, timeMs }) => {
+      const seller = this.#stateOf(partner).addSeller(sellerOf(subject), name, timeMs);
+      seller.lowCreditThreshold = lowCreditThreshold;
+    },
+    update_seller: ({ subject, lowCreditThreshold }, _, { partner }) => {
+      this.#sellerOf(partner, subject).lowCreditThreshold = lowCreditThreshold ?? undefined;
     },
     suspend_seller: ({ subject }, _, { partner }) => {
       this.#sellerOf(partner, subject).isSuspended = true;
@@ -183,10 +201,32 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
     return state;
   }
 
-  #viewOf(partner: string, { id, name, isSuspended, credited, sold, createdAtMs }: Seller): SellerView {
-    const credit = this.#context.account(partner, creditAccount(id))?.posted ?? 0;
+  #creditOf(partner: string, { id }: Seller): number {
+    return this.#context.account(partner, creditAccount(id))?.posted ?? 0;
+  }
+
+  /** Whether a debit of the seller's credit takes it below the threshold; `null`: it does not. */
+  #lowCredit(seller: Seller, { partner, amount }: DecisionContext): LowCredit | null {
+    const { lowCreditThreshold: threshold } = seller;
+    if (threshold === undefined) return null;
+    const before = this.#creditOf(partner, seller);
+    return before >= threshold && before - amount < threshold ? { lowCredit: { threshold } } : null;
+  }
+
+  #viewOf(partner: string, seller: Seller): SellerView {
+    const { id, name, isSuspended, credited, sold, createdAtMs, lowCreditThreshold } = seller;
+    const credit = this.#creditOf(partner, seller);
     const status = isSuspended ? "suspended" : "active";
-    return { id, name, status, credit, totalCredited: credited, totalSold: sold, createdAtMs };
+    return {
+      id,
+      name,
+      status,
+      credit,
+      totalCredited: credited,
+      totalSold: sold,
+      createdAtMs,
+      ...(lowCreditThreshold !== undefined && { lowCreditThreshold }),
+    };
   }
 }
 
@@ -238,16 +278,16 @@ function decideIncrease({ id, credited }: Seller, amount: number): Decision<null
   return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : ACCEPTED;
 }
 
-function decideSale(
+function refusalOfSale(
   state: TopupState,
   seller: Seller,
   { phone, reference }: TopupAct<"sale">,
   { amount, isTaken }: DecisionContext,
-): Decision<null, never> {
+): Rejected | undefined {
   if (seller.isSuspended) return reject("seller_suspended", seller.id);
   if (isTaken) return reject("duplicate_reference", reference);
   const { total = 0 } = state.phones.find(phone) ?? {};
-  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", phone) : ACCEPTED;
+  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", phone) : undefined;
 }
 
 function requestOf(state: TopupState, id: string): CreditRequest {

@@ -28,8 +28,9 @@ const Settings = z
   .openapi("LoyaltySettings", { example: { member_threshold: 1000, total_threshold: 100_000 } });
 
 const THRESHOLDS =
-  "Points above which a notification is due: `member_threshold` for one member's balance, `total_threshold` for the sum " +
-  "of all balances. Daybook stores the thresholds, but sends no notifications yet.";
+  "Points above which there is an event: `loyalty.member.above_threshold` when one member's balance rises above " +
+  "`member_threshold`, `loyalty.total.above_threshold` when the sum of all balances rises above `total_threshold`. A " +
+  "changed threshold is no event by itself.";
 
 export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
   addReadRoute(

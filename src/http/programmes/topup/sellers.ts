@@ -16,7 +16,7 @@ import { callerOf } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
 import { apiKeyFields, apiKeyMembers, makeKey } from "../../core/new-key.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
-import { Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
+import { Amount, Balance, Name, NewId, timeTextOf } from "../../input/fields.ts";
 import { PageQuery } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { Problem } from "../../problem.ts";
@@ -34,9 +34,18 @@ export type TopupDeps = Readonly<{
   assets: Readonly<{ topup: string }>;
 }>;
 
+const LOW_CREDIT =
+  "Credit in minor units. When the seller's credit falls below it, there is an event `seller.low_credit`.";
 const NewSeller = z
-  .strictObject({ id: NewId.optional(), name: Name })
+  .strictObject({
+    id: NewId.optional(),
+    name: Name,
+    low_credit_threshold: Amount.optional().openapi({ description: LOW_CREDIT }),
+  })
   .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
+const SellerPatch = z
+  .strictObject({ low_credit_threshold: Amount.nullable().openapi({ description: LOW_CREDIT }) })
+  .openapi("SellerPatch", { example: { low_credit_threshold: 100_000 } });
 const Total = z.int().openapi({ minimum: 0 });
 
 const sellerFields = {
@@ -46,6 +55,7 @@ const sellerFields = {
   credit: Balance,
   total_credited: Total.openapi({ description: "Credit granted, net of decreases, in minor units." }),
   total_sold: Total.openapi({ description: "Without reverted sales, in minor units." }),
+  low_credit_threshold: z.int().nullable().openapi({ description: LOW_CREDIT }),
   created_at: z.iso.datetime(),
 };
 const EXAMPLE = {
@@ -55,6 +65,7 @@ const EXAMPLE = {
   credit: 700_000,
   total_credited: 1_000_000,
   total_sold: 300_000,
+  low_credit_threshold: null,
   created_at: "2026-11-20T10:00:00.000Z",
 };
 const SellerSchema = z.object(sellerFields).openapi("Seller", { example: EXAMPLE });
@@ -71,13 +82,16 @@ const answerSchema = { description: "The seller.", content: { "application/json"
 export function addSellers(routes: Routes, deps: TopupDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
+  addPatch(routes, deps);
   addStatus(routes, deps, "suspend");
   addStatus(routes, deps, "resume");
 }
 
-function sellerMembers({ id, name, status, credit, totalCredited, totalSold, createdAtMs }: SellerView) {
+function sellerMembers(seller: SellerView) {
+  const { id, name, status, credit, totalCredited, totalSold, createdAtMs, lowCreditThreshold } = seller;
   const totals = { total_credited: totalCredited, total_sold: totalSold };
-  return { id, name, status, credit, ...totals, created_at: timeTextOf(createdAtMs) };
+  const low_credit_threshold = lowCreditThreshold ?? null;
+  return { id, name, status, credit, ...totals, low_credit_threshold, created_at: timeTextOf(createdAtMs) };
 }
 
 function sellerJson(seller: SellerView): string {
@@ -104,12 +118,14 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       const { value, header } = await readChange(request, call, NewSeller);
       const { partner, key, fingerprint } = header;
       const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
-      const { name } = value;
+      const { name, low_credit_threshold } = value;
+      const threshold =
+        low_credit_threshold === undefined ? {} : { lowCreditThreshold: low_credit_threshold };
       const route = `POST ${path}\0${seller}`;
       const newKey = makeKey(partner, { role: SELLER, name, seller }, key, route, random);
       const asset = assets.topup;
       const subject = creditAccount(seller);
-      const act = topupAct("create_seller", subject, { name, asset });
+      const act = topupAct("create_seller", subject, { name, asset, ...threshold });
       const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
         if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
           throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
@@ -128,7 +144,7 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
       });
       return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
         const totals = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
-        const members = sellerMembers({ id: seller, name, status: "active", ...totals });
+        const members = sellerMembers({ id: seller, name, status: "active", ...totals, ...threshold });
         return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(newKey, done) });
       });
     },
@@ -173,6 +189,32 @@ function addReads(routes: Routes, { ledger }: TopupDeps): void {
       return seller;
     },
     sellerJson,
+  );
+}
+
+function addPatch(routes: Routes, { ledger }: TopupDeps): void {
+  routes.add(
+    {
+      method: "patch",
+      path: "/v1/sellers/{id}",
+      access: "partner",
+      group: "sellers",
+      summary: "Change the credit below which a seller is reported",
+      params: IdParams,
+      body: { schema: SellerPatch },
+      answer: { status: 200, ...answerSchema },
+      problems: ["seller_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const seller = idOf(request);
+      const { value, header } = await readChange(request, call, SellerPatch);
+      const fields = { lowCreditThreshold: value.low_credit_threshold };
+      const act = topupAct("update_seller", creditAccount(seller), fields);
+      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, (outcome) => {
+        const view = effectOf(act, outcome)?.seller;
+        return view === undefined ? null : sellerJson(view);
+      });
+    },
   );
 }
 
