@@ -41,6 +41,7 @@ import { SnapshotKeeper } from "./workers/server/snapshot-keeper.ts";
 import { bootClock, readBootId } from "./workers/shard/clock/boot-clock.ts";
 import { parseFailpoints } from "./workers/shard/failpoint.ts";
 import { Supervisor } from "./workers/supervisor/supervisor.ts";
+import { WebhookSupervisor } from "./workers/webhooks/webhook-supervisor.ts";
 
 const DRAIN_MS_MAX = 5_000;
 /** Pause between two chunks of a snapshot, which share the log's disk with the appends. */
@@ -57,6 +58,7 @@ const parts: {
   supervisor?: Supervisor;
   /** All other gateways. */
   gateways?: GatewaySupervisor;
+  webhooks?: WebhookSupervisor;
   snapshots?: SnapshotKeeper | undefined;
 } = {};
 let isStopping = false;
@@ -70,7 +72,16 @@ async function start(config: Config): Promise<void> {
   const { assets } = config;
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const counters = newWindowMemory();
-  const gateway = new HttpGateway({ operations, logs, operatorKeyHash, assets, web, counters });
+  const onWebhook = () => parts.webhooks?.begin();
+  const gateway = new HttpGateway({
+    operations,
+    logs,
+    operatorKeyHash,
+    assets,
+    web,
+    counters,
+    onWebhook,
+  });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
@@ -107,7 +118,9 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  operations.connect({ supervisor, archive, gateways, snapshots, clock: watch, log: logs.log });
+  const webhooks = createWebhooks(config, { ...common, supervisor });
+  parts.webhooks = webhooks;
+  operations.connect({ supervisor, archive, gateways, snapshots, webhooks, clock: watch, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -178,6 +191,9 @@ type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "
   Pick<GatewayInit, "address" | "operatorKeyHash" | "web" | "counters" | "log"> &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
 
+type WebhookContext = Pick<ShardContext, "shards" | "archive" | "logs" | "secretKey"> &
+  Readonly<{ supervisor: Supervisor }>;
+
 /** Creates the gateways other than gateway 0. */
 function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
   const { archive, operations, logs, supervisor, directory, ...shared } = context;
@@ -204,6 +220,21 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
     directory,
     log: logs.log,
     onChange: () => operations.publish(),
+  });
+}
+
+function createWebhooks(config: Config, context: WebhookContext): WebhookSupervisor {
+  const { shards, archive, logs, secretKey, supervisor } = context;
+  return new WebhookSupervisor({
+    init: () => ({
+      shards,
+      secretKey,
+      deliveries: join(config.dataDir, "webhook-deliveries.sqlite"),
+      allowPrivate: config.web.webhooksAllowPrivate,
+      archive: archive.connect(),
+    }),
+    shards: supervisor,
+    log: logs.log,
   });
 }
 
@@ -264,7 +295,11 @@ async function stop(): Promise<void> {
     () => {},
   );
   parts.snapshots?.close();
-  await Promise.all([parts.gateway?.close(DRAIN_MS_MAX), parts.gateways?.drain(DRAIN_MS_MAX)]);
+  await Promise.all([
+    parts.gateway?.close(DRAIN_MS_MAX),
+    parts.gateways?.drain(DRAIN_MS_MAX),
+    parts.webhooks?.drain(DRAIN_MS_MAX),
+  ]);
   await parts.supervisor?.stop();
   await parts.archive?.close();
   parts.logs?.close();

@@ -45,6 +45,9 @@ export class Directory {
         case "operator_key":
           if (!this.#operatorKeyPinned) this.#operatorKeyHash = fact.hash;
           break;
+        case "webhook":
+        case "webhook_send":
+          break;
       }
     }
   }

@@ -59,6 +59,8 @@ export const REJECTIONS = {
   payment_request_not_found: 76,
   withdrawal_not_found: 77,
   too_many_pending: 79,
+  webhook_not_found: 90,
+  too_many_webhooks: 91,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -15,7 +15,7 @@ const TICK_RETRY_MS = 2;
 const TICK_TRIES_MAX = 500;
 
 /** Events are kept for this time. */
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+export const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 const ALL = { after: null, keptMs: KEPT_MS, beforeMs: Number.POSITIVE_INFINITY } as const;
 
 /** An id that is not one of the partner's events. */
@@ -74,7 +74,12 @@ export async function eventPage(shards: Shards, query: EventsQuery): Promise<Eve
   if (page.waitsFor === null) return page;
   const { afterMs, shards: waiting } = page.waitsFor;
   const ticked = await Promise.all(waiting.map((shard) => tickAfter(shards, query.partner, shard, afterMs)));
-  return shards.archive.events({ ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) }, ticked);
+  const final = await shards.archive.events(
+    { ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) },
+    ticked,
+  );
+  // It does not show later batches, though it has searched them: a reader must not wait for newer ones.
+  return { ...final, indexed: page.indexed };
 }
 
 /** Makes a shard log a record later than `atMs`, unless it has one. @returns the position that shows it. */

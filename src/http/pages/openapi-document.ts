@@ -34,6 +34,7 @@ const DOCUMENT_HEAD = {
     wallet: "Operations of wallet users: sign up, pay, hold, request payment, withdraw.",
     deposits: "Deposits from banks into wallets.",
     withdrawals: "Withdrawals from wallets to banks.",
+    webhooks: "Events sent to URLs of the partner, signed as Standard Webhooks.",
     events: "What has happened, in one order: as a list or as a stream.",
     operations: "Health, metrics and administration of the server.",
     docs: "This document, as JSON and as a page.",

@@ -10,8 +10,10 @@ import type { VoucherDeps } from "./vouchers/fields.ts";
 import { VOUCHERS } from "./vouchers/routes.ts";
 import { WALLET } from "./wallet/routes.ts";
 import type { WalletDeps } from "./wallet/session.ts";
+import { WEBHOOKS } from "./webhooks/routes.ts";
+import type { WebhooksDeps } from "./webhooks/webhooks.ts";
 
-export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps;
+export type ProgrammeDeps = LoyaltyDeps & VoucherDeps & TopupDeps & ReportsDeps & WalletDeps & WebhooksDeps;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   LOYALTY,
@@ -19,6 +21,7 @@ export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   TOPUP,
   SEGMENTS,
   WALLET,
+  WEBHOOKS,
 ];
 
 /** Sorted by name. */

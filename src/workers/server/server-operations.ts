@@ -1,12 +1,14 @@
 /** Status and operations of the whole server. Lives on the main thread; gateways' threads use `RemoteOperations`. */
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
-import type { Operations, ShardStatus } from "../../gateway/ports.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
+import type { DeliveriesQuery, Delivery, Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
 import { formatLogId } from "../../wal/wal.ts";
 import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { WebhookSupervisor } from "../webhooks/webhook-supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import { renderMetrics, renderRequests } from "./metrics.ts";
@@ -18,6 +20,7 @@ type Parts = Readonly<{
   gateways: GatewaySupervisor;
   /** `undefined` if the log is in memory. */
   snapshots: SnapshotKeeper | undefined;
+  webhooks: Pick<WebhookSupervisor, "status" | "deliveries">;
   clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
@@ -102,15 +105,21 @@ export class ServerOperations implements Operations {
     return this.#parts?.snapshots !== undefined;
   }
 
+  async deliveries(query: DeliveriesQuery): Promise<readonly Delivery[]> {
+    if (this.#parts === undefined) throw new OperatingError("log_unavailable", "the server is starting");
+    return this.#parts.webhooks.deliveries(query);
+  }
+
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequests(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots, clock } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, webhooks, clock } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     return renderMetrics({
       shards,
       archive: archive.stats,
       gateways: gateways.statuses,
       snapshots,
+      webhooks: webhooks.status,
       clock,
       requests: sumRequestCounts([this.#ownCounts(), others]),
       droppedLines: this.#droppedLines(),

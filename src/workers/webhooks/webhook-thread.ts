@@ -1,0 +1,84 @@
+/** The program of the thread that delivers webhooks. Its priority is low: what follows the ledger must not slow it down. */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { webhookSecretOf } from "../../actors/programmes/webhooks/acts.ts";
+import { ArchiveQueryClient } from "../../archive/service/archive-query-client.ts";
+import { assert } from "../../errors/assert.ts";
+import { messageOf } from "../../errors/error-message.ts";
+import { ShardLink } from "../../gateway/shard-link/shard-link.ts";
+import { openerOf } from "../../sealed-secrets.ts";
+import { DeliveryLog } from "../../webhooks/delivery-log.ts";
+import { postEvent } from "../../webhooks/post-event.ts";
+import { secretText } from "../../webhooks/secret-text.ts";
+import { testEvent } from "../../webhooks/test-event.ts";
+import { WebhookService } from "../../webhooks/webhook-service.ts";
+import { lowerThreadPriority } from "../carriers/thread-priority.ts";
+import { FeedLedger } from "./webhook-ledger.ts";
+import type { FromWebhookThread, ToWebhookThread, WebhookInit } from "./webhook-messages.ts";
+
+/** Of a core that other threads want as well, a third. */
+const NICENESS = 5;
+
+assert(parentPort !== null, "webhook-thread.ts runs as a worker");
+lowerThreadPriority(NICENESS);
+run(parentPort, workerData as WebhookInit);
+
+function run(main: MessagePort, init: WebhookInit): void {
+  const send = (message: FromWebhookThread) => main.postMessage(message, []);
+  const { allowPrivate, secretKey } = init;
+  const archive = new ArchiveQueryClient(init.archive);
+  const links = Array.from(
+    { length: init.shards },
+    (_, shard) =>
+      new ShardLink({
+        shard,
+        onFacts: (facts) => service.learn(facts),
+        onAllFacts: (facts) => service.learn(facts),
+      }),
+  );
+  const log = new DeliveryLog(init.deliveries, (error) =>
+    send({ kind: "warning", reason: messageOf(error) }),
+  );
+  const open = openerOf(secretKey);
+  const service = new WebhookService({
+    ledger: new FeedLedger({ links, archive, secretKey }),
+    post: (target, id, body) => postEvent(target, id, body, { allowPrivate, nowMs: Date.now() }),
+    openSecret: (partner, stored) => {
+      const secret = open(stored, webhookSecretOf(partner));
+      return secret && secretText(secret);
+    },
+    noted: (tried) => log.note({ ...tried, atMs: Date.now() }),
+    deleted: (partner, webhook) => log.forget(partner, webhook),
+    testEvent: (id, webhook) => testEvent(id, webhook, Date.now()),
+    // Whatever it is: a new thread begins with what is stored.
+    onFailure: (error) => {
+      setImmediate(() => {
+        throw error;
+      });
+    },
+    nowMs: Date.now,
+    random: Math.random,
+  });
+  main.on("message", (message: ToWebhookThread) => {
+    switch (message.kind) {
+      case "attach":
+        links[message.shard]?.attach(message.end);
+        return;
+      case "silent":
+        links[message.shard]?.setHung(message.isSilent);
+        return;
+      case "count":
+        send({ kind: "counts", stats: service.stats() });
+        return;
+      case "list":
+        send({ kind: "listed", requestId: message.requestId, deliveries: log.list(message.query) });
+        return;
+      case "drain":
+        void service.close().then(() => {
+          log.close();
+          send({ kind: "drained" });
+        });
+        return;
+    }
+  });
+  send({ kind: "started" });
+}
