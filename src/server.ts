@@ -69,19 +69,10 @@ async function start(config: Config): Promise<void> {
   parts.logs = logs;
   const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const { assets } = config;
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const counters = newWindowMemory();
-  const onWebhook = () => parts.webhooks?.begin();
-  const gateway = new HttpGateway({
-    operations,
-    logs,
-    operatorKeyHash,
-    assets,
-    web,
-    counters,
-    onWebhook,
-  });
+  const shown = { operatorKeyHash, assets: config.assets, web, counters };
+  const gateway = new HttpGateway({ operations, logs, ...shown, onWebhook: () => parts.webhooks?.begin() });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.

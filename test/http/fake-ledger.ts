@@ -396,6 +396,5 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
   }
 
   readonly usage = async (): ReturnType<Ledger["usage"]> => USAGE;
-  readonly deliveries = async (): Promise<[]> => [];
   readonly metrics = async (): Promise<string> => "daybook_batches_total 9";
 }

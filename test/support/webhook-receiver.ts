@@ -1,6 +1,6 @@
 /** An HTTP server that receives webhooks, and verifies them with the verifier of Standard Webhooks. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { onTestFinished } from "vitest";
 
@@ -21,7 +21,7 @@ export class WebhookReceiver {
   tries = 0;
   /** The status of the answer; `undefined`: there is none. */
   answers: (event: Received) => number | undefined = () => 204;
-  readonly #sockets = new Set<import("node:net").Socket>();
+  readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
 

@@ -7,7 +7,7 @@ import { DeliveryWorld, entry, idsOf, NEW, settle } from "./delivery-world.ts";
 
 const DAY_MS = TRIED_MS_MAX;
 
-function eventsOf(count: number, subjects: number): readonly FeedEntry[] {
+function eventsOf(count: number, subjects: number) {
   return Array.from({ length: count }, (_, i) => entry(i + 1, `s${i % subjects}`));
 }
 

@@ -8,6 +8,7 @@ import { PROBLEMS, type ProblemCode, problemBody } from "../problem.ts";
 import { KEY_ROLES } from "../programmes/programmes.ts";
 import type { SessionCookie } from "../programmes/wallet/session-cookie.ts";
 import type { RouteDescription } from "../routes.ts";
+import { registerEvents } from "./event-examples.ts";
 
 const DOCUMENT_HEAD = {
   openapi: "3.1.0",
@@ -50,6 +51,7 @@ export function openApiDocument(routes: readonly RouteDescription[], cookie: Ses
   registerSecurity(registry, cookie);
   registerExamples(registry);
   for (const route of routes) registerRoute(registry, route);
+  registerEvents(registry);
   return hono.getOpenAPI31Document(DOCUMENT_HEAD);
 }
 

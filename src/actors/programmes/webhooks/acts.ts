@@ -5,7 +5,7 @@
 import type { Fact } from "../../records/command.ts";
 import type { EventType } from "../../records/event.ts";
 import type { ListPage, ListRequest } from "../paged-index.ts";
-import { type ActIn, actsOf, type FactsByAct, type MemoryGrowth, questionsOf } from "../programme.ts";
+import { actsOf, type FactsByAct, type MemoryGrowth, questionsOf } from "../programme.ts";
 
 export const WEBHOOKS_SUBJECT = "webhooks";
 
@@ -92,8 +92,6 @@ export type WebhooksActs = {
   /** Issued by the delivery, at most once a second for each webhook. The effect: whether the version was right. */
   progress: { fields: { webhook: string } & ProgressChange; effect: boolean };
 };
-export type WebhooksAct<K extends keyof WebhooksActs = keyof WebhooksActs> = ActIn<WebhooksActs, K>;
-
 export const webhooksAct = actsOf<WebhooksActs>("webhooks");
 
 export const WEBHOOKS_GROWTH = {
