@@ -39,7 +39,7 @@ import { ServerClock } from "./workers/server/server-clock.ts";
 import { ServerOperations } from "./workers/server/server-operations.ts";
 import { SnapshotKeeper } from "./workers/server/snapshot-keeper.ts";
 import { bootClock, readBootId } from "./workers/shard/clock/boot-clock.ts";
-import { parseFailpoints } from "./workers/shard/failpoint.ts";
+import { NO_SHARD, parseFailpoints } from "./workers/shard/failpoint.ts";
 import { Supervisor } from "./workers/supervisor/supervisor.ts";
 import { WebhookSupervisor } from "./workers/webhooks/webhook-supervisor.ts";
 
@@ -216,12 +216,14 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
 
 function createWebhooks(config: Config, context: WebhookContext): WebhookSupervisor {
   const { shards, archive, logs, secretKey, supervisor } = context;
+  const failpoints = parseFailpoints(config.failpoints).filter(({ shard }) => shard === NO_SHARD);
   return new WebhookSupervisor({
-    init: () => ({
+    init: (restarts) => ({
       shards,
       secretKey,
       deliveries: join(config.dataDir, "webhook-deliveries.sqlite"),
       allowPrivate: config.web.webhooksAllowPrivate,
+      failpoints: restarts === 0 ? failpoints : [],
       archive: archive.connect(),
     }),
     shards: supervisor,

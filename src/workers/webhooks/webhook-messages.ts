@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { DeliveriesQuery, Delivery } from "../../gateway/ports.ts";
 import type { WebhookStats } from "../../webhooks/webhook-service.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
+import type { Failpoint } from "../shard/failpoint.ts";
 
 /** Start parameters of the thread. */
 export type WebhookInit = Readonly<{
@@ -12,6 +13,7 @@ export type WebhookInit = Readonly<{
   deliveries: string;
   /** The setting WEBHOOKS_ALLOW_PRIVATE. */
   allowPrivate: boolean;
+  failpoints: readonly Failpoint[];
   /** Port to the archive, for queries. */
   archive: MessagePort;
 }>;

@@ -33,7 +33,7 @@ const NOTHING_SENT: WebhookStats = {
 
 export type WebhookSupervisorOptions = Readonly<{
   /** Start parameters of a thread; each has a new port to the archive. */
-  init: () => WebhookInit;
+  init: (restarts: number) => WebhookInit;
   shards: Pick<Supervisor, "connect" | "disconnect">;
   log: Log;
 }>;
@@ -117,7 +117,7 @@ export class WebhookSupervisor {
   }
 
   #launch(): void {
-    const init = this.#options.init();
+    const init = this.#options.init(this.#restarts);
     let worker: Worker;
     try {
       worker = new Worker(new URL("./webhook-thread.ts", import.meta.url), {
@@ -131,7 +131,7 @@ export class WebhookSupervisor {
       this.#ended(String(error), performance.now());
       return;
     }
-    const party = { kind: "gateway", number: this.#nextParty++ } as const;
+    const party = { kind: "gateway", number: this.#nextParty++, follows: true } as const;
     const running = { worker, party, startedMs: performance.now() };
     this.#running = running;
     this.#watchdog = new Watchdog(WATCH_LIMITS, performance.now());

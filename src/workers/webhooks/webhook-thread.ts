@@ -12,6 +12,7 @@ import { secretText } from "../../webhooks/secret-text.ts";
 import { testEvent } from "../../webhooks/test-event.ts";
 import { WebhookService } from "../../webhooks/webhook-service.ts";
 import { lowerThreadPriority } from "../carriers/thread-priority.ts";
+import { Failpoints } from "../shard/failpoint.ts";
 import { FeedLedger } from "./webhook-ledger.ts";
 import type { FromWebhookThread, ToWebhookThread, WebhookInit } from "./webhook-messages.ts";
 
@@ -39,9 +40,14 @@ function run(main: MessagePort, init: WebhookInit): void {
     send({ kind: "warning", reason: messageOf(error) }),
   );
   const open = openerOf(secretKey);
+  const failpoints = new Failpoints(init.failpoints);
   const service = new WebhookService({
     ledger: new FeedLedger({ links, archive, secretKey }),
-    post: (target, id, body) => postEvent(target, id, body, { allowPrivate, nowMs: Date.now() }),
+    post: async (target, id, body) => {
+      const result = await postEvent(target, id, body, { allowPrivate, nowMs: Date.now() });
+      if (init.failpoints.length > 0) setImmediate(() => failpoints.pass("after_post"));
+      return result;
+    },
     openSecret: (partner, stored) => {
       const secret = open(stored, webhookSecretOf(partner));
       return secret && secretText(secret);
