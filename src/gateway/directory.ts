@@ -46,7 +46,6 @@ export class Directory {
           if (!this.#operatorKeyPinned) this.#operatorKeyHash = fact.hash;
           break;
         case "webhook":
-        case "webhook_send":
           break;
       }
     }

@@ -3,7 +3,7 @@
  * send requests into its own network. The address that is checked is the one that is connected to: DNS cannot answer
  * something else in between.
  */
-import { type LookupAddress, type LookupAllOptions, lookup } from "node:dns";
+import { Resolver } from "node:dns/promises";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 /** Networks that are not globally reachable, by the IANA registries of special-purpose addresses (RFC 6890). */
@@ -58,29 +58,45 @@ export class AddressRefused extends Error {
   }
 }
 
-type Resolve = (
-  host: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
-) => void;
+/** For one server and try. All of them together end before a request does. */
+const RESOLVE_MS_MAX = 2_000;
+const RESOLVE_TRIES = 2;
+
+/** @throws Error (as a rejection) the name has no address */
+type Resolve = (host: string) => Promise<readonly string[]>;
 
 /**
  * A `lookup` for sockets that finds public addresses only, and fails if one of a host's addresses is none. The socket
  * connects to what it has found.
  *
- * @param resolve resolves the name; the system does unless a test passes its own.
+ * @param resolve resolves the name; DNS does unless a test passes its own.
  */
-export function publicLookup(resolve: Resolve = lookup): LookupFunction {
+export function publicLookup(resolve: Resolve = resolveByDns): LookupFunction {
   return (host, options, callback) => {
-    resolve(host, { ...options, all: true }, (error, found) => {
-      const [first] = found ?? [];
-      if (error !== null) callback(error, []);
-      else if (first === undefined || !found.every(({ address }) => isPublicAddress(address)))
-        callback(new AddressRefused(host), []);
-      else if (options.all === true) callback(null, found);
-      else callback(null, first.address, first.family);
-    });
+    resolve(host).then(
+      (addresses) => {
+        const found = addresses.map((address) => ({ address, family: isIP(address) }));
+        const [first] = found;
+        if (first === undefined || !addresses.every(isPublicAddress)) callback(new AddressRefused(host), []);
+        else if (options.all === true) callback(null, found);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, []),
+    );
   };
+}
+
+/**
+ * Not `dns.lookup`, which occupies one of the four threads that the whole process has for files and passwords: names whose
+ * servers do not answer would stop those.
+ */
+async function resolveByDns(host: string): Promise<readonly string[]> {
+  const resolver = new Resolver({ timeout: RESOLVE_MS_MAX, tries: RESOLVE_TRIES });
+  const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+  const addresses = found.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+  const [failure] = found.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
+  if (addresses.length === 0 && failure !== undefined) throw failure;
+  return addresses;
 }
 
 /**

@@ -33,6 +33,8 @@ export interface WebhookLedger {
   ): Promise<FeedPart>;
   /** `undefined`: there is no such event. */
   event(partner: string, id: string): Promise<FeedEntry | undefined>;
+  /** Notes that an event that somebody has asked for is sent. */
+  sent(partner: string, webhook: string, event: string): Promise<void>;
   /** False: the webhook was changed since `version`, or is gone. */
   store(partner: string, webhook: string, change: ProgressChange): Promise<boolean>;
 }
@@ -90,6 +92,8 @@ export class WebhookService {
   readonly #running = new Map<string, Running>();
   /** Webhooks that are being looked at; true if they have changed again meanwhile. */
   readonly #looking = new Map<string, boolean>();
+  /** Events that are being sent because somebody has asked for it. */
+  readonly #sendingOnce = new Set<string>();
   readonly #turns = new Turns(IN_FLIGHT);
   readonly #counts = { delivered: 0, failed: 0, parked: 0 };
   #isClosed = false;
@@ -99,10 +103,7 @@ export class WebhookService {
   }
 
   learn(facts: readonly Fact[]): void {
-    for (const fact of facts) {
-      if (fact.fact === "webhook") void this.#look(fact.partner, fact.webhook);
-      else if (fact.fact === "webhook_send") void this.#sendOnce(fact.partner, fact.webhook, fact.event);
-    }
+    for (const fact of facts) if (fact.fact === "webhook") void this.#look(fact.partner, fact.webhook);
   }
 
   stats(): WebhookStats {
@@ -141,6 +142,7 @@ export class WebhookService {
       const endpoint = await this.#retried(() => this.#deps.ledger.endpoint(partner, webhook));
       if (endpoint === undefined) break;
       if (endpoint === null) this.#deps.deleted(partner, webhook);
+      else for (const event of endpoint.sends) void this.#sendOnce(endpoint, event);
       const running = this.#running.get(key);
       const next = endpoint?.webhook.enabled === true ? endpoint : undefined;
       if (running === undefined) {
@@ -223,18 +225,25 @@ export class WebhookService {
   }
 
   /** Sends one event that somebody has asked for, whether it was delivered or not, and also to a disabled webhook. */
-  async #sendOnce(partner: string, webhook: string, id: string): Promise<void> {
+  async #sendOnce(endpoint: Endpoint, id: string): Promise<void> {
+    const { partner, webhook } = endpoint;
     const { ledger, testEvent } = this.#deps;
+    const key = `${keyOf(partner, webhook.id)}\0${id}`;
+    if (this.#sendingOnce.has(key)) return;
+    this.#sendingOnce.add(key);
     const found = await this.#retried(async () => ({
-      endpoint: await ledger.endpoint(partner, webhook),
-      entry: id.startsWith("test_") ? testEvent(id, webhook) : await ledger.event(partner, id),
+      entry: id.startsWith("test_") ? testEvent(id, webhook.id) : await ledger.event(partner, id),
     }));
-    if (found?.endpoint == null || found.entry === undefined) return;
-    const { endpoint, entry } = found;
-    const running = this.#running.get(keyOf(partner, webhook));
-    // Its turn in the order of its subject has come.
-    if (running?.delivery.retryNow(entry) === true) return;
-    const agent = agentFor(endpoint.webhook.url);
+    if (found?.entry !== undefined) await this.#sendOutOfTurn(endpoint, found.entry);
+    await this.#retried(() => ledger.sent(partner, webhook.id, id));
+    this.#sendingOnce.delete(key);
+  }
+
+  async #sendOutOfTurn(endpoint: Endpoint, entry: FeedEntry): Promise<void> {
+    const { partner, webhook } = endpoint;
+    // If it is held back, its turn in the order of its subject comes now.
+    if (this.#running.get(keyOf(partner, webhook.id))?.delivery.retryNow(entry) === true) return;
+    const agent = agentFor(webhook.url);
     await this.#send(endpoint, agent, entry, 1);
     agent.destroy();
   }

@@ -45,13 +45,7 @@ async function post(url: string, options: PostOptions = PRIVATE_ALLOWED, body = 
 /** Answers with these addresses, one list after the other. */
 function resolving(...answers: readonly (readonly string[])[]): LookupFunction {
   let asked = 0;
-  return publicLookup((_, __, callback) => {
-    const addresses = answers[Math.min(asked++, answers.length - 1)] ?? [];
-    callback(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
-    );
-  });
+  return publicLookup(async () => answers[Math.min(asked++, answers.length - 1)] ?? []);
 }
 
 describe("a request to an endpoint", () => {
@@ -155,13 +149,17 @@ describe("without private addresses, a request", () => {
     }
   });
 
-  test("resolves a name once: the socket gets the addresses that were checked, whatever DNS says later", () => {
-    const lookup = resolving(["93.184.216.34"], ["127.0.0.1"]);
-    const found: unknown[] = [];
-    lookup("rebound.example", { all: true }, (error, addresses) => found.push(error, addresses));
-    expect(found).toEqual([null, [{ address: "93.184.216.34", family: 4 }]]);
-    lookup("rebound.example", {}, (error) => found.push(error?.message));
-    expect(found.at(-1)).toBe("rebound.example is not a public address");
+  test("resolves a name once: the socket gets the addresses that were checked, whatever DNS says later", async () => {
+    const lookup = resolving(["93.184.216.34", "2606:4700::1111"], ["127.0.0.1"]);
+    const look = () =>
+      new Promise((resolve) => {
+        lookup("rebound.example", { all: true }, (error, found) => resolve(error?.message ?? found));
+      });
+    expect(await look()).toEqual([
+      { address: "93.184.216.34", family: 4 },
+      { address: "2606:4700::1111", family: 6 },
+    ]);
+    expect(await look()).toBe("rebound.example is not a public address");
   });
 
   test("sends no byte if the address that it is connected to is private after all", async () => {

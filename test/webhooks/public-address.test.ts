@@ -70,8 +70,8 @@ describe("addresses that webhooks may be sent to", () => {
 
   test("a name that resolves to a private address is refused when it is looked up", async () => {
     const found = await new Promise((resolve) => {
-      publicLookup()("localhost", {}, (error) => resolve(error?.message));
+      publicLookup(async () => ["127.0.0.1"])("rebound.example", {}, (error) => resolve(error?.message));
     });
-    expect(found).toBe("localhost is not a public address");
+    expect(found).toBe("rebound.example is not a public address");
   });
 });

@@ -81,6 +81,11 @@ export class FeedLedger implements WebhookLedger {
     return entry?.id === id ? entry : undefined;
   }
 
+  async sent(partner: string, webhook: string, event: string): Promise<void> {
+    const act = webhooksAct("sent", WEBHOOKS_SUBJECT, { webhook, event });
+    await this.#gateway.submit(actAlone(keyless(partner), act));
+  }
+
   async store(partner: string, webhook: string, change: ProgressChange): Promise<boolean> {
     const act = webhooksAct("progress", WEBHOOKS_SUBJECT, { webhook, ...change });
     const answer = await this.#gateway.submit(actAlone(keyless(partner), act));

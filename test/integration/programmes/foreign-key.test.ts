@@ -44,7 +44,8 @@ async function makeThings() {
   const topup = await owner.post("/v1/topups", 201, sale);
   const key = await owner.post(`/v1/partners/${MARK}/keys`, 201, { role: "read", name: `${MARK}-key` });
   await owner.post("/v1/customers", 201, { email: `${MARK}@example.com` });
-  return { transfer, pending, accrual, approved, request, topup, key };
+  const webhook = await owner.post("/v1/webhooks", 201, { url: `https://${MARK}.invalid/` });
+  return { transfer, pending, accrual, approved, request, topup, key, webhook };
 }
 
 function idOf(thing: Json): string {
@@ -99,7 +100,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       holds: plausible("hold"),
       "payment-requests": plausible("pay"),
       withdrawals: plausible("withdrawal"),
-      webhooks: plausible("hook"),
+      webhooks: { pairs: [[idOf(things.webhook), `wh_${"0".repeat(24)}`]] },
       deliveries: plausible("delivery"),
       monitors: plausible("monitor"),
     },

@@ -12,6 +12,8 @@ export const WEBHOOKS_SUBJECT = "webhooks";
 /** Of one partner, and of all partners on one shard. */
 export const WEBHOOKS_OF_PARTNER_MAX = 50;
 export const WEBHOOKS_OF_SHARD_MAX = 1_000;
+/** Events of one webhook that somebody has asked to send and that are not sent yet. Beyond, the oldest is dropped. */
+export const SENDS_MAX = 100;
 /** After a rotation the secret before signs for this time as well. */
 export const SECRET_GRACE_MS = 24 * 60 * 60 * 1000;
 
@@ -71,6 +73,8 @@ export type Endpoint = Readonly<{
   webhook: WebhookView;
   secrets: readonly StoredSecret[];
   progress: Progress;
+  /** Ids of events that somebody has asked to send. */
+  sends: readonly string[];
 }>;
 
 type Settings = Readonly<{ url: string; types: readonly EventType[]; description: string | null }>;
@@ -89,6 +93,8 @@ export type WebhooksActs = {
   replay: { fields: { webhook: string; fromMs: number }; effect: { fromMs: number } };
   /** Sends one event now, whether it was delivered or not; `null`: an event for a test. The effect has its id. */
   send: { fields: { webhook: string; event: string | null }; effect: { event: string } };
+  /** Issued by the delivery, once it has done that. */
+  sent: { fields: { webhook: string; event: string }; effect: null };
   /** Issued by the delivery, at most once a second for each webhook. The effect: whether the version was right. */
   progress: { fields: { webhook: string } & ProgressChange; effect: boolean };
 };
@@ -101,6 +107,7 @@ export const WEBHOOKS_GROWTH = {
   rotate_secret: "key",
   replay: "key",
   send: "key",
+  sent: "never",
   progress: "never",
 } as const satisfies Record<keyof WebhooksActs, MemoryGrowth>;
 
@@ -129,14 +136,14 @@ function changed(partner: string, webhook: string): readonly Fact[] {
   return [{ fact: "webhook", partner, webhook }];
 }
 
-/** What delivery must know: that it has to look at a webhook again, or to send an event. */
+/** What delivery must know: that it has to look at a webhook again. */
 export const WEBHOOKS_FACTS: FactsByAct<WebhooksActs> = {
   create_webhook: (_, { webhook }, partner) => changed(partner, webhook.id),
   update_webhook: ({ webhook }, _, partner) => changed(partner, webhook),
   delete_webhook: ({ webhook }, _, partner) => changed(partner, webhook),
   rotate_secret: ({ webhook }, _, partner) => changed(partner, webhook),
   replay: ({ webhook }, _, partner) => changed(partner, webhook),
-  send: ({ webhook }, { event }, partner) => [{ fact: "webhook_send", partner, webhook, event }],
+  send: ({ webhook }, _, partner) => changed(partner, webhook),
 };
 
 /** The purpose with which a webhook's secret is sealed. */

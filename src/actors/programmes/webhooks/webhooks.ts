@@ -17,6 +17,7 @@ import {
   type Progress,
   type ProgressChange,
   SECRET_GRACE_MS,
+  SENDS_MAX,
   type StoredSecret,
   WEBHOOKS_OF_PARTNER_MAX,
   WEBHOOKS_OF_SHARD_MAX,
@@ -28,8 +29,8 @@ import {
 
 const ID_BYTES = 12;
 const SECRET_BYTES = 32;
-/** Memory that a webhook, and a subject that it holds back, occupy, apart from their texts. */
-const WEBHOOK_BYTES = 1_000;
+/** Memory that a webhook with its sends, and a subject that it holds back, occupy, apart from their texts. */
+const WEBHOOK_BYTES = 5_000;
 const BLOCKED_BYTES = 300;
 
 type Webhook = {
@@ -39,6 +40,7 @@ type Webhook = {
   fromMs: number;
   cursor: FeedPlace | null;
   readonly blocked: Map<string, BlockedSubject>;
+  sends: readonly string[];
 };
 type Item = readonly [
   "webhook",
@@ -46,6 +48,7 @@ type Item = readonly [
   webhook: WebhookView,
   secrets: readonly StoredSecret[],
   progress: Progress,
+  sends: readonly string[],
 ];
 type Store = Readonly<{ byId: Map<string, Webhook>; list: PagedIndex<Webhook> }>;
 
@@ -89,6 +92,7 @@ export class Webhooks extends TypedProgramme<WebhooksActs, WebhooksQuestions, ne
       this.#ifKnown(partner, webhook, () => ({ fromMs: Math.min(fromMs, nowMs) })),
     send: ({ webhook, event }, { partner }) =>
       this.#ifKnown(partner, webhook, () => ({ event: event ?? this.#newId("test") })),
+    sent: ({ webhook }, { partner }) => this.#ifKnown(partner, webhook, () => null),
     progress: ({ webhook, version }, { partner }) =>
       this.#ifKnown(partner, webhook, ({ version: current }) => version === current),
   };
@@ -96,7 +100,7 @@ export class Webhooks extends TypedProgramme<WebhooksActs, WebhooksQuestions, ne
   protected readonly changes: Changes<WebhooksActs> = {
     create_webhook: (_, { webhook, secret }, { partner }) => {
       const progress = { version: 0, fromMs: webhook.createdAtMs, cursor: null, blocked: [] };
-      this.#add(partner, webhook, [[secret, null]], progress);
+      this.#add(partner, webhook, [[secret, null]], progress, []);
     },
     update_webhook: (_, { webhook }, { partner }) => {
       const known = this.#webhook(partner, webhook.id);
@@ -129,7 +133,14 @@ export class Webhooks extends TypedProgramme<WebhooksActs, WebhooksQuestions, ne
       known.fromMs = fromMs;
       known.cursor = null;
     },
-    send: () => {},
+    send: ({ webhook }, { event }, { partner }) => {
+      const known = this.#webhook(partner, webhook);
+      known.sends = [...known.sends.filter((each) => each !== event), event].slice(-SENDS_MAX);
+    },
+    sent: ({ webhook, event }, _, { partner }) => {
+      const known = this.#webhook(partner, webhook);
+      known.sends = known.sends.filter((each) => each !== event);
+    },
     progress: ({ webhook, ...change }, isApplied, { partner }) => {
       if (isApplied) this.#advance(partner, this.#webhook(partner, webhook), change);
     },
@@ -140,8 +151,8 @@ export class Webhooks extends TypedProgramme<WebhooksActs, WebhooksQuestions, ne
     endpoint: (partner, [id]) => {
       const known = this.#find(partner, id);
       if (known === undefined) return null;
-      const { view, secrets } = known;
-      return { partner, webhook: view, secrets, progress: progressOf(known) } satisfies Endpoint;
+      const { view, secrets, sends } = known;
+      return { partner, webhook: view, secrets, progress: progressOf(known), sends } satisfies Endpoint;
     },
     webhooks: (partner, page) => {
       const list = this.#stores.get(partner)?.list ?? new PagedIndex<Webhook>(this.#context.shard);
@@ -157,16 +168,22 @@ export class Webhooks extends TypedProgramme<WebhooksActs, WebhooksQuestions, ne
   *items(): Generator<Item> {
     for (const [partner, { byId }] of this.#stores)
       for (const webhook of byId.values())
-        yield ["webhook", partner, webhook.view, webhook.secrets, progressOf(webhook)];
+        yield ["webhook", partner, webhook.view, webhook.secrets, progressOf(webhook), webhook.sends];
   }
 
-  protected restoreItem([, partner, view, secrets, progress]: Item): void {
-    this.#add(partner, view, secrets, progress);
+  protected restoreItem([, ...webhook]: Item): void {
+    this.#add(...webhook);
   }
 
-  #add(partner: string, view: WebhookView, secrets: readonly StoredSecret[], progress: Progress): void {
+  #add(
+    partner: string,
+    view: WebhookView,
+    secrets: readonly StoredSecret[],
+    progress: Progress,
+    sends: readonly string[],
+  ): void {
     const { version, fromMs, cursor, blocked } = progress;
-    const webhook: Webhook = { view, secrets, version, fromMs, cursor, blocked: new Map() };
+    const webhook: Webhook = { view, secrets, version, fromMs, cursor, blocked: new Map(), sends };
     const store = this.#storeOf(partner);
     store.byId.set(view.id, webhook);
     store.list.add(webhook, view.createdAtMs);
