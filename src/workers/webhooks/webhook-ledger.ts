@@ -36,6 +36,8 @@ export class FeedLedger implements WebhookLedger {
   readonly #gateway = new Gateway();
   readonly #shards: Shards;
   readonly #ids: EventIds;
+  /** Reads that have not ended. */
+  readonly #reads = new Map<string, Promise<FeedPart>>();
 
   constructor({ links, archive, secretKey }: LedgerParts) {
     this.#gateway.connect(links, archive, () => undefined);
@@ -47,7 +49,21 @@ export class FeedLedger implements WebhookLedger {
     return this.#gateway.ask(partner, askEndpoint(webhook));
   }
 
-  async events(
+  /** Webhooks of one partner mostly wait at the same place of its feed: they share a read. */
+  events(
+    of: Subscription,
+    after: FeedPlace | null,
+    filter: Readonly<{ limit: number; subject?: string }>,
+  ): Promise<FeedPart> {
+    const key = JSON.stringify([of.partner, of.types, after ?? of.fromMs, filter.limit, filter.subject]);
+    const shared = this.#reads.get(key);
+    if (shared !== undefined) return shared;
+    const read = this.#read(of, after, filter).finally(() => this.#reads.delete(key));
+    this.#reads.set(key, read);
+    return read;
+  }
+
+  async #read(
     { partner, types, fromMs }: Subscription,
     after: FeedPlace | null,
     { limit, subject }: Readonly<{ limit: number; subject?: string }>,
@@ -64,11 +80,12 @@ export class FeedLedger implements WebhookLedger {
       undefined,
       () => eventPage(this.#shards, query),
     );
+    let more: Promise<void> | undefined;
     return {
       entries: page.rows.map((row) => this.#entry(partner, row)),
       last: page.last === null ? null : feedPlace(page.last, page.last.timeMs),
       isLast: page.isLast,
-      more: () => this.#more(partner, page.indexed),
+      more: () => (more ??= this.#more(partner, page.indexed)),
     };
   }
 
