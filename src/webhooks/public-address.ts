@@ -5,6 +5,7 @@
  */
 import { Resolver } from "node:dns/promises";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 
 /** Networks that are not globally reachable, by the IANA registries of special-purpose addresses (RFC 6890). */
 const IPV4_NETWORKS: readonly (readonly [address: string, bits: number])[] = [
@@ -72,17 +73,18 @@ type Resolve = (host: string) => Promise<readonly string[]>;
  * @param resolve resolves the name; DNS does unless a test passes its own.
  */
 export function publicLookup(resolve: Resolve = resolveByDns): LookupFunction {
+  const find = callbackify(async (host: string) => {
+    const addresses = await resolve(host);
+    const [first] = addresses;
+    if (first === undefined || !addresses.every(isPublicAddress)) throw new AddressRefused(host);
+    return { first, all: addresses.map((address) => ({ address, family: isIP(address) })) };
+  });
   return (host, options, callback) => {
-    resolve(host).then(
-      (addresses) => {
-        const found = addresses.map((address) => ({ address, family: isIP(address) }));
-        const [first] = found;
-        if (first === undefined || !addresses.every(isPublicAddress)) callback(new AddressRefused(host), []);
-        else if (options.all === true) callback(null, found);
-        else callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, []),
-    );
+    find(host, (error, found) => {
+      if (error !== null) callback(error, []);
+      else if (options.all === true) callback(null, found.all);
+      else callback(null, found.first, isIP(found.first));
+    });
   };
 }
 

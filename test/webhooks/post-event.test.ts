@@ -48,6 +48,12 @@ function resolving(...answers: readonly (readonly string[])[]): LookupFunction {
   return publicLookup(async () => answers[Math.min(asked++, answers.length - 1)] ?? []);
 }
 
+/** Answers with a private address, as a lookup that checks nothing. */
+const unchecked: LookupFunction = (_, options, callback) => {
+  if (options.all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
+  else callback(null, "127.0.0.1", 4);
+};
+
 describe("a request to an endpoint", () => {
   test("is signed, and Standard Webhooks' own verifier accepts it", async () => {
     let verified: unknown;
@@ -164,10 +170,6 @@ describe("without private addresses, a request", () => {
 
   test("sends no byte if the address that it is connected to is private after all", async () => {
     const { port, bytes } = await listener();
-    const unchecked: LookupFunction = (_, options, callback) => {
-      if (options.all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
-      else callback(null, "127.0.0.1", 4);
-    };
     const { answer } = await post(`https://rebound.example:${port}/`, { ...PUBLIC_ONLY, lookup: unchecked });
     expect(answer).toBe("rebound.example is not a public address");
     expect(bytes()).toBe(0);

@@ -45,8 +45,8 @@ class World {
     const decided = this.programme.decide(command, { partner, nowMs: this.nowMs, amount: 0 });
     if (!decided.ok) return { code: decided.code };
     const done = { partner, timeMs: this.nowMs, transfer: null, amount: 0 };
-    this.programme.apply(command, decided.effect as never, done);
-    return decided.effect as WebhooksActs[K]["effect"];
+    this.programme.apply(command, decided.effect, done);
+    return decided.effect;
   }
 
   create(partner = "acme"): string {

@@ -21,8 +21,8 @@ async function onWebhook(
 
 export const WEBHOOK_ROUTES: Routes = {
   "POST /v1/webhooks": async ({ acme }) => {
-    const create = (description: string) => post("/v1/webhooks", { url: URL, description });
-    return { caller: acme, ...create("first"), other: create("second") };
+    const [first, second] = [{ url: URL }, { url: URL, description: "another one" }];
+    return { caller: acme, ...post("/v1/webhooks", first), other: post("/v1/webhooks", second) };
   },
   "PATCH /v1/webhooks/{id}": (world) =>
     onWebhook(world, (path) => {
