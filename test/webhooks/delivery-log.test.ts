@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { DeliveriesQuery } from "../../src/gateway/ports.ts";
@@ -7,7 +7,13 @@ import { makeScratchFolder } from "../support/scratch-folder.ts";
 
 const failures: unknown[] = [];
 
-function opened(path = join(makeScratchFolder("daybook-deliveries"), "webhooks.sqlite")): DeliveryLog {
+function newPath(): string {
+  const folder = makeScratchFolder("daybook-deliveries");
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, "webhooks.sqlite");
+}
+
+function opened(path = newPath()): DeliveryLog {
   const log = new DeliveryLog(path, (error) => failures.push(error));
   onTestFinished(() => log.close());
   return log;
@@ -94,7 +100,7 @@ describe("list of deliveries", () => {
   });
 
   test("is still there after a restart, and a damaged file is replaced", () => {
-    const path = join(makeScratchFolder("daybook-deliveries"), "webhooks.sqlite");
+    const path = newPath();
     const first = new DeliveryLog(path, () => {});
     first.note(note("ev_1"));
     first.close();
@@ -106,9 +112,7 @@ describe("list of deliveries", () => {
   });
 
   test("a failure is reported once, and ends no delivery", () => {
-    const log = new DeliveryLog(join(makeScratchFolder("daybook-deliveries"), "w.sqlite"), (error) =>
-      failures.push(error),
-    );
+    const log = new DeliveryLog(newPath(), (error) => failures.push(error));
     log.close();
     failures.length = 0;
     log.note(note("ev_1"));
