@@ -98,12 +98,6 @@ export class BlockedSubjects {
     };
   }
 
-  /** These changes could not be stored: they are part of the next ones. */
-  putBack({ blocked, unblocked }: Pick<ProgressChange, "blocked" | "unblocked">): void {
-    for (const { subject } of blocked) this.#unsaved.add(subject);
-    for (const subject of unblocked) this.#unsaved.add(subject);
-  }
-
   #set(blocked: BlockedSubject): void {
     this.#bySubject.set(blocked.subject, blocked);
     this.#unsaved.add(blocked.subject);

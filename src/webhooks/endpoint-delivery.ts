@@ -87,9 +87,9 @@ export class EndpointDelivery {
     return this.#failing.size >= DOWN_AFTER;
   }
 
-  /** Everything up to here is delivered or held back; `undefined` if there is nothing to send. */
-  get waitsAfter(): FeedPlace | null | undefined {
-    return this.#window.length === 0 && !this.#hasMore ? undefined : this.#cursor;
+  /** Log time of the oldest event that was read and is neither delivered nor held back; `undefined` if there is none. */
+  get waitsSinceMs(): number | undefined {
+    return this.#window[0]?.entry.place[0];
   }
 
   get blocked(): number {
@@ -99,11 +99,6 @@ export class EndpointDelivery {
   /** What has changed since the last call. */
   takeProgress(): Omit<ProgressChange, "version"> {
     return { cursor: this.#cursor, ...this.#blocked.takeChanges() };
-  }
-
-  /** This progress could not be stored. */
-  putBack(change: Omit<ProgressChange, "version">): void {
-    this.#blocked.putBack(change);
   }
 
   /** Reads on: there may be new events. */

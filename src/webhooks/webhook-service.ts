@@ -109,11 +109,9 @@ export class WebhookService {
   stats(): WebhookStats {
     const running = [...this.#running.values()];
     const nowMs = this.#deps.nowMs();
-    const lags = running.flatMap(({ delivery, endpoint }) => {
-      const after = delivery.waitsAfter;
-      if (delivery.isDown || after === undefined) return [];
-      return [nowMs - (after?.[0] ?? endpoint.progress.fromMs)];
-    });
+    const lags = running.flatMap(({ delivery: { isDown, waitsSinceMs } }) =>
+      isDown || waitsSinceMs === undefined ? [] : [nowMs - waitsSinceMs],
+    );
     return {
       endpoints: running.length,
       down: running.filter(({ delivery }) => delivery.isDown).length,

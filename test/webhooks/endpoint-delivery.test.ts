@@ -33,7 +33,7 @@ describe("delivery to one endpoint", () => {
     expectComplete(world);
     expect(world.inFlightMax).toBe(10);
     expect(world.store()).toEqual({ version: 1, fromMs: 0, cursor: events.at(-1)?.place, blocked: [] });
-    expect(world.delivery.waitsAfter).toBeUndefined();
+    expect(world.delivery.waitsSinceMs).toBeUndefined();
   });
 
   test("a failing event holds back only later events of its subject, and is retried after 2 to 5 s", async () => {
@@ -193,21 +193,10 @@ describe("delivery to one endpoint", () => {
     answers[1]?.(true);
     await settle();
     expect(world.store().cursor).toBeNull();
+    expect(world.delivery.waitsSinceMs).toBe(1);
     answers[0]?.(true);
     await settle();
     expect(world.store().cursor).toEqual([2, 0, 1, 2, 0, 0] satisfies FeedPlace);
-  });
-
-  test("progress that could not be stored is part of the next", async () => {
-    const world = new DeliveryWorld();
-    world.accepts = () => false;
-    world.add(entry(1, "a"));
-    await world.pass(0);
-    const lost = world.delivery.takeProgress();
-    expect(lost.blocked.map(({ subject }) => subject)).toEqual(["a"]);
-    expect(world.delivery.takeProgress().blocked).toEqual([]);
-    world.delivery.putBack(lost);
-    expect(world.delivery.takeProgress()).toEqual(lost);
   });
 
   test.each(Array.from({ length: 30 }, (_, i) => i))(
