@@ -235,7 +235,8 @@ export class EndpointDelivery {
     for (const entry of entries)
       this.#window.push({ entry, state: this.#blocked.has(entry.subject) ? "done" : "queued" });
     this.#hasMore = !isLast;
-    if (last !== null) {
+    // The search also ends at the place where it began, if nothing follows.
+    if (last !== null && (this.#readTo === null || compareFeedPlaces(last, this.#readTo) > 0)) {
       this.#readTo = last;
       this.#advance();
     }

@@ -196,7 +196,7 @@ export class WebhookService {
     delivery.close();
     await running.storing;
     clearTimeout(running.timer);
-    await this.#store(running);
+    if (running.isDirty) await this.#store(running);
     agent.destroy();
     this.#running.delete(keyOf(endpoint.partner, endpoint.webhook.id));
   }

@@ -98,7 +98,7 @@ export class DeliveryWorld {
     const isCut = wanted.length > limit;
     return {
       entries,
-      last: (isCut ? entries : scanned).at(-1)?.place ?? null,
+      last: (isCut ? entries : scanned).at(-1)?.place ?? after,
       isLast: !isCut && scanned.length === later.length,
       more: () => new Promise((resolve) => this.#waiting.push(resolve)),
     };

@@ -34,9 +34,13 @@ class World {
             (subject === undefined || of === subject),
         );
         const entries = later.slice(0, limit);
-        const more = () => new Promise<void>((resolve) => this.#waiting.push(resolve));
+        const more = () =>
+          new Promise<void>((resolve) => {
+            this.#waiting.push(resolve);
+            setTimeout(resolve, 5_000);
+          });
         const isLast = later.length <= limit;
-        return this.#whileThere({ entries, last: entries.at(-1)?.place ?? null, isLast, more });
+        return this.#whileThere({ entries, last: entries.at(-1)?.place ?? after, isLast, more });
       },
       event: async (_, id) => this.events.find((each) => each.id === id),
       sent: async (_, id, event) => {
