@@ -83,7 +83,7 @@ export async function eventPage(shards: Shards, query: EventsQuery): Promise<Eve
 }
 
 /** Makes a shard log a record later than `atMs`, unless it has one. @returns the position that shows it. */
-async function tickAfter(
+export async function tickAfter(
   shards: Shards,
   partner: string,
   shard: number,

@@ -9,10 +9,17 @@ import {
 } from "../../actors/programmes/webhooks/acts.ts";
 import { actAlone } from "../../actors/records/command.ts";
 import { keyless } from "../../actors/records/command-header.ts";
-import type { ArchiveQueries, EventPlace, EventRow, EventsQuery } from "../../archive/queries/query.ts";
+import type {
+  ArchiveQueries,
+  BatchPosition,
+  EventPlace,
+  EventRow,
+  EventsPage,
+  EventsQuery,
+} from "../../archive/queries/query.ts";
 import { EventIds } from "../../gateway/events/event-ids.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import { eventPage, KEPT_MS } from "../../gateway/queries/events.ts";
+import { eventPage, KEPT_MS, tickAfter } from "../../gateway/queries/events.ts";
 import { flowOwnerOfSubject } from "../../gateway/shard-link/owners.ts";
 import type { ShardLink } from "../../gateway/shard-link/shard-link.ts";
 import { positionText, Shards } from "../../gateway/shard-link/shards.ts";
@@ -23,7 +30,8 @@ import type { Subscription, WebhookLedger } from "../../webhooks/webhook-service
 /** A feed is read again after this time even if nothing seems new. */
 const WAIT_MS = 5_000;
 /** Pause before a read, so that many small batches become one read. */
-const PAUSE_MS = 20;
+const PAUSE_MS = 50;
+const RETRY_MS = 1_000;
 
 export type LedgerParts = Readonly<{
   links: readonly ShardLink[];
@@ -36,6 +44,9 @@ export class FeedLedger implements WebhookLedger {
   readonly #gateway = new Gateway();
   readonly #shards: Shards;
   readonly #ids: EventIds;
+  /** Positions of the newest ticks, which the archive must hold before a read. */
+  #ticked: readonly BatchPosition[] = [];
+  #ticking: Promise<void> | undefined;
   /** Reads that have not ended. */
   readonly #reads = new Map<string, Promise<FeedPart>>();
 
@@ -74,18 +85,16 @@ export class FeedLedger implements WebhookLedger {
       types: types.length === 0 ? undefined : types,
       subject,
     };
-    const page = await this.#shards.turns.pages.run(
-      partner,
-      flowOwnerOfSubject(partner, subject ?? ""),
-      undefined,
-      () => eventPage(this.#shards, query),
-    );
+    const { turns, archive } = this.#shards;
+    const owner = flowOwnerOfSubject(partner, subject ?? "");
+    const page = await turns.pages.run(partner, owner, undefined, () => archive.events(query, this.#ticked));
+    const { waitsFor, indexed } = page;
     let more: Promise<void> | undefined;
     return {
       entries: page.rows.map((row) => this.#entry(partner, row)),
       last: page.last === null ? null : feedPlace(page.last, page.last.timeMs),
       isLast: page.isLast,
-      more: () => (more ??= this.#more(partner, page.indexed)),
+      more: () => (more ??= waitsFor === null ? this.#more(partner, indexed) : this.#tick(waitsFor)),
     };
   }
 
@@ -118,6 +127,24 @@ export class FeedLedger implements WebhookLedger {
     const id = this.#ids.format(partner, place);
     const body = eventJson({ id, timeMs, position: positionText(place.shard, place), event });
     return { place: feedPlace(place, timeMs), id, type: event.type, subject: event.subject, body };
+  }
+
+  /**
+   * Makes idle shards log a later record, so that the events before it can be read. All readers share it: whatever the number
+   * of webhooks, shards log a few such records a second. Busy shards have a later one by themselves after the pause.
+   */
+  #tick({ afterMs, shards }: NonNullable<EventsPage["waitsFor"]>): Promise<void> {
+    const tick = async () => {
+      await delay(PAUSE_MS);
+      this.#ticked = await Promise.all(shards.map((shard) => tickAfter(this.#shards, "", shard, afterMs)));
+    };
+    // While a shard is away, this is only a pause: the next read finds it again.
+    this.#ticking ??= tick()
+      .catch(() => delay(RETRY_MS))
+      .finally(() => {
+        this.#ticking = undefined;
+      });
+    return this.#ticking;
   }
 
   async #more(partner: string, indexed: number): Promise<void> {
