@@ -11,7 +11,6 @@ import { actAlone } from "../../actors/records/command.ts";
 import { keyless } from "../../actors/records/command-header.ts";
 import type {
   ArchiveQueries,
-  BatchPosition,
   EventPlace,
   EventRow,
   EventsPage,
@@ -31,6 +30,8 @@ import type { Subscription, WebhookLedger } from "../../webhooks/webhook-service
 const WAIT_MS = 5_000;
 /** Pause before a read, so that many small batches become one read. */
 const PAUSE_MS = 50;
+/** After this time the archive mostly holds what was logged. */
+const ARCHIVED_MS = 20;
 const RETRY_MS = 1_000;
 
 export type LedgerParts = Readonly<{
@@ -44,8 +45,6 @@ export class FeedLedger implements WebhookLedger {
   readonly #gateway = new Gateway();
   readonly #shards: Shards;
   readonly #ids: EventIds;
-  /** Positions of the newest ticks, which the archive must hold before a read. */
-  #ticked: readonly BatchPosition[] = [];
   #ticking: Promise<void> | undefined;
   /** Reads that have not ended. */
   readonly #reads = new Map<string, Promise<FeedPart>>();
@@ -87,7 +86,7 @@ export class FeedLedger implements WebhookLedger {
     };
     const { turns, archive } = this.#shards;
     const owner = flowOwnerOfSubject(partner, subject ?? "");
-    const page = await turns.pages.run(partner, owner, undefined, () => archive.events(query, this.#ticked));
+    const page = await turns.pages.run(partner, owner, undefined, () => archive.events(query, []));
     const { waitsFor, indexed } = page;
     let more: Promise<void> | undefined;
     return {
@@ -136,7 +135,8 @@ export class FeedLedger implements WebhookLedger {
   #tick({ afterMs, shards }: NonNullable<EventsPage["waitsFor"]>): Promise<void> {
     const tick = async () => {
       await delay(PAUSE_MS);
-      this.#ticked = await Promise.all(shards.map((shard) => tickAfter(this.#shards, "", shard, afterMs)));
+      await Promise.all(shards.map((shard) => tickAfter(this.#shards, "", shard, afterMs)));
+      await delay(ARCHIVED_MS);
     };
     // While a shard is away, this is only a pause: the next read finds it again.
     this.#ticking ??= tick()
