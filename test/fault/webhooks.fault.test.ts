@@ -114,8 +114,8 @@ describe.each(ISOLATIONS)("%s", (isolation) => {
         },
       ];
       load.begin(server.url, CALLERS);
-      // A transfer has two events, one of its debit and one of its credit.
-      for (let round = 0; round < faults.length || load.acknowledged * 2 < EVENTS; round++) {
+      // A transfer has two events, one of its debit and one of its credit; a refused one has one.
+      for (let round = 0; round < faults.length || load.acknowledged * 1.5 < EVENTS; round++) {
         await load.moreAcknowledged(PAUSE + random.below(PAUSE), 60_000);
         await faults[round % faults.length]?.();
       }
