@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Folders that mirror `src`. Their tests run in one process, without servers, unless the suffix says otherwise. */
-const MIRRORED = "test/{actors,archive,bounds,errors,gateway,http,statistics,wal,workers}/**";
+const MIRRORED = "test/{actors,archive,bounds,errors,gateway,http,statistics,wal,webhooks,workers}/**";
 const WITH_PROCESSES = "test/**/*.{redis,fault,clickhouse}.test.ts";
 const PROPERTIES = "test/**/*.property.test.ts";
 

@@ -155,6 +155,12 @@ export const SETTINGS = {
     initial: "",
     meaning: "origins whose pages may call the API from a browser, separated by commas; empty: none",
   },
+  WEBHOOKS_ALLOW_PRIVATE: {
+    schema: oneOf(["true", "false"]),
+    initial: "false",
+    meaning:
+      "true also sends webhooks to private addresses and over http; only for tests, or if every partner is trusted",
+  },
   CONNECTIONS_MAX: {
     schema: wholeNumber(16).optional(),
     otherwise: "half of the file limit",
@@ -231,6 +237,8 @@ export type Web = Readonly<{
   /** Origins of pages that may call the API from a browser. */
   corsOrigins: readonly string[];
   trustedProxies: TrustedProxies;
+  /** Whether webhooks may be sent to private addresses, and over http. */
+  webhooksAllowPrivate: boolean;
 }>;
 
 /**
@@ -268,6 +276,7 @@ export function readConfig(
       publicUrl: values.PUBLIC_URL?.replace(/\/+$/, ""),
       corsOrigins: listOf(values.CORS_ORIGINS),
       trustedProxies: parseTrustedProxies(values.TRUST_PROXY),
+      webhooksAllowPrivate: values.WEBHOOKS_ALLOW_PRIVATE === "true",
     },
     connectionsMax: values.CONNECTIONS_MAX,
     connectionsPerAddress: values.CONNECTIONS_PER_ADDRESS,

@@ -40,8 +40,9 @@ import { ServerClock } from "./workers/server/server-clock.ts";
 import { ServerOperations } from "./workers/server/server-operations.ts";
 import { SnapshotKeeper } from "./workers/server/snapshot-keeper.ts";
 import { bootClock, readBootId } from "./workers/shard/clock/boot-clock.ts";
-import { parseFailpoints } from "./workers/shard/failpoint.ts";
+import { NO_SHARD, parseFailpoints } from "./workers/shard/failpoint.ts";
 import { Supervisor } from "./workers/supervisor/supervisor.ts";
+import { WebhookSupervisor } from "./workers/webhooks/webhook-supervisor.ts";
 
 const DRAIN_MS_MAX = 5_000;
 /** Pause between two chunks of a snapshot, which share the log's disk with the appends. */
@@ -58,6 +59,7 @@ const parts: {
   supervisor?: Supervisor;
   /** All other gateways. */
   gateways?: GatewaySupervisor;
+  webhooks?: WebhookSupervisor;
   snapshots?: SnapshotKeeper | undefined;
 } = {};
 let isStopping = false;
@@ -71,7 +73,8 @@ async function start(config: Config): Promise<void> {
   const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
   const settings = { operatorKeyHash, assets: config.assets, statistics: locationOf(config), web };
   const counters = newWindowMemory();
-  const gateway = new HttpGateway({ operations, logs, counters, ...settings });
+  const ofGateways = { operations, logs, counters, ...settings };
+  const gateway = new HttpGateway({ ...ofGateways, onWebhook: () => parts.webhooks?.begin() });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
@@ -92,15 +95,7 @@ async function start(config: Config): Promise<void> {
   const supervisor = createSupervisor(config, { ...common, mayCreate, clock });
   parts.supervisor = supervisor;
   gateway.connect(shards, archive, () => operations.overload());
-  supervisor.connect({
-    party: { kind: "archive" },
-    attach: (shard, end) => archive.attach(shard, end),
-  });
-  supervisor.connect({
-    party: { kind: "gateway", number: 0 },
-    attach: (shard, end) => gateway.attach(shard, end),
-    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
-  });
+  connectToShards(supervisor, archive, gateway);
 
   const shared = { ...common, address, ...settings, counters, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
@@ -108,8 +103,11 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
+  const webhooks = createWebhooks(config, { ...common, supervisor });
+  parts.webhooks = webhooks;
   const checks = gateway.checks();
-  operations.connect({ supervisor, archive, gateways, snapshots, ...checks, clock: watch, log: logs.log });
+  const shown = { supervisor, archive, gateways, snapshots, webhooks, ...checks, clock: watch };
+  operations.connect({ ...shown, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
@@ -182,9 +180,24 @@ function createSupervisor(config: Config, context: ShardContext): Supervisor {
   });
 }
 
+function connectToShards(supervisor: Supervisor, archive: ArchiveClient, gateway: HttpGateway): void {
+  supervisor.connect({
+    party: { kind: "archive" },
+    attach: (shard, end) => archive.attach(shard, end),
+  });
+  supervisor.connect({
+    party: { kind: "gateway", number: 0 },
+    attach: (shard, end) => gateway.attach(shard, end),
+    silent: (shard, isSilent) => gateway.setSilent(shard, isSilent),
+  });
+}
+
 type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "logs" | "secretKey"> &
   Pick<GatewayInit, "address" | "operatorKeyHash" | "assets" | "statistics" | "web" | "counters" | "log"> &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
+
+type WebhookContext = Pick<ShardContext, "shards" | "archive" | "logs" | "secretKey"> &
+  Readonly<{ supervisor: Supervisor }>;
 
 /** Creates the gateways other than gateway 0. */
 function createGateways(config: Config, context: GatewayContext): GatewaySupervisor {
@@ -203,6 +216,23 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
     directory,
     log: logs.log,
     onChange: () => operations.publish(),
+  });
+}
+
+function createWebhooks(config: Config, context: WebhookContext): WebhookSupervisor {
+  const { shards, archive, logs, secretKey, supervisor } = context;
+  const failpoints = parseFailpoints(config.failpoints).filter(({ shard }) => shard === NO_SHARD);
+  return new WebhookSupervisor({
+    init: (restarts) => ({
+      shards,
+      secretKey,
+      deliveries: join(config.dataDir, "webhook-deliveries.sqlite"),
+      allowPrivate: config.web.webhooksAllowPrivate,
+      failpoints: restarts === 0 ? failpoints : [],
+      archive: archive.connect(),
+    }),
+    shards: supervisor,
+    log: logs.log,
   });
 }
 
@@ -263,7 +293,11 @@ async function stop(): Promise<void> {
     () => {},
   );
   parts.snapshots?.close();
-  await Promise.all([parts.gateway?.close(DRAIN_MS_MAX), parts.gateways?.drain(DRAIN_MS_MAX)]);
+  await Promise.all([
+    parts.gateway?.close(DRAIN_MS_MAX),
+    parts.gateways?.drain(DRAIN_MS_MAX),
+    parts.webhooks?.drain(DRAIN_MS_MAX),
+  ]);
   await parts.supervisor?.stop();
   await parts.archive?.close();
   parts.logs?.close();

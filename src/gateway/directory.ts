@@ -45,6 +45,8 @@ export class Directory {
         case "operator_key":
           if (!this.#operatorKeyPinned) this.#operatorKeyHash = fact.hash;
           break;
+        case "webhook":
+          break;
       }
     }
   }

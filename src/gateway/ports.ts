@@ -259,6 +259,38 @@ export type ShardStatus = Readonly<{
     | undefined;
 }>;
 
+export const DELIVERY_STATUSES = ["delivered", "failed", "parked"] as const;
+
+/** `failed`: it is held back and will be tried again. `parked`: it is not. */
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+
+/**
+ * An event and a webhook. `row`: its place in the list. `httpStatus`: of the newest answer; `null` if there was none.
+ * `answer`: its first bytes, or why there was none.
+ */
+export type Delivery = Readonly<{
+  row: number;
+  event: string;
+  type: string;
+  subject: string;
+  status: DeliveryStatus;
+  tries: number;
+  httpStatus: number | null;
+  answer: string;
+  firstAtMs: number;
+  lastAtMs: number;
+}>;
+
+/** Newest first. `before`: only rows below this one. */
+export type DeliveriesQuery = Readonly<{
+  partner: string;
+  webhook: string;
+  status?: DeliveryStatus | undefined;
+  event?: string | undefined;
+  before: number;
+  limit: number;
+}>;
+
 export interface Operations {
   /**
    * Why the server is not ready, a sentence per reason. Empty once all shards have recovered and the log is
@@ -272,6 +304,8 @@ export interface Operations {
   restart(shard: number): boolean | Promise<boolean>;
   /** Starts snapshots of all shards. False if the log does not store snapshots. */
   takeSnapshots(): boolean | Promise<boolean>;
+  /** @throws OperatingError (as a rejection): the thread that delivers webhooks does not answer */
+  deliveries(query: DeliveriesQuery): Promise<readonly Delivery[]>;
   /** Metrics of the shards, the archive and the requests of all gateways, as Prometheus text. */
   metrics(): Promise<string>;
 }

@@ -67,6 +67,8 @@ export type AppDeps = Readonly<{
   publicUrl?: () => string;
   /** The cookie that holds a wallet user's session in a browser. */
   cookie: SessionCookie;
+  /** The setting WEBHOOKS_ALLOW_PRIVATE. */
+  webhooksAllowPrivate?: boolean;
   /** Origins of web pages that may call the API. */
   corsOrigins?: readonly string[];
 }>;

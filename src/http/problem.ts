@@ -10,6 +10,7 @@ export type RequestErrorCode =
   | "not_found"
   | "shard_not_found"
   | "voucher_batch_not_found"
+  | "delivery_not_found"
   | "topup_not_found"
   | "phone_not_found"
   | "user_not_found"
@@ -64,6 +65,8 @@ export const PROBLEMS = {
   offer_not_found: kind(404, "There is no such offer."),
   voucher_not_found: kind(404, "There is no such voucher of this customer."),
   voucher_batch_not_found: kind(404, "There is no such batch of vouchers."),
+  webhook_not_found: kind(404, "There is no such webhook."),
+  delivery_not_found: kind(404, "There is no such delivery of this webhook."),
   method_not_allowed: kind(405, "This address does not take this method."),
   request_timeout: kind(408, "The request did not arrive in time.", true),
   client_closed_request: kind(499, "The client has closed the connection before it was answered.", true),
@@ -115,6 +118,7 @@ export const PROBLEMS = {
   too_many_batches: kind(422, "The partner has as many unfinished batches of vouchers as it may."),
   percent_lowered: kind(422, "A segment's percentage can only be raised."),
   too_many_segments: kind(422, "The partner has as many segments as it may."),
+  too_many_webhooks: kind(422, "The partner, or the server, has as many webhooks as it may."),
   too_many_references: kind(422, "No more references can be kept."),
   too_many_pending: kind(422, "The wallet has as many pending as it may."),
   quota_exceeded: kind(422, "The partner keeps as much as it may; certainly not done.", true),

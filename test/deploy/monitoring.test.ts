@@ -33,7 +33,8 @@ function valueOf(expr: string): string {
 }
 
 /** What only some servers have, or only after something has happened, or after a minute. */
-const ABSENT = /daybook_(snapshot_|quota_exceeded|refusals_total|statistics_lag|in_transit)|status=~"5/;
+const ABSENT =
+  /daybook_(snapshot_|quota_exceeded|refusals_total|statistics_lag|in_transit|webhook)|status=~"5|\/events/;
 
 class Prometheus {
   readonly folder = makeScratchFolder("daybook-prometheus");

@@ -339,4 +339,8 @@ export class EmptyFeed {
   async newestEvent(): Promise<undefined> {
     return undefined;
   }
+
+  async deliveries(): Promise<[]> {
+    return [];
+  }
 }

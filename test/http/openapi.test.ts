@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { EVENT_TYPES } from "../../src/http/events/event-json.ts";
 import { PROBLEMS, type ProblemCode } from "../../src/http/problem.ts";
 import { createTestApp } from "./test-app.ts";
 
@@ -47,6 +48,24 @@ test("the document is OpenAPI 3.1 and all its references resolve", () => {
   }
   expect(count).toBeGreaterThan(50);
   expect(JSON.stringify(document)).not.toContain('"nullable"');
+});
+
+test("every type of event is a webhook of the document, with an example of that type", () => {
+  const webhooks = members(document["webhooks"]);
+  expect(webhooks.map(([type]) => type)).toEqual(EVENT_TYPES);
+  for (const [type, webhook] of webhooks) {
+    const content = at(webhook, "post", "requestBody", "content", "application/json");
+    expect(at(content, "schema", "$ref"), type).toBe("#/components/schemas/Event");
+    expect(at(content, "example", "type")).toBe(type);
+    expect(members(at(content, "example", "data")).length, type).toBeGreaterThan(1);
+    expect(at(webhook, "post", "summary"), type).toMatch(/\.$/);
+    const headers = at(webhook, "post", "parameters");
+    expect(Array.isArray(headers) ? headers.map((header) => at(header, "name")) : []).toEqual([
+      "webhook-id",
+      "webhook-timestamp",
+      "webhook-signature",
+    ]);
+  }
 });
 
 test("every operation has a unique id, a tag, a summary, its parameters, and answers for success and failure", () => {

@@ -15,6 +15,8 @@ const STATUSES: Record<Rejection, number> = {
   ceiling_exceeded: 422,
   limit_exceeded: 422,
   balance_out_of_range: 422,
+  webhook_not_found: 404,
+  too_many_webhooks: 422,
   transfer_not_found: 404,
   transfer_not_pending: 409,
   transfer_expired: 410,

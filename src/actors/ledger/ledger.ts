@@ -353,9 +353,9 @@ export class Ledger {
     return sums;
   }
 
-  /** Everything that a gateway needs to authenticate requests. */
+  /** Everything that a gateway must know. */
   facts(): readonly Fact[] {
-    const facts: Fact[] = [];
+    const facts = [...this.state.programmes.facts()];
     for (const { partner, keys } of this.state.partners.values()) {
       facts.push({ fact: "partner", partner });
       for (const key of keys.values()) facts.push({ fact: "key", key });

@@ -1,4 +1,5 @@
 /** A partner and its API keys, owned by the partner's home shard. Gateways keep copies, updated by facts (`Fact`). */
+import { factsOfAct, hasFacts } from "../programmes/programmes.ts";
 import {
   acceptedOf,
   type Command,
@@ -79,8 +80,8 @@ const FACT_OPS: ReadonlySet<Command["op"]> = new Set([
 ] as const);
 
 /** Whether an accepted command of this kind yields facts for the gateways. */
-export function concernsGateways({ op }: Command): boolean {
-  return FACT_OPS.has(op);
+export function concernsGateways(command: Command): boolean {
+  return FACT_OPS.has(command.op) || (command.op === "act" && hasFacts(command.act));
 }
 
 /** The facts that a record yields for the gateways. */
@@ -100,6 +101,8 @@ export function factsOf(command: Command, outcome: Outcome): readonly Fact[] {
       return [{ fact: "key_revoked", keyId: command.keyId }];
     case "set_operator_key":
       return [{ fact: "operator_key", hash: command.keyHash }];
+    case "act":
+      return factsOfAct(command.act, acceptedOf(command, outcome).effect, command.partner);
     default:
       return [];
   }

@@ -9,7 +9,7 @@
 import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
 import type { Act, JsonValue } from "../records/act.ts";
-import type { Command, MessageNumber, Rejected } from "../records/command.ts";
+import type { Command, Fact, MessageNumber, Rejected } from "../records/command.ts";
 import type { ExpiredTransfer, TransferView } from "../records/compound-command.ts";
 import type { LedgerEvent } from "../records/event.ts";
 import type { Change } from "../records/record-views.ts";
@@ -114,6 +114,11 @@ export type EventsByAct<A extends ActTable> = {
   ) => readonly LedgerEvent[];
 };
 
+/** By act: what all gateways must know of it; an act without an entry concerns only its shard. */
+export type FactsByAct<A extends ActTable> = {
+  readonly [K in keyof A]?: (act: ActIn<A, K>, effect: A[K]["effect"], partner: string) => readonly Fact[];
+};
+
 /** A command that its shard executes on its own at `endsAtMs` (an expiry, a portion of a long job). */
 export interface ScheduledCommand extends Expiring {
   readonly partner: string;
@@ -195,6 +200,8 @@ export interface Programme {
   /** The whole state as snapshot items. Their order depends only on what was applied; `restore` gets them in it. */
   items(): Iterable<readonly JsonValue[]>;
   restore(item: readonly JsonValue[]): void;
+  /** What a new gateway must know. Default: nothing. */
+  facts?(): Iterable<Fact>;
 }
 
 /** The typed parts of a programme, as JSON calls them. `D`: what its decisions return. */

@@ -6,7 +6,7 @@ import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
 import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
-import type { Broadcast, NoticeTaken } from "../records/command.ts";
+import type { Broadcast, Fact, NoticeTaken } from "../records/command.ts";
 import type { CreditReceived, LedgerEvent } from "../records/event.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH, type LoyaltyActs, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
@@ -23,6 +23,7 @@ import type {
   DecisionContext,
   EventContext,
   EventsByAct,
+  FactsByAct,
   MemoryGrowth,
   MovedAccounts,
   Programme,
@@ -51,6 +52,8 @@ import {
 } from "./wallet/acts.ts";
 import { receivedByWallet, WALLET_EVENTS } from "./wallet/events.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
+import { WEBHOOKS_FACTS, WEBHOOKS_GROWTH, type WebhooksActs } from "./webhooks/acts.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 type Counter = Pick<PartnerUsage, "count">;
 
@@ -121,6 +124,7 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   events: EventsByAct<A>;
   /** The events of a notice with this effect. */
   noticeEvents?: (effect: JsonValue) => readonly LedgerEvent[];
+  facts?: FactsByAct<A>;
   /** The event that a credit of an account is to the programme, besides `transfer.received`. */
   received?: (partner: string, received: CreditReceived) => LedgerEvent | undefined;
   /** Subjects whose own history includes the act, besides the history of the whole programme. */
@@ -131,7 +135,12 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
 
 /** A definition as it is called: with acts from the log and from gateways, which `acts.ts` of the programme has built. */
 function defined<A extends ActTable>(definition: ProgrammeDefinition<A>): ProgrammeDefinition {
-  return { ...definition, events: definition.events as EventsByAct<ActTable> };
+  const { events, facts, ...rest } = definition;
+  return {
+    ...rest,
+    events: events as EventsByAct<ActTable>,
+    ...(facts && { facts: facts as FactsByAct<ActTable> }),
+  };
 }
 
 const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
@@ -184,6 +193,12 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     events: {},
   }),
   quotas: defined<QuotasActs>({ create: () => new PartnerQuotas(), growth: QUOTAS_GROWTH, events: {} }),
+  webhooks: defined<WebhooksActs>({
+    create: (context) => new Webhooks(context),
+    growth: WEBHOOKS_GROWTH,
+    events: {},
+    facts: WEBHOOKS_FACTS,
+  }),
 };
 
 export const TENANTS: readonly Tenant[] = Object.values(PROGRAMMES).flatMap(({ tenant = [] }) => tenant);
@@ -236,6 +251,22 @@ export function eventsOfAct(act: Act, context: EventContext): readonly LedgerEve
 /** The events of a notice, given what it has done on the shard that received it. */
 export function eventsOfNotice(programme: string, effect: JsonValue): readonly LedgerEvent[] {
   return PROGRAMMES[programme]?.noticeEvents?.(effect) ?? [];
+}
+
+/** Whether records of this act alone can have events. */
+export function mayHaveEvents({ programme }: Act): boolean {
+  const events = PROGRAMMES[programme]?.events;
+  return events === undefined || Object.keys(events).length > 0;
+}
+
+/** Whether an accepted act of this kind yields facts for the gateways. */
+export function hasFacts({ programme, act }: Act): boolean {
+  return PROGRAMMES[programme]?.facts?.[act] !== undefined;
+}
+
+/** The facts that an accepted act yields for the gateways. */
+export function factsOfAct(act: Act, effect: JsonValue, partner: string): readonly Fact[] {
+  return PROGRAMMES[act.programme]?.facts?.[act.act]?.(act, effect, partner) ?? [];
 }
 
 /** The events of programmes to which a credit of an account means more than `transfer.received`. */
@@ -321,6 +352,10 @@ export class Programmes {
 
   answer(programme: string, partner: string, ask: readonly JsonValue[], nowMs: number): JsonValue {
     return this.#of(programme).answer(partner, ask, nowMs);
+  }
+
+  *facts(): Generator<Fact> {
+    for (const programme of this.#byName.values()) yield* programme.facts?.() ?? [];
   }
 
   *items(): Generator<readonly [programme: string, item: readonly JsonValue[]]> {

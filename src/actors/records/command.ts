@@ -281,12 +281,16 @@ export function acceptedOf<C extends Command>(_command: C, outcome: Recorded): R
   return outcome as RecordedAs<C>; // whoever decides a command, or reads its record, pairs it with its own outcome
 }
 
-/** A change of partners or API keys, sent by the partner's home shard to every gateway, which authenticates with it. */
+/**
+ * A change that the shard which decided it sends to every gateway. Gateways authenticate with partners and API keys; the
+ * delivery of webhooks looks at a webhook again.
+ */
 export type Fact =
   | Readonly<{ fact: "partner"; partner: Partner }>
   | Readonly<{ fact: "key"; key: PartnerKey }>
   | Readonly<{ fact: "key_revoked"; keyId: string }>
-  | Readonly<{ fact: "operator_key"; hash: string }>;
+  | Readonly<{ fact: "operator_key"; hash: string }>
+  | Readonly<{ fact: "webhook"; partner: string; webhook: string }>;
 
 /** Another shard's answer about a transfer's credit account; `null` if there is no such account. */
 export type RemoteCredit = Readonly<{ asset: string; refusal: CreditRefusal | null }> | null;

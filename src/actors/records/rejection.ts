@@ -61,6 +61,8 @@ export const REJECTIONS = {
   too_many_pending: 79,
   monitor_not_found: 90,
   too_many_monitors: 91,
+  webhook_not_found: 92,
+  too_many_webhooks: 93,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

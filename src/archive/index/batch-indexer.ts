@@ -1,6 +1,6 @@
 /** Derives index entries from the packed records of a batch. */
 import { claimOf } from "../../actors/ledger/limits/claim-names.ts";
-import { historiesOf } from "../../actors/programmes/programmes.ts";
+import { historiesOf, mayHaveEvents } from "../../actors/programmes/programmes.ts";
 import { readRecord } from "../../actors/records/codec.ts";
 import { acceptedOf, type Command, type LogRecord } from "../../actors/records/command.ts";
 import { PackReader } from "../../actors/records/pack-reader.ts";
@@ -109,8 +109,11 @@ export class BatchIndexer {
         if (this.#indexTransfer(batch, shard, i, start, values, op === OPS.transfer)) transfers += 1;
       } else if (op === OPS.credit) this.#indexCredit(batch, shard, i, values);
       else if (ACCOUNT_OPS.has(op)) this.#indexAccount(batch, shard, i, this.#read(start, values));
-      else if (op === OPS.act) this.#indexAct(batch, shard, i, this.#read(start, values));
-      else if (COMPOUND_OPS.has(op)) {
+      else if (op === OPS.act) {
+        const record = this.#read(start, values);
+        this.#indexAct(batch, shard, i, record);
+        if (record.command.op === "act" && !mayHaveEvents(record.command.act)) continue;
+      } else if (COMPOUND_OPS.has(op)) {
         if (this.#indexCompound(batch, shard, i, this.#read(start, values))) transfers += 1;
       } else if (op === OPS.notice) this.#scan.partner(values);
       else {

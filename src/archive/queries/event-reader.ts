@@ -66,12 +66,13 @@ export class EventReader {
   events(query: EventsQuery): Omit<EventsPage, "indexed"> {
     const { limit } = query;
     const newest = this.#newestBatches(query.shards);
-    const fromMs = Math.max(...newest.map(({ timeMs }) => timeMs)) - query.keptMs;
+    const keptFromMs = Math.max(...newest.map(({ timeMs }) => timeMs)) - query.keptMs;
+    const fromMs = Math.max(keptFromMs, query.fromMs ?? 0);
     const cursor = this.#sortKeyOf(query.after);
-    const isExpired = cursor !== undefined && cursor.timeMs < fromMs;
+    const isExpired = cursor !== undefined && cursor.timeMs < keptFromMs;
     const after = isExpired ? null : query.after;
     const rows: EventRow[] = [];
-    let last: EventPlace | null = null;
+    let last: EventsPage["last"] = null;
     const page = (isLast: boolean, waitsFor: EventsPage["waitsFor"] = null) => {
       return { rows, last, newest: newestOf(newest), isExpired, isLast, waitsFor };
     };
@@ -91,11 +92,11 @@ export class EventReader {
           if (isFull) return page(false);
           bytesLeft -= bytes;
           rows.push({ place, timeMs, event });
-          last = place;
+          last = { ...place, timeMs };
         }
-        last = { ...at, n: N_AFTER_ALL };
+        last = { ...at, n: N_AFTER_ALL, timeMs };
       }
-      last = source.end;
+      last = { ...source.end, timeMs: source.sortKey.timeMs };
     }
     return page(true);
   }

@@ -78,14 +78,15 @@ export type EventPlace = RecordPosition & Readonly<{ n: number }>;
 export type EventRow = Readonly<{ place: EventPlace; timeMs: number; event: LedgerEvent }>;
 
 /**
- * Events after `after` (`null`: from the oldest one), logged before `beforeMs`, oldest first. Events are kept for
- * `keptMs` of log time. `shards`: the number of shards of the server.
+ * Events after `after` (`null`: from the oldest one), logged at `fromMs` or later and before `beforeMs`, oldest first.
+ * Events are kept for `keptMs` of log time. `shards`: the number of shards of the server.
  */
 export type EventsQuery = Readonly<{
   partner: string;
   shards: number;
   after: EventPlace | null;
   keptMs: number;
+  fromMs?: number;
   beforeMs: number;
   limit: number;
   types?: readonly EventType[] | undefined;
@@ -95,7 +96,8 @@ export type EventsQuery = Readonly<{
 }>;
 
 /**
- * - `last`: where the search ended, whether or not an event is there; `null` if it found no records.
+ * - `last`: where the search ended, whether or not an event is there, and the log time there; `null` if it found no
+ *   records.
  * - `newest`: a place after all events of all partners that are archived.
  * - `indexed`: the number of the newest batch that was searched, for `awaitEvents`.
  * - `isExpired`: events after `after` are not kept any more. The page then begins with the oldest one that is.
@@ -105,7 +107,7 @@ export type EventsQuery = Readonly<{
  */
 export type EventsPage = Readonly<{
   rows: readonly EventRow[];
-  last: EventPlace | null;
+  last: (EventPlace & Readonly<{ timeMs: number }>) | null;
   newest: EventPlace | null;
   indexed: number;
   isExpired: boolean;

@@ -16,7 +16,7 @@ const TICK_RETRY_MS = 2;
 const TICK_TRIES_MAX = 500;
 
 /** Events are kept for this time. */
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+export const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 const ALL = { after: null, keptMs: KEPT_MS, beforeMs: Number.POSITIVE_INFINITY } as const;
 
 /** An id that is not one of the partner's events. */
@@ -88,7 +88,7 @@ function placeOf(shards: Shards, ids: EventIds, feed: string, id: string): Event
 export async function eventPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
   const after = await shards.positions(query.partner);
   const page = await shards.archive.events(query, after);
-  return page.waitsFor === null ? page : pageAfterTicks(shards, query, page.waitsFor);
+  return pageAfterTicks(shards, query, page);
 }
 
 /**
@@ -97,21 +97,24 @@ export async function eventPage(shards: Shards, query: EventsQuery): Promise<Eve
  */
 async function streamPage(shards: Shards, query: EventsQuery): Promise<EventsPage> {
   const page = await shards.archive.events(query, []);
-  if (page.waitsFor === null || page.rows.length > 0) return page;
-  return pageAfterTicks(shards, query, page.waitsFor);
+  return page.rows.length > 0 ? page : pageAfterTicks(shards, query, page);
 }
 
-async function pageAfterTicks(
-  shards: Shards,
-  query: EventsQuery,
-  { afterMs, shards: waiting }: NonNullable<EventsPage["waitsFor"]>,
-): Promise<EventsPage> {
+/** Makes the shards that a page waits for log a later record, and reads the page again. */
+async function pageAfterTicks(shards: Shards, query: EventsQuery, page: EventsPage): Promise<EventsPage> {
+  if (page.waitsFor === null) return page;
+  const { afterMs, shards: waiting } = page.waitsFor;
   const ticked = await Promise.all(waiting.map((shard) => tickAfter(shards, query.partner, shard, afterMs)));
-  return shards.archive.events({ ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) }, ticked);
+  const final = await shards.archive.events(
+    { ...query, beforeMs: Math.min(query.beforeMs, afterMs + 1) },
+    ticked,
+  );
+  // It does not show later batches, though it has searched them: a reader must not wait for newer ones.
+  return { ...final, indexed: page.indexed };
 }
 
 /** Makes a shard log a record later than `atMs`, unless it has one. @returns the position that shows it. */
-async function tickAfter(
+export async function tickAfter(
   shards: Shards,
   partner: string,
   shard: number,

@@ -14,7 +14,7 @@ import { EVENT_TYPES, eventJson } from "./event-json.ts";
 import { eventStream, readFeed, type StreamDeps } from "./event-stream.ts";
 import type { EventStreams } from "./event-streams.ts";
 
-const EventSchema = z
+export const EventSchema = z
   .object({
     id: z.string(),
     type: z.enum(EVENT_TYPES),

@@ -8,6 +8,7 @@ import { PROBLEMS, type ProblemCode, problemBody } from "../problem.ts";
 import { KEY_ROLES } from "../programmes/programmes.ts";
 import type { SessionCookie } from "../programmes/wallet/session-cookie.ts";
 import type { RouteDescription } from "../routes.ts";
+import { registerEvents } from "./event-examples.ts";
 
 const DOCUMENT_HEAD = {
   openapi: "3.1.0",
@@ -35,6 +36,7 @@ const DOCUMENT_HEAD = {
     wallet: "Operations of wallet users: sign up, pay, hold, request payment, withdraw.",
     deposits: "Deposits from banks into wallets.",
     withdrawals: "Withdrawals from wallets to banks.",
+    webhooks: "Events sent to URLs of the partner, signed as Standard Webhooks.",
     events: "What has happened, in one order: as a list or as a stream.",
     operations: "Health, metrics and administration of the server.",
     docs: "This document, as JSON and as a page.",
@@ -50,6 +52,7 @@ export function openApiDocument(routes: readonly RouteDescription[], cookie: Ses
   registerSecurity(registry, cookie);
   registerExamples(registry);
   for (const route of routes) registerRoute(registry, route);
+  registerEvents(registry);
   return hono.getOpenAPI31Document(DOCUMENT_HEAD);
 }
 

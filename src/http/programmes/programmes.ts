@@ -12,6 +12,8 @@ import type { VoucherDeps } from "./vouchers/fields.ts";
 import { VOUCHERS } from "./vouchers/routes.ts";
 import { WALLET } from "./wallet/routes.ts";
 import type { WalletDeps } from "./wallet/session.ts";
+import { WEBHOOKS } from "./webhooks/routes.ts";
+import type { WebhooksDeps } from "./webhooks/webhooks.ts";
 
 export type ProgrammeDeps = LoyaltyDeps &
   VoucherDeps &
@@ -19,6 +21,7 @@ export type ProgrammeDeps = LoyaltyDeps &
   ReportsDeps &
   WalletDeps &
   MonitorDeps &
+  WebhooksDeps &
   Readonly<{ streams: EventStreams }>;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
@@ -28,6 +31,7 @@ export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   SEGMENTS,
   WALLET,
   MONITORS,
+  WEBHOOKS,
 ];
 
 /** Sorted by name. */

@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Assets, Web } from "../../config.ts";
 import type { Directory, KeyUse } from "../../gateway/directory.ts";
+import type { DeliveriesQuery } from "../../gateway/ports.ts";
 import type { RingMemory } from "../../http/log/line-ring.ts";
 import type { LogOptions } from "../../http/log/request-log.ts";
 import type { RequestCounts } from "../../http/log/request-metrics.ts";
@@ -51,7 +52,12 @@ export type GatewayInit = Readonly<{
 }>;
 
 /** Requests that only the main thread can answer. */
-export type MainQuestion = "shards" | "metrics" | "snapshots" | Readonly<{ restart: number }>;
+export type MainQuestion =
+  | "shards"
+  | "metrics"
+  | "snapshots"
+  | Readonly<{ restart: number }>
+  | Readonly<{ deliveries: DeliveriesQuery }>;
 
 export type ToGatewayThread =
   /** A new channel to this shard. */

@@ -5,7 +5,7 @@
 
 import { TENANTS } from "../../actors/programmes/programmes.ts";
 import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segments/acts.ts";
-import type { Command } from "../../actors/records/command.ts";
+import type { Command, Fact } from "../../actors/records/command.ts";
 import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
 import { Directory } from "../../gateway/directory.ts";
@@ -40,6 +40,8 @@ export type HttpGatewayOptions = Readonly<{
   web: Web & Readonly<{ connections: ConnectionBounds }>;
   /** Counters of the rate limits, shared by all gateways. */
   counters: SharedArrayBuffer;
+  /** Called when there is a webhook. */
+  onWebhook?: () => void;
 }>;
 
 const STARTING = "the server is starting";
@@ -55,6 +57,7 @@ export class HttpGateway {
   readonly #app: App;
   /** Until `setSecretKey`, no secret can be opened; no request needs one before that. */
   #openSecret: OpenSecret = () => undefined;
+  readonly #onWebhook: (() => void) | undefined;
   #links: readonly ShardLink[] | undefined;
   #server: RunningServer | undefined;
   #closing = false;
@@ -63,6 +66,7 @@ export class HttpGateway {
 
   constructor(options: HttpGatewayOptions) {
     const { operations, logs, operatorKeyHash, assets, statistics, web, counters } = options;
+    this.#onWebhook = options.onWebhook;
     this.#connections = web.connections;
     this.#logs = logs;
     this.#statistics = openSeries(statistics);
@@ -78,6 +82,7 @@ export class HttpGateway {
         restart: (shard) => operations.restart(shard),
         takeSnapshots: () => operations.takeSnapshots(),
         metrics: () => operations.metrics(),
+        deliveries: (query) => operations.deliveries(query),
       },
       statistics: this.#statistics,
       log: logs.log,
@@ -94,6 +99,7 @@ export class HttpGateway {
       counters: new WindowCounters(counters),
       openSecret: (stored, purpose) => this.#openSecret(stored, purpose),
       trustedProxies: web.trustedProxies,
+      webhooksAllowPrivate: web.webhooksAllowPrivate,
     });
   }
 
@@ -120,8 +126,14 @@ export class HttpGateway {
       (_, shard) =>
         new ShardLink({
           shard,
-          onFacts: (facts) => directory.learn(facts),
-          onAllFacts: (facts) => directory.learnAll(facts),
+          onFacts: (facts) => {
+            directory.learn(facts);
+            this.#noteWebhooks(facts);
+          },
+          onAllFacts: (facts) => {
+            directory.learnAll(facts);
+            this.#noteWebhooks(facts);
+          },
           requests,
           lag,
         }),
@@ -184,6 +196,10 @@ export class HttpGateway {
     this.#closing = true;
     await this.#server?.close(msMax);
     this.#batches.close();
+  }
+
+  #noteWebhooks(facts: readonly Fact[]): void {
+    if (facts.some(({ fact }) => fact === "webhook")) this.#onWebhook?.();
   }
 
   #unready(operations: Operations): readonly string[] {

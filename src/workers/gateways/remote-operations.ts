@@ -1,5 +1,5 @@
 /** The server's operations on a gateway's thread: the main thread broadcasts health and answers all other requests. */
-import type { Operations, ShardStatus } from "../../gateway/ports.ts";
+import type { DeliveriesQuery, Delivery, Operations, ShardStatus } from "../../gateway/ports.ts";
 import type { MainQuestion, ServerHealth } from "./gateway-messages.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -40,6 +40,10 @@ export class RemoteOperations implements Operations {
     return (await this.#main.ask("snapshots")) as boolean;
   }
 
+  async deliveries(query: DeliveriesQuery): Promise<readonly Delivery[]> {
+    return (await this.#main.ask({ deliveries: query })) as readonly Delivery[];
+  }
+
   async metrics(): Promise<string> {
     return (await this.#main.ask("metrics")) as string;
   }
@@ -50,5 +54,6 @@ export function answerQuestion(operations: Operations, question: MainQuestion): 
   if (question === "shards") return operations.shards();
   if (question === "metrics") return operations.metrics();
   if (question === "snapshots") return operations.takeSnapshots();
+  if ("deliveries" in question) return operations.deliveries(question.deliveries);
   return operations.restart(question.restart);
 }

@@ -11,6 +11,7 @@ import { BOUNDS_MS, type RequestCounts } from "../../http/log/request-metrics.ts
 import type { GatewayStatus } from "../gateways/gateway-supervisor.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import { APPEND_BUCKETS_S, BATCH_BUCKETS, type Counted, type ShardStats } from "../shard/stats.ts";
+import type { WebhookStatus } from "../webhooks/webhook-supervisor.ts";
 import { type ProcessStats, renderProcess } from "./process-metrics.ts";
 import { type Histogram, histogram, type Metric, scalars } from "./prometheus-text.ts";
 import type { LastSnapshot } from "./snapshot-keeper.ts";
@@ -38,6 +39,8 @@ export type MetricSources = Readonly<{
   gateways: readonly GatewayStatus[];
   /** `undefined` if the log is in memory. */
   snapshots: Snapshots | undefined;
+  /** `undefined` if the server has had no webhooks. */
+  webhooks: WebhookStatus | undefined;
   clock: Clock;
   isReady: boolean;
   /** At the last check; `undefined` before the first one. */
@@ -153,6 +156,27 @@ const OF_NEWEST_SNAPSHOTS: readonly Metric<LastSnapshot>[] = [
   ["daybook_snapshot_bytes", "Size of the newest snapshot", (of) => of.bytes],
 ];
 
+const OF_WEBHOOKS: readonly Metric<WebhookStatus>[] = [
+  ["daybook_webhook_endpoints", "Enabled webhooks", (of) => of.endpoints],
+  ["daybook_webhook_endpoints_down", "Webhooks whose endpoint accepts nothing at present", (of) => of.down],
+  [
+    "daybook_webhook_lag_seconds",
+    "Age of the oldest event that an endpoint which is not down still has to get",
+    (of) => of.lagMs / 1000,
+  ],
+  [
+    "daybook_webhook_blocked_subjects",
+    "Subjects whose events are held back because one of them has failed",
+    (of) => of.blockedSubjects,
+  ],
+  ["daybook_webhook_parked_total", "Events that are not tried any more", (of) => of.parked],
+  ["daybook_webhook_restarts_total", "Restarts of the thread that delivers webhooks", (of) => of.restarts],
+];
+
+const OF_TRIES: readonly Metric<number>[] = [
+  ["daybook_webhook_tries_total", "Requests to endpoints of webhooks, by their result", Number],
+];
+
 const OF_CLOCK: readonly Metric<Clock>[] = [
   ["daybook_clock_followed", "Whether log time follows the wall clock", (of) => Number(of.isFollowed)],
   [
@@ -208,7 +232,7 @@ const REQUESTS: Histogram = {
 };
 
 export function renderMetrics(sources: MetricSources): string {
-  const { archive, gateways, snapshots, clock, requests, droppedLines } = sources;
+  const { archive, gateways, snapshots, webhooks, clock, requests, droppedLines } = sources;
   return [
     renderShards(sources),
     scalars(OF_ARCHIVE, [[{}, archive]]),
@@ -226,6 +250,15 @@ export function renderMetrics(sources: MetricSources): string {
             OF_NEWEST_SNAPSHOTS,
             snapshots.newest.map(([shard, of]) => [{ shard }, of]),
           ),
+        ]),
+    ...(webhooks === undefined
+      ? []
+      : [
+          scalars(OF_WEBHOOKS, [[{}, webhooks]]),
+          scalars(OF_TRIES, [
+            [{ result: "delivered" }, webhooks.delivered],
+            [{ result: "failed" }, webhooks.failed],
+          ]),
         ]),
     scalars(OF_CLOCK, [[{}, clock]]),
     scalars(OF_SERVER, [[{}, sources.isReady]]),

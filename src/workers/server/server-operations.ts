@@ -1,6 +1,13 @@
 /** Status and operations of the whole server. Lives on the main thread; gateways' threads use `RemoteOperations`. */
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
-import type { Operations, ShardStatus, TrialBalance } from "../../gateway/ports.ts";
+import { OperatingError } from "../../errors/operating-error.ts";
+import type {
+  DeliveriesQuery,
+  Delivery,
+  Operations,
+  ShardStatus,
+  TrialBalance,
+} from "../../gateway/ports.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { type RequestCounts, sumRequestCounts } from "../../http/log/request-metrics.ts";
 import type { Series } from "../../statistics/store.ts";
@@ -8,6 +15,7 @@ import { formatLogId } from "../../wal/wal.ts";
 import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { WebhookSupervisor } from "../webhooks/webhook-supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import { renderMetrics, renderRequests } from "./metrics.ts";
@@ -23,6 +31,7 @@ type Parts = Readonly<{
   snapshots: SnapshotKeeper | undefined;
   books: Pick<PeriodicCheck<TrialBalance>, "last">;
   statistics: Pick<PeriodicCheck<Series>, "last">;
+  webhooks: Pick<WebhookSupervisor, "status" | "deliveries">;
   clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
@@ -107,15 +116,21 @@ export class ServerOperations implements Operations {
     return this.#parts?.snapshots !== undefined;
   }
 
+  async deliveries(query: DeliveriesQuery): Promise<readonly Delivery[]> {
+    if (this.#parts === undefined) throw new OperatingError("log_unavailable", "the server is starting");
+    return this.#parts.webhooks.deliveries(query);
+  }
+
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequests(this.#ownCounts());
-    const { supervisor, archive, gateways, snapshots, clock, books, statistics } = this.#parts;
+    const { supervisor, archive, gateways, snapshots, webhooks, clock, books, statistics } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     return renderMetrics({
       shards,
       archive: archive.stats,
       gateways: gateways.statuses,
       snapshots,
+      webhooks: webhooks.status,
       clock,
       isReady: this.unready().length === 0,
       books: books.last,

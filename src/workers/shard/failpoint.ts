@@ -1,7 +1,7 @@
 /**
  * Points where a test can make a shard crash. The setting `FAILPOINTS` arms them: `shard:point@n` crashes the shard
  * when it passes the point for the n-th time since the server's start. `shard:point@n!` makes it hang in an endless
- * loop instead.
+ * loop instead. With `webhooks` for the shard, it is the thread that delivers webhooks.
  */
 export const POINTS = [
   "before_decide",
@@ -32,7 +32,12 @@ export const POINTS = [
   /**/ "before_released",
   /**/ "after_released",
   "before_expire",
+  // A request to the endpoint of a webhook was answered.
+  "after_post",
 ] as const;
+
+/** In place of the shard: the thread that delivers webhooks. */
+export const NO_SHARD = -1;
 
 /** `at`: on which pass, from 1. `hangs`: the shard loops forever instead of crashing. */
 export type Failpoint = Readonly<{
@@ -67,9 +72,10 @@ export function parseFailpoints(text: string): readonly Failpoint[] {
     .split(",")
     .filter((part) => part !== "")
     .map((part) => {
-      const match = /^(\d+):([a-z_]+)@(\d+)(!?)$/.exec(part);
+      const match = /^(\d+|webhooks):([a-z_]+)@(\d+)(!?)$/.exec(part);
       const point = POINTS.find((known) => known === match?.[2]);
       if (match === null || point === undefined) throw new TypeError(`no such failpoint: ${part}`);
-      return { shard: Number(match[1]), point, at: Number(match[3]), hangs: match[4] === "!" };
+      const shard = match[1] === "webhooks" ? NO_SHARD : Number(match[1]);
+      return { shard, point, at: Number(match[3]), hangs: match[4] === "!" };
     });
 }

@@ -3,7 +3,8 @@
  * first; the caller gets its reply when all gateways have confirmed them.
  *
  * A gateway whose channel broke may still be alive, with open connections and channels to other shards. So the shard
- * waits until it has confirmed everything over a new channel, or until the supervisor reports that it has ended.
+ * waits until it has confirmed everything over a new channel, or until the supervisor reports that it has ended. A follower,
+ * such as the delivery of webhooks, authenticates nobody; no caller waits for it.
  */
 import type { Fact } from "../../actors/records/command.ts";
 import { encode } from "../../actors/records/pack.ts";
@@ -17,6 +18,7 @@ type Broadcast = Readonly<{ missing: Set<number>; onKnown: () => void }>;
 export class Gateways {
   /** `undefined` while the channel to a gateway is broken. */
   readonly #connections = new Map<number, Connection | undefined>();
+  readonly #followers = new Set<number>();
   readonly #broadcasts = new Map<number, Broadcast>();
   #newestFacts = 0;
   #isAvailable = true;
@@ -25,7 +27,8 @@ export class Gateways {
     return [...this.#connections.keys()];
   }
 
-  attach(gateway: number, channel: Channel): void {
+  attach(gateway: number, channel: Channel, follows = false): void {
+    if (follows) this.#followers.add(gateway);
     this.#connections.get(gateway)?.channel.close();
     this.#connections.set(gateway, { channel, isWelcome: false });
   }
@@ -39,6 +42,7 @@ export class Gateways {
   remove(gateway: number): void {
     this.#connections.get(gateway)?.channel.close();
     this.#connections.delete(gateway);
+    this.#followers.delete(gateway);
     this.#confirmBefore(gateway, Number.POSITIVE_INFINITY);
   }
 
@@ -74,7 +78,8 @@ export class Gateways {
   /** Broadcasts facts; calls `onKnown` when all gateways have confirmed these and all earlier ones. */
   tell(facts: readonly Fact[], onKnown: () => void): void {
     const seq = ++this.#newestFacts;
-    this.#broadcasts.set(seq, { missing: new Set(this.#connections.keys()), onKnown });
+    const missing = this.numbers.filter((gateway) => !this.#followers.has(gateway));
+    this.#broadcasts.set(seq, { missing: new Set(missing), onKnown });
     this.#sendAll([TO_GATEWAY.facts, seq, facts]);
     this.#finish(seq);
   }

@@ -241,7 +241,8 @@ export type ToGateway =
 
 /** The other end of one of the shard's channels. */
 export type Party =
-  | Readonly<{ kind: "gateway"; number: number }>
+  /** `follows`: it authenticates nobody, so no reply waits until it knows a fact. */
+  | Readonly<{ kind: "gateway"; number: number; follows?: true }>
   | Readonly<{ kind: "shard"; number: number }>
   | Readonly<{ kind: "archive" }>;
 

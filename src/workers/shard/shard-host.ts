@@ -43,6 +43,8 @@ const GREETING_MS_MAX = 1_000;
 /** A stopping shard waits at most this long for cross-shard transfers in progress. */
 const STOP_MS_MAX = 3_000;
 
+type GatewayParty = Extract<Party, { kind: "gateway" }>;
+
 export class ShardHost {
   readonly #options: HostOptions;
   readonly #journal: Journal;
@@ -218,17 +220,17 @@ export class ShardHost {
         this.#peers.attach(party.number, end);
         return;
       case "gateway":
-        this.#attachGateway(party.number, end);
+        this.#attachGateway(party, end);
         return;
     }
   }
 
-  #attachGateway(gateway: number, end: ChannelEnd): void {
+  #attachGateway({ number: gateway, follows }: GatewayParty, end: ChannelEnd): void {
     const channel: Channel = this.#watch.open(end, {
       receive: (bytes) => this.#receive(gateway, bytes),
       closed: () => this.#gateways.detach(gateway, channel),
     });
-    this.#gateways.attach(gateway, channel);
+    this.#gateways.attach(gateway, channel, follows === true);
     if (this.#serving) this.#welcome(gateway);
   }
 

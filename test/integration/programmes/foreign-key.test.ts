@@ -46,7 +46,8 @@ async function makeThings() {
   await owner.post("/v1/customers", 201, { email: `${MARK}@example.com` });
   const watch = { account, field: "held", when: "above", value: 1_000_000 };
   const monitor = await owner.post("/v1/monitors", 201, watch);
-  return { transfer, pending, accrual, approved, request, topup, key, monitor };
+  const webhook = await owner.post("/v1/webhooks", 201, { url: `https://${MARK}.invalid/` });
+  return { transfer, pending, accrual, approved, request, topup, key, monitor, webhook };
 }
 
 function idOf(thing: Json): string {
@@ -101,7 +102,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       holds: plausible("hold"),
       "payment-requests": plausible("pay"),
       withdrawals: plausible("withdrawal"),
-      webhooks: plausible("hook"),
+      webhooks: { pairs: [[idOf(things.webhook), `wh_${"0".repeat(24)}`]] },
       deliveries: plausible("delivery"),
       monitors: { pairs: [[idOf(things.monitor), `mon_${"0".repeat(24)}`]] },
     },

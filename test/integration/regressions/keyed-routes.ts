@@ -2,9 +2,10 @@
 import { LEDGER_ROUTES } from "./ledger-routes.ts";
 import { PROGRAMME_ROUTES } from "./programme-routes.ts";
 import { WALLET_ROUTES } from "./wallet-routes.ts";
+import { WEBHOOK_ROUTES } from "./webhook-routes.ts";
 import type { Routes } from "./world.ts";
 
-export const KEYED: Routes = { ...LEDGER_ROUTES, ...PROGRAMME_ROUTES, ...WALLET_ROUTES };
+export const KEYED: Routes = { ...LEDGER_ROUTES, ...PROGRAMME_ROUTES, ...WALLET_ROUTES, ...WEBHOOK_ROUTES };
 
 /** Routes that take no key: logins and sessions have none, and repeating the others does no harm. */
 export const WITHOUT_KEY: readonly string[] = [

@@ -7,7 +7,7 @@ import { KEYED, WITHOUT_KEY } from "./keyed-routes.ts";
 import { WITH_SECRET } from "./ledger-routes.ts";
 import { fresh, type World, worldOf } from "./world.ts";
 
-const house = startTestServer({ ISOLATION: "threads" });
+const house = startTestServer({ ISOLATION: "threads", WEBHOOKS_ALLOW_PRIVATE: "true" });
 let world: World;
 
 beforeAll(async () => {
@@ -24,13 +24,15 @@ test("every route that changes something is tested here, or takes no key", async
   expect(changing.toSorted()).toEqual(known.toSorted());
 });
 
-const SECRETS = ["api_key", "url", "token"];
+const SECRETS = ["api_key", "secret", "token"];
 
 /** The expected text of a replay: the first answer without its secret, which is shown once. */
 function replayOf(first: string): string {
   if (first === "") return first;
   const answer = JSON.parse(first) as Record<string, unknown>;
-  const secret = SECRETS.find((name) => name in answer);
+  // The URL of a report is a secret, and the one of a webhook is not.
+  const isReport = String(answer["id"]).startsWith("rep_");
+  const secret = isReport ? "url" : SECRETS.find((name) => name in answer);
   return secret === undefined ? first : JSON.stringify({ ...answer, [secret]: null, secret_shown: true });
 }
 

@@ -10,10 +10,10 @@ const REPLIES: ToGateway = [TO_GATEWAY.replies, 1, 1, 5, [[7, null]]];
 
 type Told = Readonly<{ channel: Channel; messages: ToGateway[] }>;
 
-function attach(gateways: Gateways, gateway: number): Told {
+function attach(gateways: Gateways, gateway: number, follows = false): Told {
   const messages: ToGateway[] = [];
   const channel = { post: (bytes: Uint8Array) => messages.push(decode(bytes) as ToGateway), close: () => {} };
-  gateways.attach(gateway, channel);
+  gateways.attach(gateway, channel, follows);
   return { channel, messages };
 }
 
@@ -129,4 +129,18 @@ test("a gateway that connects while the log does not answer is informed of that"
     [TO_GATEWAY.welcome, []],
     [TO_GATEWAY.available, false],
   ]);
+});
+
+test("a follower learns every broadcast, and none waits for it", () => {
+  const { gateways, one, two } = started();
+  const follower = attach(gateways, 9, true);
+  gateways.welcome(9, []);
+  let known = false;
+  gateways.tell(REVOKED, () => {
+    known = true;
+  });
+  confirm(gateways, 0, one);
+  confirm(gateways, 1, two);
+  expect(known).toBe(true);
+  expect(follower.messages.at(-1)).toEqual([TO_GATEWAY.facts, expect.any(Number), REVOKED]);
 });
