@@ -38,6 +38,7 @@ let admin: Client;
 let before: readonly ShardView[];
 
 beforeAll(async () => {
+  await house.beginStatistics();
   world = await makeWorld(house);
   admin = operator(house.server);
   before = await shardsOf(admin);

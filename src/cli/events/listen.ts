@@ -34,8 +34,8 @@ export function listen(command: Command): Command {
     .addHelpText(
       "after",
       `
-Uses a partner's key in PARTNER_KEY. Ends with Ctrl-C. After a lost connection it
-continues behind the last event.`,
+Uses a partner's key in PARTNER_KEY. Ends with Ctrl-C. After a lost connection
+it continues behind the last event.`,
     )
     .action(async (options: Options) => {
       const key = readPartnerKey();

@@ -251,15 +251,13 @@ export function renderMetrics(sources: MetricSources): string {
             snapshots.newest.map(([shard, of]) => [{ shard }, of]),
           ),
         ]),
-    ...(webhooks === undefined
-      ? []
-      : [
-          scalars(OF_WEBHOOKS, [[{}, webhooks]]),
-          scalars(OF_TRIES, [
-            [{ result: "delivered" }, webhooks.delivered],
-            [{ result: "failed" }, webhooks.failed],
-          ]),
-        ]),
+    scalars(OF_WEBHOOKS, webhooks === undefined ? [] : [[{}, webhooks]]),
+    scalars(
+      OF_TRIES,
+      (["delivered", "failed"] as const).flatMap((result) =>
+        webhooks === undefined ? [] : [[{ result }, webhooks[result]] as const],
+      ),
+    ),
     scalars(OF_CLOCK, [[{}, clock]]),
     scalars(OF_SERVER, [[{}, sources.isReady]]),
     renderBooks(sources.books),

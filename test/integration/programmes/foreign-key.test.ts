@@ -25,6 +25,7 @@ function plausible(...ids: readonly string[]) {
 }
 
 async function makeThings() {
+  await house.beginStatistics();
   owner = await house.partner(MARK);
   const { id: account } = await owner.post("/v1/accounts", 201, { id: `${MARK}-account`, asset: "USD/2" });
   const move = { debit_account: `@${MARK}`, credit_account: account, amount: AMOUNT };
@@ -127,6 +128,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       after: null,
       subject: [marked("account")],
       step: null,
+      time_zone: null,
     },
     bodies: {
       "POST /v1/transfers": taking,

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
+import { SqliteStatistics } from "../../../src/statistics/sqlite-store.ts";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import {
   type Answer,
@@ -81,6 +82,13 @@ export class TestServer {
   async open(): Promise<void> {
     this.#server = ServerProcess.launch(this.#settings);
     await this.#server.serving();
+  }
+
+  /** Statistics without a sample, as if their service had just begun. Without any, they cannot be read. */
+  async beginStatistics(): Promise<void> {
+    const store = new SqliteStatistics(String(this.#settings["DATA_DIR"]));
+    await store.writeCheckpoint({ at: 60_000, positions: [] });
+    await store.close();
   }
 
   get server(): ServerProcess {
