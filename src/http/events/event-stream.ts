@@ -16,11 +16,12 @@ const WAIT_MS = 3_000;
 /** Pause after a page, so that many small batches become one read. */
 const PAUSE_MS = 50;
 /**
- * Least pause after a page, as a multiple of the time that the page took. Streams so leave most of a busy thread to the
- * requests whose events they show, and catch up later.
+ * Pause after a page while the thread is busy. Streams leave it to the requests whose events they show, and catch up later.
+ * Otherwise a stream rests as long as the page took.
  */
-const REST_FACTOR = 9;
-const REST_MS_MAX = 1_000;
+const BUSY_PAUSE_MS = 1_000;
+/** Utilization of the thread's event loop from which on it is busy. */
+const BUSY = 0.9;
 /** The same for a user's stream: a new event of any user of the partner ends its wait. */
 const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
@@ -54,6 +55,7 @@ async function* chunks(
   const pauseMs = filter.of === undefined ? PAUSE_MS : USER_PAUSE_MS;
   let after = start;
   let sentMs = performance.now();
+  let loop = performance.eventLoopUtilization();
   try {
     // With its id, a client that loses the connection before the first event misses nothing.
     yield `: events follow\n${idLine(after)}\n`;
@@ -70,7 +72,9 @@ async function* chunks(
       after = next;
       const isQuiet = rows.length === 0;
       // Without the time that a slow client takes.
-      const restMs = Math.min(REST_MS_MAX, REST_FACTOR * (performance.now() - beganMs));
+      const isBusy = performance.eventLoopUtilization(loop).utilization > BUSY;
+      const restMs = isBusy ? BUSY_PAUSE_MS : performance.now() - beganMs;
+      loop = performance.eventLoopUtilization();
       if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
         yield isQuiet ? heartbeat(after) : rows.join("");
         sentMs = performance.now();
