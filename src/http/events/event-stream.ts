@@ -20,8 +20,6 @@ const PAUSE_MS = 50;
  * Otherwise a stream rests as long as the page took.
  */
 const BUSY_PAUSE_MS = 1_000;
-/** Utilization of the thread's event loop from which on it is busy. */
-const BUSY = 0.9;
 /** The same for a user's stream: a new event of any user of the partner ends its wait. */
 const USER_PAUSE_MS = 1_000;
 /** Pause while the ledger cannot answer. */
@@ -55,7 +53,6 @@ async function* chunks(
   const pauseMs = filter.of === undefined ? PAUSE_MS : USER_PAUSE_MS;
   let after = start;
   let sentMs = performance.now();
-  let loop = performance.eventLoopUtilization();
   try {
     // With its id, a client that loses the connection before the first event misses nothing.
     yield `: events follow\n${idLine(after)}\n`;
@@ -72,9 +69,7 @@ async function* chunks(
       after = next;
       const isQuiet = rows.length === 0;
       // Without the time that a slow client takes.
-      const isBusy = performance.eventLoopUtilization(loop).utilization > BUSY;
-      const restMs = isBusy ? BUSY_PAUSE_MS : performance.now() - beganMs;
-      loop = performance.eventLoopUtilization();
+      const restMs = streams.isThreadBusy ? BUSY_PAUSE_MS : performance.now() - beganMs;
       if (!isQuiet || performance.now() - sentMs >= HEARTBEAT_MS) {
         yield isQuiet ? heartbeat(after) : rows.join("");
         sentMs = performance.now();

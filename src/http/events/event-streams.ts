@@ -6,6 +6,10 @@ const OF_PARTNER_MAX = 100;
 const OF_USER_MAX = 5;
 const OF_USERS_MAX = 1_000;
 
+/** A thread is busy if its event loop was utilized more than this, measured over at least this time. */
+const BUSY = 0.75;
+const UTILIZATION_MS_MIN = 500;
+
 /** Whose streams are counted, and how many there may be. */
 export type StreamBound = Readonly<{ name: string; max: number }>;
 
@@ -23,6 +27,20 @@ export class EventStreams {
   readonly #open = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
   #isEnding = false;
+  #utilization = performance.eventLoopUtilization();
+  #measuredMs = performance.now();
+  #isThreadBusy = false;
+
+  /** Whether this thread has hardly any time left. */
+  get isThreadBusy(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.#measuredMs >= UTILIZATION_MS_MIN) {
+      this.#isThreadBusy = performance.eventLoopUtilization(this.#utilization).utilization > BUSY;
+      this.#utilization = performance.eventLoopUtilization();
+      this.#measuredMs = nowMs;
+    }
+    return this.#isThreadBusy;
+  }
 
   get isEnding(): boolean {
     return this.#isEnding;
