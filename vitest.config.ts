@@ -66,7 +66,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { interval: 10, timeout: 30_000 } },
     // Tests of faults wait for leases and restarts most of the time.
-    maxWorkers: 2 * availableParallelism(),
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     sequence: { sequencer: ProjectsInOrder },
     unstubEnvs: true,
     projects: projects.map((project) => ({ extends: true, test: project })),

@@ -28,11 +28,17 @@ test("a log at a tenth of its speed under three times that load: the excess is r
   const server = await testServer({ WAL_URL: proxy.url, DATA_DIR: testFolder(), SHARDS: "1" });
   const partner = await partnerOf(server.url);
   const send = (items: number) => sendBatch(partner, items);
+  const measurePeak = async () => {
+    const before = proxy.bytes;
+    const peak = await closedLoop(send, 2_000);
+    return { ...peak, bytesPerSecond: (proxy.bytes - before) / peak.seconds };
+  };
 
   // Measure the peak; the log is then limited to a tenth of it.
-  const before = proxy.bytes;
-  const peak = await closedLoop(send, 2_000);
-  const bytesPerSecond = (proxy.bytes - before) / peak.seconds;
+  const measured = [await measurePeak(), await measurePeak()];
+  // A busy machine may slow one of them down.
+  const peak = measured.reduce((a, b) => (a.items / a.seconds > b.items / b.seconds ? a : b));
+  const { bytesPerSecond } = peak;
   proxy.throttle(bytesPerSecond / 10);
   const offeredPerSecond = (3 * peak.items) / peak.seconds / 10;
 

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { POINTS } from "../../src/workers/shard/failpoint.ts";
+import { SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { history } from "../actors/ledger/histories.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -24,7 +24,7 @@ const SERVERS = Number(process.env["SERVERS"] ?? 4);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
 /** Failpoints that creating accounts and partners does not pass. */
 const ARMED_POINTS = 10;
-const PASSED_BY_TRANSFERS = POINTS.slice(POINTS.indexOf("before_ask"));
+const PASSED_BY_TRANSFERS = SHARD_POINTS.slice(SHARD_POINTS.indexOf("before_ask"));
 const SEEDS = Array.from({ length: SERVERS }, (_, i) => FIRST_SEED + i);
 
 test.each(SEEDS)(

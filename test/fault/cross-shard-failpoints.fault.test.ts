@@ -1,7 +1,7 @@
 /** I1, I5, I8, I11: either shard may crash at any step of a cross-shard transfer. */
 import { describe, expect, test } from "vitest";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
-import { POINTS } from "../../src/workers/shard/failpoint.ts";
+import { SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load } from "../support/load.ts";
 import { makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";
@@ -9,7 +9,7 @@ import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;
 /** Failpoints of transfers of one posting; for others see `compound-failpoints.fault.test.ts`. */
-const PLAIN = POINTS.slice(0, POINTS.indexOf("before_ask_legs"));
+const PLAIN = SHARD_POINTS.slice(0, SHARD_POINTS.indexOf("before_ask_legs"));
 /** Failpoints that opening the accounts passes, too. */
 const GENERAL: ReadonlySet<string> = new Set(["before_decide", "before_append", "after_append"]);
 /** Servers in parallel: they mostly wait for the disk, or before a restart of a shard. */

@@ -6,7 +6,7 @@ import type { Fact } from "../../src/actors/records/command.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
 import { CreditSide } from "../../src/workers/cross-shard/credit-side.ts";
 import { Cuts } from "../../src/workers/shard/cuts.ts";
-import { Failpoints, POINTS } from "../../src/workers/shard/failpoint.ts";
+import { Failpoints, SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { Gateways } from "../../src/workers/shard/gateways.ts";
 
 const STEPS = [
@@ -20,7 +20,7 @@ const STEPS = [
   "snapshot",
 ] as const;
 
-export const MOMENTS = [...POINTS, ...STEPS] as const;
+export const MOMENTS = [...SHARD_POINTS, ...STEPS] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 /** Calls `onMoment` whenever the running code reaches a moment. @returns a function that stops the observation */

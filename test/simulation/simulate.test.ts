@@ -1,6 +1,6 @@
 /** Runs a fixed set of seeds. `npm run simulate` runs others, for as long as one likes. */
 import { describe, expect, test } from "vitest";
-import { POINTS } from "../../src/workers/shard/failpoint.ts";
+import { SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
 import { REDIS_TROUBLES } from "./sim-redis.ts";
@@ -60,8 +60,7 @@ describe("the simulation", () => {
     expect(code).toBe(0);
     const happened = [...output.matchAll(/[;,] ([a-z_ ]+) \d+/g)].map(([, what]) => what);
     const expected = [
-      // The thread that delivers webhooks is not simulated.
-      ...POINTS.filter((point) => point !== "after_post").map((point) => `crash ${point}`),
+      ...SHARD_POINTS.map((point) => `crash ${point}`),
       ...CALAMITIES,
       ...Object.keys(NO_FAULTS),
       ...STRIKES.map((strike) => `strike ${strike}`),

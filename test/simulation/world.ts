@@ -7,7 +7,7 @@ import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
-import { type Failpoint, POINTS } from "../../src/workers/shard/failpoint.ts";
+import { type Failpoint, SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { Random } from "../support/random.ts";
 import { isAtRest } from "./at-rest.ts";
 import { type Breadth, drawBreadth, healRedis, newArchive, newStore, troubleRedis } from "./breadth.ts";
@@ -324,7 +324,7 @@ export class World {
     const { failpoints, failpointPasses } = this.#swarm;
     if (!this.#isArmed) return [];
     return Array.from({ length: this.#random.below(failpoints + 1) }, () => {
-      const point = this.#random.oneOf(POINTS);
+      const point = this.#random.oneOf(SHARD_POINTS);
       return { shard, point, at: 1 + this.#random.below(point === "before_expire" ? 2 : failpointPasses) };
     });
   }

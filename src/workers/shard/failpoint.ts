@@ -3,7 +3,7 @@
  * when it passes the point for the n-th time since the server's start. `shard:point@n!` makes it hang in an endless
  * loop instead. With `webhooks` for the shard, it is the thread that delivers webhooks.
  */
-export const POINTS = [
+export const SHARD_POINTS = [
   "before_decide",
   "before_append",
   "after_append",
@@ -32,9 +32,10 @@ export const POINTS = [
   /**/ "before_released",
   /**/ "after_released",
   "before_expire",
-  // A request to the endpoint of a webhook was answered.
-  "after_post",
 ] as const;
+
+/** With those of the thread that delivers webhooks: a request to an endpoint was answered. */
+const POINTS = [...SHARD_POINTS, "after_post"] as const;
 
 /** In place of the shard: the thread that delivers webhooks. */
 export const NO_SHARD = -1;

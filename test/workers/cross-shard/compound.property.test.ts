@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import type { LogRecord } from "../../../src/actors/records/command.ts";
-import { POINTS } from "../../../src/workers/shard/failpoint.ts";
+import { SHARD_POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { history, type Step } from "../../actors/ledger/histories.ts";
 import { logProblems, stateProblems } from "../shard/shard-logs.ts";
 import { runCrowd } from "./compound-crowd.ts";
@@ -51,7 +51,9 @@ async function checkAll(shards: number, run: (seed: number) => Promise<CompoundH
 afterAll(() => {
   if (total.histories < MANY) return;
   // Otherwise the run would have tested little.
-  const missed = POINTS.filter((point) => !total.exits.some((exit) => exit.includes(`failpoint ${point}`)));
+  const missed = SHARD_POINTS.filter(
+    (point) => !total.exits.some((exit) => exit.includes(`failpoint ${point}`)),
+  );
   expect(missed, "places at which no shard has crashed").toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import type { Command } from "../../../src/actors/records/command.ts";
 import { OperatingError } from "../../../src/errors/operating-error.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
 import { type AppendFault, MemoryStore } from "../../../src/wal/memory.ts";
-import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
+import { type Failpoint, SHARD_POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { type ClusterOptions, MemoryCluster } from "../shard/memory-shards.ts";
 
 /** Injected faults end a shard about ten times; more means that it cannot start at all, which is a bug. */
@@ -146,7 +146,7 @@ export class FaultyShards {
 
   #failpoint(shard: number): Failpoint {
     const { random } = this.#options;
-    const point = POINTS[random(POINTS.length)] as Failpoint["point"];
+    const point = SHARD_POINTS[random(SHARD_POINTS.length)] as Failpoint["point"];
     const at = 1 + random(12);
     // Often none.
     return { shard, point, at: point === "before_expire" ? 1 : at };

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { LogRecord, Outcome } from "../../../src/actors/records/command.ts";
 import type { CompoundTransfer, Posting } from "../../../src/actors/records/compound-command.ts";
-import { type Failpoint, POINTS } from "../../../src/workers/shard/failpoint.ts";
+import { type Failpoint, SHARD_POINTS } from "../../../src/workers/shard/failpoint.ts";
 import { Random } from "../../support/random.ts";
 import { CrashingShards } from "../cross-shard/crashing-shards.ts";
 import { idsOn } from "../cross-shard/cross-shard-history.ts";
@@ -53,7 +53,7 @@ async function run(seed: number, crashes: boolean): Promise<Round> {
 
 function failpointsFor(random: Random): readonly Failpoint[] {
   return Array.from({ length: 1 + random.below(3) }, () => {
-    return { shard: random.below(SHARDS), point: random.oneOf(POINTS), at: 1 + random.below(6) };
+    return { shard: random.below(SHARDS), point: random.oneOf(SHARD_POINTS), at: 1 + random.below(6) };
   });
 }
 
