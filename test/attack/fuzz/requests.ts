@@ -151,12 +151,12 @@ export class Requests {
     const lines = headers.map((header) => (oneIn(g, 20) ? oddCase(header) : header));
     const head = `${[`${method} ${this.#target(g, route)} ${version}`.trimEnd(), ...lines].join("\r\n")}\r\n\r\n`;
     const bytes = Buffer.concat([Buffer.from(head, "utf8"), framed.bytes]);
-    // Expectations, upgrades and old versions change whose turn it is to send.
+    // Expectations, upgrades and old versions change whose turn it is to send, and a stream of events has no end.
     const isExact =
       framed.isExact &&
       version === "HTTP/1.1" &&
       !isOdd &&
-      !/^(expect|connection|te|trailer|no | |:)/im.test(lines.join("\n"));
+      !/^(expect|connection|te|trailer|no | |:|accept: text\/event-stream)/im.test(lines.join("\n"));
     return { bytes, method, isExact };
   }
 
