@@ -236,7 +236,8 @@ export class PeerLink implements Session {
         this.#prepareHandler.unpin(part[1]);
         return true;
       case PART.messages:
-        if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1]))
+        // Later than their cause, so that in the order by log time no event comes before its cause.
+        if (this.#options.isHalted() || !this.#hasRoom() || !this.#options.commit.reaches(part[1] + 1))
           return false;
         this.credit.receive(part[2], part[3]);
         return true;
