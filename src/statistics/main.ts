@@ -35,20 +35,22 @@ async function main(args: readonly string[]): Promise<void> {
   const logs = openLog({ level: config.logLevel, readable: process.stdout.isTTY, destination: 1 });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopped.abort());
   const reader = new ArchiveReader(config.dataDir);
-  const store = await openWhenReachable(() => openStatistics(config, values), logs.log);
-  if (store !== undefined) {
+  const open = async () => {
+    const store = await openStatistics(config, values);
     lowerThreadPriority(NICENESS);
     logs.log.info({ folder: config.dataDir }, "the statistics follow the archive");
-    await follow(reader, store, logs.log);
-    await store.close();
-  }
+    return store;
+  };
+  await follow(reader, open, logs.log);
   logs.close();
 }
 
-/** After a failure it continues from the last checkpoint. */
-async function follow(reader: ArchiveReader, store: StatisticsStore, log: Log): Promise<void> {
+/** After a failure it continues from the last checkpoint. @param open opens the store; called until it succeeds. */
+async function follow(reader: ArchiveReader, open: () => Promise<StatisticsStore>, log: Log): Promise<void> {
+  let store: StatisticsStore | undefined;
   while (!stopped.signal.aborted) {
     try {
+      store ??= await open();
       const service = await StatisticsService.start(reader, store);
       if (service === undefined) await pause(IDLE_MS);
       else while (!stopped.signal.aborted) if (!(await service.step())) await pause(IDLE_MS);
@@ -58,22 +60,7 @@ async function follow(reader: ArchiveReader, store: StatisticsStore, log: Log): 
       await pause(RETRY_MS);
     }
   }
-}
-
-/** @returns `undefined`: the service was stopped meanwhile. */
-async function openWhenReachable(
-  open: () => Promise<StatisticsStore>,
-  log: Log,
-): Promise<StatisticsStore | undefined> {
-  while (!stopped.signal.aborted) {
-    try {
-      return await open();
-    } catch (error) {
-      log.warn({ reason: messageOf(error) }, "the statistics wait");
-      await pause(RETRY_MS);
-    }
-  }
-  return undefined;
+  await store?.close();
 }
 
 /** Ends early when the service is stopped. */

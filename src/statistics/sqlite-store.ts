@@ -1,6 +1,6 @@
 /**
  * Statistics in an SQLite file. The service writes it, and the server reads it at the same time, which an embedded
- * analytical database such as DuckDB does not allow for two processes (docs/adr/0025-statistics.md).
+ * analytical database such as DuckDB does not allow for two processes (docs/adr/0027-statistics.md).
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,6 @@
+export const SECRET_PREFIX = "whsec_";
+
 /** A webhook's secret in the form of Standard Webhooks. */
 export function secretText(secret: Uint8Array): string {
-  return `whsec_${Buffer.from(secret).toString("base64")}`;
+  return SECRET_PREFIX + Buffer.from(secret).toString("base64");
 }

@@ -1,22 +1,22 @@
 /** Sends events to a receiver on this machine, as webhooks are sent: signed by the rules of Standard Webhooks. */
 import { randomBytes } from "node:crypto";
 import { isIPv4 } from "node:net";
-import { Webhook } from "standardwebhooks";
 import { messageOf } from "../../errors/error-message.ts";
+import { signedHeaders } from "../../webhooks/post-event.ts";
+import { SECRET_PREFIX, secretText } from "../../webhooks/secret-text.ts";
 import { UsageError } from "../errors.ts";
 import type { ListenedEvent } from "./event-source.ts";
 
 /** As for webhooks. */
 const ANSWER_MS_MAX = 10_000;
-const SECRET_PREFIX = "whsec_";
 /** The lengths that Standard Webhooks allows. */
 const SECRET_BYTES = { min: 24, max: 64 } as const;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-export type Receiver = Readonly<{ url: string; webhook: Webhook }>;
+export type Receiver = Readonly<{ url: string; secret: string }>;
 
 export function newSecret(): string {
-  return SECRET_PREFIX + randomBytes(SECRET_BYTES.min).toString("base64");
+  return secretText(randomBytes(SECRET_BYTES.min));
 }
 
 /**
@@ -37,7 +37,7 @@ export function receiverOf(address: string, secret: string): Receiver {
   const { length } = Buffer.from(text, "base64");
   if (!BASE64.test(text) || length < SECRET_BYTES.min || length > SECRET_BYTES.max)
     throw new UsageError("--secret: give whsec_ and 24 to 64 bytes in base64");
-  return { url: url.href, webhook: new Webhook(secret) };
+  return { url: url.href, secret };
 }
 
 function isLoopback(hostname: string): boolean {
@@ -47,14 +47,8 @@ function isLoopback(hostname: string): boolean {
 }
 
 /** Sends one event. @returns what the receiver answered, or why it did not; never throws */
-export async function forward({ url, webhook }: Receiver, { id, text }: ListenedEvent): Promise<string> {
-  const at = new Date();
-  const headers = {
-    "Content-Type": "application/json",
-    "webhook-id": id,
-    "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
-    "webhook-signature": webhook.sign(id, at, text),
-  };
+export async function forward({ url, secret }: Receiver, { id, text }: ListenedEvent): Promise<string> {
+  const headers = { "Content-Type": "application/json", ...signedHeaders(id, text, [secret], Date.now()) };
   const beganMs = performance.now();
   try {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX);

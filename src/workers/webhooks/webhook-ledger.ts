@@ -1,4 +1,5 @@
 /** The server as the delivery of webhooks uses it: the feed of events, and the webhooks with their progress. */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   askEndpoint,
   type Endpoint,
@@ -161,8 +162,4 @@ function feedPlace({ shard, epoch, seq, index, n }: EventPlace, timeMs: number):
 
 function eventPlace([, shard, epoch, seq, index, n]: FeedPlace): EventPlace {
   return { shard, epoch, seq, index, n };
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
