@@ -15,9 +15,12 @@ CMD ["npm", "test"]
 FROM base AS server
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 COPY package.json package-lock.json ./
+COPY clients/typescript/package.json ./clients/typescript/
 RUN npm ci --omit=dev && npm cache clean --force
 COPY bin ./bin
 COPY src ./src
+# The command line calls servers with the client.
+COPY clients/typescript/src ./clients/typescript/src
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data

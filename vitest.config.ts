@@ -4,7 +4,8 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Folders that mirror `src`. Their tests run in one process, without servers, unless the suffix says otherwise. */
-const MIRRORED = "test/{actors,archive,bounds,errors,gateway,http,statistics,wal,webhooks,workers}/**";
+const MIRRORED =
+  "test/{actors,archive,bounds,errors,gateway,http,persons,statistics,tracing,wal,webhooks,workers}/**";
 const WITH_PROCESSES = "test/**/*.{redis,fault,clickhouse}.test.ts";
 const PROPERTIES = "test/**/*.property.test.ts";
 
@@ -24,13 +25,19 @@ const projects = [
     include: ["test/simulation/**/*.test.ts"],
     exclude: [PROPERTIES],
   },
-  { name: "fault", include: [WITH_PROCESSES] },
+  {
+    name: "fault",
+    include: [WITH_PROCESSES],
+    globalSetup: ["test/support/compile-setup.ts"],
+    ...SHARED_MODULES,
+  },
   {
     name: "integration",
     include: [
-      "test/{attack,bench,cli,deploy,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts",
+      "test/{attack,bench,cli,client,deploy,docs,formats,integration,mutation,soak,stress,support}/**/*.test.ts",
     ],
     exclude: [PROPERTIES, WITH_PROCESSES],
+    ...SHARED_MODULES,
   },
   { name: "property", include: [PROPERTIES], ...SHARED_MODULES },
   {

@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { SHARDS_MAX } from "./bounds/shards-max.ts";
 import { messageOf } from "./errors/error-message.ts";
+import { isOperator } from "./operator/open-operator.ts";
+import { isBaseUrl, isDatabaseUrl, isOrigin, isTrustedProxies, listOf } from "./setting-checks.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
 
 const OPERATOR_KEY_LENGTH_MIN = 32;
@@ -22,6 +24,7 @@ function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
     .refine((value) => value >= min && value <= max, `must be ${form}`);
 }
 
+const partnerId = z.string().regex(/^[A-Za-z0-9_.:@+-]{1,128}$/, "must be the id of a partner");
 const filled = z.string().min(1, "must not be empty");
 const minutes = z
   .string()
@@ -40,6 +43,12 @@ const trustedProxies = z
   .refine(
     isTrustedProxies,
     "must be a number of hops, or addresses and networks separated by commas, such as 10.0.0.0/8,::1",
+  );
+const topupOperator = z
+  .string()
+  .refine(
+    isOperator,
+    "must be simulated:?fail=0.05&… or the http or https address of an operator, without query",
   );
 const corsOrigins = z
   .string()
@@ -78,13 +87,20 @@ export const SETTINGS = {
     schema: z.string().optional(),
     otherwise: "sqlite:$DATA_DIR/wal",
     meaning:
-      "the log: redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock, sqlite:<folder>, memory:",
+      "the log: redis://[user:password@]host[:port], rediss://…, redis+unix:///path.sock, redis+cluster://[user:password@]host:port[,host:port…], sqlite:<folder>, memory:",
     secret: true,
+  },
+  WAL_REPLICAS: {
+    schema: oneOf(["1", "2"]),
+    initial: "1",
+    meaning:
+      "with redis+cluster: how many replicas must have a write before it counts; with 2 no failover can lose it, but a replica that is down stops writes",
   },
   DATA_DIR: {
     schema: filled,
     initial: "./data",
-    meaning: "folder of the archive, the witnesses and the embedded log; used by one server at a time",
+    meaning:
+      "folder of the archive, the witnesses, the keys of personal data and the embedded log; used by one server at a time",
   },
   SHARDS: {
     schema: wholeNumber(1, SHARDS_MAX).optional(),
@@ -132,11 +148,23 @@ export const SETTINGS = {
   },
   WALLET_ASSET: { schema: asset, initial: "USD/2", meaning: "the asset of new wallets" },
   TOPUP_ASSET: { schema: asset, initial: "IRT/0", meaning: "the asset of new sellers' credit" },
+  TOPUP_OPERATOR: {
+    schema: topupOperator.optional(),
+    otherwise: "none: top-ups complete at once",
+    meaning:
+      "the operator that completes top-ups: http[s]://[user:password@]host[:port]/path, or simulated:?fail=0.05&unknown=0.02&delay_ms=50",
+    secret: true,
+  },
   CLICKHOUSE_URL: {
     schema: clickhouseUrl.optional(),
     otherwise: "a file in $DATA_DIR/statistics",
     meaning: "where the statistics are kept: http[s]://[user:password@]host:port/database",
     secret: true,
+  },
+  STATISTICS_PORT: {
+    schema: wholeNumber(0, 65_535).optional(),
+    otherwise: "none",
+    meaning: "port of the statistics service for its own /healthz, /readyz and /metrics, at the address HOST",
   },
   PUBLIC_URL: {
     schema: publicUrl.optional(),
@@ -160,6 +188,18 @@ export const SETTINGS = {
     initial: "false",
     meaning:
       "true also sends webhooks to private addresses and over http; only for tests, or if every partner is trusted",
+  },
+  LEGACY_PARTNER: {
+    schema: partnerId.optional(),
+    otherwise: "none",
+    meaning:
+      "the partner for which LEGACY_PORT serves the addresses of the five systems that Daybook replaces (docs/OLD_ADDRESSES.md)",
+  },
+  LEGACY_PORT: {
+    schema: wholeNumber(0, 65_535).optional(),
+    otherwise: "none",
+    meaning:
+      "the port of the old addresses, on 127.0.0.1 alone and without access control; 0 takes any free port",
   },
   CONNECTIONS_MAX: {
     schema: wholeNumber(16).optional(),
@@ -201,6 +241,7 @@ export type Config = Readonly<{
   port: number;
   host: string;
   walUrl: string;
+  walReplicas: number;
   dataDir: string;
   /** Absent: the number recorded in the log, or at the first start the number of cores minus gateways. */
   shards: number | undefined;
@@ -214,12 +255,18 @@ export type Config = Readonly<{
   logLevel: string;
   /** The ClickHouse database of the statistics. Absent: they are in a file in `dataDir`. */
   clickhouseUrl: string | undefined;
+  /** Where the statistics service serves its health and metrics. Absent: nowhere. */
+  statisticsPort: number | undefined;
   /** A snapshot of a shard is taken after this many records, or after this many minutes if there are new records. */
   snapshotRecords: number;
   snapshotMinutes: number;
   /** Assets of new wallets and of new sellers' credit. */
   assets: Assets;
+  /** The operator of top-ups. Absent: they are completed at once. */
+  topupOperator: string | undefined;
   web: Web;
+  /** Who owns what the old addresses show, and their port on 127.0.0.1. Absent: they are not served. */
+  legacy: Legacy | undefined;
   /** Connections open at once, in total and from one address. Absent: derived from the file limit. */
   connectionsMax: number | undefined;
   connectionsPerAddress: number | undefined;
@@ -230,6 +277,8 @@ export type Config = Readonly<{
 }>;
 
 export type Assets = Readonly<{ wallet: string; topup: string }>;
+
+export type Legacy = Readonly<{ partner: string; port: number }>;
 
 export type Web = Readonly<{
   /** Where clients reach the server, without a trailing `/`. Absent: the bound address. */
@@ -261,6 +310,7 @@ export function readConfig(
     port: values.PORT,
     host: values.HOST,
     walUrl,
+    walReplicas: Number(values.WAL_REPLICAS),
     dataDir: values.DATA_DIR,
     shards: values.SHARDS,
     gateways: values.GATEWAYS,
@@ -268,16 +318,19 @@ export function readConfig(
     operatorKey: values.OPERATOR_KEY,
     secretKey: values.SECRET_KEY,
     clickhouseUrl: values.CLICKHOUSE_URL,
+    statisticsPort: values.STATISTICS_PORT,
     logLevel: values.LOG_LEVEL,
     snapshotRecords: values.SNAPSHOT_RECORDS,
     snapshotMinutes: values.SNAPSHOT_MINUTES,
     assets: { wallet: values.WALLET_ASSET, topup: values.TOPUP_ASSET },
+    topupOperator: values.TOPUP_OPERATOR,
     web: {
       publicUrl: values.PUBLIC_URL?.replace(/\/+$/, ""),
       corsOrigins: listOf(values.CORS_ORIGINS),
       trustedProxies: parseTrustedProxies(values.TRUST_PROXY),
       webhooksAllowPrivate: values.WEBHOOKS_ALLOW_PRIVATE === "true",
     },
+    legacy: legacyOf(values),
     connectionsMax: values.CONNECTIONS_MAX,
     connectionsPerAddress: values.CONNECTIONS_PER_ADDRESS,
     clockJumpMsMax: values.CLOCK_JUMP_MAX * 1000,
@@ -286,36 +339,13 @@ export function readConfig(
   };
 }
 
-function listOf(text: string): string[] {
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-}
-
-function isTrustedProxies(text: string): boolean {
-  try {
-    parseTrustedProxies(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isDatabaseUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && /^\/\w+$/.test(url.pathname) && url.search === "";
-}
-
-function isBaseUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) return false;
-  return url.search === "" && url.hash === "" && url.username === "" && url.password === "";
-}
-
-/** Whether it is an origin in the form that browsers send. */
-function isOrigin(text: string): boolean {
-  return isBaseUrl(text) && URL.parse(text)?.origin === text;
+/** @throws TypeError only one of the two is set */
+function legacyOf({ LEGACY_PARTNER: partner, LEGACY_PORT: port }: Values): Legacy | undefined {
+  if (partner !== undefined && port !== undefined) return { partner, port };
+  if (partner === undefined && port === undefined) return undefined;
+  const [set, missing] =
+    partner === undefined ? ["LEGACY_PORT", "LEGACY_PARTNER"] : ["LEGACY_PARTNER", "LEGACY_PORT"];
+  throw new TypeError(`bad configuration: ${set} needs ${missing}: set both, or none of them`);
 }
 
 export function asksForHelp(args: readonly string[]): boolean {

@@ -4,6 +4,7 @@
  *
  * The port is bound first, so that of two servers on one machine the second fails there, and not by fencing the first.
  */
+
 import { hash, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,12 +16,12 @@ import { messageOf } from "./errors/error-message.ts";
 import { bootstrap } from "./gateway/bootstrap.ts";
 import { newWindowMemory } from "./http/limits/window-counters.ts";
 import { type Log, openLog, type ProcessLog } from "./http/log/request-log.ts";
+import { newSessionMemory } from "./http/pages/base/page-sessions.ts";
 import { type Address, bindShared, explainBindError } from "./http/server/shared-port.ts";
-import { randomBytes } from "./random.ts";
+import { PERSONS_FILE } from "./persons/person-keys.ts";
 import { settingsHelp } from "./settings-help.ts";
 import type { StatisticsLocation } from "./statistics/open.ts";
-import { parseLogUrl } from "./wal/open.ts";
-import { RedisClock } from "./wal/redis/redis-clock.ts";
+import { openRedisClock, parseLogUrl } from "./wal/open.ts";
 import { lockFolder } from "./wal/sqlite/folder-lock.ts";
 import { LogError } from "./wal/wal.ts";
 import { ProcessCarrier } from "./workers/carriers/process-carrier.ts";
@@ -30,12 +31,15 @@ import { watchUses } from "./workers/gateways/gateway-messages.ts";
 import { GatewaySupervisor } from "./workers/gateways/gateway-supervisor.ts";
 import { startGatewayThread } from "./workers/gateways/gateway-worker.ts";
 import { HttpGateway } from "./workers/gateways/http-gateway.ts";
+import { GatewaySaleLedger } from "./workers/operator/gateway-sale-ledger.ts";
+import { OperatorDesk } from "./workers/operator/operator-desk.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
 import { banner } from "./workers/server/banner.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
 import { GENERATION, inspectLog, witnessedClocks } from "./workers/server/inspect-log.ts";
-import { keepFilesPrivate, makePrivate, storedSecretKey } from "./workers/server/private-files.ts";
+import { keepFilesPrivate, makePrivate } from "./workers/server/private-files.ts";
+import { checkPersonKeys, openKeys } from "./workers/server/private-keys.ts";
 import { ServerClock } from "./workers/server/server-clock.ts";
 import { ServerOperations } from "./workers/server/server-operations.ts";
 import { SnapshotKeeper } from "./workers/server/snapshot-keeper.ts";
@@ -60,6 +64,7 @@ const parts: {
   /** All other gateways. */
   gateways?: GatewaySupervisor;
   webhooks?: WebhookSupervisor;
+  operator?: OperatorDesk | undefined;
   snapshots?: SnapshotKeeper | undefined;
 } = {};
 let isStopping = false;
@@ -70,19 +75,20 @@ async function start(config: Config): Promise<void> {
   parts.logs = logs;
   const operatorKeyHash = config.operatorKey && hash("sha256", config.operatorKey, "hex");
   const operations = new ServerOperations(() => gateway.requestCounts(), logs.dropped);
-  const web = { ...config.web, connections: boundsOfGateways(config, logs.log) };
-  const settings = { operatorKeyHash, assets: config.assets, statistics: locationOf(config), web };
-  const counters = newWindowMemory();
-  const ofGateways = { operations, logs, counters, ...settings };
-  const gateway = new HttpGateway({ ...ofGateways, onWebhook: () => parts.webhooks?.begin() });
+  const settings = { operatorKeyHash, ...settingsOfGateways(config, logs.log) };
+  const memory = { counters: newWindowMemory(), pageSessions: newSessionMemory() };
+  const onWebhook = () => parts.webhooks?.begin();
+  const ofGateways = { operations, logs, ...memory, ...settings };
+  const gateway = new HttpGateway({ ...ofGateways, onWebhook, legacyPartner: config.legacy?.partner });
   parts.gateway = gateway;
   const address = await bind(gateway, config);
+  const legacy = await bindLegacy(gateway, config);
   // A signal may arrive twice: from a terminal, and from the program that started this one.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
 
   lockFolders(config, logs.log);
-  const secretKey = config.secretKey ?? storedSecretKey(config.dataDir, randomBytes);
-  gateway.setSecretKey(secretKey);
+  const { secretKey, persons } = openKeys(config);
+  gateway.setKeys(secretKey, persons);
   const archive = await ArchiveClient.start(join(config.dataDir, "archive"), {
     onFailure: (error) => fatal(`the archive has failed: ${error.message}`),
     onChange: () => operations.publish(),
@@ -97,7 +103,7 @@ async function start(config: Config): Promise<void> {
   gateway.connect(shards, archive, () => operations.overload());
   connectToShards(supervisor, archive, gateway);
 
-  const shared = { ...common, address, ...settings, counters, log };
+  const shared = { ...common, address, ...settings, ...memory, log };
   const gateways = createGateways(config, { ...shared, supervisor, directory: gateway.directory });
   parts.gateways = gateways;
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
@@ -105,25 +111,31 @@ async function start(config: Config): Promise<void> {
   parts.snapshots = snapshots;
   const webhooks = createWebhooks(config, { ...common, supervisor });
   parts.webhooks = webhooks;
+  const operator = (parts.operator = createOperatorDesk(config, shards, gateway));
   const checks = gateway.checks();
-  const shown = { supervisor, archive, gateways, snapshots, webhooks, ...checks, clock: watch };
+  const shown = { supervisor, archive, gateways, snapshots, webhooks, operator, ...checks, clock: watch };
   operations.connect({ ...shown, log: logs.log });
   watch.start({ supervisor, onChange: () => operations.publish() });
 
   // A claim ends any server that serves from this log. So claim only once this one has no reason left to refuse.
-  await Promise.all([supervisor.inspect(), gateways.begin()]);
+  const [used] = await Promise.all([supervisor.inspect(), gateways.begin()]);
+  checkPersonKeys(persons, used, logs.log);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));
   for (const check of Object.values(checks)) check.start();
-  process.stdout.write(banner({ config, address, shards, operatorKey }));
+  operator?.start();
+  process.stdout.write(banner({ config, address, legacy, shards, operatorKey }));
 }
 
-/** Without the other settings: it is sent to threads. */
-function locationOf({ dataDir, clickhouseUrl }: Config): StatisticsLocation {
-  return { dataDir, clickhouseUrl };
+/** Only what gateways need: it is sent to threads. */
+function settingsOfGateways(config: Config, log: Log) {
+  const { assets, topupOperator, dataDir, clickhouseUrl } = config;
+  const statistics: StatisticsLocation = { dataDir, clickhouseUrl };
+  const web = { ...config.web, connections: boundsOfGateways(config, log) };
+  return { assets, asksOperator: topupOperator !== undefined, statistics, web };
 }
 
 /** Binds the port for gateway 0, exclusively or as the first of the gateways that share it. */
@@ -134,6 +146,15 @@ async function bind(gateway: HttpGateway, { host, port, gateways }: Config): Pro
   } catch (error) {
     throw explainBindError(error, { host, port });
   }
+}
+
+/** Binds the port of the old addresses. Gateway 0 alone serves them. @returns `undefined` if they are off */
+async function bindLegacy(gateway: HttpGateway, { legacy }: Config): Promise<Address | undefined> {
+  if (legacy === undefined) return undefined;
+  const { port } = legacy;
+  return gateway.listenLegacy(port).catch((error: unknown) => {
+    throw explainBindError(error, { host: "127.0.0.1", port }, "LEGACY_PORT");
+  });
 }
 
 function lockFolders({ dataDir, walUrl }: Config, log: Log): void {
@@ -166,6 +187,7 @@ function createSupervisor(config: Config, context: ShardContext): Supervisor {
       generation: GENERATION,
       instance: randomUUID(),
       walUrl: config.walUrl,
+      walReplicas: config.walReplicas,
       dataDir: config.dataDir,
       mayCreate,
       secretKey,
@@ -173,6 +195,7 @@ function createSupervisor(config: Config, context: ShardContext): Supervisor {
       failpoints: parseFailpoints(config.failpoints),
     },
     onFatal: fatal,
+    losesAlone: parseLogUrl(config.walUrl).kind === "cluster",
     report: ({ shard, status, message, isWarning }) => {
       logs.log[isWarning ? "warn" : "info"]({ shard, status, reason: message || undefined }, "shard");
       operations.publish();
@@ -193,7 +216,18 @@ function connectToShards(supervisor: Supervisor, archive: ArchiveClient, gateway
 }
 
 type GatewayContext = Pick<ShardContext, "shards" | "archive" | "operations" | "logs" | "secretKey"> &
-  Pick<GatewayInit, "address" | "operatorKeyHash" | "assets" | "statistics" | "web" | "counters" | "log"> &
+  Pick<
+    GatewayInit,
+    | "address"
+    | "operatorKeyHash"
+    | "assets"
+    | "asksOperator"
+    | "statistics"
+    | "web"
+    | "counters"
+    | "pageSessions"
+    | "log"
+  > &
   Readonly<{ supervisor: Supervisor; directory: HttpGateway["directory"] }>;
 
 type WebhookContext = Pick<ShardContext, "shards" | "archive" | "logs" | "secretKey"> &
@@ -207,6 +241,7 @@ function createGateways(config: Config, context: GatewayContext): GatewaySupervi
     start: startGatewayThread,
     init: (gateway) => ({
       ...shared,
+      persons: join(config.dataDir, PERSONS_FILE),
       lines: logs.memoryOf(gateway),
       health: operations.health(),
       archive: archive.connect(),
@@ -226,6 +261,7 @@ function createWebhooks(config: Config, context: WebhookContext): WebhookSupervi
     init: (restarts) => ({
       shards,
       secretKey,
+      persons: join(config.dataDir, PERSONS_FILE),
       deliveries: join(config.dataDir, "webhook-deliveries.sqlite"),
       allowPrivate: config.web.webhooksAllowPrivate,
       failpoints: restarts === 0 ? failpoints : [],
@@ -234,6 +270,18 @@ function createWebhooks(config: Config, context: WebhookContext): WebhookSupervi
     shards: supervisor,
     log: logs.log,
   });
+}
+
+/** @returns `undefined` if top-ups are completed without an operator. */
+function createOperatorDesk(
+  { topupOperator }: Config,
+  shards: number,
+  gateway: HttpGateway,
+): OperatorDesk | undefined {
+  if (topupOperator === undefined) return undefined;
+  return new OperatorDesk(topupOperator, new GatewaySaleLedger(shards, gateway.ledger), (error) =>
+    fatal(`asking the operator of top-ups has failed: ${messageOf(error)}`),
+  );
 }
 
 /** Creates the one clock that all shards follow. */
@@ -246,10 +294,7 @@ function createClock(config: Config, shards: number, log: Log): { clock: ServerC
     witnessed: witnessedClocks(config, shards),
     jumpMsMax: clockJumpMsMax,
   });
-  const location = parseLogUrl(walUrl);
-  const second =
-    location.kind === "redis" && "host" in location.address ? new RedisClock(location.address) : undefined;
-  return { clock, watch: new ClockWatch({ clock, ...clocks, dataDir, second, log }) };
+  return { clock, watch: new ClockWatch({ clock, ...clocks, dataDir, second: openRedisClock(walUrl), log }) };
 }
 
 type SnapshotContext = Readonly<{
@@ -262,9 +307,9 @@ type SnapshotContext = Readonly<{
 /** @returns `undefined` for a log in memory, which only its own shard can read. */
 function createSnapshotKeeper(config: Config, context: SnapshotContext): SnapshotKeeper | undefined {
   const { shards, supervisor, archive, log } = context;
-  const { walUrl } = config;
+  const { walUrl, walReplicas: replicas } = config;
   if (parseLogUrl(walUrl).kind === "memory") return undefined;
-  const task = { walUrl, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
+  const task = { walUrl, replicas, generation: GENERATION, shards, pauseMs: CHUNK_PAUSE_MS };
   return new SnapshotKeeper({
     shards: () => supervisor.shards(),
     archived: async (shard) => (await archive.sync()).get(shard)?.id,
@@ -297,6 +342,7 @@ async function stop(): Promise<void> {
     parts.gateway?.close(DRAIN_MS_MAX),
     parts.gateways?.drain(DRAIN_MS_MAX),
     parts.webhooks?.drain(DRAIN_MS_MAX),
+    parts.operator?.drain(DRAIN_MS_MAX),
   ]);
   await parts.supervisor?.stop();
   await parts.archive?.close();
@@ -317,7 +363,7 @@ function fatal(message: string): void {
 function describeRefusal(error: unknown, { walUrl }: Config): string {
   const message = messageOf(error);
   const isSetting = error instanceof LogError && error.code === "log_misconfigured";
-  return isSetting && parseLogUrl(walUrl).kind === "redis"
+  return isSetting && ["redis", "cluster"].includes(parseLogUrl(walUrl).kind)
     ? `${message}. \`npx daybook doctor\` says what to change`
     : message;
 }

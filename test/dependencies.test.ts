@@ -34,6 +34,14 @@ test.each([
   ]);
 });
 
+test("the project's own workspaces need no licence, but their packages do", () => {
+  const none = { version: "1.2.3" };
+  const packages = { "clients/x": none, "node_modules/@daybook/x": { ...none, link: true } };
+  expect(licenceFaults({ packages })).toEqual([]);
+  const [fault] = licenceFaults({ packages: { ...packages, "clients/x/node_modules/y": none } });
+  expect(fault).toMatch(/^clients\/x\/node_modules\/y@1\.2\.3: the licence none is not allowed$/);
+});
+
 test("known vulnerabilities of a package are reported, and so is a missing registry", () => {
   const report = { auditReportVersion: 2, vulnerabilities: { x: { severity: "high" } } };
   expect(auditOf(JSON.stringify(report))).toEqual({

@@ -103,19 +103,6 @@ export function randomSeed(): number {
   return randomBytes(4).readUInt32LE();
 }
 
-export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec("BEGIN IMMEDIATE");
-  let result: T;
-  try {
-    result = work();
-  } catch (error) {
-    database.exec("ROLLBACK");
-    throw error;
-  }
-  database.exec("COMMIT");
-  return result;
-}
-
 export type Row = Readonly<Record<string, unknown>>;
 
 export function rowOf(statement: StatementSync, ...values: (number | string)[]): Row | undefined {

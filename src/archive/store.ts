@@ -2,6 +2,7 @@ import { readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PackError } from "../actors/records/pack-reader.ts";
+import { inTransaction } from "../sqlite-transaction.ts";
 import { type Batch, compareLogIds, type LogId } from "../wal/wal.ts";
 import { isDamage, isIndexDamaged } from "./archive-error.ts";
 import { HAS_NO_LINK } from "./batches/batch-chain.ts";
@@ -9,7 +10,7 @@ import { BatchTable, type StoredPosition } from "./batches/batch-table.ts";
 import { type Damage, DamageTable } from "./batches/damage-table.ts";
 import { type Waiting, WaitingBodies } from "./batches/unindexed-bodies.ts";
 import { Verifier } from "./batches/verifier.ts";
-import { inTransaction, openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
+import { openDatabase, orMalformed, putSetting, randomSeed, setting } from "./database.ts";
 import { BatchIndexer } from "./index/batch-indexer.ts";
 import { forgetRuns, openIndexFolder, recordRun } from "./index/index-folder.ts";
 import { type KeyHash, Keys, MixedHash } from "./index/key-hash.ts";
@@ -391,9 +392,8 @@ export class Archive {
       "SELECT epoch, seq FROM batches WHERE shard = ? AND id <= ? ORDER BY epoch DESC, seq DESC LIMIT 1",
     );
     for (const shard of this.shards) {
-      const row = newest.get(shard, this.#written);
-      if (row === undefined) continue;
-      this.#indexedPositions.set(shard, { epoch: row["epoch"] as number, seq: row["seq"] as number });
+      const row = newest.get(shard, this.#written) as LogId | undefined;
+      if (row !== undefined) this.#indexedPositions.set(shard, { epoch: row.epoch, seq: row.seq });
     }
     this.#recordsWaiting = this.#batches.recordsBehind(this.#written);
   }

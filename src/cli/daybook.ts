@@ -92,6 +92,15 @@ const COMMANDS: Commands = {
       },
     },
   },
+  persons: {
+    summary: "the keys that personal data is encrypted with",
+    commands: {
+      "accept-loss": {
+        summary: "let the server start although keys are lost",
+        load: async () => (await import("./persons.ts")).personsAcceptLoss,
+      },
+    },
+  },
   doctor: {
     summary: "check the store of the log and its settings, and print what to change",
     load: async () => (await import("./doctor/doctor.ts")).doctor,
@@ -100,7 +109,7 @@ const COMMANDS: Commands = {
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `trigger`, `clock` and `archive repair` only read, and can be used while the server runs.",
+    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `trigger`, `clock`, `persons` and `archive repair` only read, and can be used while the server runs.",
   )
   .version(VERSION)
   .enablePositionalOptions();
@@ -122,7 +131,11 @@ function exitCodeOf(error: unknown): number {
   if (isSystemError(error) && error.code === "EPIPE") return 0;
   const mistake = error instanceof UsageError;
   const expected =
-    mistake || error instanceof OperatorError || error instanceof LogError || isSystemError(error);
+    mistake ||
+    error instanceof OperatorError ||
+    error instanceof LogError ||
+    isSystemError(error) ||
+    isRefusal(error);
   const text = expected ? error.message.replaceAll("\n", " ") : describeBug(error);
   process.stderr.write(`daybook: ${text}\n`);
   return mistake ? BAD_USAGE : FAILED;
@@ -132,6 +145,11 @@ function exitCodeOf(error: unknown): number {
 function isSystemError(error: unknown): error is Error & { code: string } {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return false;
   return "syscall" in error || error.code === "ERR_SQLITE_ERROR";
+}
+
+/** Whether it is the client's error. Only the commands that call a server load the client. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "DaybookError";
 }
 
 function describeBug(error: unknown): string {

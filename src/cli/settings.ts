@@ -9,6 +9,7 @@ export type LogOptions = Readonly<{ walUrl?: string; dataDir?: string; json?: bo
 
 export type LogSettings = Readonly<{
   walUrl: string;
+  walReplicas: number;
   location: Exclude<LogLocation, { kind: "memory" }>;
   dataDir: string;
 }>;
@@ -49,10 +50,13 @@ export function readLogSettings(
     ...(dataDir === undefined ? [] : ["--data-dir", dataDir]),
   ];
   try {
-    // Only these two: a bad PORT must not keep an operator from reading the log.
-    const config = readConfig({ WAL_URL: environment["WAL_URL"], DATA_DIR: environment["DATA_DIR"] }, flags);
+    // Only these: a bad PORT must not keep an operator from reading the log.
+    const { WAL_URL, WAL_REPLICAS, DATA_DIR } = environment;
+    const config = readConfig({ WAL_URL, WAL_REPLICAS, DATA_DIR }, flags);
     const location = parseLogUrl(config.walUrl);
-    if (location.kind !== "memory") return { walUrl: config.walUrl, location, dataDir: config.dataDir };
+    const { walReplicas } = config;
+    if (location.kind !== "memory")
+      return { walUrl: config.walUrl, walReplicas, location, dataDir: config.dataDir };
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error });
   }
@@ -62,6 +66,10 @@ export function readLogSettings(
 /** The location of a log as text, without a password. */
 export function describeLocation(location: LogSettings["location"]): string {
   if (location.kind === "sqlite") return `sqlite:${location.dir}`;
+  if (location.kind === "cluster") {
+    const members = location.members.map(({ host, port }) => `${host}:${port}`);
+    return `${location.members[0]?.tls ? "rediss" : "redis"}+cluster://${members.join(",")}`;
+  }
   const { address } = location;
   if ("path" in address) return `redis+unix://${address.path}`;
   return `${address.tls ? "rediss" : "redis"}://${address.host}:${address.port}`;

@@ -12,6 +12,7 @@ export class Directory {
   readonly #partners = new Map<string, Partner>();
   readonly #keysByHash = new Map<string, KnownKey>();
   readonly #hashesById = new Map<string, string>();
+  readonly #withClearCustomers = new Set<string>();
   readonly #now: () => number;
   #operatorKeyHash: string | undefined;
   /** An operator key from the environment takes precedence over the one in the log. */
@@ -45,6 +46,10 @@ export class Directory {
         case "operator_key":
           if (!this.#operatorKeyPinned) this.#operatorKeyHash = fact.hash;
           break;
+        case "clear_customers":
+          this.#withClearCustomers.add(fact.partner);
+          break;
+        case "person_erased":
         case "webhook":
           break;
       }
@@ -74,6 +79,10 @@ export class Directory {
     const { role, partner, id, name, seller: scope } = key;
     const suspended = this.#partners.get(partner)?.status !== "active";
     return { role, partner, keyId: id, name, scope, suspended };
+  }
+
+  hasClearCustomers(partner: string): boolean {
+    return this.#withClearCustomers.has(partner);
   }
 
   partner(id: string): Partner | undefined {

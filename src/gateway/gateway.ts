@@ -3,9 +3,9 @@
  * reads from the archive what memory no longer holds.
  */
 import { vnodeOfCommand } from "../actors/ledger/command-home.ts";
-import { isSystemAccount } from "../actors/ledger/routing.ts";
 import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
 import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
+import { isCancelAct } from "../actors/programmes/programmes.ts";
 import { growthOf } from "../actors/quotas/growth.ts";
 import type { JsonValue } from "../actors/records/act.ts";
 import { unpackOutcome } from "../actors/records/codec.ts";
@@ -26,7 +26,9 @@ import type {
   ArchiveQueries,
   BatchPosition,
   EntriesRange,
+  LogBatch,
   Page,
+  RecordPosition,
   Statement,
 } from "../archive/queries/query.ts";
 import { assert } from "../errors/assert.ts";
@@ -34,25 +36,38 @@ import { OperatingError } from "../errors/operating-error.ts";
 import { ASK_ARCHIVE, type CommandReply, REFUSED, REPLAYED, SETTLED } from "../workers/shard/messages.ts";
 import { submitBatch } from "./batches/batch.ts";
 import { dryRun, dryRunBatch } from "./batches/dry-run.ts";
-import { packTransfers, unpackTransfers } from "./batches/packed-transfers.ts";
+import { itemsOf, packTransfers } from "./batches/packed-transfers.ts";
 import { type Caller, refuseGone } from "./caller.ts";
-import { submitWithArchive } from "./claims.ts";
+import { claimantOf, submitWithArchive } from "./claims.ts";
 import { EventIds } from "./events/event-ids.ts";
-import type { Cut, FeedPage, FeedRequest, TransferRow } from "./ports.ts";
-import { type AccountsRead, accountAt, accountPage, accountsOf, reconciliation } from "./queries/accounts.ts";
+import type { Cut, FeedPage, FeedRequest, RevertRequest, TransferRow } from "./ports.ts";
+import {
+  type AccountsRead,
+  accountAt,
+  accountPage,
+  accountsOf,
+  positionsOfAccount,
+  reconciliation,
+} from "./queries/accounts.ts";
 import { consistentAccounts } from "./queries/cut.ts";
 import { feedPage, newestEvent } from "./queries/events.ts";
 import { pageOf } from "./queries/lists.ts";
-import { firstCommand, type KeyScope, recall } from "./queries/recall.ts";
+import { firstCommand, type KeyScope, keyRecord, recall } from "./queries/recall.ts";
 import { statementOf } from "./queries/statement.ts";
-import { systemAccount, trialBalance, usageOf } from "./queries/sums.ts";
+import { systemAccount, systemAccounts, trialBalance, usageOf } from "./queries/sums.ts";
 import { originOfTransfer, revertOf, settledOf, transferRow, transferRows } from "./queries/transfers.ts";
 import { costOfCommand, costOfRows } from "./shard-link/costs.ts";
 import { flowOwnerOf, flowOwnerOfSubject, ownerOfTransfer, WHOLE } from "./shard-link/owners.ts";
+import type { ShardReply } from "./shard-link/pending.ts";
 import { type RefusedAnswer, refusedAnswer } from "./shard-link/refusals.ts";
 import { idOf, locationOf } from "./shard-link/replies.ts";
-import type { ShardLink, ShardReply } from "./shard-link/shard-link.ts";
-import { nonEmptyPositions, positionText, Shards } from "./shard-link/shards.ts";
+import type { ShardLink } from "./shard-link/shard-link.ts";
+import { positionText, Shards } from "./shard-link/shards.ts";
+
+/** Records of one transfer that are shown. A pending transfer may have been posted in very many parts. */
+const STORY_MAX = 100;
+/** Records of one batch that are shown. */
+const LOG_RECORDS_MAX = 200;
 
 type Answer<C extends Command> =
   | Readonly<{ outcome: Outcome<C>; timeMs: number; position: string; replayed: boolean }>
@@ -85,18 +100,20 @@ export class Gateway {
       .then((shardReply) => this.#answer(command, shard, shardReply));
   }
 
-  async revert(
-    request: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
-  ): Promise<Answer<RevertTransfer>> {
-    return this.submit(await revertOf(this.#shards, request));
+  async revert(request: RevertRequest): Promise<Answer<RevertTransfer | VoidTransfer>> {
+    return this.submit<RevertTransfer | VoidTransfer>(await revertOf(this.#shards, request));
   }
 
   dryRun<C extends Command>(command: C): Promise<Outcome<C>> {
     return dryRun(this.#shards, command);
   }
 
-  async dryRunRevert(request: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>> {
-    return this.dryRun(await revertOf(this.#shards, { ...request, key: null, fingerprint: 0 }));
+  async dryRunRevert(
+    request: Pick<RevertTransfer, "partner" | "id">,
+  ): Promise<Outcome<RevertTransfer | VoidTransfer>> {
+    return this.dryRun<RevertTransfer | VoidTransfer>(
+      await revertOf(this.#shards, { ...request, key: null, fingerprint: 0 }),
+    );
   }
 
   dryRunTransfers(
@@ -104,7 +121,7 @@ export class Gateway {
     transfers: Transfers,
   ): Promise<readonly Outcome<Transfer | CompoundTransfer>[]> {
     return this.#shards.turns.dryRuns.run(partner, WHOLE, undefined, async () => {
-      const items = "byShard" in transfers ? await unpackTransfers(transfers) : transfers;
+      const items = await itemsOf(transfers, this.#shards.writers);
       return dryRunBatch(this.#shards, partner, items);
     });
   }
@@ -203,6 +220,10 @@ export class Gateway {
     return systemAccount(this.#shards, partner, name);
   }
 
+  systemAccounts(partner: string, page: Readonly<{ limit: number; cursor?: string | undefined }>) {
+    return systemAccounts(this.#shards, partner, page);
+  }
+
   entries(
     partner: string,
     account: string,
@@ -211,7 +232,7 @@ export class Gateway {
   ): Promise<Statement | undefined> {
     const owner = flowOwnerOfSubject(partner, account);
     const read = async () => {
-      const found = await this.#positionsOfAccount(partner, account);
+      const found = await positionsOfAccount(this.#shards, partner, account);
       refuseGone(caller);
       if (found === undefined) return undefined;
       const query = { ...range, partner, account, seq: found.seq };
@@ -229,6 +250,30 @@ export class Gateway {
   transfer(partner: string, id: string): Promise<TransferRow | undefined> {
     return this.#shards.turns.lookUps.run(partner, ownerOfTransfer(partner, id), undefined, () =>
       transferRow(this.#shards, partner, id),
+    );
+  }
+
+  transferRecords(partner: string, id: string): Promise<readonly ArchivedRecord[]> {
+    return this.#shards.turns.lookUps.run(partner, ownerOfTransfer(partner, id), undefined, async () => {
+      const after = await this.#shards.positions(partner);
+      return this.#shards.archive.story({ partner, id, limit: STORY_MAX }, after);
+    });
+  }
+
+  eventIds(partner: string, record: RecordPosition, count: number): readonly string[] {
+    const places = Array.from({ length: count }, (_, n) => ({ ...record, n }));
+    return this.#eventIds.formatAll(partner, places);
+  }
+
+  keyRecord(partner: string, key: string, scope: KeyScope): Promise<ArchivedRecord | undefined> {
+    return this.#shards.turns.lookUps.run(partner, flowOwnerOfSubject(partner, scope.owner), undefined, () =>
+      keyRecord(this.#shards, partner, key, scope),
+    );
+  }
+
+  logBatch(position: BatchPosition): Promise<LogBatch | undefined> {
+    return this.#shards.turns.lookUps.run("", WHOLE, undefined, () =>
+      this.#shards.archive.batch({ ...position, limit: LOG_RECORDS_MAX }, []),
     );
   }
 
@@ -275,6 +320,13 @@ export class Gateway {
 
   usage(partner: string) {
     return usageOf(this.#shards, partner);
+  }
+
+  claimant(partner: string, subject: string, name: string): Promise<string | undefined> {
+    const owner = flowOwnerOfSubject(partner, subject);
+    return this.#shards.turns.lookUps.run(partner, owner, undefined, () =>
+      claimantOf(this.#shards, partner, subject, name),
+    );
   }
 
   async timeMs(partner: string, subject: string): Promise<number> {
@@ -330,23 +382,13 @@ export class Gateway {
     );
     const change: PostTransfer | VoidTransfer = command;
     const settled = await settledOf(this.#shards, change.partner, change.id);
+    // It was posted while its revert, which would have voided it, was on its way.
+    const isRevert = change.op === "void_transfer" && change.act !== undefined && isCancelAct(change.act);
+    if (isRevert && settled === "posted") {
+      const { partner, key, fingerprint, id } = change;
+      // Outcomes of voids and reverts have one type.
+      return (await this.revert({ partner, key, fingerprint, id })) as unknown as Answer<C>;
+    }
     return this.submit({ ...command, settled });
   }
-
-  /**
-   * The positions that the archive must have reached before it can show the account's entries, and the `seq` of its
-   * newest entry. `undefined` if there is no such account.
-   */
-  async #positionsOfAccount(partner: string, account: string): Promise<AccountPosition | undefined> {
-    if (isSystemAccount(account)) {
-      const found = await this.#shards.askAll(partner, ["system_account", account]);
-      const exists = found.some(({ result }) => result !== null);
-      return exists ? { after: nonEmptyPositions(found.map(({ position }) => position)) } : undefined;
-    }
-    const shard = this.#shards.ofAccount(partner, account);
-    const { result, position } = await this.#shards.ask(shard, partner, ["account", account]);
-    return result === null ? undefined : { after: nonEmptyPositions([position]), seq: result.seq };
-  }
 }
-
-type AccountPosition = Readonly<{ after: readonly BatchPosition[]; seq?: number }>;

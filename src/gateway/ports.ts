@@ -1,6 +1,6 @@
 /** The interfaces that `src/http` programs against. `server.ts` passes in implementations; tests pass in fakes. */
 import type { ListPage, ListRequest } from "../actors/programmes/paged-index.ts";
-import type { Question, QuestionTo } from "../actors/programmes/programme.ts";
+import type { Question, QuestionTo, RevertTerms } from "../actors/programmes/programme.ts";
 import type { Quotas } from "../actors/quotas/default-quotas.ts";
 import type { JsonValue } from "../actors/records/act.ts";
 import type {
@@ -29,9 +29,12 @@ import type { Refusal, TimeFault } from "../actors/records/rejection.ts";
 import type {
   ActsRange,
   ArchivedRecord,
+  BatchPosition,
   EntriesRange,
+  LogBatch,
   Page,
   Range,
+  RecordPosition,
   Statement,
 } from "../archive/queries/query.ts";
 import type { Caller } from "./caller.ts";
@@ -109,6 +112,16 @@ export type FeedPage = Readonly<{
 }>;
 
 /**
+ * A revert to look up. `owner`: the owner of the idempotency key; absent: the one whose money goes back. `terms`: what the
+ * transfer's programme is told.
+ */
+export type RevertRequest = Pick<
+  RevertTransfer,
+  "partner" | "key" | "fingerprint" | "id" | "owner" | "memo" | "metadata"
+> &
+  Readonly<{ terms?: RevertTerms }>;
+
+/**
  * Every method rejects with an `OperatingError` when the ledger cannot answer. A list also rejects with an error of
  * code `bad_cursor` for a cursor that it did not issue, and with `CallerGone` once its caller has disconnected. A
  * page may hold fewer rows than its limit even if more follow.
@@ -119,17 +132,17 @@ export interface Ledger {
   submitTransfers(
     transfers: Transfers,
   ): Promise<Readonly<{ items: readonly ItemAnswer[]; positions: readonly string[] }>>;
-  /** `submit` for a revert: looks up the original transfer first. */
-  revert(
-    request: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
-  ): Promise<Answer<RevertTransfer>>;
+  /** `submit` for a revert: looks up the original transfer first. One that its programme posts later is voided. */
+  revert(request: RevertRequest): Promise<Answer<RevertTransfer | VoidTransfer>>;
   /** The immutable facts of a transfer. `undefined` if the partner, or the given owner, has no such transfer. */
   origin(partner: string, id: string, owner?: string): Promise<Origin | undefined>;
   /** The command that first used the key. "reused" if the fingerprint differs, `undefined` if the key is unknown. */
   first(header: CommandHeader, scope: KeyScope): Promise<Command | "reused" | undefined>;
   /** The outcome that the command would have. Logs nothing and ignores the key. The id of a new transfer is empty. */
   dryRun<C extends DryRunCommand>(command: C): Promise<Outcome<C>>;
-  dryRunRevert(request: Pick<RevertTransfer, "partner" | "id">): Promise<Outcome<RevertTransfer>>;
+  dryRunRevert(
+    request: Pick<RevertTransfer, "partner" | "id">,
+  ): Promise<Outcome<RevertTransfer | VoidTransfer>>;
   /** A dry run of a batch, index for index. Each transfer sees the effects of those before it. */
   dryRunTransfers(
     partner: string,
@@ -157,6 +170,11 @@ export interface Ledger {
     caller?: Caller,
   ): Promise<Page<AccountView>>;
   systemAccount(partner: string, name: string): Promise<SystemAccount | undefined>;
+  /** All system accounts that were used, in order of their names. */
+  systemAccounts(
+    partner: string,
+    page: Readonly<{ limit: number; cursor?: string | undefined }>,
+  ): Promise<Page<SystemAccount>>;
   /** `undefined` when there is no such account. */
   entries(
     partner: string,
@@ -166,6 +184,14 @@ export interface Ledger {
   ): Promise<Statement | undefined>;
   reconciliation(partner: string, account: string): Promise<Reconciliation | undefined>;
   transfer(partner: string, id: string): Promise<TransferRow | undefined>;
+  /** The newest records of a transfer on all shards, oldest first; empty if the partner has no such transfer. */
+  transferRecords(partner: string, id: string): Promise<readonly ArchivedRecord[]>;
+  /** The ids of the first events of a record, in the feed of its partner. */
+  eventIds(partner: string, record: RecordPosition, count: number): readonly string[];
+  /** The first record of an owner's idempotency key; `undefined` if the key is unknown. */
+  keyRecord(partner: string, key: string, scope: KeyScope): Promise<ArchivedRecord | undefined>;
+  /** A batch of the log, of any partner; `undefined` if there is none at this position. For the operator. */
+  logBatch(position: BatchPosition): Promise<LogBatch | undefined>;
   transfers(
     partner: string,
     query: Range &
@@ -190,6 +216,12 @@ export interface Ledger {
     page: Readonly<{ limit: number; cursor?: string | undefined }>,
     caller?: Caller,
   ): Promise<Page<R>>;
+  /**
+   * Id of the transfer that has claimed this name; empty if an act without a transfer did, `undefined` if nobody has.
+   *
+   * @param subject of the act that claims it.
+   */
+  claimant(partner: string, subject: string, name: string): Promise<string | undefined>;
   /** Log time on the shard of this account or other subject, in milliseconds. */
   timeMs(partner: string, subject: string): Promise<number>;
   /**
@@ -226,6 +258,8 @@ export interface Directory {
   /** The principal of the API key with this SHA-256 (hex). Records that the key was used. */
   principalOf(keyHash: string): Principal | undefined;
   partner(id: string): Partner | undefined;
+  /** Whether the log has customers of the partner in clear, from before personal data was encrypted. */
+  hasClearCustomers(partner: string): boolean;
   /** Sorted by id. */
   partners(): readonly Partner[];
   /** Whether this is an active key of the partner. */

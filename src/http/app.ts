@@ -3,12 +3,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ParamIndexMap } from "hono/router";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Directory, Ledger, Operations } from "../gateway/ports.ts";
+import type { Persons } from "../persons/person-keys.ts";
 import type { OpenSecret } from "../sealed-secrets.ts";
 import type { SeriesReader } from "../statistics/store.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { TrustedProxies } from "../trusted-proxies.ts";
-import { createAuthenticate } from "./auth.ts";
+import { createAuthenticate, createPrincipalOf } from "./auth.ts";
 import { answer } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import type { SessionCookie } from "./cookie.ts";
 import { addAccountReads } from "./core/accounts/account-reads.ts";
 import { addAccounts } from "./core/accounts/accounts.ts";
 import { addEntries } from "./core/accounts/entries.ts";
@@ -16,7 +19,7 @@ import { addTrialBalance } from "./core/accounts/trial-balance.ts";
 import { addOperations } from "./core/operations.ts";
 import { addPartners } from "./core/partners.ts";
 import { addStatistics } from "./core/statistics/statistics.ts";
-import { addBatch, type ReadLarge } from "./core/transfers/batch.ts";
+import { addBatch, createBatches, type ReadLarge } from "./core/transfers/batch.ts";
 import { addTransferActions } from "./core/transfers/transfer-actions.ts";
 import { addTransfers } from "./core/transfers/transfers.ts";
 import { createEndpoints, type Handler } from "./endpoint.ts";
@@ -26,11 +29,13 @@ import type { Random } from "./idempotency.ts";
 import type { WindowCounters } from "./limits/window-counters.ts";
 import type { LineSink, Log } from "./log/request-log.ts";
 import type { RequestMetrics } from "./log/request-metrics.ts";
+import type { PageSessions } from "./pages/base/page-sessions.ts";
+import { problemPage } from "./pages/base/problem-page.ts";
 import { addDocs } from "./pages/docs.ts";
 import { addHome } from "./pages/home.ts";
+import { addPages } from "./pages/pages.ts";
 import { Problem } from "./problem.ts";
 import { KEY_ROLES, PROGRAMMES, type ProgrammeDeps } from "./programmes/programmes.ts";
-import type { SessionCookie } from "./programmes/wallet/session-cookie.ts";
 import { HttpRequest } from "./request.ts";
 import { createRoutes, type Router, type Routes } from "./routes.ts";
 import { createClientAddress } from "./server/client-address.ts";
@@ -53,6 +58,8 @@ export type AppDeps = Readonly<{
   clock: Clock;
   /** Decrypts signing secrets that are stored in the ledger. */
   openSecret: OpenSecret;
+  /** Encrypts and decrypts personal data that is stored in the ledger. */
+  persons: Persons;
   /** Rate limit counters, shared by all gateways. */
   counters: WindowCounters;
   /** Proxies whose `X-Forwarded-For` is trusted. Absent: none. */
@@ -61,16 +68,24 @@ export type AppDeps = Readonly<{
   random: Random;
   /** Assets of new wallets and of new sellers' credit. */
   assets: Readonly<{ wallet: string; topup: string }>;
+  /** Whether an operator completes top-ups. */
+  asksOperator: boolean;
   /** SHA-256 (hex) of an operator key from the configuration. It takes precedence over a stored one. */
   operatorKeyHash?: string | undefined;
   /** Base URL at which clients reach this server, without a trailing `/`. URLs in answers start with it. */
   publicUrl?: () => string;
   /** The cookie that holds a wallet user's session in a browser. */
   cookie: SessionCookie;
+  /** The cookie that holds a session of the pages. */
+  pageCookie: SessionCookie;
+  /** Sessions of the pages, shared by all gateways. */
+  sessions: PageSessions;
   /** The setting WEBHOOKS_ALLOW_PRIVATE. */
   webhooksAllowPrivate?: boolean;
   /** Origins of web pages that may call the API. */
   corsOrigins?: readonly string[];
+  /** Absent: requests are not traced. */
+  tracing?: Tracing | undefined;
 }>;
 
 export type App = Readonly<{
@@ -88,22 +103,32 @@ export type App = Readonly<{
 export function createApp(deps: AppDeps): App {
   const origins = new Set(deps.corsOrigins);
   const streams = new EventStreams();
-  const programmeDeps = { ...deps, streams, clientAddress: createClientAddress(deps.trustedProxies ?? []) };
+  const batches = createBatches(deps);
+  const programmeDeps = {
+    ...deps,
+    batches,
+    streams,
+    clientAddress: createClientAddress(deps.trustedProxies ?? []),
+  };
+  const principalOf = createPrincipalOf(deps.directory, deps.operatorKeyHash);
   const endpoints = createEndpoints({
     origins,
     userKind: (request) => userKind(request, programmeDeps),
-    authenticate: createAuthenticate(deps.directory, deps.operatorKeyHash),
+    authenticate: createAuthenticate(principalOf),
+    problemPage,
     unready: () => deps.operations.unready(),
     clock: deps.clock,
     log: deps.log,
     lines: deps.requestLines,
     metrics: deps.metrics,
+    tracing: deps.tracing,
     idPrefix: Buffer.from(deps.random(6)).toString("hex"),
   });
   const router: Router = new RegExpRouter();
   const routes = createRoutes(router, endpoints);
   addRoutes(routes, programmeDeps);
   addDocs(routes, deps.cookie);
+  addPages(routes, { ...programmeDeps, principalOf, roles: KEY_ROLES });
 
   const unknown = unknownRoute(routes, origins);
   const unknownRouteInfo = { path: "unknown", group: "unknown", readQuery: () => undefined } as const;
@@ -144,7 +169,7 @@ async function userKind(request: HttpRequest, deps: ProgrammeDeps): Promise<stri
 function addRoutes(routes: Routes, deps: AppDeps & ProgrammeDeps): void {
   addTransfers(routes, deps);
   addTransferActions(routes, deps);
-  addBatch(routes, deps);
+  addBatch(routes, deps.batches);
   addAccountReads(routes, deps);
   addAccounts(routes, deps);
   addEntries(routes, deps);
@@ -154,7 +179,11 @@ function addRoutes(routes: Routes, deps: AppDeps & ProgrammeDeps): void {
   addEvents(routes, deps);
   addStatistics(routes, deps);
   addOperations(routes, deps.operations);
-  addHome(routes);
+  addHome(routes, async (request) => {
+    // A cookie that has expired costs a query; nothing is asked without one.
+    const isUser = deps.cookie.read(request) !== "" && (await userKind(request, deps)) !== undefined;
+    return isUser ? "/wallet" : undefined;
+  });
 }
 
 function unknownRoute(routes: Routes, origins: Origins): Handler {

@@ -40,13 +40,13 @@ export function bearerToken(authorization: string | undefined): string {
 /** `connection` is the connection on which the token arrived, if there is one. */
 export type Authenticate = (token: string, connection?: object) => Principal | undefined;
 
+/** Who has the key with this SHA-256 (hex). */
+export type PrincipalOf = (keyHash: string) => Principal | undefined;
+
 /** `operatorKeyHash`, if given, replaces the stored operator key. */
-export function createAuthenticate(directory: Directory, operatorKeyHash: string | undefined): Authenticate {
+export function createPrincipalOf(directory: Directory, operatorKeyHash: string | undefined): PrincipalOf {
   const operatorHash = operatorKeyHash === undefined ? undefined : Buffer.from(operatorKeyHash, "utf8");
-  const hashOf = createConnectionHash();
-  return (token, connection) => {
-    if (token === "") return undefined;
-    const keyHash = hashOf(token, connection);
+  return (keyHash) => {
     const principal = directory.principalOf(keyHash);
     if (operatorHash === undefined) return principal;
     if (principal?.partner !== undefined) return principal;
@@ -54,6 +54,11 @@ export function createAuthenticate(directory: Directory, operatorKeyHash: string
     const isOperator = sentHash.length === operatorHash.length && timingSafeEqual(sentHash, operatorHash);
     return isOperator ? { role: "operator" } : undefined;
   };
+}
+
+export function createAuthenticate(principalOf: PrincipalOf): Authenticate {
+  const hashOf = createConnectionHash();
+  return (token, connection) => (token === "" ? undefined : principalOf(hashOf(token, connection)));
 }
 
 /**
@@ -103,4 +108,9 @@ export function memberPartner(call: Call, directory: Directory, partnerId: strin
 /** The id of the key that was used. Every call about a partner's data has one. */
 export function keyIdOf({ principal }: Call): string {
   return principal?.partner === undefined ? "" : principal.keyId;
+}
+
+/** The name of the key that was used. It may be empty. */
+export function keyNameOf({ principal }: Call): string {
+  return principal?.partner === undefined ? "" : principal.name;
 }

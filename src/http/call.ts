@@ -20,6 +20,8 @@ export type Call = {
   partner: string;
   /** The wallet user or seller, one of several callers who share the partner; empty for the partner as a whole. */
   owner: string;
+  /** The fields of a page's form that the server could not act on now. They can be sent again as they are. */
+  unsent?: Readonly<Record<string, string>>;
   /** Absent if there is no socket. */
   readonly connection: Connection | undefined;
 };

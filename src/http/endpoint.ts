@@ -6,13 +6,14 @@ import type { ServerResponse } from "node:http";
 import { Slots } from "../bounds/slots.ts";
 import { EventsExpired, InvalidTime, OperatingError } from "../errors/operating-error.ts";
 import { CallerGone } from "../gateway/caller.ts";
+import type { RequestTrace, Tracing } from "../tracing/tracing.ts";
 import { type Access, type Authenticate, admit, bearerToken } from "./auth.ts";
 import { type Call, type Connection, type HttpAnswer, problemAnswer } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { type LineSink, type Log, requestLine } from "./log/request-log.ts";
 import type { RequestMetrics } from "./log/request-metrics.ts";
-import { invalid, isBadCursor, PROBLEMS, Problem, publicReason } from "./problem.ts";
+import { invalid, isBadCursor, PROBLEMS, Problem, type ProblemCode, publicReason } from "./problem.ts";
 import { type HttpRequest, refuseRepeated } from "./request.ts";
 import { addCorsHeaders, allowedOrigin, type Origins } from "./server/cors.ts";
 import { send } from "./server/send.ts";
@@ -44,6 +45,10 @@ export type EndpointDeps = Readonly<{
   idPrefix: string;
   /** Origins of web pages that may call the API. */
   origins: Origins;
+  /** Absent: requests are not traced. */
+  tracing: Tracing | undefined;
+  /** Shows a problem as a page, for routes of pages. */
+  problemPage?: (call: Call, problem: HttpAnswer<string>) => HttpAnswer<string>;
 }>;
 
 type Running = {
@@ -53,6 +58,9 @@ type Running = {
   /** Origin of the calling web page, if it is allowed. */
   readonly origin: string | undefined;
   readonly outgoing: ServerResponse;
+  readonly trace: RequestTrace | undefined;
+  /** Its problems are shown as pages. */
+  readonly isPage: boolean;
 };
 
 /** The part of a route that the wrapper needs. `readQuery` throws Problem 400 for an unknown parameter. */
@@ -63,6 +71,7 @@ export type Route<Q> = Readonly<{
   group: string;
   readQuery: (request: HttpRequest) => Q;
   servesUnready?: boolean | undefined;
+  isPage?: boolean | undefined;
 }>;
 
 export type Endpoints = Readonly<{
@@ -198,6 +207,20 @@ function createAnswerTo<Q>(
   };
 }
 
+function beginTrace({ incoming, method }: HttpRequest, route: string, tracing: Tracing) {
+  const { headers, httpVersion } = incoming;
+  return tracing.beginRequest({ method, route, httpVersion, headers });
+}
+
+function isProblem(answer: HttpAnswer): answer is HttpAnswer<string> {
+  return answer.headers["Content-Type"] === "application/problem+json" && typeof answer.body === "string";
+}
+
+/** The code of a problem, for the span of its request; `undefined` if the answer is none. */
+function problemCodeOf(answer: HttpAnswer): string | undefined {
+  return isProblem(answer) ? (JSON.parse(answer.body) as Readonly<{ code: ProblemCode }>).code : undefined;
+}
+
 function write(outgoing: ServerResponse, answer: HttpAnswer, { requestId }: Call, log: Log): void {
   const failed = (failure: unknown): void => {
     log.error({ err: failure, request_id: requestId }, "an answer could not be written");
@@ -210,8 +233,18 @@ function write(outgoing: ServerResponse, answer: HttpAnswer, { requestId }: Call
   }
 }
 
+/** Counts and logs answers. */
+function createRecorder({ clock, lines, metrics }: EndpointDeps) {
+  return (call: Call, status: number, traceId?: string): void => {
+    const durationMs = clock.elapsedMs() - call.startedMs;
+    metrics.observe(call, status, durationMs);
+    if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs(), traceId));
+  };
+}
+
 export function createEndpoints(deps: EndpointDeps): Endpoints {
-  const { clock, log, lines, metrics, origins } = deps;
+  const { clock, log, metrics, origins, tracing } = deps;
+  const record = createRecorder(deps);
   const refuseUnready = createReadyGate(deps.unready);
   const running = new Slots<Running>();
   let requests = 0;
@@ -224,29 +257,27 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 
   function finish(run: Running, answer: HttpAnswer): void {
     if (!running.remove(run.slot)) return; // already answered by the deadline
-    const { call, origin, outgoing } = run;
-    record(call, answer.status);
+    const { call, origin, outgoing, trace } = run;
+    record(call, answer.status, trace?.traceId);
+    if (trace !== undefined) trace.end({ status: answer.status, errorType: problemCodeOf(answer) });
     if (origins.size > 0) addCorsHeaders(answer.headers, origin);
-    write(outgoing, answer, call, log);
-  }
-
-  function record(call: Call, status: number): void {
-    const durationMs = clock.elapsedMs() - call.startedMs;
-    metrics.observe(call, status, durationMs);
-    if (lines !== undefined) lines.write(requestLine(call, status, durationMs, clock.nowMs()));
+    const shown = run.isPage && isProblem(answer) ? (deps.problemPage?.(call, answer) ?? answer) : answer;
+    write(outgoing, shown, call, log);
   }
 
   function wrap<Q>(route: Route<Q>, handler: Handler<Q>): Endpoint {
-    const { path, group } = route;
+    const { path, group, isPage = false } = route;
     const answerTo = createAnswerTo(route, handler, deps, refuseUnready);
     return (request) => {
       const { outgoing } = request;
       const call = beginCall(request.method, path, group, request.incoming.socket);
-      const entry: Running = { slot: running.next, call, origin: allowedOrigin(request, origins), outgoing };
+      const trace = tracing === undefined ? undefined : beginTrace(request, path, tracing);
+      const origin = allowedOrigin(request, origins);
+      const entry: Running = { slot: running.next, call, origin, outgoing, trace, isPage };
       running.add(entry);
       const fail = (failure: unknown): void => finish(entry, failureAnswer(call, failure, deps));
       try {
-        const answer = answerTo(request, call);
+        const answer = trace ? trace.run(answerTo, request, call) : answerTo(request, call);
         if (answer instanceof Promise) answer.then((found) => finish(entry, found), fail);
         else finish(entry, answer);
       } catch (failure) {

@@ -13,6 +13,8 @@ export type RequestErrorCode =
   | "delivery_not_found"
   | "topup_not_found"
   | "phone_not_found"
+  | "deposit_not_found"
+  | "not_correctable"
   | "user_not_found"
   | "report_not_found"
   | "report_expired"
@@ -41,6 +43,7 @@ export const PROBLEMS = {
   validation_failed: kind(400, "The request is not valid."),
   unauthenticated: kind(401, "A valid API key is needed."),
   bad_credentials: kind(401, "The e-mail or the password is wrong."),
+  bad_reset_token: kind(401, "The token is wrong, used or too old."),
   forbidden: kind(403, "This key may not do that."),
   not_found: kind(404, "There is nothing at this address."),
   account_not_found: kind(404, "There is no such account."),
@@ -57,6 +60,8 @@ export const PROBLEMS = {
   user_not_found: kind(404, "There is no such user."),
   report_not_found: kind(404, "There is no such report."),
   wallet_not_found: kind(404, "There is no such wallet."),
+  wallet_user_not_found: kind(404, "There is no such wallet user."),
+  deposit_not_found: kind(404, "There is no such deposit of this bank."),
   hold_not_found: kind(404, "There is no such hold."),
   payment_request_not_found: kind(404, "There is no such payment request."),
   withdrawal_not_found: kind(404, "There is no such withdrawal."),
@@ -74,15 +79,26 @@ export const PROBLEMS = {
   partner_exists: kind(409, "A partner with this id exists."),
   member_exists: kind(409, "A member with this id exists."),
   customer_exists: kind(409, "A customer with this e-mail exists."),
+  customer_erased: kind(409, "The customer was erased meanwhile; try again with another key."),
+  customer_not_encrypted: kind(409, "The customer is from a version that stored e-mails in clear."),
   voucher_already_redeemed: kind(409, "The voucher was redeemed before."),
   voucher_cancelled: kind(409, "The voucher is cancelled."),
   not_redeemed: kind(409, "The voucher is not redeemed."),
   seller_exists: kind(409, "A seller with this id exists."),
   already_decided: kind(409, "It was decided before."),
+  approver_is_requester: kind(
+    409,
+    "A credit request needs the approval of another key than the one that made it.",
+  ),
   duplicate_reference: kind(409, "This reference was used before."),
   segment_exists: kind(409, "A segment with this slug exists."),
   user_exists: kind(409, "A user with this id exists."),
+  hold_of_payee: kind(
+    409,
+    "Only the wallet that the hold names may capture it, or void it before it expires.",
+  ),
   email_taken: kind(409, "This e-mail has a wallet already."),
+  percent_changed: kind(409, "The segment's percentage was changed at the same time."),
   transfer_not_pending: kind(409, "The transfer is not pending."),
   transfer_not_posted: kind(409, "The transfer is not posted."),
   already_reverted: kind(409, "The transfer was reverted before."),
@@ -106,17 +122,27 @@ export const PROBLEMS = {
     422,
     "A balance would leave ±2^52, reserved room counted, or a total ±(2^53−1).",
   ),
+  not_correctable: kind(422, "A transfer of this kind cannot be corrected."),
+  amount_exceeds_transfer: kind(422, "The amount is more than what the transfer moved."),
   amount_exceeds_pending: kind(422, "The amount is more than what is left of the pending transfer."),
   balance_conflict: kind(422, "The present balance would break this."),
   account_not_empty: kind(422, "The account is not empty."),
   metadata_too_large: kind(422, "The metadata would have more members, or more bytes, than it may."),
   seller_suspended: kind(422, "The seller is suspended."),
+  amount_below_minimum: kind(422, "The amount is below the minimum of the seller or of sales to a phone."),
+  amount_above_maximum: kind(422, "The amount is above the maximum of the seller or of sales to a phone."),
+  daily_limit_exceeded: kind(
+    422,
+    "A daily limit of the seller or of its sales to the phone would be exceeded.",
+  ),
   too_many_pending_requests: kind(422, "The seller has too many requests that wait for a decision."),
   too_many_keys: kind(422, "The partner has as many keys as it may."),
   too_many_monitors: kind(422, "The partner has as many monitors as it may, of the account or in all."),
   too_many_offers: kind(422, "The partner has as many offers as it may."),
+  redemption_too_old: kind(409, "Only the latest 100 redemptions of a voucher can be rolled back."),
   too_many_batches: kind(422, "The partner has as many unfinished batches of vouchers as it may."),
-  percent_lowered: kind(422, "A segment's percentage can only be raised."),
+  percent_lowered: kind(422, "A segment's percentage could only be raised."),
+  too_many_percent_changes: kind(422, "The segment's percentage was changed too often."),
   too_many_segments: kind(422, "The partner has as many segments as it may."),
   too_many_webhooks: kind(422, "The partner, or the server, has as many webhooks as it may."),
   too_many_references: kind(422, "No more references can be kept."),

@@ -31,7 +31,10 @@ type Move = Readonly<{
 
 type ChangeOptions<T> = Omit<JsonBounds, "mayBeEmpty"> &
   Readonly<{
-    /** The part of the body that enters the fingerprint, which is logged: it must not contain secrets. */
+    /**
+     * The part of the body that enters the fingerprint, which is logged: it must contain neither secrets nor personal data
+     * that can be erased.
+     */
     shown?: (value: T) => unknown;
     /** A list that is too long to be checked in one piece. The schema of the body accepts any elements. */
     longList?: Readonly<{ member: keyof T & string; element: z.ZodType }>;
@@ -42,7 +45,7 @@ export async function readChange<T>(
   request: HttpRequest,
   call: Call,
   schema: z.ZodType<T>,
-  { shown = (value) => value, longList, ...bounds }: ChangeOptions<T> = {},
+  { shown, longList, ...bounds }: ChangeOptions<T> = {},
 ): Promise<Change<T>> {
   const body = await readJson(request, {
     partner: call.partner,
@@ -56,13 +59,22 @@ export async function readChange<T>(
     if (Array.isArray(list))
       value = { ...value, [member]: await checkEach(element, list, member, call.partner) };
   }
-  return { value, header: commandHeader(request, call, () => canonicalJson(shown(value))) };
+  const fingerprinted = shown === undefined ? value : await shown(value);
+  return { value, header: commandHeader(request.path, call, () => canonicalJson(fingerprinted)) };
 }
 
-/** `readChange` for a request without a body. @throws Problem 400, 415 */
-export async function readBareChange(request: HttpRequest, call: Call): Promise<CommandHeader> {
+/**
+ * `readChange` for a request without a body.
+ *
+ * @param path for the fingerprint, if the one of the request contains personal data. @throws Problem 400, 415
+ */
+export async function readBareChange(
+  request: HttpRequest,
+  call: Call,
+  path = request.path,
+): Promise<CommandHeader> {
   await readNothing(request);
-  return commandHeader(request, call, () => "");
+  return commandHeader(path, call, () => "");
 }
 
 /**
@@ -140,12 +152,8 @@ export function pendingWith(
   return { ...asCompound(transferWith(header, act, move)), pending: true, timeoutMs };
 }
 
-function commandHeader(
-  request: HttpRequest,
-  { partner, method, key }: Call,
-  canonical: () => string,
-): CommandHeader {
-  const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(request.path), canonical());
+function commandHeader(path: string, { partner, method, key }: Call, canonical: () => string): CommandHeader {
+  const fingerprint = key === null ? 0 : fingerprintOf(method, decoded(path), canonical());
   return { partner, key, fingerprint };
 }
 

@@ -33,6 +33,8 @@ export type RouteDescription<Q extends z.ZodObject = z.ZodObject> = Readonly<{
   /** In addition to the problems that follow from access, body and method. */
   problems?: readonly ProblemCode[];
   servesUnready?: boolean;
+  /** A page for people. It is not part of the OpenAPI document, and shows problems as pages. */
+  isPage?: boolean;
   /** An open route whose handler checks the user's session itself. */
   session?: boolean;
   /** Path in the router, if not `path`: the router allows no literal segment where another route has a parameter. */
@@ -63,17 +65,13 @@ export function createRoutes(router: Router, endpoints: Endpoints): Routes {
   return {
     all,
     add(route, handler) {
-      const { path, method, access, group } = route;
+      const { path, method } = route;
       const readQuery = queryReader(route.query);
       const pattern = new RegExp(`^${path.replace(/\{[a-z_]+\}/g, "[^/]+").replaceAll(".", "\\.")}$`);
       methods.push({ pattern, method: method.toUpperCase() });
       all.push(route);
       const routerPath = route.routerPath ?? path.replace(/\{([a-z_]+)\}/g, ":$1");
-      router.add(
-        route.method.toUpperCase(),
-        routerPath,
-        endpoints.wrap({ access, path, group, readQuery, servesUnready: route.servesUnready }, handler),
-      );
+      router.add(route.method.toUpperCase(), routerPath, endpoints.wrap({ ...route, readQuery }, handler));
     },
     methodsOf(path) {
       const found = new Set<string>();

@@ -1,4 +1,5 @@
 /** Turns the ledger's answer to a command into an HTTP answer. */
+import { parseTransferId } from "../actors/ledger/transfer-id.ts";
 import type { Act, EffectOf, JsonValue } from "../actors/records/act.ts";
 import type { Accepted, Command, Rejected } from "../actors/records/command.ts";
 import type { Answer } from "../gateway/ports.ts";
@@ -14,7 +15,13 @@ export function rejectionAnswer(
   rejected: Rejected,
   headers: Readonly<Record<string, string>> = {},
 ): HttpAnswer {
-  return problemAnswer(call, rejected.code, rejectionDetail(rejected), headers);
+  return problemAnswer(call, rejected.code, rejectionDetail(rejected), headers, membersOf(rejected));
+}
+
+/** Further members of a problem: the id of the transfer that used a reference first. Older records lack it. */
+function membersOf({ code, subject }: Rejected): Readonly<{ id: string }> | undefined {
+  const isFirst = code === "duplicate_reference" && parseTransferId(subject ?? "") !== undefined;
+  return isFirst ? { id: subject ?? "" } : undefined;
 }
 
 export type Done = Readonly<{ timeMs: number; position: string; replayed: boolean }>;
@@ -28,6 +35,16 @@ export function isDone<C extends Command>(
 /** The problem for a command that was refused without being logged. */
 export function refusalOf({ refused, fault, detail }: Extract<Answer, { refused: unknown }>): Problem {
   return fault === undefined ? new Problem(refused, detail) : invalid(fault.path, fault.message);
+}
+
+/** What a command was decided as. @throws Problem if it was refused or rejected */
+export function acceptedOrThrow<C extends Command>(
+  answer: Answer<C>,
+): Done & Readonly<{ outcome: Accepted[C["op"]] }> {
+  if (isDone(answer)) return answer;
+  if ("refused" in answer) throw refusalOf(answer);
+  const rejected = answer.outcome as Rejected;
+  throw new Problem(rejected.code, rejectionDetail(rejected));
 }
 
 /** The answer to a command. `body` renders the answer on success; `null` for none. @throws Problem 400, 422 */

@@ -11,6 +11,8 @@ import { keepFilesPrivate } from "../workers/server/private-files.ts";
 import { ArchiveReader } from "./archive-reader.ts";
 import { StatisticsUnusable } from "./checkpoint.ts";
 import { openStatistics } from "./open.ts";
+import { Pace } from "./pace.ts";
+import { ServiceHealth, serveHealth } from "./service-health.ts";
 import { statisticsFolder } from "./sqlite-store.ts";
 import { StatisticsService } from "./statistics-service.ts";
 import type { StatisticsStore } from "./store.ts";
@@ -18,7 +20,7 @@ import type { StatisticsStore } from "./store.ts";
 const IDLE_MS = 1_000;
 const RETRY_MS = 5_000;
 /** Statistics can wait; requests cannot. */
-const NICENESS = 10;
+const NICENESS = 19;
 
 const stopped = new AbortController();
 
@@ -28,9 +30,9 @@ async function main(args: readonly string[]): Promise<void> {
     args: [...args],
     options: { rebuild: { type: "boolean", default: false } },
   });
-  const { DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL } = process.env;
+  const { DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL, HOST, STATISTICS_PORT } = process.env;
   // Only these: a bad PORT must not keep the service from starting.
-  const config = readConfig({ DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL }, []);
+  const config = readConfig({ DATA_DIR, CLICKHOUSE_URL, LOG_LEVEL, HOST, STATISTICS_PORT }, []);
   lockFolder(statisticsFolder(config.dataDir));
   const logs = openLog({ level: config.logLevel, readable: process.stdout.isTTY, destination: 1 });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopped.abort());
@@ -41,21 +43,36 @@ async function main(args: readonly string[]): Promise<void> {
     logs.log.info({ folder: config.dataDir }, "the statistics follow the archive");
     return store;
   };
-  await follow(reader, open, logs.log);
+  const health = new ServiceHealth();
+  const { host, statisticsPort: port } = config;
+  const server = port === undefined ? undefined : await serveHealth(health, { host, port });
+  await follow(reader, open, { health, log: logs.log });
+  server?.close();
+  server?.closeAllConnections();
   logs.close();
 }
 
 /** After a failure it continues from the last checkpoint. @param open opens the store; called until it succeeds. */
-async function follow(reader: ArchiveReader, open: () => Promise<StatisticsStore>, log: Log): Promise<void> {
+async function follow(
+  reader: ArchiveReader,
+  open: () => Promise<StatisticsStore>,
+  { health, log }: Readonly<{ health: ServiceHealth; log: Log }>,
+): Promise<void> {
   let store: StatisticsStore | undefined;
+  const pace = new Pace();
   while (!stopped.signal.aborted) {
     try {
       store ??= await open();
-      const service = await StatisticsService.start(reader, store);
+      const service = await StatisticsService.start(reader, store, health);
+      health.reason = undefined;
       if (service === undefined) await pause(IDLE_MS);
-      else while (!stopped.signal.aborted) if (!(await service.step())) await pause(IDLE_MS);
+      else
+        while (!stopped.signal.aborted) {
+          await pause((await service.step()) ? pace.restMs() : IDLE_MS);
+        }
     } catch (error) {
       if (error instanceof StatisticsUnusable) throw error;
+      health.failed(messageOf(error));
       log.warn({ reason: messageOf(error) }, "the statistics wait");
       await pause(RETRY_MS);
     }

@@ -15,9 +15,16 @@ import { type ColumnType, columnsOf, keyOf, TABLE_NAMES, type TableName } from "
 
 const BUSY_TIMEOUT_MS = 5_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** Each scans its tables. */
+const DROP_MS = 30 * DAY_MS;
+/** Smaller transactions write the same pages of the tables more often. */
+const ROWS_PER_COMMIT = 20_000;
 /** Look-ups in one turn of the event loop, some 5 µs each. */
 const LOOK_UPS_PER_TURN = 200;
 
+const COLUMNS = Object.fromEntries(
+  TABLE_NAMES.map((table) => [table, Object.keys(columnsOf(table))]),
+) as unknown as Readonly<Record<TableName, readonly string[]>>;
 const TYPES: Readonly<Record<ColumnType, string>> = {
   text: "TEXT",
   word: "TEXT",
@@ -59,8 +66,12 @@ export class SqliteStatistics implements StatisticsStore {
   readonly #database: DatabaseSync;
   readonly #inserts: Readonly<Record<TableName, StatementSync>>;
   readonly #insertSample: StatementSync;
+  readonly #insertCheckpoint: StatementSync;
   readonly #reader: SeriesReader;
   #checkpointMs = 0;
+  #uncommitted = 0;
+  /** Some 15 ms of work, for which the process does nothing else. */
+  readonly pageBytes = 1 << 17;
 
   /** @param rebuild drops what is there. */
   constructor(dataDir: string, { rebuild = false }: Readonly<{ rebuild?: boolean }> = {}) {
@@ -78,6 +89,7 @@ export class SqliteStatistics implements StatisticsStore {
       TABLE_NAMES.map((table) => [table, database.prepare(insertSql(table))]),
     ) as Record<TableName, StatementSync>;
     this.#insertSample = database.prepare("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?)");
+    this.#insertCheckpoint = database.prepare("INSERT OR REPLACE INTO checkpoints VALUES (1, ?, ?)");
     this.#reader = new SqliteSeries(dataDir);
   }
 
@@ -99,21 +111,23 @@ export class SqliteStatistics implements StatisticsStore {
   }
 
   async writeRows(rows: Rows): Promise<void> {
-    this.#inTransaction(() => {
+    this.#write(() => {
       for (const table of TABLE_NAMES) {
-        const columns = Object.keys(columnsOf(table));
+        const columns = COLUMNS[table];
         const insert = this.#inserts[table];
         for (const row of rows[table]) {
           // The tables name the columns of the rows, so each is there.
           const values = row as unknown as Readonly<Record<string, SQLInputValue>>;
           insert.run(...columns.map((column) => values[column] ?? null));
         }
+        this.#uncommitted += rows[table].length;
       }
     });
+    if (this.#uncommitted >= ROWS_PER_COMMIT) await this.flush();
   }
 
   async writeSamples(samples: readonly Sample[]): Promise<void> {
-    this.#inTransaction(() => {
+    this.#write(() => {
       for (const { partner, series, at, value } of samples)
         this.#insertSample.run(partner, series, at, String(value));
     });
@@ -121,12 +135,18 @@ export class SqliteStatistics implements StatisticsStore {
 
   async writeCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const { at } = checkpoint;
-    this.#database
-      .prepare("INSERT OR REPLACE INTO checkpoints VALUES (1, ?, ?)")
-      .run(at, checkpointText(checkpoint));
-    if (Math.floor(at / DAY_MS) > Math.floor(this.#checkpointMs / DAY_MS))
-      this.#dropOld(at - KEPT_DAYS * DAY_MS);
+    this.#write(() => {
+      this.#insertCheckpoint.run(at, checkpointText(checkpoint));
+      if (Math.floor(at / DROP_MS) > Math.floor(this.#checkpointMs / DROP_MS))
+        this.#dropOld(at - KEPT_DAYS * DAY_MS);
+    });
+    await this.flush();
     this.#checkpointMs = at;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#database.isTransaction) this.#orRollBack(() => this.#database.exec("COMMIT"));
+    this.#uncommitted = 0;
   }
 
   read(partner: string, series: readonly string[], moments: readonly number[]): Promise<Series> {
@@ -138,20 +158,24 @@ export class SqliteStatistics implements StatisticsStore {
     this.#database.close();
   }
 
-  #dropOld(beforeMs: number): void {
-    for (const table of ["entries", "transfers", "events"] as const)
-      this.#database.prepare(`DELETE FROM ${table} WHERE at < ?`).run(beforeMs);
+  /** Writes in the open transaction, or begins one. A failure loses all that it has: the service writes it again. */
+  #write(work: () => void): void {
+    if (!this.#database.isTransaction) this.#database.exec("BEGIN IMMEDIATE");
+    this.#orRollBack(work);
   }
 
-  #inTransaction(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
+  #orRollBack(work: () => void): void {
     try {
       work();
-      this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  #dropOld(beforeMs: number): void {
+    for (const table of ["entries", "transfers", "events"] as const)
+      this.#database.prepare(`DELETE FROM ${table} WHERE at < ?`).run(beforeMs);
   }
 }
 
@@ -232,6 +256,6 @@ function tableSql(table: TableName): string {
 }
 
 function insertSql(table: TableName): string {
-  const columns = Object.keys(columnsOf(table));
+  const columns = COLUMNS[table];
   return `INSERT OR REPLACE INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
 }

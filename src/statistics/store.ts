@@ -27,9 +27,13 @@ export interface SeriesReader {
  * a crash between any two writes the service continues from an earlier checkpoint and writes the same rows again.
  */
 export interface StatisticsStore extends SeriesReader {
+  /** Bytes of log records whose rows should be written at once. */
+  readonly pageBytes: number;
   /** The last checkpoint, and the newest sample of each series up to it. @throws StatisticsUnusable */
   restore(): Promise<Readonly<{ checkpoint: Checkpoint; samples: readonly Sample[] }> | undefined>;
   writeRows(rows: Rows): Promise<void>;
   writeSamples(samples: readonly Sample[]): Promise<void>;
   writeCheckpoint(checkpoint: Checkpoint): Promise<void>;
+  /** Shows readers all that was written. After any failure the service has to start again from its checkpoint. */
+  flush(): Promise<void>;
 }

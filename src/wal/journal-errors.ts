@@ -21,7 +21,7 @@ export function lostInRestart(name: string, id: LogId): LogError {
   return appendLost(name, id, new LogError("append_lost", "the store lost it in another restart"));
 }
 
-export function lostData(name: string, reason: string, cause: LogError | undefined): LogError {
+export function lostData(name: string, reason: string, cause?: LogError): LogError {
   return new LogError(
     "log_lost_data",
     `${name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,

@@ -4,6 +4,7 @@
  */
 import { assert } from "../errors/assert.ts";
 import { Chain } from "./chain.ts";
+import { checkMayCreate, checkWitness } from "./claim-checks.ts";
 import { BATCH_HEADER_BYTES, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";
 import { checkClaimant, inspectTail, type Tail } from "./inspect-tail.ts";
 import { appendLost, fenced, lostData, lostInRestart, lostSinceRead, toError } from "./journal-errors.ts";
@@ -26,6 +27,8 @@ import {
 
 const REPLAY_BYTES = 4 << 20;
 const DEADLINE_MS = 10_000;
+/** A store that changes its primary should be used again soon after. */
+const RESEND_PAUSE_MS_MAX = 100;
 /** Entries per trim: few, so that no append waits long behind one. */
 const TRIM_ENTRIES = 128;
 
@@ -40,6 +43,11 @@ export type JournalOptions = Readonly<{
   claimedEpoch?: number;
   /** A new stream starts above this epoch (resharding). */
   epochFloor?: number;
+  /**
+   * Whether the log may be trimmed below an entry, asked before each portion; absent: yes. A replicated store may have
+   * lost the snapshot that covers what is trimmed.
+   */
+  mayTrim?: (below: LogId) => Promise<boolean>;
   /** How long one append may take before its reply counts as lost. */
   deadlineMs?: number;
   timer?: JournalTimer;
@@ -73,7 +81,13 @@ export class StreamJournal implements Journal {
     this.#stream = options.stream;
     this.#timer = options.timer ?? systemTimer;
     this.name = options.stream.name;
-    this.#retry = new RetryWithDeadline(this.name, options.deadlineMs ?? DEADLINE_MS, this.#timer);
+    const pauseMsMax = options.stream.resends ? RESEND_PAUSE_MS_MAX : undefined;
+    this.#retry = new RetryWithDeadline(
+      this.name,
+      options.deadlineMs ?? DEADLINE_MS,
+      this.#timer,
+      pauseMsMax,
+    );
   }
 
   get instance(): string {
@@ -110,7 +124,7 @@ export class StreamJournal implements Journal {
     if (this.#inspected === undefined) return;
     const { end, restarts, upTo } = this.#inspected;
     try {
-      if (from !== undefined) await this.#checkWitness(from, false);
+      if (from !== undefined) await checkWitness(this.#stream, this.#retry, from, false);
       const ask = (after: LogId | undefined) =>
         this.#retry.untilAnswered(() => this.#stream.read(after, REPLAY_BYTES));
       const tail = await readUpTo({ name: this.name, ask, from, end, visit });
@@ -143,7 +157,7 @@ export class StreamJournal implements Journal {
       // The store has restarted. Entries that it kept, perhaps our claim, may be only in the page cache; those that it
       // lost were never durable. A later claim, once acknowledged, makes everything before it durable.
       restarts = this.#stream.restarts;
-      last = (await this.#retry.untilAnswered(() => this.#stream.last()))?.id;
+      last = (await this.#inspectEnd())?.lastId;
       if (last !== undefined && last.epoch > epoch) throw fenced(this.name, last);
     }
     return before?.claim;
@@ -153,7 +167,7 @@ export class StreamJournal implements Journal {
     const claimId = this.#claimId;
     assert(claimId !== undefined, "the claim comes before replay");
     const ahead = this.#readAheadTail;
-    if (ahead === undefined && from !== undefined) await this.#checkWitness(from, false);
+    if (ahead === undefined && from !== undefined) await checkWitness(this.#stream, this.#retry, from, false);
     const start = ahead === undefined ? from : await this.#confirmReadAhead(ahead);
     const chain = new Chain(this.name, start ?? "beginning");
     let after = start?.id;
@@ -199,6 +213,7 @@ export class StreamJournal implements Journal {
     // Without entries the stream would look new.
     assert(compareLogIds(below, this.#durable) <= 0, "only durable entries are trimmed");
     await this.confirmOwner();
+    if ((await this.#options.mayTrim?.(below)) === false) return false;
     return this.#stream.trim(below, TRIM_ENTRIES);
   }
 
@@ -209,7 +224,8 @@ export class StreamJournal implements Journal {
     const sentMs = this.#timer.monotonicMs();
     const restarts = this.#stream.restarts;
     try {
-      this.#checkOwned((await this.#stream.last())?.id, acknowledged);
+      const last = await (this.#stream.confirm?.() ?? this.#stream.last());
+      this.#checkOwned(last?.id, acknowledged);
     } catch (error) {
       if (!isUnavailable(error)) this.#failure = toError(error);
       throw error;
@@ -227,7 +243,7 @@ export class StreamJournal implements Journal {
   async #inspectEnd(): Promise<Tail | undefined> {
     await this.#retry.untilAnswered(async () => this.#stream.settle?.());
     const found = await this.#retry.untilAnswered(() => inspectTail(this.#stream));
-    if (found === undefined) this.#checkMayCreate();
+    if (found === undefined) checkMayCreate(this.name, this.#options);
     else await this.#checkMayClaim(found);
     return found;
   }
@@ -245,15 +261,6 @@ export class StreamJournal implements Journal {
       if (compareLogIds(id, end) > 0) throw this.#lost(`it held ${formatLogId(id)} before`);
   }
 
-  #checkMayCreate(): void {
-    const { witnesses, mayCreate, claimedEpoch = 0 } = this.#options;
-    if (claimedEpoch > 0) throw this.#lost("it no longer exists");
-    const newest = witnesses.toSorted((a, b) => compareLogIds(b.id, a.id))[0];
-    if (newest !== undefined)
-      throw this.#lost(`it does not exist, but held ${formatLogId(newest.id)} before`);
-    if (!mayCreate) throw this.#lost("it does not exist, but other parts of this server's data do");
-  }
-
   async #checkMayClaim(before: Tail): Promise<void> {
     const { claimant, witnesses, claimedEpoch = 0 } = this.#options;
     const recorded = before.claim.claimant;
@@ -267,23 +274,7 @@ export class StreamJournal implements Journal {
       throw fenced(this.name, before.claim.id);
     }
     checkClaimant(this.name, recorded, claimant);
-    for (const witness of witnesses) await this.#checkWitness(witness, true);
-  }
-
-  /** @param mayBeTrimmed accept a batch below the start of the log. The batch of a kept snapshot is never trimmed. */
-  async #checkWitness(witness: Witness, mayBeTrimmed: boolean): Promise<void> {
-    const id = formatLogId(witness.id);
-    const bytes = await this.#retry.untilAnswered(() => this.#stream.find(witness.id));
-    if (bytes === undefined) {
-      const [first] = await this.#retry.untilAnswered(() => this.#stream.read(undefined, 1));
-      const isBelow = first !== undefined && compareLogIds(witness.id, first.id) < 0;
-      if (isBelow && mayBeTrimmed) return;
-      const begins = isBelow ? `, but begins at ${formatLogId(first.id)}` : "";
-      throw this.#lost(`it held ${id} before and no longer does${begins}`);
-    }
-    if (Buffer.compare(hashFrame(bytes), witness.hash) !== 0) {
-      throw this.#lost(`${id} is not the batch that it held before`);
-    }
+    for (const witness of witnesses) await checkWitness(this.#stream, this.#retry, witness, true);
   }
 
   /** @returns false if the store has restarted since the end of the log was read. */
@@ -300,7 +291,7 @@ export class StreamJournal implements Journal {
         if (stored !== undefined && Buffer.compare(stored, frame) !== 0) throw fenced(this.name, id);
         if (this.#stream.restarts !== restarts) return false;
         // Retry with the same bytes and id: if the first attempt still arrives, it is the same claim.
-        if (stored === undefined) continue;
+        if (stored === undefined || this.#stream.resends) continue;
       }
       this.#claimId = id;
       this.#durable = id;
@@ -332,12 +323,13 @@ export class StreamJournal implements Journal {
     let settled = true;
     let hash = NO_BATCH.hash;
     try {
-      await this.#retry.withDeadline(() => {
+      const send = () => {
         const appended = this.#stream.append(id, frame);
         // Hash while the append is in flight: it costs as much as framing.
         hash = hashFrame(frame);
         return appended;
-      });
+      };
+      await (this.#stream.resends ? this.#retry.untilAnswered(send) : this.#retry.withDeadline(send));
     } catch (error) {
       await this.#resolve(id, frame, error);
       // After a restart the entry may be only in the page cache.

@@ -29,10 +29,13 @@ export class RetryWithDeadline {
   readonly #name: string;
   readonly #deadlineMs: number;
   readonly #timer: JournalTimer;
+  readonly #pauseMsMax: number;
   readonly #waits = new Set<() => void>();
   #closed = false;
 
-  constructor(name: string, deadlineMs: number, timer: JournalTimer) {
+  /** @param pauseMsMax the longest pause between two attempts. */
+  constructor(name: string, deadlineMs: number, timer: JournalTimer, pauseMsMax = PAUSE_MS_MAX) {
+    this.#pauseMsMax = pauseMsMax;
     this.#name = name;
     this.#deadlineMs = deadlineMs;
     this.#timer = timer;
@@ -40,7 +43,7 @@ export class RetryWithDeadline {
 
   /** Retries with exponential backoff until the log answers or `close` is called. */
   async untilAnswered<T>(call: () => Promise<T>): Promise<T> {
-    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, this.#pauseMsMax)) {
       try {
         const answer = await this.withDeadline(call);
         this.problem = undefined;

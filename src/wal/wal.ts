@@ -26,7 +26,7 @@ export interface LogStream {
    * @throws LogError `fenced`: the stream already holds this id or a later one.
    * @throws LogError `stream_missing`: the stream no longer exists.
    * @throws LogError `append_refused`: the store refused and certainly stored nothing.
-   * @throws LogError `log_unavailable`: the outcome is unknown; use `find` to look it up.
+   * @throws LogError `log_unavailable`: the outcome is unknown; use `find` to look it up, or see `resends`.
    */
   append(id: LogId, bytes: Uint8Array, create?: boolean, restarts?: number): Promise<void>;
   /**
@@ -49,6 +49,18 @@ export interface LogStream {
   readonly restarts: number;
   /** False (sqlite): after a failed commit, `find` cannot be trusted to say whether the entry is durable. */
   readonly resolvable: boolean;
+  /**
+   * True (replicated stores): an entry that `find` returns may not be durable. After `log_unavailable`, `append` is
+   * called again with the same id and bytes until it resolves: only then the entry is durable.
+   */
+  readonly resends?: boolean;
+  /**
+   * As `last`, and proves that the answer was current when the question was sent. Absent where any answer is: a
+   * replicated store may have chosen another primary that the present one knows nothing of.
+   *
+   * @throws LogError `log_unavailable`: it cannot be proved now.
+   */
+  confirm?(): Promise<StoredEntry | undefined>;
   /**
    * Makes all readable entries durable, including those that an earlier process failed to sync. A writer calls it
    * before it trusts what it reads. Absent where a store never shows entries that are not on its disk.

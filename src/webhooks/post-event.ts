@@ -32,6 +32,8 @@ export type PostOptions = Readonly<{
   /** Resolves names. Absent: public addresses only. */
   lookup?: LookupFunction;
   tryMsMax?: number;
+  /** Further headers, such as the context of a trace. */
+  headers?: Readonly<Record<string, string>>;
 }>;
 
 export function isDelivered({ status }: TryResult): boolean {
@@ -81,7 +83,7 @@ function post(
   { url, secrets, agent }: Target,
   id: string,
   body: string,
-  { allowPrivate, nowMs, lookup = publicLookup(), tryMsMax = TRY_MS_MAX }: PostOptions,
+  { allowPrivate, nowMs, lookup = publicLookup(), tryMsMax = TRY_MS_MAX, headers = {} }: PostOptions,
 ): Promise<TryResult | "stale"> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(tryMsMax);
@@ -90,6 +92,7 @@ function post(
       agent,
       signal,
       headers: {
+        ...headers,
         "content-type": "application/json",
         "content-length": String(Buffer.byteLength(body)),
         "user-agent": "Daybook",

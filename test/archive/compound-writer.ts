@@ -209,7 +209,7 @@ export class CompoundWriter {
       this.open.push(open);
       const dips = dipsOf(legs.filter(isHere));
       moves = holdDips(this.#log(home), partner, dips);
-      open.holds = dips;
+      open.holds = dips.map(holdOf);
     } else {
       this.posted.push({ partner, view });
       moves = moveLegs(this.#log(home), partner, legs.filter(isHere), []);
@@ -232,7 +232,7 @@ export class CompoundWriter {
     { pending = false, reverts }: CompoundOptions,
   ): LogRecord {
     const dips = dipsOf(legs);
-    const holds = dips;
+    const holds = dips.map(holdOf);
     this.#reservations.set(`${shard} ${id}`, holds);
     const moves = holdDips(this.#log(shard), partner, dips);
     const purpose = pending ? "hold" : reverts === undefined ? "post" : "revert";
@@ -334,4 +334,8 @@ function withoutNotes({ command, outcome }: LogRecord): LogRecord {
   const changed = outcome as TransferChanged;
   const { memo: _memo, metadata: _metadata, ...transfer } = changed.transfer;
   return { command, outcome: { ...changed, transfer } };
+}
+
+function holdOf({ account, asset, vnode, amount }: Hold): Hold {
+  return { account, asset, vnode, amount };
 }

@@ -10,10 +10,10 @@ import { Wallets } from "../integration/programmes/wallets.ts";
 import { Client, sendUntilDone, until } from "../support/server.ts";
 import type { Load, Taken } from "./load-thread.ts";
 
-const ATTACK_SECONDS = Number(process.env["ATTACK_SECONDS"] ?? 1);
+const ATTACK_SECONDS = Number(process.env["ATTACK_SECONDS"] ?? 0.5);
 const PRINT = process.env["PRINT"] !== undefined;
 const IS_BY_HAND = ATTACK_SECONDS >= 10;
-const WARM_UP_SECONDS = IS_BY_HAND ? 1 : 0.5;
+const WARM_UP_SECONDS = IS_BY_HAND ? 1 : 0.25;
 /** Requests measured of each load; fewer would prove nothing. */
 const ANSWERS_MIN = 10;
 /** Requests measured of each of two loads that are compared. */

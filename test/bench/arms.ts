@@ -21,7 +21,7 @@ export type Arm = Readonly<{
   /** Whether each request has a new idempotency key. */
   keyed?: boolean;
   /** Starts what goes on during a run, and returns a function that ends it. */
-  during?: () => Promise<() => void>;
+  during?: () => Promise<() => void | Promise<void>>;
 }>;
 
 /** Two shapes of single transfers on Redis. */
@@ -79,10 +79,17 @@ async function runArm(bench: BenchContext, arm: Arm, connections: number, second
   const { daybook, bodies, path = "/v1/transfers", contentType = MEDIA_TYPES.json, size = 1, keyed } = arm;
   const pids = [daybook.pid, daybook.redisPid].filter((pid) => pid !== undefined);
   const cpuUs = () => pids.reduce((sum, pid) => sum + cpuUsOfTree(pid), 0);
-  const before = cpuUs();
   const plan = { path, contentType, bodies, connections, url: daybook.url, token: daybook.token, seconds };
   const end = await arm.during?.();
-  const report = await bench.load.run({ ...plan, keyed: keyed ?? false }).finally(end);
+  const before = cpuUs();
+  const run = async () => {
+    try {
+      return await bench.load.run({ ...plan, keyed: keyed ?? false });
+    } finally {
+      await end?.();
+    }
+  };
+  const report = await run();
   // Wait for the archive, whose remaining work would affect the other arm's run.
   await daybook.catchUpMs();
   const transfers = report.requests * size;

@@ -16,6 +16,7 @@ import type { BenchContext } from "./bench-context.ts";
 import { measureCeilings } from "./ceilings.ts";
 import { measureChannels } from "./channels.ts";
 import { checkOut } from "./checkout.ts";
+import { measureConsole } from "./console.ts";
 import { SERVER_SETTINGS } from "./daybook.ts";
 import { makeDataFolder, measureFsyncUs } from "./disk.ts";
 import { measureEvents } from "./events.ts";
@@ -34,6 +35,8 @@ import { measureReplay } from "./replay.ts";
 import { measureSegmentDeletion } from "./segment-deletion.ts";
 import { measureShapes } from "./shapes.ts";
 import { measureSingles } from "./singles.ts";
+import { measureStatistics } from "./statistics.ts";
+import { measureBackfill } from "./statistics-backfill.ts";
 
 const options = readOptions(process.argv.slice(2));
 const root = makeDataFolder();
@@ -110,4 +113,7 @@ async function measureEverything(): Promise<void> {
   measureKeys(bench);
   await measureArchive(bench);
   await measureEvents(bench);
+  await measureStatistics(bench);
+  await measureBackfill(bench);
+  await measureConsole(bench);
 }

@@ -11,7 +11,7 @@ export type Backend = (typeof BACKENDS)[number];
 
 /** The root of this checkout. */
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
-const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
+export const OPERATOR_KEY = "bench-operator-key-0123456789abcdef";
 const LOG_LEVEL = "warn";
 const FUNDED_AT_ONCE = 1000;
 const CONNECTIONS = 64;
@@ -37,6 +37,8 @@ export type DaybookOptions = Readonly<{
   nodeFlags?: readonly string[];
   /** SNAPSHOT_RECORDS; default: practically never. */
   snapshotRecords?: number;
+  /** TOPUP_OPERATOR; default: none. */
+  operator?: string;
 }>;
 
 export class Daybook {
@@ -77,6 +79,11 @@ export class Daybook {
 
   get pid(): number {
     return this.#server.pid;
+  }
+
+  /** DATA_DIR. */
+  get dataFolder(): string {
+    return dataFolderOf(this.#options);
   }
 
   get redisSocket(): string | undefined {
@@ -174,9 +181,13 @@ export class Daybook {
   }
 }
 
+function dataFolderOf({ folder }: DaybookOptions): string {
+  return join(folder, "data");
+}
+
 async function serve(options: DaybookOptions, redisUrl: string | undefined) {
   const { folder, checkout = CHECKOUT, shards, isolation = "threads" } = options;
-  const { nodeFlags = [], snapshotRecords = NO_SNAPSHOTS } = options;
+  const { nodeFlags = [], snapshotRecords = NO_SNAPSHOTS, operator } = options;
   const server = start(process.execPath, [...nodeFlags, join(checkout, "src", "main.ts")], {
     cwd: folder,
     env: {
@@ -186,9 +197,10 @@ async function serve(options: DaybookOptions, redisUrl: string | undefined) {
       LOG_LEVEL,
       ISOLATION: isolation,
       SNAPSHOT_RECORDS: String(snapshotRecords),
-      DATA_DIR: join(folder, "data"),
+      DATA_DIR: dataFolderOf(options),
       WAL_URL: redisUrl ?? `sqlite:${join(folder, "wal")}`,
       ...(shards === undefined ? {} : { SHARDS: String(shards) }),
+      ...(operator === undefined ? {} : { TOPUP_OPERATOR: operator }),
     },
   });
   const [, url = ""] = await waitForLine(server, /serves on (http:\S+?),/);

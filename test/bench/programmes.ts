@@ -1,9 +1,9 @@
 /**
- * Measures the cost of a programme's rules: an accrual, a redemption and a sale, each compared with a plain transfer
- * of the same amount.
+ * Measures the cost of a programme's rules: an accrual, a redemption and a sale, each compared with a plain transfer of
+ * the same amount, and a sale that an operator completes, compared with one that is complete at once.
  */
 import { join } from "node:path";
-import { inParallel } from "../support/client.ts";
+import { Client, inParallel } from "../support/client.ts";
 import { type Arm, compare } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
 import { connectionsOf } from "./ceilings.ts";
@@ -31,6 +31,14 @@ export type Act = Readonly<{
 }>;
 
 const points = { points: 1, description: MEMO };
+const SALE: Act = {
+  name: "sale",
+  parties: (accounts) => Math.min(accounts, SELLERS_MAX),
+  prepare: makeSeller,
+  asked: (party, no) => ["/v1/topups", { seller: `s${party}`, phone: phoneOf(no), amount: 1 }],
+  plain: (account) => [account, "@redemption"],
+};
+
 export const ACTS: readonly Act[] = [
   {
     name: "accrual",
@@ -46,13 +54,7 @@ export const ACTS: readonly Act[] = [
     asked: (party) => [`${MEMBERS}/m${party}/redemptions`, points],
     plain: (account) => [account, "@redemption"],
   },
-  {
-    name: "sale",
-    parties: (accounts) => Math.min(accounts, SELLERS_MAX),
-    prepare: makeSeller,
-    asked: (party, no) => ["/v1/topups", { seller: `s${party}`, phone: phoneOf(no), amount: 1 }],
-    plain: (account) => [account, "@redemption"],
-  },
+  SALE,
 ];
 
 export async function measureProgrammes(bench: BenchContext): Promise<void> {
@@ -61,6 +63,8 @@ export async function measureProgrammes(bench: BenchContext): Promise<void> {
       if (bench.wants(`${act.name}.${connections}`)) await measureAct(bench, act, connections);
     }
   }
+  for (const connections of connectionsOf(bench.options))
+    if (bench.wants(`operator_sale.${connections}`)) await measureOperator(bench, connections);
 }
 
 async function makeMember(daybook: Daybook, party: number): Promise<void> {
@@ -70,11 +74,11 @@ async function makeMember(daybook: Daybook, party: number): Promise<void> {
 
 async function makeSeller(daybook: Daybook, party: number): Promise<void> {
   const seller = `s${party}`;
-  await daybook.partner("POST", "/v1/sellers", { id: seller, name: seller });
-  const { id } = await daybook.partner<{ id: string }>("POST", "/v1/credit-requests", {
-    seller,
-    amount: FUNDS,
-  });
+  const made = { id: seller, name: seller };
+  const { api_key } = await daybook.partner<{ api_key: string }>("POST", "/v1/sellers", made);
+  const own = new Client(daybook.url, api_key);
+  const { id } = await own.ask<{ id: string }>("POST", "/v1/credit-requests", { amount: FUNDS });
+  own.close();
   await daybook.partner("POST", `/v1/credit-requests/${id}/approve`);
 }
 
@@ -102,18 +106,41 @@ async function measureAct(bench: BenchContext, act: Act, connections: number): P
   const folder = bench.newFolder();
   const daybook = await Daybook.start({ folder, backend: "redis", shards });
   const parties = act.parties(accounts);
-  const ids = Array.from({ length: parties }, (_, i) => accountId(i));
   await daybook.createAccounts(parties);
-  await daybook.fund(ids, FUNDS);
-  await inParallel(Array(parties).keys(), (i) => act.prepare(daybook, i));
+  await daybook.fund(
+    Array.from({ length: parties }, (_, i) => accountId(i)),
+    FUNDS,
+  );
   const plain = chosenOf(parties).map((i) => {
     const [debit_account, credit_account] = act.plain(accountId(i));
     return JSON.stringify({ debit_account, credit_account, amount: 1, memo: MEMO });
   });
   const arms: [Arm, Arm] = [
-    { name: act.name, daybook, bodies: writeActs(join(folder, act.name), act, parties) },
+    await armOf(daybook, folder, act, accounts),
     { name: "plain", daybook, bodies: writeBodies(join(folder, "plain"), plain) },
   ];
   await compare(bench, `${act.name}.${connections}`, connections, arms);
   await daybook.stop();
+}
+
+/** A sale and the operator's answer are two records. Each kind of sale has a server of its own. */
+async function measureOperator(bench: BenchContext, connections: number): Promise<void> {
+  const { accounts, shards } = bench.options;
+  const folder = bench.newFolder();
+  const begin = async (name: string, operator?: string): Promise<Arm> => {
+    const own = join(folder, name);
+    const options = { folder: own, backend: "redis", shards } as const;
+    const daybook = await Daybook.start({ ...options, ...(operator !== undefined && { operator }) });
+    return { ...(await armOf(daybook, own, SALE, accounts)), name };
+  };
+  const arms: [Arm, Arm] = [await begin("operator", "simulated:"), await begin("immediate")];
+  await compare(bench, `operator_sale.${connections}`, connections, arms);
+  for (const { daybook } of arms) await daybook.stop();
+}
+
+/** Prepares the parties of an act. */
+async function armOf(daybook: Daybook, folder: string, act: Act, accounts: number): Promise<Arm> {
+  const parties = act.parties(accounts);
+  await inParallel(Array(parties).keys(), (i) => act.prepare(daybook, i));
+  return { name: act.name, daybook, bodies: writeActs(join(folder, act.name), act, parties) };
 }

@@ -78,7 +78,9 @@ describe("the handbook contains", () => {
     },
   );
 
-  const lost = messagesOf(/#lost\(\s*/).map((reason) => `0 has lost data: ${reason}. Restore it`);
+  const lost = messagesOf(/(?:#lost\(|lostData\([\w.]+,)\s*/).map(
+    (reason) => `0 has lost data: ${reason}. Restore it`,
+  );
 
   test.each([
     ...messagesOf(/new LogError\(\s*"\w+",\s*/).filter((text) => !text.startsWith("0 has lost data: 0. ")),

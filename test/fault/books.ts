@@ -22,15 +22,16 @@ export async function checkBooks(url: string, load: Load, ...others: readonly Lo
     await checkKeys(client, each);
   }
   const accounts = loads.flatMap((each) => each.accounts);
+  client.close();
   const evidence = await gatherEvidence({
-    client,
+    url,
+    key: load.partnerKey,
     asset: ASSET,
     operations: loads.flatMap(operationsOf),
     accounts,
     sample: accounts,
     finals: new Map(),
   });
-  client.close();
   expect(discrepanciesOf(evidence)).toEqual([]);
 }
 

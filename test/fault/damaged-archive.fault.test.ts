@@ -3,7 +3,6 @@ import { closeSync, cpSync, openSync, readFileSync, rmSync, writeSync } from "no
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { daybookJson } from "../cli/cli.ts";
-import { ISOLATIONS } from "../support/isolations.ts";
 import {
   Client,
   codeOf,
@@ -62,54 +61,50 @@ function flipBit(dataDir: string): void {
   expect(flipped).toBeGreaterThan(0);
 }
 
-test.each(ISOLATIONS)(
-  "in %s: reads that need the batch are refused with its position, all others work, and it can be restored",
-  async (isolation) => {
-    const place = await SnapshotPlace.make("sqlite", { SHARDS: "1", ISOLATION: isolation });
-    const { server, key, id } = await trimmedServer(place);
-    await stop(server);
-    const archive = join(place.dataDir, "archive");
-    const backup = join(place.dataDir, "backup");
-    cpSync(archive, backup, { recursive: true });
-    flipBit(place.dataDir);
-    const refused = { code: "archive_damaged", detail: expect.stringMatching(/0:\d+-\d+/) as string };
-    // Once with the old index, and once with an index that is rebuilt around the damage.
-    for (const index of ["kept", "removed"]) {
-      if (index === "removed") rmSync(join(archive, "index"), { recursive: true });
-      const damaged = await testServer(place.settings);
-      const acme = new Client(damaged.url, key);
-      const retry = await acme.send("POST", "/v1/transfers", BODY, KEY);
-      expect([retry.status, JSON.parse(retry.text)]).toEqual([503, expect.objectContaining(refused)]);
-      const statement = await acme.send("GET", "/v1/accounts/a/entries");
-      expect([statement.status, JSON.parse(statement.text)]).toEqual([503, expect.objectContaining(refused)]);
-      expect(codeOf(await acme.send("GET", `/v1/transfers/${id}`))).toBe("archive_damaged");
-      // It was not executed again, and all others are served.
-      expect(await acme.get("/v1/accounts/a")).toMatchObject({ posted: 5 });
-      expect((await acme.send("GET", "/v1/accounts/b/entries")).status).toBe(200);
-      expect(await acme.get("/v1/accounts/b/reconciliation")).toMatchObject({ reconciled: true });
-      expect((await acme.send("POST", "/v1/transfers", ISSUE)).status).toBe(201);
-      await until("a warning names it", async () => {
-        const { status, text } = await acme.send("GET", "/readyz");
-        expect(status).toBe(200);
-        return /the archive is damaged at 0:\d+-\d+/.test(
-          (JSON.parse(text) as { warnings: string[] }).warnings.join(),
-        );
-      });
-      expect((await acme.send("GET", "/metrics")).text).toContain("daybook_archive_damaged_batches 1\n");
-      acme.close();
-      await stop(damaged);
-    }
-    const env = { DATA_DIR: place.dataDir };
-    const repaired = await daybookJson<{ mended: string[] }>(["archive", "repair", "--from", backup], env);
-    expect(repaired.mended).toEqual([expect.stringMatching(/^0:\d+-\d+$/)]);
-    expect(await daybookJson(["archive", "verify"], env)).toMatchObject({ ok: true, damaged: [] });
-    const whole = await testServer(place.settings);
-    const acme = new Client(whole.url, key);
+test("reads that need the batch are refused with its position, all others work, and it can be restored", async () => {
+  const place = await SnapshotPlace.make("sqlite", { SHARDS: "1" });
+  const { server, key, id } = await trimmedServer(place);
+  await stop(server);
+  const archive = join(place.dataDir, "archive");
+  const backup = join(place.dataDir, "backup");
+  cpSync(archive, backup, { recursive: true });
+  flipBit(place.dataDir);
+  const refused = { code: "archive_damaged", detail: expect.stringMatching(/0:\d+-\d+/) as string };
+  // Once with the old index, and once with an index that is rebuilt around the damage.
+  for (const index of ["kept", "removed"]) {
+    if (index === "removed") rmSync(join(archive, "index"), { recursive: true });
+    const damaged = await testServer(place.settings);
+    const acme = new Client(damaged.url, key);
     const retry = await acme.send("POST", "/v1/transfers", BODY, KEY);
-    expect([retry.status, JSON.parse(retry.text)]).toEqual([201, expect.objectContaining({ id })]);
-    expect(await acme.get("/v1/accounts/a/entries")).toMatchObject({ data: [{ amount: 5, memo: MARK }] });
-    expect(await acme.get("/readyz")).toMatchObject({ warnings: [] });
+    expect([retry.status, JSON.parse(retry.text)]).toEqual([503, expect.objectContaining(refused)]);
+    const statement = await acme.send("GET", "/v1/accounts/a/entries");
+    expect([statement.status, JSON.parse(statement.text)]).toEqual([503, expect.objectContaining(refused)]);
+    expect(codeOf(await acme.send("GET", `/v1/transfers/${id}`))).toBe("archive_damaged");
+    // It was not executed again, and all others are served.
+    expect(await acme.get("/v1/accounts/a")).toMatchObject({ posted: 5 });
+    expect((await acme.send("GET", "/v1/accounts/b/entries")).status).toBe(200);
+    expect(await acme.get("/v1/accounts/b/reconciliation")).toMatchObject({ reconciled: true });
+    expect((await acme.send("POST", "/v1/transfers", ISSUE)).status).toBe(201);
+    await until("a warning names it", async () => {
+      const { status, text } = await acme.send("GET", "/readyz");
+      expect(status).toBe(200);
+      return /the archive is damaged at 0:\d+-\d+/.test(
+        (JSON.parse(text) as { warnings: string[] }).warnings.join(),
+      );
+    });
+    expect((await acme.send("GET", "/metrics")).text).toContain("daybook_archive_damaged_batches 1\n");
     acme.close();
-  },
-  180_000,
-);
+    await stop(damaged);
+  }
+  const env = { DATA_DIR: place.dataDir };
+  const repaired = await daybookJson<{ mended: string[] }>(["archive", "repair", "--from", backup], env);
+  expect(repaired.mended).toEqual([expect.stringMatching(/^0:\d+-\d+$/)]);
+  expect(await daybookJson(["archive", "verify"], env)).toMatchObject({ ok: true, damaged: [] });
+  const whole = await testServer(place.settings);
+  const acme = new Client(whole.url, key);
+  const retry = await acme.send("POST", "/v1/transfers", BODY, KEY);
+  expect([retry.status, JSON.parse(retry.text)]).toEqual([201, expect.objectContaining({ id })]);
+  expect(await acme.get("/v1/accounts/a/entries")).toMatchObject({ data: [{ amount: 5, memo: MARK }] });
+  expect(await acme.get("/readyz")).toMatchObject({ warnings: [] });
+  acme.close();
+}, 180_000);

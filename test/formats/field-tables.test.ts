@@ -6,12 +6,23 @@ import { copiesOf, SLICE_VALUES } from "../../src/actors/ledger/image.ts";
 import { KIND } from "../../src/actors/ledger/image-items.ts";
 import { BodyWriter, packCommand } from "../../src/actors/records/codec.ts";
 import {
+  type AccountView,
   type Command,
   type Credit,
   type Recorded,
   reject,
   type Transfer,
 } from "../../src/actors/records/command.ts";
+import type {
+  CompoundTransfer,
+  PostTransfer,
+  TransferChanged,
+  TransferView,
+  VoidTransfer,
+} from "../../src/actors/records/compound-command.ts";
+import { PACKED_COMMANDS } from "../../src/actors/records/flat-commands.ts";
+import { PACKED_OUTCOMES } from "../../src/actors/records/flat-outcomes.ts";
+import { PACKED_PARTS, PURPOSES, STATUSES } from "../../src/actors/records/flat-parts.ts";
 import { decode } from "../../src/actors/records/pack.ts";
 import { PACKED } from "../../src/actors/records/plain-records.ts";
 import { OPS, TRANSFER_SENT_OP } from "../../src/actors/records/record-kinds.ts";
@@ -74,7 +85,8 @@ function valuesOf(names: readonly string[], of: object): readonly unknown[] {
 
 test("the document lists the values of every packed array", () => {
   expect(DOCUMENT).toContain(`\`[${PACKED.record.join(", ")}]\``);
-  const { record: _, ...arrays } = PACKED;
+  const { record: _, ...plain } = PACKED;
+  const arrays = { ...plain, ...PACKED_COMMANDS, ...PACKED_OUTCOMES, ...PACKED_PARTS };
   for (const [array, names] of Object.entries(arrays)) expect(namesInRow(array), array).toEqual(names);
 });
 
@@ -105,6 +117,165 @@ test("records are packed in the order of these lists", () => {
   };
   expect(unpacked(transfer, reject("account_closed", "a"))).toEqual(valuesOf(PACKED.record, values));
 });
+
+test("a hold, its post, a part on another shard and an act are packed in the order of these lists", () => {
+  const own = { id: "tr_1", status: "pending", postedAmount: 0, createdAtMs: 41, expiresAtMs: 42 } as const;
+  const postings = [posting];
+  const packedPostings = [valuesOf(PACKED_PARTS.posting, posting)];
+  const hold: CompoundTransfer = {
+    op: "compound_transfer",
+    ...header,
+    ...details,
+    postings,
+    available: false,
+    pending: true,
+    timeoutMs: 1,
+    vnode: 14,
+  };
+  const move = {
+    posting: 0,
+    account: "a",
+    asset: "PTS/0",
+    vnode: 14,
+    amount: 0,
+    posted: 51,
+    held: 13,
+    seq: 52,
+  };
+  const held = { account: "a", asset: "PTS/0", vnode: 14, amount: 13 };
+  const leg = { posting: 0, account: "b", counterparty: "a", vnode: 15, amount: 13, asset: "PTS/0" };
+  const sentPortion = { to: 1, no: 2, purpose: "capture", legs: [leg] } as const;
+  const packedLegs = [valuesOf(PACKED_PARTS.leg, leg)];
+  const view: TransferView = { ...own, ...details, postings, reverts: null };
+  const more = {
+    moves: [move],
+    sent: [sentPortion],
+    part: 3,
+    holds: [held],
+    reservedAt: [1],
+    elsewhere: [move],
+  };
+  const changed: TransferChanged = { ok: true, id: own.id, transfer: view, ...more, effect: 29, crossed };
+  const packedMoves = [valuesOf(PACKED_PARTS.move, move)];
+  const capture = PURPOSES.indexOf("capture");
+  const packedChanged = {
+    ...changed,
+    moves: packedMoves,
+    sent: [valuesOf(PACKED_PARTS.sent_portion, { ...sentPortion, purpose: capture, legs: packedLegs })],
+    holds: [valuesOf(PACKED_PARTS.hold, held)],
+    elsewhere: packedMoves,
+  };
+  const status = STATUSES.indexOf("pending");
+  const created = valuesOf(PACKED_OUTCOMES.created, { ...own, status, postings: null });
+  const whole = { ...view, status, postings: packedPostings, act: null, effect: null };
+  const packedView = valuesOf(PACKED_PARTS.view, whole);
+  expectPacked(
+    [hold, changed],
+    OPS.compound_transfer,
+    valuesOf(PACKED_COMMANDS.compound_transfer, {
+      ...hold,
+      postings: packedPostings,
+      available: 0,
+      pending: 1,
+      act: null,
+    }),
+    valuesOf(PACKED_OUTCOMES.changed, { ...packedChanged, transfer: created }),
+  );
+  const post: PostTransfer = {
+    op: "post_transfer",
+    ...header,
+    id: "tr_1",
+    owner: "o",
+    amount: 5,
+    final: true,
+    settled: "voided",
+    credit: "c",
+    act,
+  };
+  const packedAct = [act.programme, act.act, act.subject, null];
+  expectPacked(
+    [post, changed],
+    OPS.post_transfer,
+    valuesOf(PACKED_COMMANDS.post_transfer, { ...post, final: 1, act: packedAct }),
+    valuesOf(PACKED_OUTCOMES.changed, { ...packedChanged, transfer: packedView }),
+  );
+  const { op: _, ...voidFields } = post;
+  const voids: VoidTransfer = { ...voidFields, op: "void_transfer" };
+  expectPacked(
+    [voids, changed],
+    OPS.void_transfer,
+    valuesOf(PACKED_COMMANDS.void_transfer, { ...voids, act: packedAct }),
+    valuesOf(PACKED_OUTCOMES.changed, { ...packedChanged, transfer: packedView }),
+  );
+  const part = {
+    from: 1,
+    no: 2,
+    transfer: view,
+    part: 3,
+    purpose: "capture",
+    legs: [leg],
+    sentAtMs: 43,
+  } as const;
+  expectPacked(
+    [
+      { op: "portion", ...header, ...part },
+      { ok: true, moves: [move], crossed },
+    ],
+    OPS.portion,
+    valuesOf(PACKED_COMMANDS.portion, { ...part, transfer: packedView, purpose: capture, legs: packedLegs }),
+    valuesOf(PACKED_OUTCOMES.moved, { moves: packedMoves, crossed }),
+  );
+  const { asset: __, ...assetless } = leg;
+  const rise = { account: "b", amount: 13, count: 1, slice: { asset: "PTS/0", vnode: 15 } };
+  const prepared = { id: "tr_1", from: 1, purpose: "hold", legs: [assetless] } as const;
+  expectPacked(
+    [
+      { op: "reserve", ...header, ...prepared },
+      { ok: true, moves: [move], holds: [held], rises: [rise], crossed },
+    ],
+    OPS.reserve,
+    valuesOf(PACKED_COMMANDS.reserve, {
+      ...prepared,
+      purpose: PURPOSES.indexOf("hold"),
+      legs: [valuesOf(PACKED_PARTS.leg, assetless).slice(0, -1)],
+    }),
+    valuesOf(PACKED_OUTCOMES.reserved, {
+      moves: packedMoves,
+      holds: [valuesOf(PACKED_PARTS.hold, held)],
+      rises: [valuesOf(PACKED_PARTS.rise, { ...rise, ...rise.slice })],
+      crossed,
+    }),
+  );
+  expectPacked(
+    [
+      { op: "release", ...header, id: "tr_1" },
+      { ok: true, moves: [move] },
+    ],
+    OPS.release,
+    ["tr_1"],
+    [0, packedMoves],
+  );
+  const told = [{ to: 1, no: 2 }];
+  const account = { id: "a", asset: "PTS/0" } as AccountView;
+  const done = { ok: true, effect: 29, account, notice: "n", told } as const;
+  expectPacked(
+    [{ op: "act", ...header, act }, done],
+    OPS.act,
+    [packedAct],
+    valuesOf(PACKED_OUTCOMES.done, done),
+  );
+});
+
+/** @param packed the command's values; @param packedOutcome those of its outcome. */
+function expectPacked(
+  [command, outcome]: readonly [Command, Recorded],
+  op: number,
+  packed: readonly unknown[],
+  packedOutcome: readonly unknown[],
+): void {
+  const values = { ...header, op, command: packed, outcome: packedOutcome };
+  expect(unpacked(command, outcome)).toEqual(valuesOf(PACKED.record, values));
+}
 
 test("the document lists the values of accounts and slices in images, and they are packed in that order", () => {
   expect(namesInRow(`${KIND.account}`, "account")).toEqual(ACCOUNT_VALUES);

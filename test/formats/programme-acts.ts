@@ -19,11 +19,9 @@ export async function actInProgrammes(callers: Callers, round: number): Promise<
   await loyalty(acme, round);
   await vouchers(acme, round);
   await segments(acme, round);
-  await topup(acme, round);
-  await wallets(
-    { acme, operator: surely(callers.operator), as: (token) => surely(callers.as(token)) },
-    round,
-  );
+  const as = (token: string) => surely(callers.as(token));
+  await topup({ acme, as }, round);
+  await wallets({ acme, operator: surely(callers.operator), as }, round);
   // What has a short time is over, and what takes several portions is done.
   await delay(SHORT_S * 1000 + 1500);
 }
@@ -98,11 +96,12 @@ async function segments(acme: Send, round: number): Promise<void> {
   await acme("POST", "/v1/segment-reports", { year: 2026, month: 11 });
 }
 
-async function topup(acme: Send, round: number): Promise<void> {
+async function topup({ acme, as }: Pick<Callers, "acme" | "as">, round: number): Promise<void> {
   const seller = `kiosk${round}`;
-  await acme("POST", "/v1/sellers", { id: seller, name: "Kiosk" });
+  const { api_key } = await acme("POST", "/v1/sellers", { id: seller, name: "Kiosk" });
+  const own = as(String(api_key));
   const ask = async (amount: number) =>
-    `/v1/credit-requests/${idOf(await acme("POST", "/v1/credit-requests", { seller, amount, note: "x" }))}`;
+    `/v1/credit-requests/${idOf(await own("POST", "/v1/credit-requests", { amount, note: "x" }))}`;
   await acme("POST", `${await ask(10_000)}/approve`);
   await acme("POST", `${await ask(-1_000)}/approve`);
   await acme("POST", `${await ask(500)}/reject`, { reason: "No" });

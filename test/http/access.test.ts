@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hashOfKey } from "../../src/http/auth.ts";
-import { OPERATOR } from "./fake-ledger.ts";
+import { OPERATOR } from "./fake-directory.ts";
 import { createTestApp, problemOf } from "./test-app.ts";
 
 type Operation = { security: unknown[]; requestBody?: unknown };
@@ -20,7 +20,8 @@ async function routes(): Promise<{ method: string; path: string; isOpen: boolean
         .replace("{n}", "0")
         .replace("{key_id}", "key_x")
         .replace("partners/{id}", "partners/acme")
-        .replace("{id}", "alice");
+        .replace("{id}", "alice")
+        .replace(/^\/v1\/wallet-users$/, "/v1/wallet-users?email=ann@example.com");
       found.push({ method: method.toUpperCase(), path: filled, isOpen: security.length === 0 });
     }
   }
@@ -39,11 +40,12 @@ const OPEN = [
   // Signed addresses carry their own authorization.
   "/segment-reports/forbidden",
   "/v1/wallet/login",
+  "/v1/wallet/password/reset",
   "/v1/wallet/signup",
 ];
 const all = await routes();
 
-test("only probes, the start page, documentation, signed reports, and sign-up and login of wallets are open", () => {
+test("only probes, the start page, documentation, signed reports, and sign-up, login and resets of wallets are open", () => {
   expect(
     all
       .filter(({ isOpen }) => isOpen)
@@ -61,6 +63,9 @@ const isOperators = (path: string): boolean =>
   path.startsWith("/v1/admin/") ||
   path === "/v1/statistics/wallets" ||
   (path.startsWith("/v1/partners") && !isMembers(path));
+
+/** Routes of the operator and of the platform tenant, which acme is not. */
+const isPlatforms = (path: string): boolean => path.startsWith("/v1/wallet-");
 
 describe.each(closed)("$method $path", ({ method, path }) => {
   test("is 401 without a key, with an unknown one, and with another scheme", async () => {
@@ -81,7 +86,7 @@ describe.each(closed)("$method $path", ({ method, path }) => {
       const problem = await problemOf(await request(method, path, { key }));
       expect(problem).toMatchObject({ status: 403, code: "forbidden" });
     };
-    if (isOperators(path)) await forbidden("acme-key");
+    if (isOperators(path) || isPlatforms(path)) await forbidden("acme-key");
     else if (path !== "/v1/trial-balance" && !isMembers(path)) await forbidden(OPERATOR);
     if (method !== "GET") await forbidden("acme-read");
     await forbidden("acme-bank");

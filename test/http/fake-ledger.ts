@@ -1,5 +1,6 @@
 /** The ports of the gateway in memory, without rules except those that a test sets. */
 
+import { CommandWriter } from "../../src/actors/records/codec.ts";
 import type {
   AccountView,
   Command,
@@ -12,8 +13,9 @@ import type { CommandHeader } from "../../src/actors/records/command-header.ts";
 import type { CompoundTransfer, Origin, RevertTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Transfers } from "../../src/actors/records/packed-transfers.ts";
 import type { Refusal, Rejection } from "../../src/actors/records/rejection.ts";
+import type { ArchivedRecord, LogBatch } from "../../src/archive/queries/query.ts";
 import { InvalidTime, OperatingError, type OperatingErrorCode } from "../../src/errors/operating-error.ts";
-import { unpackTransfers } from "../../src/gateway/batches/packed-transfers.ts";
+import { itemsOf } from "../../src/gateway/batches/packed-transfers.ts";
 import type {
   Answer,
   Cut,
@@ -24,15 +26,12 @@ import type {
   Principal,
   TransferRow,
 } from "../../src/gateway/ports.ts";
-import { hashOfKey } from "../../src/http/auth.ts";
 import { EmptyFeed, FakeBook, NOW_MS, USAGE } from "./fake-book.ts";
-
-export const OPERATOR = "dk_operator_test";
+import { FakeDirectory } from "./fake-directory.ts";
 
 /** As in the gateway. */
 const AHEAD_MS_MAX = 1000;
 
-type KeyOfPartner = PartnerKey & { lastUsedAtMs: number | null };
 type Keyed = { command: Command; answer: Answer };
 
 /** Behaviour that a test can set. */
@@ -66,31 +65,24 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
   /** The moment of the last read of a past balance. */
   askedAtMs: number | undefined;
   readonly #book = new FakeBook();
-  readonly #partners = new Map<string, Partner>();
-  readonly #keys = new Map<string, KeyOfPartner>();
+  readonly #directory = new FakeDirectory();
   readonly #keyed = new Map<string, Keyed>();
-  #operatorHash = hashOfKey(OPERATOR);
   #seq = 0;
 
   addPartner(id: string, keys: Readonly<Record<string, PartnerKey["role"]>>): void {
-    this.#partners.set(id, { id, name: id, status: "active", createdAtMs: NOW_MS });
-    for (const [secret, role] of Object.entries(keys)) {
-      const key = { id: `key_${secret}`, role, name: secret, prefix: "dk_", hash: hashOfKey(secret) };
-      this.#keys.set(key.id, { ...key, partner: id, createdAtMs: NOW_MS, lastUsedAtMs: null });
-    }
+    this.#directory.addPartner(id, keys);
   }
 
   forgetKeys(): void {
-    this.#keys.clear();
+    this.#directory.forgetKeys();
   }
 
   setOperatorKey(key: string): void {
-    this.#operatorHash = hashOfKey(key);
+    this.#directory.setOperatorKey(key);
   }
 
   suspend(id: string): void {
-    const partner = this.#partners.get(id);
-    if (partner !== undefined) this.#partners.set(id, { ...partner, status: "suspended" });
+    this.#directory.suspend(id);
   }
 
   async #gate(): Promise<void> {
@@ -135,57 +127,19 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
       case "set_account_status":
         return this.#book.decideAccount(command);
       case "create_partner":
-        return this.#createPartner(command);
-      case "update_partner": {
-        const before = this.#partners.get(command.partner);
-        if (before === undefined) return { ok: false, code: "partner_not_found", subject: command.partner };
-        const { name = before.name, status = before.status } = command;
-        const partner = { ...before, name, status };
-        this.#partners.set(partner.id, partner);
-        return { ok: true, partner };
-      }
-      case "create_key": {
-        const key = { ...command.newKey, partner: command.partner, createdAtMs: NOW_MS };
-        this.#keys.set(key.id, { ...key, lastUsedAtMs: null });
-        return { ok: true, key };
-      }
+      case "update_partner":
+      case "create_key":
       case "revoke_key":
-        if (!this.#keys.delete(command.keyId))
-          return { ok: false, code: "key_not_found", subject: command.keyId };
-        return { ok: true };
       case "set_operator_key":
-        this.#operatorHash = command.keyHash;
-        return { ok: true };
+        return this.#directory.decide(command);
       default:
         throw new Error(`no gateway sends ${command.op}`);
     }
   }
 
-  #createPartner(command: Extract<Command, { op: "create_partner" }>): Outcome {
-    if (this.#partners.has(command.partner))
-      return { ok: false, code: "partner_exists", subject: command.partner };
-    const partner: Partner = {
-      id: command.partner,
-      name: command.name,
-      status: "active",
-      createdAtMs: NOW_MS,
-    };
-    this.#partners.set(partner.id, partner);
-    if (command.firstKey !== undefined) {
-      const { firstKey } = command;
-      this.#keys.set(firstKey.id, {
-        ...firstKey,
-        partner: partner.id,
-        createdAtMs: NOW_MS,
-        lastUsedAtMs: null,
-      });
-    }
-    return { ok: true, partner };
-  }
-
   async submitTransfers(transfers: Transfers): ReturnType<Ledger["submitTransfers"]> {
     const items = [];
-    for (const transfer of "byShard" in transfers ? await unpackTransfers(transfers) : transfers) {
+    for (const transfer of await itemsOf(transfers, [new CommandWriter()])) {
       const answer = await this.submit(transfer);
       if ("refused" in answer) items.push({ code: answer.refused });
       else items.push(answer.outcome.ok ? { id: answer.outcome.id } : { code: answer.outcome.code });
@@ -220,6 +174,25 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
     return { owner: "somebody", act: null };
   }
 
+  async transferRecords(): Promise<readonly ArchivedRecord[]> {
+    await this.#gate();
+    return [];
+  }
+
+  eventIds(): readonly string[] {
+    return [];
+  }
+
+  async keyRecord(): Promise<ArchivedRecord | undefined> {
+    await this.#gate();
+    return undefined;
+  }
+
+  async logBatch(): Promise<LogBatch | undefined> {
+    await this.#gate();
+    return undefined;
+  }
+
   async first({ partner, key, fingerprint }: CommandHeader): Promise<Command | "reused" | undefined> {
     await this.#gate();
     const { command } = this.#keyed.get(`${partner}\0${key}`) ?? {};
@@ -247,6 +220,7 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
     return account === undefined || account.createdAtMs > atMs ? undefined : account;
   }
 
+  readonly claimant = async (): Promise<undefined> => undefined;
   async timeMs(): Promise<number> {
     return NOW_MS;
   }
@@ -270,6 +244,11 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
     const account = this.#book.account(partner, name);
     if (account === undefined) return undefined;
     return { id: name, balances: { [account.asset]: { posted: BigInt(account.posted), held: 0n } } };
+  }
+
+  async systemAccounts(): ReturnType<Ledger["systemAccounts"]> {
+    await this.#gate();
+    return { data: [], cursors: [], nextCursor: null };
   }
 
   async entries(partner: string, account: string): ReturnType<Ledger["entries"]> {
@@ -329,29 +308,27 @@ export class FakeLedger extends EmptyFeed implements Ledger, Directory, Operatio
   }
 
   principalOf(keyHash: string): Principal | undefined {
-    if (keyHash === this.#operatorHash) return { role: "operator" };
-    for (const { hash, role, partner, id, name, seller: scope } of this.#keys.values()) {
-      if (hash !== keyHash) continue;
-      const suspended = this.#partners.get(partner)?.status === "suspended";
-      return { role, partner, keyId: id, name, scope, suspended };
-    }
-    return undefined;
+    return this.#directory.principalOf(keyHash);
   }
 
   hasKey(partner: string, keyId: string): boolean {
-    return this.keys(partner).some(({ id }) => id === keyId);
+    return this.#directory.hasKey(partner, keyId);
+  }
+
+  hasClearCustomers(): boolean {
+    return this.#directory.hasClearCustomers();
   }
 
   partner(id: string): Partner | undefined {
-    return this.#partners.get(id);
+    return this.#directory.partner(id);
   }
 
   partners(): readonly Partner[] {
-    return [...this.#partners.values()];
+    return this.#directory.partners();
   }
 
-  keys(partner: string): readonly KeyOfPartner[] {
-    return [...this.#keys.values()].filter((key) => key.partner === partner);
+  keys(partner: string): ReturnType<Directory["keys"]> {
+    return this.#directory.keys(partner);
   }
 
   unready(): readonly string[] {

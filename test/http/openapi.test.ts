@@ -31,8 +31,8 @@ function operations(): { name: string; path: string; method: string; operation: 
 
 /** Wallet users authenticate with sessions, all others with keys. */
 function securityOf(path: string): object[] {
-  if (!path.startsWith("/v1/wallet")) return [{ bearer: [] }];
-  const isDoor = path === "/v1/wallet/signup" || path === "/v1/wallet/login";
+  if (!/^\/v1\/wallet(?:\/|$)/.test(path)) return [{ bearer: [] }];
+  const isDoor = /^\/v1\/wallet\/(?:signup|login|password\/reset)$/.test(path);
   return isDoor ? [] : [{ session: [] }, { session_cookie: [] }];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { OPERATOR } from "./fake-ledger.ts";
+import { OPERATOR } from "./fake-directory.ts";
 import { createTestApp, problemOf, type TestApp } from "./test-app.ts";
 
 const AT = "2026-11-20T10:00:00.000Z";

@@ -1,11 +1,17 @@
 /** The app with a fake ledger, and a clock that the test advances. */
+
 import { expect } from "vitest";
 import { type App, createApp } from "../../src/http/app.ts";
-import { readBatch } from "../../src/http/core/transfers/batch-items.ts";
+import { readBatch, TRANSFERS } from "../../src/http/core/transfers/batch-items.ts";
 import { newWindowMemory, WindowCounters } from "../../src/http/limits/window-counters.ts";
 import { createRequestMetrics, type RequestMetrics } from "../../src/http/log/request-metrics.ts";
+import { createPageCookie } from "../../src/http/pages/base/page-cookie.ts";
+import { newSessionMemory, PageSessions } from "../../src/http/pages/base/page-sessions.ts";
+import { MOVEMENTS } from "../../src/http/programmes/loyalty/movements.ts";
 import { createSessionCookie } from "../../src/http/programmes/wallet/session-cookie.ts";
+import { PersonKeys } from "../../src/persons/person-keys.ts";
 import { openerOf } from "../../src/sealed-secrets.ts";
+import type { Tracing } from "../../src/tracing/tracing.ts";
 import { exchange } from "../support/exchange.ts";
 import { NOW_MS } from "./fake-book.ts";
 import { FakeLedger } from "./fake-ledger.ts";
@@ -54,7 +60,9 @@ export type TestApp = Readonly<{
 }>;
 
 /** Two partners, `acme` (keys `acme-key`, `acme-read`, `acme-bank`) and `other` (`other-key`). */
-export function createTestApp(options: { operatorKeyHash?: string; salt?: number } = {}): TestApp {
+export function createTestApp(
+  options: { operatorKeyHash?: string; salt?: number; tracing?: Tracing } = {},
+): TestApp {
   const ledger = new FakeLedger();
   ledger.addPartner("acme", { "acme-key": "partner", "acme-read": "read", "acme-bank": "bank" });
   ledger.addPartner("other", { "other-key": "partner" });
@@ -69,7 +77,7 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
   let randomByte = options.salt ?? 0;
   const app = createApp({
     ledger,
-    readLarge: readBatch,
+    readLarge: (body, source) => readBatch(body, source, source.kind === "transfers" ? TRANSFERS : MOVEMENTS),
     directory: ledger,
     operations: ledger,
     statistics,
@@ -77,12 +85,21 @@ export function createTestApp(options: { operatorKeyHash?: string; salt?: number
     requestLines: { write: (line) => lines.push(line) },
     metrics,
     openSecret: openerOf("secret-key-for-tests-0123456789abcdef"),
+    persons: new PersonKeys(":memory:"),
     counters: new WindowCounters(newWindowMemory(), () => elapsedMs),
     clock: { nowMs: () => NOW_MS, elapsedMs: () => elapsedMs },
     random: (bytes) => new Uint8Array(bytes).fill(++randomByte),
     assets: { wallet: "USD/2", topup: "IRT/0" },
+    asksOperator: false,
     cookie: createSessionCookie(undefined),
+    pageCookie: createPageCookie(undefined),
+    sessions: new PageSessions(
+      newSessionMemory(),
+      (bytes) => new Uint8Array(bytes).fill(++randomByte),
+      () => 1 + elapsedMs,
+    ),
     operatorKeyHash: options.operatorKeyHash,
+    tracing: options.tracing,
   });
   return {
     app,

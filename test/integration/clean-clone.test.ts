@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { RUNTIME_PACKAGES } from "../../bin/run.mjs";
@@ -48,7 +48,10 @@ async function installTools(folder: string): Promise<void> {
 /** Copies the project to `folder` and installs its packages, with that Node.js and npm in the PATH. */
 async function clone(tools: string, npm: string, folder: string): Promise<Machine> {
   for (const name of readdirSync(ROOT).filter((each) => !LOCAL.has(each)))
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+    cpSync(join(ROOT, name), join(folder, name), {
+      recursive: true,
+      filter: (from) => !LOCAL.has(basename(from)),
+    });
   const bin = join(tools, npm);
   mkdirSync(bin);
   for (const name of ["npm", "npx"])

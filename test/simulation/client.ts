@@ -1,4 +1,5 @@
 /** A client: sends one request after the other, and retries each with the same key until it has an answer. */
+import { isWalletAct } from "../../src/actors/programmes/wallet/acts.ts";
 import type { Command, Transfer } from "../../src/actors/records/command.ts";
 import type { CompoundTransfer } from "../../src/actors/records/compound-command.ts";
 import type { Directory } from "../../src/gateway/directory.ts";
@@ -354,7 +355,10 @@ export class Client {
 function submitTo(gateway: Gateway, command: Command): ReturnType<Gateway["submit"]> {
   if (command.op !== "revert_transfer") return gateway.submit(command);
   const { partner, key, fingerprint, id } = command;
-  return gateway.revert({ partner, key, fingerprint, id });
+  const { act } = command;
+  // As the route does: a revert of a wallet's transfer says why.
+  const terms = act !== undefined && isWalletAct(act) && act.act === "take_back" ? act : undefined;
+  return gateway.revert({ partner, key, fingerprint, id, ...(terms && { terms, memo: terms.reason }) });
 }
 
 /** Whether the request was certainly not executed, and will not be. */

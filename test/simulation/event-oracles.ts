@@ -140,6 +140,7 @@ function learnMonitor({ crossings: { monitors } }: Watched, notice: MonitorNotic
 
 function learnThreshold({ crossings }: Watched, act: TopupAct<"update_seller">): void {
   const { subject, lowCreditThreshold } = act;
+  if (lowCreditThreshold === undefined) return;
   if (lowCreditThreshold === null) crossings.lowCredit.delete(sellerOf(subject));
   else crossings.lowCredit.set(sellerOf(subject), lowCreditThreshold);
 }

@@ -7,7 +7,8 @@ import {
   type LoyaltyAct,
   pointsAccount,
 } from "../../src/actors/programmes/loyalty/acts.ts";
-import type { Command } from "../../src/actors/records/command.ts";
+import type { Command, Transfer } from "../../src/actors/records/command.ts";
+import { asCompound } from "../../src/http/core/transfers/compound-request.ts";
 import type { Random } from "../support/random.ts";
 import type { Logged, Replayed } from "./log-oracles.ts";
 import type { Oracle } from "./sim-context.ts";
@@ -41,11 +42,17 @@ export function memberCommand(random: Random, header: Header, nowMs: number): Co
     case 3:
     case 4:
     case 5:
-      return moving(header, { ...of, act: "redemption" }, subject, "@redemption", amount);
+      return moving(header, { ...of, act: "redemption", ...named(random) }, subject, "@redemption", amount);
     default: {
       const waitMs = random.oneOf([20, 300, 2_000, 60_000]);
-      const expiry = random.chance(0.6) ? { expiresAtMs: nowMs + waitMs } : {};
-      return moving(header, { ...of, act: "accrual", ...expiry }, "@issuance", subject, amount);
+      const begin = random.chance(0.3) ? { activatesAtMs: nowMs + random.oneOf([20, 300, 2_000]) } : {};
+      const beginMs = begin.activatesAtMs ?? nowMs;
+      const expiry = random.chance(0.6) ? { expiresAtMs: beginMs + waitMs } : {};
+      const act = { ...of, act: "accrual", ...expiry, ...begin, ...named(random) } as const;
+      const given = moving(header, act, "@issuance", subject, amount);
+      return begin.activatesAtMs === undefined
+        ? given
+        : { ...asCompound(given), pending: true, timeoutMs: null };
     }
   }
 }
@@ -98,7 +105,11 @@ export function checkMembers(logs: readonly Replayed[], partners: Iterable<strin
   }
 }
 
-function moving(header: Header, act: LoyaltyAct, debit: string, credit: string, amount: number): Command {
+function named(random: Random): Readonly<{ reference?: string }> {
+  return random.chance(0.3) ? { reference: `r${random.below(8)}` } : {};
+}
+
+function moving(header: Header, act: LoyaltyAct, debit: string, credit: string, amount: number): Transfer {
   const vnode = vnodeOfAccount(header.partner, act.subject);
   const noted = { memo: null, metadata: null, occurredAtMs: null };
   return { ...header, op: "transfer", debit, credit, amount, ...noted, vnode, act };

@@ -1,8 +1,8 @@
 /** The simulation finds bugs that are planted on purpose. Here a bug for each oracle; `npm run simulate -- --planted` hunts all. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { hunt, PATCHES, PLANTED } from "./planted-bugs.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PATCHES, PLANTED, SourceCopy } from "./planted-bugs.ts";
 
 /** Bugs that are found fast. Together they are found by every oracle that finds any. */
 const QUICK: ReadonlySet<string> = new Set([
@@ -29,6 +29,13 @@ function oraclesOf(bugs: typeof PLANTED): ReadonlySet<string> {
 }
 
 describe("planted bugs", () => {
+  let copy: SourceCopy;
+
+  beforeAll(() => {
+    copy = new SourceCopy();
+  });
+  afterAll(() => copy.remove());
+
   test("each patch is listed, also in the README", () => {
     const names = readdirSync(PATCHES).filter((name) => name.endsWith(".patch"));
     expect(names.map((name) => basename(name, ".patch")).toSorted()).toEqual(
@@ -48,7 +55,7 @@ describe("planted bugs", () => {
   test.each(quick)(
     "the simulation finds %s",
     async (...bug) => {
-      const { code, output, oracle } = await hunt(bug);
+      const { code, output, oracle } = await copy.hunt(bug);
       expect(output).toMatch(/^VIOLATED /m);
       expect(bug[2]).toContain(oracle);
       expect(output).toMatch(/npm run simulate -- --seed \d+ --steps \d+/);

@@ -1,5 +1,6 @@
 /** Runs the simulation in a child process, because it replaces the clocks of its process. */
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
 /** The child is killed after this time, so that it does not outlive the test. */
@@ -11,8 +12,9 @@ export type Run = Readonly<{ code: number | null; output: string }>;
 export async function runSimulation(args: readonly string[], root = process.cwd()): Promise<Run> {
   const child = spawn(process.execPath, ["test/simulation/simulate.ts", ...args], {
     cwd: root,
-    // Nobody runs the code of a copy again.
-    env: root === process.cwd() ? process.env : { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" },
+    // What is compiled of a copy is removed with the copy.
+    env:
+      root === process.cwd() ? process.env : { ...process.env, NODE_COMPILE_CACHE: join(root, "compiled") },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_MS_MAX,
     killSignal: "SIGKILL",

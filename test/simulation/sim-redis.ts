@@ -100,7 +100,8 @@ export class SimRedis extends SimStore {
   override openSnapshots(memory: MemorySnapshotStore): SnapshotStore {
     this.#snapshots = memory;
     const name = `${this.memory.name}:snapshot`;
-    return new RedisSnapshotStore({ host: "simulated", port: 6379, tls: false }, name, this.#newClient);
+    const address = { host: "simulated", port: 6379, tls: false };
+    return new RedisSnapshotStore(address, name, { newClient: this.#newClient });
   }
 
   override restart(losesPower: boolean): void {

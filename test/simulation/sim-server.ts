@@ -108,6 +108,7 @@ export class SimServer {
         generation: 1,
         instance,
         walUrl: "memory:",
+        walReplicas: 1,
         dataDir: "",
         mayCreate: isNew,
         secretKey: "secret-key-for-tests-0123456789abcdef",

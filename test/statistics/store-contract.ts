@@ -51,12 +51,14 @@ function failing(store: StatisticsStore, isFailing: () => boolean): StatisticsSt
       if (isFailing()) throw new OperatingError("statistics_unavailable", "after the write");
     };
   return {
+    pageBytes: store.pageBytes,
     restore: () => store.restore(),
     read: (...args) => store.read(...args),
     close: () => store.close(),
     writeRows: orFail((rows) => store.writeRows(rows)),
     writeSamples: orFail((samples) => store.writeSamples(samples)),
     writeCheckpoint: orFail((checkpoint) => store.writeCheckpoint(checkpoint)),
+    flush: orFail(() => store.flush()),
   };
 }
 

@@ -1,9 +1,12 @@
 /** The data for the verdict: all requests and answers, and what the server shows afterwards. */
+import { createDaybook, type Daybook } from "../../clients/typescript/src/index.ts";
 import { isSystemAccount } from "../../src/actors/ledger/routing.ts";
-import { type Client, catchUpMs, inParallel, portionsOf } from "../support/client.ts";
+import { inParallel, portionsOf } from "../support/client.ts";
 import type { Operation } from "./operation.ts";
 
 const IDS_PER_CALL = 100;
+/** Lists wait for the archive; here that may take longer than the timeout of one request, which is then repeated. */
+const RETRY = { triesMax: Number.POSITIVE_INFINITY, totalMs: 120_000 } as const;
 
 export type AccountView = Readonly<{ id: string; posted: number; held: number; seq: number }>;
 export type Reconciliation = Readonly<{
@@ -12,7 +15,13 @@ export type Reconciliation = Readonly<{
   entries_count: number;
   reconciled: boolean;
 }>;
-export type Entry = Readonly<{ seq: number; transfer_id: string; amount: number; balance_after: number }>;
+export type Entry = Readonly<{
+  seq: number;
+  transfer_id: string;
+  amount: number;
+  /** Absent in entries of system accounts. */
+  balance_after?: number;
+}>;
 export type ListedTransfer = Readonly<{
   id: string;
   status: string;
@@ -41,8 +50,9 @@ export type Evidence = Readonly<{
 }>;
 
 export type Question = Readonly<{
-  /** The partner. */
-  client: Client;
+  url: string;
+  /** The partner's. */
+  key: string;
   asset: string;
   operations: readonly Operation[];
   accounts: readonly string[];
@@ -53,9 +63,9 @@ export type Question = Readonly<{
 
 /** Reads them over HTTP. */
 export async function gatherEvidence(question: Question): Promise<Evidence> {
-  const { client, asset, operations, accounts, sample, finals } = question;
-  // Lists wait for the archive; here that may take longer than the timeout of one request.
-  await catchUpMs(client);
+  const { url, key, asset, operations, accounts, sample, finals } = question;
+  const client = createDaybook({ url, key, retry: RETRY });
+  await client.get("/v1/transfers", { query: { limit: 1 } });
   const systemNames = new Set(
     operations.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => isSystemAccount(id)),
   );
@@ -64,31 +74,27 @@ export async function gatherEvidence(question: Question): Promise<Evidence> {
     operations,
     finals,
     accounts: await accountsOf(client, accounts),
-    systemAccounts: await eachOf([...systemNames], async (name) => {
-      const { balances } = await client.get<{ balances: Record<string, { posted: number }> }>(pathOf(name));
-      return balances[asset]?.posted ?? 0;
+    systemAccounts: await eachOf([...systemNames], async (id) => {
+      const account = await client.get("/v1/accounts/{id}", { path: { id } });
+      return "balances" in account ? (account.balances[asset]?.posted ?? 0) : account.posted;
     }),
     reconciliations: await eachOf(accounts, (id) =>
-      client.get<Reconciliation>(`${pathOf(id)}/reconciliation`),
+      client.get("/v1/accounts/{id}/reconciliation", { path: { id } }),
     ),
     statements: await eachOf(sample, async (id) => {
-      const newestFirst = await client.all<Entry>(`${pathOf(id)}/entries?limit=500`);
+      const query = { limit: 500 };
+      const newestFirst = await allOf(client.items("/v1/accounts/{id}/entries", { path: { id }, query }));
       return newestFirst.toReversed();
     }),
-    transfers: await client.all<ListedTransfer>("/v1/transfers?limit=500"),
-    trialBalance: await client.get<TrialBalance>("/v1/trial-balance"),
+    transfers: await allOf(client.items("/v1/transfers", { query: { limit: 500 } })),
+    trialBalance: await client.get("/v1/trial-balance"),
   };
 }
 
-function pathOf(account: string): string {
-  return `/v1/accounts/${encodeURIComponent(account)}`;
-}
-
-async function accountsOf(client: Client, ids: readonly string[]) {
+async function accountsOf(client: Daybook, ids: readonly string[]) {
   const found = new Map<string, AccountView>();
   await inParallel(portionsOf(ids, IDS_PER_CALL), async (some) => {
-    const list = some.map((id) => encodeURIComponent(id)).join(",");
-    const { data } = await client.get<{ data: AccountView[] }>(`/v1/accounts?ids=${list}`);
+    const { data } = await client.get("/v1/accounts", { query: { ids: some.join(",") } });
     for (const account of data) found.set(account.id, account);
   });
   return found;
@@ -101,4 +107,10 @@ async function eachOf<T>(
   const found = new Map<string, T>();
   await inParallel(names, async (name) => found.set(name, await ask(name)));
   return found;
+}
+
+async function allOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }

@@ -1,9 +1,9 @@
 /** The server under stress: `src/main.ts` as a process, with its own log and data folder. */
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { type components, createDaybook, type Daybook } from "../../clients/typescript/src/index.ts";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { type Spawned, start, stop, waitForLine } from "../bench/child-processes.ts";
-import { Client } from "../support/client.ts";
 import type { Address } from "./connection.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -21,17 +21,11 @@ export type SubjectOptions = Readonly<{
   failpoints: string;
 }>;
 
-export type ShardView = Readonly<{
-  shard: number;
-  pid?: number;
-  status: string;
-  restarts: number;
-  recovery: Readonly<{ replayed: number; replay_ms: number }>;
-}>;
+type ShardView = components["schemas"]["Shard"];
 
 export class Subject {
   readonly #server: Spawned;
-  readonly #operator: Client;
+  readonly #operator: Daybook;
   readonly #url: URL;
   /** Time from the start of the process to its first 200 on /readyz. */
   readonly startMs: number;
@@ -40,7 +34,7 @@ export class Subject {
   private constructor(server: Spawned, url: string, startMs: number) {
     this.#server = server;
     this.#url = new URL(url);
-    this.#operator = new Client(url, OPERATOR_KEY);
+    this.#operator = createDaybook({ url, key: OPERATOR_KEY });
     this.startMs = startMs;
     server.child.stdout?.on("data", (chunk: Buffer) => {
       this.#lastWords = `${this.#lastWords}${chunk.toString()}`.slice(-LAST_WORDS_LENGTH);
@@ -65,13 +59,11 @@ export class Subject {
       },
     });
     const [, url = ""] = await waitForLine(server, /serves on (http:\S+?),/);
-    const probe = new Client(url, "");
-    while ((await probe.send("GET", "/readyz")).status !== 200) {
+    while (!(await isReady(url))) {
       if (performance.now() - startedMs > READY_MS_MAX) throw new Error("the server does not become ready");
       await setTimeout(2);
     }
     const startMs = performance.now() - startedMs;
-    probe.close();
     return new Subject(server, url, startMs);
   }
 
@@ -89,31 +81,37 @@ export class Subject {
     return exitCode === null && signalCode === null;
   }
 
-  client(token: string): Client {
-    return new Client(this.#url.origin, token);
+  get url(): string {
+    return this.#url.origin;
   }
 
   address(token: string): Address {
     return { host: this.#url.hostname, port: Number(this.#url.port), token };
   }
 
-  async ready(): Promise<boolean> {
-    return (await this.#operator.send("GET", "/readyz")).status === 200;
+  ready(): Promise<boolean> {
+    return isReady(this.url);
   }
 
   async shards(): Promise<readonly ShardView[]> {
-    const { data } = await this.#operator.get<{ data: ShardView[] }>("/v1/admin/shards");
-    return data;
+    return (await this.#operator.get("/v1/admin/shards")).data;
   }
 
   /** @returns the partner's key */
   async makePartner(id: string): Promise<string> {
-    const made = await this.#operator.ask<{ api_key: string }>("POST", "/v1/partners", { id, name: id });
-    return made.api_key;
+    const { api_key: key } = await this.#operator.post("/v1/partners", { body: { id, name: id } });
+    if (key === null) throw new Error("the answer with the partner's key was lost");
+    return key;
   }
 
   async stop(): Promise<void> {
-    this.#operator.close();
     await stop(this.#server);
   }
+}
+
+/** Not with the client, which repeats what was refused. */
+async function isReady(url: string): Promise<boolean> {
+  const { status, body } = await fetch(`${url}/readyz`);
+  await body?.cancel();
+  return status === 200;
 }

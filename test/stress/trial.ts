@@ -9,6 +9,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { createDaybook } from "../../clients/typescript/src/index.ts";
 import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { inParallel } from "../support/client.ts";
 import { discrepanciesOf } from "./discrepancies.ts";
@@ -178,9 +179,8 @@ class TrialRun {
   async #open(subject: Subject): Promise<string> {
     const token = await subject.makePartner(PARTNER);
     const { accounts, asset } = this.#preset;
-    const client = subject.client(token);
-    await inParallel(accounts, (id) => client.ask("POST", "/v1/accounts", { id, asset }));
-    client.close();
+    const client = createDaybook({ url: subject.url, key: token });
+    await inParallel(accounts, (id) => client.post("/v1/accounts", { body: { id, asset } }));
     return token;
   }
 
@@ -205,16 +205,15 @@ class TrialRun {
     this.#say("verify", () => operations.length);
     await this.#askAgain(subject, token, operations);
     const { asset, accounts, finals } = this.#preset;
-    const client = subject.client(token);
     const evidence = await gatherEvidence({
-      client,
+      url: subject.url,
+      key: token,
       asset,
       operations,
       accounts,
       sample: everyNth(accounts, STATEMENTS),
       finals,
     });
-    client.close();
     const bystanders = bystandersOf(operations, outage, (account) => this.#shardOf(account) === this.#victim);
     const shards = await subject.shards();
     const speed = speedOf(operations, window);

@@ -1,6 +1,7 @@
 /**
  * Preloaded into a server (`node --import`) and its threads. A file `kill-gateway-n` in the folder `MORTAL_GATEWAYS`
- * makes the thread of gateway n throw; `hang-gateway-n` or `hang-archive` makes the thread loop forever.
+ * makes the thread of gateway n throw; `hang-gateway-n` or `hang-archive` makes the thread wait forever, without taking
+ * the processor from other tests.
  */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +20,7 @@ if (!isMainThread && folder !== undefined && name !== undefined) {
   };
   const look = (): void => {
     if (isTold("kill")) throw new Error("killed by the test");
-    if (isTold("hang")) for (;;);
+    if (isTold("hang")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   };
   look();
   setInterval(look, LOOK_EVERY_MS).unref();

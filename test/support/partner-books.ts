@@ -26,6 +26,7 @@ export class PartnerBooks {
   readonly name: string;
   readonly key: string;
   readonly client: Client;
+  readonly #url: string;
   readonly #shards: number;
   /** All balances in the asset of all loads, except of system accounts. */
   readonly #accounts: string[] = [];
@@ -34,6 +35,7 @@ export class PartnerBooks {
   #memos = 0;
 
   private constructor(url: string, shards: number, name: string, key: string) {
+    this.#url = url;
     this.#shards = shards;
     this.name = name;
     this.key = key;
@@ -106,7 +108,8 @@ export class PartnerBooks {
    */
   async check(): Promise<void> {
     const evidence = await gatherEvidence({
-      client: this.client,
+      url: this.#url,
+      key: this.key,
       asset: ASSET,
       operations: this.#accepted,
       accounts: this.#accounts,

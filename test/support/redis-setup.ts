@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { TestProject } from "vitest/node";
 
@@ -11,6 +12,8 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The path of redis-server or valkey-server. */
     redisServer: string;
+    /** The path of valkey-server, which has WAITAOF, if there is one besides; or empty. */
+    valkeyServer: string;
     /** REDIS_URL, or empty: a running server for tests that need no private one. */
     redisUrl: string;
   }
@@ -22,6 +25,7 @@ type Packages = Readonly<{ "apt-get": string; apk: string; dnf: string }>;
 const REDIS: Packages = { "apt-get": "redis-server", apk: "redis", dnf: "valkey" };
 const STRACE: Packages = { "apt-get": "strace", apk: "strace", dnf: "strace" };
 const PROMETHEUS: Packages = { "apt-get": "prometheus", apk: "prometheus", dnf: "golang-github-prometheus" };
+const CHROMIUM: Packages = { "apt-get": "chromium", apk: "chromium", dnf: "chromium" };
 
 /** Commands that install a package without a question. */
 const INSTALLERS = {
@@ -35,6 +39,7 @@ const INSTALLERS = {
 
 export function setup(project: TestProject): void {
   project.provide("redisServer", findServer() ?? install("redis-server", REDIS, findServer));
+  project.provide("valkeyServer", findProgram("valkey-server") ?? "");
   project.provide("redisUrl", process.env["REDIS_URL"] ?? "");
 }
 
@@ -49,6 +54,15 @@ function findServer(): string | undefined {
 /** The path of strace, for the tests that count system calls. */
 export function straceProgram(): string {
   return findStrace() ?? install("strace", STRACE, findStrace);
+}
+
+function findChromium(): string | undefined {
+  return findProgram("chromium") ?? findProgram("chromium-browser");
+}
+
+/** The path of Chromium, for the tests of pages in a browser. */
+export function chromiumProgram(): string {
+  return findChromium() ?? install("chromium", CHROMIUM, findChromium);
 }
 
 /** The paths of Prometheus and of its tool, for the tests of rules and dashboards. */
@@ -74,7 +88,7 @@ function install(wanted: string, packages: Packages, find: () => string | undefi
     // RUNLEVEL=1 keeps Debian from starting its service. It would not disturb the tests: their servers listen on sockets
     // in their own folders, on no port.
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-    const { status, stderr } = spawnSync(program, args, { env, encoding: "utf8" });
+    const { status, stderr } = spawnSync(...inTurn(program, args), { env, encoding: "utf8" });
     if (status !== 0) {
       throw new Error(
         `\`${program} ${args.join(" ")}\` failed: ${stderr.trim()}\nType it yourself: ${typed}`,
@@ -84,6 +98,12 @@ function install(wanted: string, packages: Packages, find: () => string | undefi
   const found = find();
   if (found === undefined) throw new Error(`${wanted} is still not on the PATH after: ${typed}`);
   return found;
+}
+
+/** Several workers may want the same program: one installs it, and the others find it installed when it is their turn. */
+function inTurn(program: string, args: readonly string[]): [string, readonly string[]] {
+  const lock = join(tmpdir(), "daybook-tests-install.lock");
+  return findProgram("flock") === undefined ? [program, args] : ["flock", [lock, program, ...args]];
 }
 
 /** The path of a program on the PATH. */

@@ -19,6 +19,17 @@ test.each([
     "redis+unix://app:pw@localhost/run/r.sock",
     { kind: "redis", address: { path: "/run/r.sock", username: "app", password: "pw" } },
   ],
+  [
+    "redis+cluster://app:p%40ss@h1:7000,h2:7001",
+    {
+      kind: "cluster",
+      members: [
+        { host: "h1", port: 7000, tls: false, username: "app", password: "p@ss" },
+        { host: "h2", port: 7001, tls: false, username: "app", password: "p@ss" },
+      ],
+    },
+  ],
+  ["rediss+cluster://[::1]:7000", { kind: "cluster", members: [{ host: "::1", port: 7000, tls: true }] }],
 ])("%s is read", (url, location) => {
   expect(parseLogUrl(url)).toEqual(location);
 });
@@ -27,6 +38,11 @@ test.each([
   ["redis://app:secret@h/1", /only database 0/],
   ["redis://h?family=6", /no \?options/],
   ["redis://", /./],
+  ["redis+cluster://app:secret@", /a member of the cluster is not host:port/],
+  ["redis+cluster://h:7000,,h:7001", /a member of the cluster is not host:port/],
+  ["redis+cluster://h:7000,h:port", /a member of the cluster is not host:port/],
+  ["redis+cluster://app:secret@h:7000/1", /only database 0/],
+  ["redis+cluster://h?family=6", /no \?options/],
   ["redis+unix://host/r.sock", /absolute path/],
   ["redis+unix://", /./],
   ["sqlite:", /needs a folder/],

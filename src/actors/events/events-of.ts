@@ -1,9 +1,10 @@
 /** The events of a log record. Pure: live, in lists and after any replay the same record has the same events. */
-import { eventsOfAct, eventsOfCredit, eventsOfNotice } from "../programmes/programmes.ts";
+import { eventsOfAct, eventsOfCredit, eventsOfNotice, eventsOfRevert } from "../programmes/programmes.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { LogRecord } from "../records/command.ts";
+import type { TransferView } from "../records/compound-command.ts";
 import { event, type LedgerEvent } from "../records/event.ts";
-import { changesOf, transferIdOf, transferOf } from "../records/record-views.ts";
+import { changesOf, isWhole, transferIdOf, transferOf } from "../records/record-views.ts";
 import { failureOf, ledgerEventsOf } from "./ledger-events.ts";
 
 /** @param timeMs log time of the record. */
@@ -12,14 +13,24 @@ export function eventsOf(record: LogRecord, timeMs: number): readonly LedgerEven
   if (!outcome.ok) return failureOf(command, outcome);
   if (command.op === "notice") return eventsOfNotice(command.programme, effectOf(record));
   const events = ledgerEventsOf(record, timeMs);
+  const revert = revertOf(record, timeMs);
   return [
     ...events,
     ...eventsOfActOf(record, timeMs),
+    ...(revert === undefined ? [] : eventsOfRevert(revert, changesOf(record))),
     ...events.flatMap((each) =>
-      each.type === "transfer.received" ? eventsOfCredit(command.partner, each.data) : [],
+      each.type === "transfer.received" ? eventsOfCredit(command.partner, each.data, revert) : [],
     ),
     ...monitorEventsOf(record),
   ];
+}
+
+/** The revert that the record creates, or a part of which it moves. */
+function revertOf(record: LogRecord, timeMs: number): TransferView | undefined {
+  const { op } = record.command;
+  if (op !== "revert_transfer" && op !== "portion") return undefined;
+  const transfer = transferOf(record, timeMs);
+  return transfer !== undefined && isWhole(transfer) && transfer.reverts !== null ? transfer : undefined;
 }
 
 function eventsOfActOf(record: LogRecord, timeMs: number): readonly LedgerEvent[] {

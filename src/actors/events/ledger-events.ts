@@ -1,5 +1,6 @@
 /** Events of transfers and accounts. */
 import { isSystemAccount } from "../ledger/routing.ts";
+import { changesAccount } from "../programmes/programmes.ts";
 import type { Command, LogRecord, Rejected } from "../records/command.ts";
 import type { Posting, TransferView } from "../records/compound-command.ts";
 import { event, type LedgerEvent } from "../records/event.ts";
@@ -102,6 +103,8 @@ function accountEvents(
   if (command.op === "create_account") return [event("account.created", id, account)];
   if (command.op === "update_account") return [event("account.updated", id, account)];
   if (command.op === "act") {
+    if (changesAccount(command.act))
+      return [event(account.status === "frozen" ? "account.frozen" : "account.updated", id, account)];
     // A programme opens an account again under the same id: to the partner it is a new one.
     return [event(account.status === "closed" ? "account.closed" : "account.created", id, account)];
   }

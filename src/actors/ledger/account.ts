@@ -253,7 +253,10 @@ export function refusalOfDebit(
   nowMs: number,
 ): DebitRefusal | undefined {
   if (isManaged(account, byProgramme)) return "managed_account";
-  if (account.status !== "open") return account.status === "closed" ? "account_closed" : "account_frozen";
+  if (account.status === "closed") return "account_closed";
+  // A programme freezes an account to stop its user. Its own reverts, which no limits count, must still be possible.
+  const isOwnRevert = debits === 0 && account.programme !== null;
+  if (account.status === "frozen" && !isOwnRevert) return "account_frozen";
   const available = posted - held;
   if (account.floor !== null && available < account.floor) return "insufficient_funds";
   const { velocities } = account;

@@ -82,6 +82,19 @@ export class Book {
     return balances.size === 0 ? undefined : balances;
   }
 
+  /** The first system accounts after this name that a record on this shard used, in order of their names. */
+  systemAccountsAfter(after: string, limit: number): readonly string[] {
+    const first: string[] = [];
+    for (const [name, slices] of this.#slices) {
+      if (name <= after || (first.length === limit && name >= (first.at(-1) ?? ""))) continue;
+      if (!isUsed(slices.values())) continue;
+      const place = first.findIndex((each) => each > name);
+      first.splice(place === -1 ? first.length : place, 0, name);
+      if (first.length > limit) first.pop();
+    }
+    return first;
+  }
+
   /** Adds to the cross-shard totals. A debit on another shard counts as a negative amount sent to it. */
   countCrossShard(asset: string, sent: number, received: number): void {
     const crossed = this.#crossedOf(asset);
@@ -167,4 +180,9 @@ export class AssetCodes {
     if (name === undefined) throw new RangeError(`no asset ${number}`);
     return name;
   }
+}
+
+function isUsed(slices: Iterable<Slice>): boolean {
+  for (const slice of slices) if (slice.isUsed) return true;
+  return false;
 }

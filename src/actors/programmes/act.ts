@@ -1,6 +1,7 @@
 /** Decides and applies acts that come without a transfer, with the accounts they open or close and their notices. */
 
-import { newManagedView, openAccount, viewOf } from "../ledger/account.ts";
+import { assert } from "../../errors/assert.ts";
+import { type Account, newManagedView, openAccount, viewOf } from "../ledger/account.ts";
 import type { TimedRecordPlace } from "../ledger/exchange.ts";
 import type { LedgerState } from "../ledger/ledger-state.ts";
 import {
@@ -12,7 +13,7 @@ import {
   reject,
 } from "../records/command.ts";
 import { keyless } from "../records/command-header.ts";
-import type { AcceptedAct } from "./programme.ts";
+import type { AcceptedAct, AccountChange } from "./programme.ts";
 
 export function decideAct(state: LedgerState, command: ActAlone, nowMs: number): ActDone | Rejected {
   const { partner, act } = command;
@@ -53,14 +54,14 @@ export function applyAct(
 }
 
 /**
- * The state, after the act, of the account that it opens, reopens or closes; `undefined` if it does neither.
- * Rejects with `account_exists` or `account_not_empty`.
+ * The state, after the act, of the account that it opens, reopens, changes or closes; `undefined` if it does none of
+ * this. Rejects with `account_exists`, `account_closed` or `account_not_empty`.
  */
 function accountAfter(
   state: LedgerState,
   partner: string,
   programme: string,
-  { opens, closes }: AcceptedAct,
+  { opens, changes, closes }: AcceptedAct,
   nowMs: number,
 ): AccountView | Rejected | undefined {
   const { accounts } = state.book(partner);
@@ -70,11 +71,19 @@ function accountAfter(
     const isOwn = known.programme === programme && known.status === "closed";
     return isOwn ? { ...viewOf(known), status: "open" } : reject("account_exists", opens.id);
   }
+  if (changes !== undefined) return changedAccount(accounts.get(changes.id), changes);
   const known = closes === undefined ? undefined : accounts.get(closes);
   if (known === undefined) return undefined;
   const { posted, held, pinned, reserved } = known;
   const isEmpty = posted === 0 && held === 0 && pinned + reserved === 0;
   return isEmpty ? { ...viewOf(known), status: "closed" } : reject("account_not_empty", known.id);
+}
+
+function changedAccount(known: Account | undefined, change: AccountChange): AccountView | Rejected {
+  assert(known !== undefined, "an account that an act changes exists");
+  if (known.status === "closed") return reject("account_closed", known.id);
+  const { id: _, ...rules } = change;
+  return { ...viewOf(known), ...rules };
 }
 
 /** One shard, or all other shards, each with the sequence number of the message that it will get. */

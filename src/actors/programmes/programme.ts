@@ -9,7 +9,7 @@
 import type { Account } from "../ledger/account.ts";
 import type { Expiring } from "../ledger/limits/deadlines.ts";
 import type { Act, JsonValue } from "../records/act.ts";
-import type { Command, Fact, MessageNumber, Rejected } from "../records/command.ts";
+import type { Command, Fact, Limit, MessageNumber, Rejected } from "../records/command.ts";
 import type { ExpiredTransfer, TransferView } from "../records/compound-command.ts";
 import type { LedgerEvent } from "../records/event.ts";
 import type { Change } from "../records/record-views.ts";
@@ -26,6 +26,21 @@ export type MemoryGrowth = "never" | "key" | "hold" | "more";
 
 /** An account that an act opens or reopens. Only its programme may debit or credit it. */
 export type AccountOpening = Readonly<{ id: string; asset: string }>;
+
+/** What an act changes in the rules of an open account of its programme. */
+export type AccountChange = Readonly<{
+  id: string;
+  status?: "open" | "frozen";
+  limits?: readonly Limit[];
+}>;
+
+/** What a caller says about a revert. `by`: who reverts; `amount`: the part to move back, `null` for all. */
+export type RevertTerms = Readonly<{
+  kind: "return" | "correction";
+  reason: string;
+  by: string;
+  amount: number | null;
+}>;
 
 /**
  * Declares the acts of a programme: by name, the fields that an act has besides the common ones, and its effect. All
@@ -52,6 +67,8 @@ export type AcceptedAct<E = JsonValue, N = JsonValue> = Readonly<{
   /** The result that is logged; `apply` needs it in addition to the act. */
   effect: E;
   opens?: AccountOpening;
+  /** Rejected with `account_closed` if the account is closed. */
+  changes?: AccountChange;
   /** Id of an account to close. Its balance, holds and reservations must be zero. */
   closes?: string;
   /** Message to all other shards; they receive it in order. The act is answered once all of them have it. */
@@ -78,6 +95,8 @@ export type DecisionContext = Readonly<{
   credit?: string;
   /** Another act has already claimed the name of this one (`claimOfAct`): reject it. */
   isTaken?: boolean;
+  /** Id of the transfer that has claimed the name; empty if an act without a transfer did. */
+  takenBy?: string;
 }>;
 
 /** The accounts that the transfer of an act debits and credits; `null` where the act does not determine the account. */
@@ -202,7 +221,12 @@ export interface Programme {
   restore(item: readonly JsonValue[]): void;
   /** What a new gateway must know. Default: nothing. */
   facts?(): Iterable<Fact>;
+  /** The keys that personal data in the state was encrypted with. Default: none. */
+  personKeys?(): Iterable<PersonKeysUsed>;
 }
+
+/** Keys of persons: those of one store, up to a number. */
+export type PersonKeysUsed = Readonly<{ store: string; upTo: number }>;
 
 /** The typed parts of a programme, as JSON calls them. `D`: what its decisions return. */
 type JsonTables<D> = Readonly<{

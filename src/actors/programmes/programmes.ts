@@ -1,18 +1,17 @@
 /** All programmes of one shard by name. This is the only list of the programmes that exist. */
-import { assert } from "../../errors/assert.ts";
 import type { Claims } from "../ledger/limits/claims.ts";
-import { Deadlines } from "../ledger/limits/deadlines.ts";
-import { DeadlinesBySubject } from "../ledger/limits/deadlines-by-subject.ts";
-import { DUE_BYTES } from "../quotas/bytes.ts";
 import type { PartnerUsage } from "../quotas/usage.ts";
 import type { Act, JsonValue } from "../records/act.ts";
 import type { Broadcast, Fact, NoticeTaken } from "../records/command.ts";
+import type { TransferView } from "../records/compound-command.ts";
 import type { CreditReceived, LedgerEvent } from "../records/event.ts";
+import type { Change } from "../records/record-views.ts";
 import type { TimeFault } from "../records/rejection.ts";
 import { LOYALTY_GROWTH, type LoyaltyActs, movedAccountsOfLoyalty } from "./loyalty/acts.ts";
 import { eventsOfTotal, LOYALTY_EVENTS } from "./loyalty/events.ts";
 import { Loyalty } from "./loyalty/loyalty.ts";
-import { futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
+import { claimOfLoyalty, futureTimesOfLoyalty, takeBackLoyalty } from "./loyalty/member.ts";
+import { cancelLoyalty } from "./loyalty/pending-points.ts";
 import { MONITORS_GROWTH, type MonitorActs } from "./monitors/acts.ts";
 import { Monitors } from "./monitors/monitors.ts";
 import type {
@@ -26,83 +25,44 @@ import type {
   FactsByAct,
   MemoryGrowth,
   MovedAccounts,
+  PersonKeysUsed,
   Programme,
   ProgrammeContext,
-  ScheduledCommand,
+  RevertTerms,
   TransferWithAct,
 } from "./programme.ts";
 import { QUOTAS_GROWTH, type QuotasActs } from "./quotas/acts.ts";
 import { PartnerQuotas } from "./quotas/partner-quotas.ts";
+import { Scheduler } from "./scheduler.ts";
 import { SEGMENTS_GROWTH, type SegmentsActs } from "./segments/acts.ts";
 import { SEGMENT_EVENTS } from "./segments/events.ts";
 import { usersOfSegments } from "./segments/membership-history.ts";
 import { futureTimesOfSegments, Segments } from "./segments/segments.ts";
-import { creditAccount, movedAccountsOfTopup, TOPUP_GROWTH, type TopupActs } from "./topup/acts.ts";
+import {
+  creditAccount,
+  movedAccountsOfTopup,
+  subjectsOfTopup,
+  TOPUP_GROWTH,
+  type TopupActs,
+} from "./topup/acts.ts";
+import { claimOfTopup, claimsInTopup, takeBackTopup } from "./topup/claims-and-reverts.ts";
 import { TOPUP_EVENTS } from "./topup/events.ts";
-import { claimOfTopup, claimsInTopup, Topup, takeBackTopup } from "./topup/topup.ts";
-import { VOUCHERS_GROWTH, type VoucherActs } from "./vouchers/acts.ts";
+import { Topup } from "./topup/topup.ts";
+import { subjectsOfVouchers, VOUCHERS_FACTS, VOUCHERS_GROWTH, type VoucherActs } from "./vouchers/acts.ts";
 import { VOUCHER_EVENTS } from "./vouchers/events.ts";
 import { futureTimesOfVouchers, Vouchers } from "./vouchers/vouchers.ts";
 import {
-  accountsOfRequest,
   movedAccountsOfWallet,
   PLATFORM_TENANT,
+  subjectsOfWallet,
+  takeBackWallet,
   WALLET_GROWTH,
   type WalletActs,
 } from "./wallet/acts.ts";
-import { receivedByWallet, WALLET_EVENTS } from "./wallet/events.ts";
+import { receivedByWallet, revertedInWallets, WALLET_EVENTS } from "./wallet/events.ts";
 import { claimOfWallet, claimsInWallet, Wallet } from "./wallet/wallet.ts";
 import { WEBHOOKS_FACTS, WEBHOOKS_GROWTH, type WebhooksActs } from "./webhooks/acts.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
-
-type Counter = Pick<PartnerUsage, "count">;
-
-const UNCOUNTED: Counter = { count: () => {} };
-
-/** The commands of one shard that are due at some time, for all programmes. */
-export class Scheduler {
-  readonly #usageOf: (partner: string) => Counter;
-  readonly #deadlines = new Deadlines<ScheduledCommand>();
-  readonly #bySubject = new DeadlinesBySubject<ScheduledCommand>();
-
-  /** @param usageOf counts the memory that a partner occupies. */
-  constructor(usageOf: (partner: string) => Counter = () => UNCOUNTED) {
-    this.#usageOf = usageOf;
-  }
-
-  get nextDueMs(): number {
-    return this.#deadlines.first?.endsAtMs ?? Number.POSITIVE_INFINITY;
-  }
-
-  add(item: ScheduledCommand): void {
-    this.#deadlines.add(item);
-    this.#usageOf(item.partner).count(DUE_BYTES);
-    for (const key of keysOf(item)) this.#bySubject.add(key, item);
-  }
-
-  remove(item: ScheduledCommand): void {
-    assert(item.place >= 0, "a command that is removed is scheduled");
-    this.#deadlines.remove(item);
-    this.#usageOf(item.partner).count(-DUE_BYTES);
-    for (const key of keysOf(item)) this.#bySubject.removed(key);
-  }
-
-  /** The earliest command that is due at `nowMs`. */
-  nextDue(nowMs: number): ScheduledCommand | undefined {
-    const { first } = this.#deadlines;
-    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
-  }
-
-  /** The earliest command of one subject that is due at `nowMs`. */
-  nextDueOf(partner: string, subject: string, nowMs: number): ScheduledCommand | undefined {
-    const first = this.#bySubject.firstOf(`${partner}\0${subject}`);
-    return first !== undefined && first.endsAtMs <= nowMs ? first : undefined;
-  }
-}
-
-function keysOf({ partner, subjects }: ScheduledCommand): readonly string[] {
-  return subjects.map((subject) => `${partner}\0${subject}`);
-}
 
 /** A partner that hosts the users of a programme. It is created at the first start. */
 export type Tenant = Readonly<{ id: string; name: string }>;
@@ -116,7 +76,20 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   /** The accounts of the transfer that an act must come with; `undefined` for an act without a new transfer. */
   movedAccounts?: (act: ActIn<A>) => MovedAccounts | undefined;
   /** The act that must come with the revert of a transfer. Without it the programme's transfers cannot be reverted. */
-  takeBack?: (act: ActIn<A>, transfer: TransferWithAct<A[keyof A]["effect"]>) => Act | undefined;
+  takeBack?: (
+    act: ActIn<A>,
+    transfer: TransferWithAct<A[keyof A]["effect"]>,
+    terms?: RevertTerms,
+  ) => Act | undefined;
+  /** The act that must come with the void of a pending transfer when it is reverted: as `takeBack`. */
+  cancel?: Readonly<{
+    name: keyof A & string;
+    of: (act: ActIn<A>, transfer: TransferWithAct<A[keyof A]["effect"]>) => Act | undefined;
+  }>;
+  /** Acts that change the rules of an account, instead of opening or closing it. */
+  accountChanges?: readonly (keyof A & string)[];
+  /** The events of a revert on each shard where it moves money, besides those of its credits. */
+  reverted?: (revert: TransferView, changes: readonly Change[]) => readonly LedgerEvent[];
   /** The unique name that an accepted act claims for ever; see `claims.ts`. */
   claim?: (act: ActIn<A>, partner: string) => string | undefined;
   /** The times of an act that must be later than log time, each with its path in the request. */
@@ -126,7 +99,7 @@ type ProgrammeDefinition<A extends ActTable = ActTable> = Readonly<{
   noticeEvents?: (effect: JsonValue) => readonly LedgerEvent[];
   facts?: FactsByAct<A>;
   /** The event that a credit of an account is to the programme, besides `transfer.received`. */
-  received?: (partner: string, received: CreditReceived) => LedgerEvent | undefined;
+  received?: (partner: string, received: CreditReceived, transfer?: TransferView) => LedgerEvent | undefined;
   /** Subjects whose own history includes the act, besides the history of the whole programme. */
   affectedSubjects?: (act: Act, effect: JsonValue) => readonly string[];
   /** The claimed names in a snapshot item of an older version, which stored them with their programme. */
@@ -151,13 +124,17 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     noticeEvents: eventsOfTotal,
     movedAccounts: movedAccountsOfLoyalty,
     takeBack: takeBackLoyalty,
+    cancel: { name: "cancel_accrual", of: cancelLoyalty },
+    claim: claimOfLoyalty,
     futureTimes: futureTimesOfLoyalty,
   }),
   vouchers: defined<VoucherActs>({
     create: (context) => new Vouchers(context),
     growth: VOUCHERS_GROWTH,
     events: VOUCHER_EVENTS,
+    facts: VOUCHERS_FACTS,
     futureTimes: futureTimesOfVouchers,
+    affectedSubjects: subjectsOfVouchers,
   }),
   topup: defined<TopupActs>({
     create: (context) => new Topup(context),
@@ -166,6 +143,7 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     callers: creditAccount(""),
     movedAccounts: movedAccountsOfTopup,
     takeBack: takeBackTopup,
+    affectedSubjects: subjectsOfTopup,
     claim: claimOfTopup,
     claimsIn: claimsInTopup,
   }),
@@ -183,7 +161,10 @@ const PROGRAMMES: Readonly<Record<string, ProgrammeDefinition>> = {
     received: receivedByWallet,
     tenant: { id: PLATFORM_TENANT, name: "House" },
     movedAccounts: movedAccountsOfWallet,
-    affectedSubjects: accountsOfRequest,
+    takeBack: takeBackWallet,
+    accountChanges: ["freeze_wallet", "unfreeze_wallet", "limit_wallet"],
+    reverted: revertedInWallets,
+    affectedSubjects: subjectsOfWallet,
     claim: claimOfWallet,
     claimsIn: claimsInWallet,
   }),
@@ -227,8 +208,32 @@ export function movedAccountsOf(act: Act): MovedAccounts | undefined {
 }
 
 /** The act that must come with the revert of this transfer; `undefined` if its programme allows no revert. */
-export function revertActOf(act: Act, transfer: TransferWithAct): Act | undefined {
-  return PROGRAMMES[act.programme]?.takeBack?.(act, transfer);
+export function revertActOf(act: Act, transfer: TransferWithAct, terms?: RevertTerms): Act | undefined {
+  return PROGRAMMES[act.programme]?.takeBack?.(act, transfer, terms);
+}
+
+/** Whether an accepted act of this kind changes the rules of an account that stays open. */
+export function changesAccount({ programme, act }: Act): boolean {
+  return PROGRAMMES[programme]?.accountChanges?.includes(act) === true;
+}
+
+/** The events of a revert that came with an act of a programme, on a shard where it moves money. */
+export function eventsOfRevert(revert: TransferView, changes: readonly Change[]): readonly LedgerEvent[] {
+  if (revert.act === undefined) return [];
+  return PROGRAMMES[revert.act.programme]?.reverted?.(revert, changes) ?? [];
+}
+
+/**
+ * The act that must come with a void of this transfer, which stands for its revert while it is pending; `undefined` if
+ * its programme allows none.
+ */
+export function cancelActOf(act: Act, transfer: TransferWithAct): Act | undefined {
+  return PROGRAMMES[act.programme]?.cancel?.of(act, transfer);
+}
+
+/** Whether the void with this act stands for a revert. */
+export function isCancelAct({ programme, act }: Act): boolean {
+  return PROGRAMMES[programme]?.cancel?.name === act;
 }
 
 /** The unique name that the act claims for ever once it is accepted. */
@@ -270,8 +275,14 @@ export function factsOfAct(act: Act, effect: JsonValue, partner: string): readon
 }
 
 /** The events of programmes to which a credit of an account means more than `transfer.received`. */
-export function eventsOfCredit(partner: string, received: CreditReceived): readonly LedgerEvent[] {
-  return Object.values(PROGRAMMES).flatMap((programme) => programme.received?.(partner, received) ?? []);
+export function eventsOfCredit(
+  partner: string,
+  received: CreditReceived,
+  transfer?: TransferView,
+): readonly LedgerEvent[] {
+  return Object.values(PROGRAMMES).flatMap(
+    (programme) => programme.received?.(partner, received, transfer) ?? [],
+  );
 }
 
 /** The names of the histories that include an accepted act without a transfer. */
@@ -356,6 +367,10 @@ export class Programmes {
 
   *facts(): Generator<Fact> {
     for (const programme of this.#byName.values()) yield* programme.facts?.() ?? [];
+  }
+
+  *personKeys(): Generator<PersonKeysUsed> {
+    for (const programme of this.#byName.values()) yield* programme.personKeys?.() ?? [];
   }
 
   *items(): Generator<readonly [programme: string, item: readonly JsonValue[]]> {

@@ -31,4 +31,10 @@ export type Act<E extends JsonValue = JsonValue> = Readonly<{
   effect?: E;
 }>;
 
+/** The act as its transfer keeps it: without the archive's answer, and with its fields in the order of records. */
+export function actOfTransfer(decided: Act): Act {
+  const { programme, act, subject, seen: _seen, ...own } = decided;
+  return { programme, act, subject, ...own };
+}
+
 export type EffectOf<A extends Act> = A extends Act<infer E> ? E : never;

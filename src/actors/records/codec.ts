@@ -1,7 +1,7 @@
 /**
  * Commands, outcomes and records as MessagePack. The gateway packs a command once; the shard reads it and copies the
- * same bytes into the log record. Transfers and credits, the hot path, are flat arrays (plain-records.ts); all other
- * commands are maps.
+ * same bytes into the log record. Commands that are frequent are flat arrays (plain-records.ts, flat-commands.ts), all
+ * others are maps. Older logs have maps for those of flat-commands.ts as well.
  *
  * A command is `[op, partner, key, fingerprint, fields]`; a record is the same with the outcome as a sixth value; a
  * batch body is an array of records. An accepted outcome begins with 0, a rejected one is `[rejection, subject]`. A
@@ -9,6 +9,8 @@
  * are only ever added at the end.
  */
 import { acceptedOf, type Command, type LogRecord, type Outcome, type Recorded } from "./command.ts";
+import { isFlat, readFlat, writeFlat } from "./flat-commands.ts";
+import { readFlatOutcome, writeFlatOutcome } from "./flat-outcomes.ts";
 import { readValue, writeValue } from "./pack.ts";
 import { PackReader } from "./pack-reader.ts";
 import { PackWriter } from "./pack-writer.ts";
@@ -22,11 +24,13 @@ import {
   writeCredit,
   writeCredited,
   writePosted,
+  writeScanned,
   writeSent,
   writeTransfer,
 } from "./plain-records.ts";
 import { OPS, TRANSFER_SENT_OP } from "./record-kinds.ts";
 import { REJECTIONS, rejectionOf } from "./rejection.ts";
+import type { ScannedTransfers } from "./scanned-transfers.ts";
 
 const reader = new PackReader();
 const outcomeWriter = new PackWriter();
@@ -46,17 +50,30 @@ export class CommandWriter {
 
   add(command: Command): void {
     const writer = this.#writer;
-    writer.array(COMMAND_VALUES);
-    writer.number(OPS[command.op]);
-    writer.text(command.partner);
-    writer.textOrNil(command.key);
-    writer.number(command.fingerprint);
+    const { op, partner, key, fingerprint } = command;
+    this.#header(op, partner, key, fingerprint);
     if (command.op === "transfer") writeTransfer(writer, command);
     else if (command.op === "credit") writeCredit(writer, command);
+    else if (isFlat(command)) writeFlat(writer, command);
     else {
       const { op: _op, partner: _partner, key: _key, fingerprint: _fingerprint, ...fields } = command;
       writeValue(writer, fields);
     }
+  }
+
+  /** Adds transfer `at` of those that a request was found to hold. */
+  addScanned(scanned: ScannedTransfers, at: number, vnode: number): void {
+    this.#header("transfer", scanned.partner, null, 0);
+    writeScanned(this.#writer, scanned, at, vnode);
+  }
+
+  #header(op: Command["op"], partner: string, key: string | null, fingerprint: number): void {
+    const writer = this.#writer;
+    writer.array(COMMAND_VALUES);
+    writer.number(OPS[op]);
+    writer.text(partner);
+    writer.textOrNil(key);
+    writer.number(fingerprint);
   }
 
   /** Size in bytes of the commands added since the last `take`. */
@@ -110,7 +127,7 @@ export function readRecords(body: Uint8Array, visit: (command: Command, outcome:
     const values = reader.array();
     const op = reader.number();
     const command = readCommand(op);
-    const outcome = readOutcome(op);
+    const outcome = readOutcome(op, command);
     reader.skip(values - PACKED.record.length);
     visit(command, outcome);
   }
@@ -122,7 +139,7 @@ export function readRecord(packed: Uint8Array): LogRecord {
   reader.array();
   const op = reader.number();
   const command = readCommand(op);
-  return { command, outcome: readOutcome(op) };
+  return { command, outcome: readOutcome(op, command) };
 }
 
 function readCommand(op: number): Command {
@@ -133,12 +150,14 @@ function readCommand(op: number): Command {
   if (op === OPS.credit) return readCredit(reader, partner, key, fingerprint);
   const name = OP_NAMES.get(op);
   if (name === undefined) throw new TypeError(`unknown command ${op}`);
+  if (!reader.isMap()) return readFlat(reader, name, { partner, key, fingerprint });
   const fields = readValue(reader) as object;
   // The log is checked by its CRC and hash chain, not here.
   return { op: name, partner, key, fingerprint, ...fields } as Command;
 }
 
-function readOutcome(op: number): Recorded {
+/** @param op of the record, of which `command` was just read. */
+function readOutcome(op: number, command: Command): Recorded {
   const values = reader.array();
   const rejection = reader.number();
   if (rejection !== 0) {
@@ -154,6 +173,7 @@ function readOutcome(op: number): Recorded {
     case OPS.credit:
       return readCredited(reader, values);
     default: {
+      if (isFlat(command) && !reader.isMap()) return readFlatOutcome(reader, command, values);
       const effects = readValue(reader) as object;
       reader.skip(values - EFFECTS_VALUES);
       return { ok: true, ...effects };
@@ -220,6 +240,10 @@ function writeOutcome(writer: PackWriter, command: Command, outcome: Recorded): 
       writeCredited(writer, acceptedOf(command, outcome));
       return;
     default: {
+      if (isFlat(command)) {
+        writeFlatOutcome(writer, command, outcome);
+        return;
+      }
       const { ok: _, ...effects } = outcome;
       writer.array(EFFECTS_VALUES);
       writer.number(0);
@@ -237,5 +261,5 @@ export function packOutcome(command: Command, outcome: Outcome): Uint8Array<Arra
 /** @throws PackError, TypeError like `readCommands`. */
 export function unpackOutcome<C extends Command>(command: C, packed: Uint8Array): Outcome<C> {
   reader.start(packed);
-  return readOutcome(OPS[command.op]) as Outcome<C>;
+  return readOutcome(OPS[command.op], command) as Outcome<C>;
 }

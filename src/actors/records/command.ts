@@ -282,15 +282,19 @@ export function acceptedOf<C extends Command>(_command: C, outcome: Recorded): R
 }
 
 /**
- * A change that the shard which decided it sends to every gateway. Gateways authenticate with partners and API keys; the
- * delivery of webhooks looks at a webhook again.
+ * A change that the shard which decided it sends to every gateway. Gateways authenticate with partners and API keys and
+ * destroy the keys of erased persons; the delivery of webhooks looks at a webhook again.
  */
 export type Fact =
   | Readonly<{ fact: "partner"; partner: Partner }>
   | Readonly<{ fact: "key"; key: PartnerKey }>
   | Readonly<{ fact: "key_revoked"; keyId: string }>
   | Readonly<{ fact: "operator_key"; hash: string }>
-  | Readonly<{ fact: "webhook"; partner: string; webhook: string }>;
+  | Readonly<{ fact: "webhook"; partner: string; webhook: string }>
+  /** The key of a person must be destroyed. Told again at each start, since the keys may come from a copy. */
+  | Readonly<{ fact: "person_erased"; key: string }>
+  /** Some customers of the partner were created by a version that did not encrypt personal data. */
+  | Readonly<{ fact: "clear_customers"; partner: string }>;
 
 /** Another shard's answer about a transfer's credit account; `null` if there is no such account. */
 export type RemoteCredit = Readonly<{ asset: string; refusal: CreditRefusal | null }> | null;

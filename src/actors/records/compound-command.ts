@@ -28,6 +28,8 @@ export interface TransferView extends TransferDetails {
   /** The act that the transfer was created with, and its effect. */
   readonly act?: Act;
   readonly effect?: JsonValue;
+  /** The act with which it was posted or voided. Only in what is read from records. */
+  readonly ending?: Act;
   /** Seqs of the two entries; only for a one-posting transfer with an act that is read from the archive. */
   readonly seqs?: readonly [debit: number, credit: number];
 }
@@ -102,6 +104,10 @@ export interface RevertTransfer extends CommandHeader {
   readonly act?: Act;
   /** The archive's answer to who has reverted the transfer. The gateway adds it when the home has asked for it. */
   readonly seen?: Seen;
+  /** Of the new transfer. Absent: none. */
+  readonly memo?: string;
+  /** Of the new transfer: canonical JSON text. Absent: none. */
+  readonly metadata?: string;
 }
 
 /** Expires a pending transfer. Issued by its home shard. */

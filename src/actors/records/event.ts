@@ -30,14 +30,19 @@ type TotalAboveThreshold = Readonly<{ number: number; total: string; threshold: 
 
 type MemberCrossing = Readonly<{ member: string; balance: number; transfer: string }>;
 
-export type VoucherEventData = Readonly<{
+type VoucherEventData = Readonly<{
   code: string;
+  /** A pseudonym if `person` is there: the customer's personal data, encrypted. */
   email: string;
+  person?: string;
   offer: string;
-  /** Hundredths of a percent; `null` if the record does not state it. */
-  discount: number | null;
+  /** Hundredths of a percent, or an amount; `null` if the record does not state it. */
+  discount: number | Readonly<{ amount: number; asset: string }> | null;
   expiresAtMs: number | null;
 }>;
+
+/** `redemption`: its number; 0 in the records of older versions. `usesLeft`: after it. */
+type VoucherUseData = VoucherEventData & Readonly<{ redemption: number; usesLeft: number }>;
 
 type MembershipEventData = Readonly<{ user: string; segment: string }>;
 
@@ -46,7 +51,7 @@ type CreditRequestEventData = Readonly<{
   seller: string;
   amount: number;
   note: string | null;
-  status: "pending" | "approved" | "rejected";
+  status: "pending" | "approved" | "rejected" | "withdrawn";
   decidedBy: string | null;
   reason: string | null;
 }>;
@@ -61,6 +66,28 @@ type TopupEventData = Readonly<{
   credit: number;
 }>;
 
+/** The amount of an unknown sale stays held. `reason`: why it failed. */
+type TopupChangedData = Readonly<{
+  id: string;
+  seller: string;
+  phone: string;
+  amount: number;
+  reference: string | null;
+  reason: string | null;
+}>;
+
+/** The operator contradicts the partner's decision. Nothing was moved because of it. */
+type TopupConflictData = Readonly<{
+  id: string;
+  seller: string;
+  phone: string;
+  amount: number;
+  reference: string | null;
+  decision: "completed" | "failed";
+  decidedBy: string;
+  operatorAnswer: "completed" | "failed";
+}>;
+
 /** A seller's credit has fallen below its threshold, by this transfer. */
 type LowCreditData = Readonly<{ seller: string; credit: number; threshold: number; transfer: string }>;
 
@@ -71,6 +98,9 @@ type WalletMovementData = Readonly<{
   amount: number;
   balance: number;
   counterparty: string;
+  /** Of a return or a correction: the transfer that it takes back, and why. */
+  reverts?: string;
+  reason?: string;
 }>;
 
 type PaymentRequestData = Readonly<{
@@ -88,6 +118,8 @@ type WithdrawalData = Readonly<{
   amount: number;
   status: "pending" | "confirmed" | "failed";
   bank: string | null;
+  /** Why it failed, if the bank has said so. */
+  reason: string | null;
 }>;
 
 /** The transfer whose record has crossed; `null` for a debit that is only reserved for a transfer of another shard. */
@@ -109,9 +141,10 @@ export interface EventData {
   "loyalty.member.above_threshold": MemberCrossing;
   "loyalty.member.depleted": MemberCrossing;
   "loyalty.total.above_threshold": TotalAboveThreshold;
-  "voucher.issued": VoucherEventData;
-  "voucher.redeemed": VoucherEventData;
-  "voucher.rolled_back": VoucherEventData;
+  "voucher.issued": VoucherEventData & Readonly<{ usesMax: number }>;
+  /** `by`: name of the API key; `null` in the records of older versions. */
+  "voucher.redeemed": VoucherUseData & Readonly<{ by: string | null }>;
+  "voucher.rolled_back": VoucherUseData;
   "voucher.cancelled": VoucherEventData;
   "voucher.expired": VoucherEventData;
   "segment.member_added": MembershipEventData;
@@ -119,6 +152,9 @@ export interface EventData {
   "credit_request.created": CreditRequestEventData;
   "credit_request.decided": CreditRequestEventData;
   "topup.completed": TopupEventData;
+  "topup.failed": TopupChangedData;
+  "topup.unknown": TopupChangedData;
+  "topup.conflict": TopupConflictData;
   "seller.low_credit": LowCreditData;
   "wallet.deposited": WalletMovementData;
   "wallet.sent": WalletMovementData;

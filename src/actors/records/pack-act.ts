@@ -23,6 +23,11 @@ export function writeAct(writer: PackWriter, { programme, act, subject, ...own }
   }
 }
 
+export function writeActOrNil(writer: PackWriter, act: Act | undefined): void {
+  if (act === undefined) writer.nil();
+  else writeAct(writer, act);
+}
+
 /** Most fields are a string, a number or null, which are cheaper to write here than with the general packer. */
 function writeJson(writer: PackWriter, value: JsonValue): void {
   if (value === null) writer.nil();

@@ -138,6 +138,12 @@ export class PackReader {
     return (head & 0xe0) === 0xa0 || (head >= 0xd9 && head <= 0xdb);
   }
 
+  /** Whether the next value is a map. */
+  isMap(): boolean {
+    const head = this.bytes[this.at] as number;
+    return (head & 0xf0) === 0x80 || head === 0xde || head === 0xdf;
+  }
+
   /** If the next value is nil, skips it and returns true. */
   nil(): boolean {
     if (this.bytes[this.at] !== 0xc0) return false;

@@ -32,10 +32,15 @@ export class PackWriter {
     return this.#length;
   }
 
-  /** Begins an array of fewer than 16 values. */
+  /** Begins an array of fewer than 65,536 values. */
   array(count: number): void {
-    this.#reserve(1);
-    this.#bytes[this.#length++] = 0x90 | count;
+    this.#reserve(3);
+    if (count < 16) this.#bytes[this.#length++] = 0x90 | count;
+    else {
+      this.#bytes[this.#length] = 0xdc;
+      this.#view.setUint16(this.#length + 1, count);
+      this.#length += 3;
+    }
   }
 
   /** Begins a map of at most `MAP_PAIRS_MAX` pairs of a name and a value. */
@@ -96,6 +101,25 @@ export class PackWriter {
     this.#bytes[this.#length] = 0xdb;
     this.#view.setUint32(this.#length + 1, written);
     this.#length = start + written;
+  }
+
+  /** Copies a text that is UTF-8 already: bytes `start` to `end` (exclusive) of `source`. */
+  textFrom(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    this.#reserve(length + 5);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    if (length < 32) bytes[at++] = 0xa0 | length;
+    else if (length < 0x100) {
+      bytes[at++] = 0xd9;
+      bytes[at++] = length;
+    } else {
+      bytes[at] = 0xdb;
+      this.#view.setUint32(at + 1, length);
+      at += 5;
+    }
+    this.#length = at;
+    this.raw(source, start, end);
   }
 
   numberOrNil(value: number | null): void {

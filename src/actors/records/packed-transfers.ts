@@ -1,5 +1,6 @@
 import type { Transfer } from "./command.ts";
 import type { CompoundTransfer } from "./compound-command.ts";
+import type { ScannedTransfers } from "./scanned-transfers.ts";
 
 /** Part of an HTTP batch, packed for the shard that decides it. `places` are the zero-based indexes in the batch. */
 export type PackedPiece = Readonly<{
@@ -16,5 +17,8 @@ export type PackedTransfers = Readonly<{
   byShard: readonly (readonly PackedPiece[])[];
 }>;
 
-/** Independent transfers of one partner; already packed if the batch-reader thread has parsed them. */
-export type Transfers = readonly (Transfer | CompoundTransfer)[] | PackedTransfers;
+/** Transfers that were read from a request, in order. */
+export type ReadTransfers = readonly (Transfer | CompoundTransfer)[] | ScannedTransfers;
+
+/** Independent transfers of one partner; already packed if the batch-reader thread has read them. */
+export type Transfers = ReadTransfers | PackedTransfers;

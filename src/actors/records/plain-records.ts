@@ -18,9 +18,10 @@ import { readValue, writeValue } from "./pack.ts";
 import { readAct, writeAct } from "./pack-act.ts";
 import type { PackReader } from "./pack-reader.ts";
 import type { PackWriter } from "./pack-writer.ts";
+import { RANGES, type ScannedTransfers } from "./scanned-transfers.ts";
 import { DETAIL_FIELDS, type TransferDetails, writeDetails } from "./transfer-details.ts";
 
-const POSTING_FIELDS = ["debit", "credit", "amount"] as const satisfies readonly (keyof Posting)[];
+export const POSTING_FIELDS = ["debit", "credit", "amount"] as const satisfies readonly (keyof Posting)[];
 const DEBITED_FIELDS = ["rejection", "id", "debitPosted", "debitHeld", "debitSeq"] as const;
 
 /**
@@ -140,7 +141,7 @@ function keepLayouts(): void {
 
 keepLayouts();
 
-function writePosting(writer: PackWriter, { debit, credit, amount }: Posting): void {
+export function writePostingFields(writer: PackWriter, { debit, credit, amount }: Posting): void {
   writer.text(debit);
   writer.text(credit);
   writer.number(amount);
@@ -149,10 +150,30 @@ function writePosting(writer: PackWriter, { debit, credit, amount }: Posting): v
 export function writeTransfer(writer: PackWriter, transfer: Transfer): void {
   const { act } = transfer;
   writer.array(act === undefined ? TRANSFER_VALUES : TRANSFER_VALUES + 1);
-  writePosting(writer, transfer);
+  writePostingFields(writer, transfer);
   writeDetails(writer, transfer);
   writer.number(transfer.vnode);
   if (act !== undefined) writeAct(writer, act);
+}
+
+/** Packs transfer `at` of those that a request was found to hold, as `writeTransfer` packs it. */
+export function writeScanned(
+  writer: PackWriter,
+  { source, ranges, amounts }: ScannedTransfers,
+  at: number,
+  vnode: number,
+): void {
+  const first = RANGES * at;
+  writer.array(TRANSFER_VALUES);
+  writer.textFrom(source, ranges[first] as number, ranges[first + 1] as number);
+  writer.textFrom(source, ranges[first + 2] as number, ranges[first + 3] as number);
+  writer.number(amounts[at] as number);
+  const memoEnd = ranges[first + 5] as number;
+  if (memoEnd === 0) writer.nil();
+  else writer.textFrom(source, ranges[first + 4] as number, memoEnd);
+  writer.nil();
+  writer.nil();
+  writer.number(vnode);
 }
 
 export function readTransfer(
@@ -183,7 +204,7 @@ export function readTransfer(
 
 export function writeCredit(writer: PackWriter, credit: Credit): void {
   writer.array(PACKED.credit.length);
-  writePosting(writer, credit);
+  writePostingFields(writer, credit);
   writeDetails(writer, credit);
   writer.text(credit.id);
   writer.number(credit.createdAtMs);
@@ -226,19 +247,32 @@ function writeDebited(writer: PackWriter, debited: TransferPosted | TransferSent
   writer.number(debited.debitSeq);
 }
 
-type Extras = Readonly<{ effect?: JsonValue }> & Crossed;
+/** The last values of an outcome, each absent if the record has none of it. */
+export type Extras = Readonly<{ effect?: JsonValue }> & Crossed;
 
 /** Number of values of `effect` and `crossed`. */
-function extraValues({ effect, crossed }: Extras): number {
+export function extraValues({ effect, crossed }: Extras): number {
   if (crossed !== undefined) return 2;
   return effect === undefined ? 0 : 1;
 }
 
-function writeExtras(writer: PackWriter, { effect, crossed }: Extras): void {
-  if (effect !== undefined) writeValue(writer, effect);
-  if (crossed === undefined) return;
+export function writeExtras(writer: PackWriter, { effect, crossed }: Extras): void {
+  if (effect !== undefined || crossed !== undefined) writeEffect(writer, effect);
+  writeCrossings(writer, crossed);
+}
+
+export function writeCrossings(writer: PackWriter, crossed: Crossed["crossed"]): void {
+  if (crossed !== undefined) writeValue(writer, crossed);
+}
+
+/** An effect is never null, so nil stands for none. */
+export function writeEffect(writer: PackWriter, effect: JsonValue | undefined): void {
   if (effect === undefined) writer.nil();
-  writeValue(writer, crossed);
+  else writeValue(writer, effect);
+}
+
+export function readEffect(reader: PackReader): JsonValue | undefined {
+  return reader.nil() ? undefined : (readValue(reader) as JsonValue); // written by `writeEffect`
 }
 
 export function writePosted(writer: PackWriter, posted: TransferPosted): void {
@@ -287,14 +321,14 @@ export function readSent(reader: PackReader, values: number): TransferSent {
 }
 
 /** @param values number of values from the effect on. */
-function readExtras(reader: PackReader, values: number): Extras {
-  const effect = readValue(reader) as JsonValue; // written by `writeExtras`
+export function readExtras(reader: PackReader, values: number): Extras {
+  const effect = readEffect(reader);
   const crossings = values === 1 ? {} : readCrossings(reader, values - 1);
-  return { ...(effect !== null && { effect }), ...crossings };
+  return { ...(effect !== undefined && { effect }), ...crossings };
 }
 
 /** @param values number of values from `crossed` on. */
-function readCrossings(reader: PackReader, values: number): Crossed {
+export function readCrossings(reader: PackReader, values: number): Crossed {
   const crossed = readValue(reader) as readonly Crossing[]; // written by `writeExtras` or `writeCredited`
   reader.skip(values - 1);
   return { crossed };
@@ -307,7 +341,7 @@ export function writeCredited(writer: PackWriter, credited: Credited): void {
   writer.number(credited.posted);
   writer.number(credited.held);
   writer.number(credited.seq);
-  if (crossed !== undefined) writeValue(writer, crossed);
+  writeCrossings(writer, crossed);
 }
 
 export function readCredited(reader: PackReader, values: number): Credited {

@@ -71,7 +71,10 @@ export function transferOf(
   if (command.op === "transfer") return transferView(command, acceptedOf(command, outcome), timeMs);
   if (command.op === "credit") return plainView(command, command.id, command.createdAtMs);
   if (command.op === "portion") return command.transfer;
-  return isChange(command) ? acceptedOf(command, outcome).transfer : undefined;
+  if (!isChange(command)) return undefined;
+  const { transfer } = acceptedOf(command, outcome);
+  const ends = command.op === "post_transfer" || command.op === "void_transfer";
+  return ends && command.act !== undefined ? { ...transfer, ending: command.act } : transfer;
 }
 
 /** Whether it has all fields (records of expiry have not). */

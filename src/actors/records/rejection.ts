@@ -39,6 +39,9 @@ export const REJECTIONS = {
   not_redeemed: 57,
   too_many_offers: 58,
   too_many_batches: 59,
+  customer_erased: 105,
+  customer_not_encrypted: 106,
+  redemption_too_old: 100,
   seller_exists: 80,
   seller_not_found: 81,
   seller_suspended: 82,
@@ -51,6 +54,8 @@ export const REJECTIONS = {
   user_exists: 62,
   percent_lowered: 63,
   too_many_segments: 64,
+  percent_changed: 65,
+  too_many_percent_changes: 66,
   email_taken: 70,
   bad_credentials: 71,
   wallet_not_found: 72,
@@ -63,6 +68,14 @@ export const REJECTIONS = {
   too_many_monitors: 91,
   webhook_not_found: 92,
   too_many_webhooks: 93,
+  wallet_user_not_found: 110,
+  bad_reset_token: 111,
+  hold_of_payee: 112,
+  amount_exceeds_transfer: 113,
+  approver_is_requester: 120,
+  amount_below_minimum: 121,
+  amount_above_maximum: 122,
+  daily_limit_exceeded: 123,
 } as const satisfies Record<string, number>;
 
 export type Rejection = keyof typeof REJECTIONS;

@@ -31,8 +31,10 @@ type ChangesByEvent = { readonly [T in EventType]?: (data: EventOf<T>["data"]) =
 
 const BY_EVENT: ChangesByEvent = {
   "voucher.issued": () => [["vouchers.valid", 1]],
-  "voucher.redeemed": () => moved("vouchers.valid", "vouchers.redeemed"),
-  "voucher.rolled_back": () => moved("vouchers.redeemed", "vouchers.valid"),
+  // A voucher is redeemed once its last use is taken. Expired and cancelled ones have a use left.
+  "voucher.redeemed": ({ usesLeft }) => (usesLeft === 0 ? moved("vouchers.valid", "vouchers.redeemed") : []),
+  "voucher.rolled_back": ({ usesLeft }) =>
+    usesLeft === 1 ? moved("vouchers.redeemed", "vouchers.valid") : [],
   "voucher.cancelled": () => moved("vouchers.valid", "vouchers.cancelled"),
   "voucher.expired": () => moved("vouchers.valid", "vouchers.expired"),
   "topup.completed": ({ amount }) => counted("topup.sales", "topup.amount", amount),

@@ -248,6 +248,11 @@ export class BatchTable {
     return this.#neighbour(this.#before, shard, id)?.id;
   }
 
+  /** The id of the batch after `id`, if there is one. */
+  idAfter(shard: number, id: LogId): LogId | undefined {
+    return this.#neighbour(this.#after, shard, id)?.id;
+  }
+
   /** Finds a batch by id. @throws ArchiveError `archive_damaged`: it is damaged. */
   find(shard: number, epoch: number, seq: number): StoredBatch | undefined {
     const id = { epoch, seq };

@@ -2,10 +2,11 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { inTransaction } from "../../sqlite-transaction.ts";
 import { syncFolder } from "../../sync-folder.ts";
 import type { Batch } from "../../wal/wal.ts";
 import { ArchiveError } from "../archive-error.ts";
-import { inTransaction, isMalformed, openDatabase, putSetting, rowOf } from "../database.ts";
+import { isMalformed, openDatabase, putSetting, rowOf } from "../database.ts";
 import { chainedHash, findShards, HAS_NO_LINK } from "./batch-chain.ts";
 import { batchRowOf, checksumOf, ROW_COLUMNS } from "./batch-row.ts";
 import { BatchTable } from "./batch-table.ts";

@@ -1,6 +1,7 @@
 /** Decides which stored batches are proven, so that the log may be trimmed below them. */
 import type { DatabaseSync } from "node:sqlite";
-import { inTransaction, isMalformed, putSetting, setting } from "../database.ts";
+import { inTransaction } from "../../sqlite-transaction.ts";
+import { isMalformed, putSetting, setting } from "../database.ts";
 import type { Flaw } from "./batch-chain.ts";
 import type { BatchTable, StoredPosition } from "./batch-table.ts";
 import { BatchWalk } from "./batch-walk.ts";

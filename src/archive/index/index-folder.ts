@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../../errors/assert.ts";
-import { inTransaction, putSetting, setting } from "../database.ts";
+import { inTransaction } from "../../sqlite-transaction.ts";
+import { putSetting, setting } from "../database.ts";
 import { RUN_KINDS, type RunMeta, runFileName } from "./run-page.ts";
 
 /** Raised when the meaning of the index changes. The next start then rebuilds the index. */

@@ -1,6 +1,6 @@
 /** The table `accounts`: the account ids of each partner. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { inTransaction } from "../database.ts";
+import { inTransaction } from "../../sqlite-transaction.ts";
 
 /** Appended to a prefix, it sorts after every text with that prefix. */
 const AFTER_ANY = "\u{10ffff}";

@@ -46,6 +46,22 @@ export type Range = Readonly<{
 
 /** `afterSeq`: entries of the account up to this seq are left out. */
 export type EntriesRange = Range & Readonly<{ afterSeq?: number | undefined }>;
+/**
+ * A batch of the log, with the first of its records. `before` and `after` are the neighbours in the same shard; `null` at
+ * the ends of what is archived.
+ */
+export type LogBatch = Readonly<{
+  shard: number;
+  epoch: number;
+  seq: number;
+  timeMs: number;
+  /** Records of the batch, also those that are left out. */
+  count: number;
+  records: readonly ArchivedRecord[];
+  before: LogId | null;
+  after: LogId | null;
+}>;
+
 /** Which end of a list comes first. */
 export type Order = "newest" | "oldest";
 
@@ -124,6 +140,16 @@ export type EventsPage = Readonly<{
 export interface ArchiveQueries {
   /** The records at these positions, in this order. All must exist in the log. Damaged ones are marked one by one. */
   records(at: readonly RecordPosition[]): Promise<readonly FoundRecord[]>;
+  /** The batch at a position, with at most `limit` of its records; `undefined` if there is none. */
+  batch(
+    query: BatchPosition & Readonly<{ limit: number }>,
+    after: readonly BatchPosition[],
+  ): Promise<LogBatch | undefined>;
+  /** The newest `limit` records of a transfer on all shards, oldest first. Empty if it is not the partner's. */
+  story(
+    query: Readonly<{ partner: string; id: string; limit: number }>,
+    after: readonly BatchPosition[],
+  ): Promise<readonly ArchivedRecord[]>;
   /** The current state of a transfer. With `owner`, only if the transfer belongs to that owner. */
   transfer(
     query: Readonly<{ partner: string; id: string; owner?: string | null }>,

@@ -5,7 +5,7 @@ import type { BatchTable, OpenBatch } from "../batches/batch-table.ts";
 import { damageError } from "../batches/damage-table.ts";
 import { recordOfSlot } from "../index/slot.ts";
 import type { BatchPositions, History } from "./history.ts";
-import type { ArchivedRecord, BatchPosition, FoundRecord, RecordPosition } from "./query.ts";
+import type { ArchivedRecord, BatchPosition, FoundRecord, LogBatch, RecordPosition } from "./query.ts";
 
 /** Reads single records by index entry or by position. */
 export class RecordReader {
@@ -42,6 +42,19 @@ export class RecordReader {
   /** The record of an index entry. */
   of(history: History, at: number): ArchivedRecord {
     return this.inBatch(this.#batches.open(history.batch(at)), recordOfSlot(history.slot(at)));
+  }
+
+  /** The batch at a position, with at most `limit` of its records. @throws ArchiveError `archive_damaged` */
+  batch({ shard, epoch, seq, limit }: BatchPosition & Readonly<{ limit: number }>): LogBatch | undefined {
+    const found = this.#batches.find(shard, epoch, seq);
+    if (found === undefined) return undefined;
+    const { timeMs, count, number } = found;
+    const opened = this.#batches.open(number);
+    const records = Array.from({ length: Math.min(count, limit) }, (_, i) => this.inBatch(opened, i));
+    const at = { epoch, seq };
+    const before = this.#batches.idBefore(shard, at) ?? null;
+    const after = this.#batches.idAfter(shard, at) ?? null;
+    return { shard, epoch, seq, timeMs, count, records, before, after };
   }
 
   /** Log time of the batch of a position. @throws ArchiveError `bad_cursor`: there is no such batch. */

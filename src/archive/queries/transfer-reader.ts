@@ -59,6 +59,8 @@ export function archiveAnswers(
   });
   return {
     records: (at: readonly RecordPosition[]): readonly FoundRecord[] => at.map((each) => records.find(each)),
+    batch: (query) => records.batch(query),
+    story: (query) => transfers.story(query),
     transfer: (query) => transfers.transfer(query),
     part: (query) => transfers.part(query),
     claims: ({ shard, names }) => {
@@ -112,6 +114,22 @@ export class TransferReader {
     const { partner, id, owner = null } = query;
     const view = this.#viewFromHome(id, partner);
     return view !== undefined && (owner === null || originOf(view).owner === owner) ? view : undefined;
+  }
+
+  /** Records with the same time are of one crossing: those of the home shard come first. */
+  story({
+    partner,
+    id,
+    limit,
+  }: Readonly<{ partner: string; id: string; limit: number }>): readonly ArchivedRecord[] {
+    const found: ArchivedRecord[] = [];
+    for (const side of [HOME_RECORD, REMOTE_PART] as const)
+      for (const archived of this.#recordsOf(id, side)) {
+        if (archived.record.command.partner !== partner) return [];
+        found.push(archived);
+        if (found.length >= 2 * limit) break;
+      }
+    return found.toSorted((a, b) => a.timeMs - b.timeMs).slice(-limit);
   }
 
   part(query: Readonly<{ id: string; from: number; to: number; no: number }>): ArchivedRecord | undefined {

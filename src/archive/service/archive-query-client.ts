@@ -13,6 +13,7 @@ import type {
   EventsPage,
   EventsQuery,
   FoundRecord,
+  LogBatch,
   Page,
   Range,
   RecordPosition,
@@ -25,8 +26,11 @@ import {
   untagError,
 } from "./archive-protocol.ts";
 
-/** For a thread or disk that hangs. The archive itself has a shorter deadline for each query. */
-const ANSWER_MS_MAX = 10_000;
+/**
+ * For a thread or disk that hangs. The archive itself has a shorter deadline for each query. A request has a longer one:
+ * so its caller gets `log_unavailable`, not `outcome_unknown`.
+ */
+const ANSWER_MS_MAX = 9_000;
 
 type Pending = Readonly<{
   resolve: (value: unknown) => void;
@@ -61,6 +65,20 @@ export class ArchiveQueryClient implements ArchiveQueries {
 
   records(at: readonly RecordPosition[]): Promise<readonly FoundRecord[]> {
     return this.#query("records", at, []);
+  }
+
+  batch(
+    query: BatchPosition & Readonly<{ limit: number }>,
+    after: readonly BatchPosition[],
+  ): Promise<LogBatch | undefined> {
+    return this.#query("batch", query, after);
+  }
+
+  story(
+    query: Readonly<{ partner: string; id: string; limit: number }>,
+    after: readonly BatchPosition[],
+  ): Promise<readonly ArchivedRecord[]> {
+    return this.#query("story", query, after);
   }
 
   transfer(

@@ -15,6 +15,7 @@ import {
 import { formatTime, printJson, printLines } from "../terminal.ts";
 import { formatPosition } from "../wal/position.ts";
 import { type ShardStream, tryDecode, withStreams } from "../wal/streams.ts";
+import { examineCluster } from "./cluster-examination.ts";
 import { type Finding, formatFinding, ok, problem, warning } from "./finding.ts";
 import { examineFolder } from "./folder-findings.ts";
 import { examineRedis } from "./redis-examination.ts";
@@ -37,13 +38,21 @@ export function doctor(command: Command): Command {
 
 async function examine(settings: LogSettings): Promise<readonly Finding[]> {
   const { location, dataDir } = settings;
-  const store =
-    location.kind === "redis"
-      ? await examineRedis(location.address, describeLocation(location))
-      : examineFolder("the log's folder", location.dir, true);
+  const store = await examineStore(settings);
   const folder = examineFolder("DATA_DIR", dataDir, false);
   const answers = location.kind === "sqlite" || store.some(({ level }) => level === "ok");
   return [...store, ...folder, ...(answers ? await examineLog(settings) : [])];
+}
+
+async function examineStore({ location, walReplicas }: LogSettings): Promise<readonly Finding[]> {
+  switch (location.kind) {
+    case "sqlite":
+      return examineFolder("the log's folder", location.dir, true);
+    case "redis":
+      return examineRedis(location.address, describeLocation(location));
+    case "cluster":
+      return examineCluster(location.members, walReplicas);
+  }
 }
 
 /** Checks that the log has the batches that DATA_DIR remembers, and that log time is not ahead of the clock. */

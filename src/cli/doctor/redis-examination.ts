@@ -11,11 +11,14 @@ import { isReplyError, type RedisAddress, RedisConnection } from "../../wal/redi
 import { LogError } from "../../wal/wal.ts";
 import { type Finding, ok, problem } from "./finding.ts";
 import {
+  CLUSTER_COMMANDS,
   DANGEROUS_COMMANDS,
   EXTRA_PARAMETERS,
+  examineAlone,
   examineCare,
   examineClock,
   examineDurability,
+  examineMember,
   examineRights,
   examineServer,
   NEEDED_COMMANDS,
@@ -26,11 +29,15 @@ import {
 
 const TIMEOUT_MS = 5_000;
 
-/** @param name its address, as shown in the findings. */
-export async function examineRedis(address: RedisAddress, name: string): Promise<readonly Finding[]> {
+/** @param name its address, as shown in the findings. @param inCluster it is one member of the log's cluster. */
+export async function examineRedis(
+  address: RedisAddress,
+  name: string,
+  inCluster = false,
+): Promise<readonly Finding[]> {
   const connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS });
   try {
-    return await connection.run((client) => examine(client, address, name));
+    return await connection.run((client) => examine(client, { address, name, inCluster }));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     return [
@@ -46,7 +53,9 @@ export async function examineRedis(address: RedisAddress, name: string): Promise
   }
 }
 
-async function examine(client: Redis, address: RedisAddress, name: string): Promise<readonly Finding[]> {
+type Examined = Readonly<{ address: RedisAddress; name: string; inCluster: boolean }>;
+
+async function examine(client: Redis, { address, name, inCluster }: Examined): Promise<readonly Finding[]> {
   const info = await orRefusal(client.info());
   if (typeof info !== "string")
     return [problem(`${name}: INFO is refused: ${info.refused}`, "allow it with the ACL rule +info")];
@@ -55,9 +64,10 @@ async function examine(client: Redis, address: RedisAddress, name: string): Prom
   return [
     ok(`${name} answers`),
     ...examineServer(values),
-    ...examineDurability(values),
+    ...examineDurability(values, inCluster),
+    ...(inCluster ? examineMember(values) : examineAlone(values)),
     ...examineCare(values),
-    ...examineRights(await readRights(client, address.username ?? "default")),
+    ...examineRights(await readRights(client, address.username ?? "default", inCluster), inCluster),
     ...examineClock(values, Date.now()),
   ];
 }
@@ -73,19 +83,27 @@ async function readConfiguration(client: Redis): Promise<RedisValues["config"]> 
   return config;
 }
 
-async function readRights(client: Redis, user: string): Promise<Rights> {
+async function readRights(client: Redis, user: string, inCluster: boolean): Promise<Rights> {
   const commands = new Map<string, Right>();
   const shard = `daybook:{doctor-${randomUUID()}}`;
   for (const name of [...NEEDED_COMMANDS, ...DANGEROUS_COMMANDS])
     commands.set(name, await checkRight(client, user, `${shard}:wal`, name));
   for (const name of SNAPSHOT_COMMANDS)
     commands.set(name, await checkRight(client, user, `${shard}:snapshot:0`, name));
+  if (inCluster)
+    for (const name of CLUSTER_COMMANDS)
+      commands.set(name, await checkRight(client, user, `${shard}:barrier`, name));
   return { user, commands };
 }
 
 const ARGUMENTS: Readonly<
   Record<
-    (typeof NEEDED_COMMANDS | typeof DANGEROUS_COMMANDS | typeof SNAPSHOT_COMMANDS)[number],
+    (
+      | typeof NEEDED_COMMANDS
+      | typeof DANGEROUS_COMMANDS
+      | typeof SNAPSHOT_COMMANDS
+      | typeof CLUSTER_COMMANDS
+    )[number],
     (key: string) => string[]
   >
 > = {
@@ -98,11 +116,16 @@ const ARGUMENTS: Readonly<
   LRANGE: (key) => [key, "0", "0"],
   LINDEX: (key) => [key, "0"],
   UNLINK: (key) => [key],
+  SET: (key) => [key, "0"],
+  WAIT: () => ["0", "1"],
 };
+
+/** They would change something, so they are never sent. */
+const CHANGING: ReadonlySet<string> = new Set(["FLUSHALL", "RPUSH", "SET"]);
 
 /**
  * Checks a right with ACL DRYRUN. If that is refused, sends the command itself for a key that does not exist, which changes
- * nothing. FLUSHALL and RPUSH would change something, so they are never sent.
+ * nothing.
  */
 async function checkRight(
   client: Redis,
@@ -113,7 +136,7 @@ async function checkRight(
   const args = ARGUMENTS[name](key);
   const answer = await orRefusal(client.call("ACL", "DRYRUN", user, name, ...args));
   if (!isRefusal(answer)) return answer === "OK" ? "allowed" : "refused";
-  if (name === "FLUSHALL" || name === "RPUSH") return "unknown";
+  if (CHANGING.has(name)) return "unknown";
   const tried = await orRefusal(client.call(name, ...args));
   return isRefusal(tried) && tried.refused.startsWith("NOPERM") ? "refused" : "allowed";
 }

@@ -1,6 +1,10 @@
 /** Judges a Redis by its INFO and CONFIG values. Pure: values in, findings out. */
 import { plural } from "../../text/plural.ts";
-import { findConfigurationProblems, type RedisValues } from "../../wal/redis/redis-configuration.ts";
+import {
+  findConfigurationProblems,
+  isMaster,
+  type RedisValues,
+} from "../../wal/redis/redis-configuration.ts";
 import { formatBytes } from "../terminal.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
@@ -9,11 +13,22 @@ export type Right = "allowed" | "refused" | "unknown";
 export type Rights = Readonly<{ user: string; commands: ReadonlyMap<string, Right> }>;
 
 /** Parameters to read in addition to those that the server itself requires. */
-export const EXTRA_PARAMETERS = ["maxmemory", "save", "io-threads", "aof-use-rdb-preamble"] as const;
+export const EXTRA_PARAMETERS = [
+  "maxmemory",
+  "save",
+  "io-threads",
+  "aof-use-rdb-preamble",
+  "cluster-node-timeout",
+  "cluster-require-full-coverage",
+  "cluster-allow-replica-migration",
+  "repl-timeout",
+] as const;
 /** Commands that the server needs on the keys of the log. */
 export const NEEDED_COMMANDS = ["XADD", "XTRIM"] as const;
 /** Commands that the server needs on the keys of snapshots, which are lists. */
 export const SNAPSHOT_COMMANDS = ["RPUSH", "LRANGE", "LINDEX", "UNLINK"] as const;
+/** Commands that the server needs in a cluster, SET on the key `…:barrier`. */
+export const CLUSTER_COMMANDS = ["SET", "WAIT"] as const;
 /** Commands that could delete the log; the server's user should not have them. */
 export const DANGEROUS_COMMANDS = ["DEL", "RENAME", "FLUSHALL"] as const;
 
@@ -55,10 +70,11 @@ export function examineServer({ info }: RedisValues): readonly Finding[] {
 }
 
 /** Checks the settings without which the server refuses to serve. */
-export function examineDurability(values: RedisValues): readonly Finding[] {
-  const problems = findConfigurationProblems(values);
+export function examineDurability(values: RedisValues, mayBeReplica = false): readonly Finding[] {
+  const problems = findConfigurationProblems(values, mayBeReplica);
   if (problems.length === 0) {
-    return [ok("a master with appendonly yes, appendfsync always, also during rewrites, noeviction")];
+    const role = isMaster(values.info) ? "master" : "replica";
+    return [ok(`a ${role} with appendonly yes, appendfsync always, also during rewrites, noeviction`)];
   }
   return problems.map((text) => {
     const parameter = text.split(" ", 1)[0] ?? "";
@@ -71,11 +87,14 @@ export function examineDurability(values: RedisValues): readonly Finding[] {
   });
 }
 
-/** Checks recommended settings: findings here are warnings, except for memory that is nearly full. */
-export function examineCare({ config, info }: RedisValues): readonly Finding[] {
-  const findings = [examineMemory(info)];
+/** Checks what only matters for a Redis that is the log by itself, without a cluster in WAL_URL. */
+export function examineAlone({ info }: RedisValues): readonly Finding[] {
+  const findings: Finding[] = [];
   const cluster = info.get("cluster_enabled") === "1";
-  if (cluster) findings.push(warning("it is a node of a cluster: a failover may lose acknowledged data"));
+  if (cluster) {
+    const advice = "give WAL_URL as redis+cluster://…, which waits for replicas";
+    findings.push(warning("it is a node of a cluster: a failover may lose acknowledged data", advice));
+  }
   const replicas = Number(info.get("connected_slaves") ?? 0);
   if (replicas > 0) {
     findings.push(
@@ -84,6 +103,12 @@ export function examineCare({ config, info }: RedisValues): readonly Finding[] {
       ),
     );
   }
+  return findings;
+}
+
+/** Checks recommended settings: findings here are warnings, except for memory that is nearly full. */
+export function examineCare({ config, info }: RedisValues): readonly Finding[] {
+  const findings = [examineMemory(info)];
   if ("refused" in config) return findings;
   const threads = config.get("io-threads");
   if (threads !== undefined && threads !== "1") {
@@ -110,6 +135,39 @@ export function examineCare({ config, info }: RedisValues): readonly Finding[] {
   return findings;
 }
 
+/** Checks the settings that a member of a cluster should have besides those of every Redis. */
+export function examineMember({ config, info }: RedisValues): readonly Finding[] {
+  if (info.get("cluster_enabled") !== "1")
+    return [
+      problem("cluster-enabled is no: it is no member of a cluster", "redis.conf: cluster-enabled yes"),
+    ];
+  if ("refused" in config) return [];
+  const found = (parameter: string) => config.get(parameter) ?? "unknown";
+  const findings: Finding[] = [];
+  const recommend = (isGood: boolean, parameter: string, value: string, why: string): void => {
+    if (isGood) return;
+    findings.push(warning(`${parameter} is ${found(parameter)}: ${why}`, ...setting(parameter, value)));
+  };
+  const isAtMost = (parameter: string, max: number) => Number(found(parameter)) <= max;
+  const whole = "while the slots of one primary are not served, no other shard can write";
+  const moving = "a primary can be left without a replica, and then its writes wait";
+  recommend(
+    isAtMost("cluster-node-timeout", 5000),
+    "cluster-node-timeout",
+    "2000",
+    "a failover takes longer",
+  );
+  recommend(isAtMost("repl-timeout", 10), "repl-timeout", "5", "a lost replica is noticed late");
+  recommend(found("cluster-require-full-coverage") === "no", "cluster-require-full-coverage", "no", whole);
+  recommend(
+    found("cluster-allow-replica-migration") === "no",
+    "cluster-allow-replica-migration",
+    "no",
+    moving,
+  );
+  return findings.length > 0 ? findings : [ok("a member of a cluster with the recommended settings")];
+}
+
 export function examineClock({ info }: RedisValues, nowMs: number): readonly Finding[] {
   const micros = Number(info.get("server_time_usec") ?? Number.NaN);
   if (Number.isNaN(micros)) return [];
@@ -123,7 +181,7 @@ export function examineClock({ info }: RedisValues, nowMs: number): readonly Fin
   ];
 }
 
-export function examineRights({ user, commands }: Rights): readonly Finding[] {
+export function examineRights({ user, commands }: Rights, inCluster = false): readonly Finding[] {
   const among = (names: readonly string[], right: Right) =>
     names.filter((name) => commands.get(name) === right);
   const findings: Finding[] = [];
@@ -143,6 +201,15 @@ export function examineRights({ user, commands }: Rights): readonly Finding[] {
       problem(
         `user ${user} may not ${unkept.join(", ")} on daybook:{*}:snapshot:*: it cannot keep snapshots`,
         `redis-cli ACL SETUSER ${user} '(~daybook:{*}:snapshot:* ${rules})'`,
+      ),
+    );
+  }
+  const unacknowledged = inCluster ? among(CLUSTER_COMMANDS, "refused") : [];
+  if (unacknowledged.length > 0) {
+    findings.push(
+      problem(
+        `user ${user} may not ${unacknowledged.join(", ")}: it cannot wait for replicas`,
+        `redis-cli ACL SETUSER ${user} +wait +waitaof '(~daybook:{*}:barrier +set)'`,
       ),
     );
   }

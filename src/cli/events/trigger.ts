@@ -1,14 +1,13 @@
 /** `daybook trigger`: makes a sample of a type of event, for a developer who builds a receiver. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import type { EventType } from "../../actors/records/event.ts";
 import { OperatorError, UsageError } from "../errors.ts";
 import { defaultUrl, readOperatorKey } from "../server/server-client.ts";
 import { printLines } from "../terminal.ts";
+import { poll } from "./poll.ts";
 import { isOfWallets, SAMPLES } from "./samples.ts";
 import { Scratch } from "./scratch.ts";
 
-const POLL_MS = 100;
 /** Above the time after which a sample expires. */
 const WAIT_MS_MAX = 20_000;
 
@@ -48,20 +47,15 @@ async function makeSample(type: EventType, url: string): Promise<string> {
   try {
     const subject = await SAMPLES[type](scratch);
     const reader = await (isOfWallets(type) ? scratch.house : scratch.partner);
-    const path = `/v1/events?types=${type}&subject=${encodeURIComponent(subject)}`;
-    for (const endMs = performance.now() + WAIT_MS_MAX; performance.now() < endMs; await delay(POLL_MS)) {
-      for (let after = ""; ; ) {
-        const page = await reader.ask<Page>("GET", `${path}${after}`);
-        const [event] = page.data;
-        if (event !== undefined) return event.id;
-        if (page.next_cursor === null) break;
-        after = `&after=${page.next_cursor}`;
-      }
-    }
-    throw new OperatorError(`the event ${type} did not come within ${WAIT_MS_MAX / 1000} s`);
+    const query = { types: type, subject };
+    const event = await poll(WAIT_MS_MAX, async () => {
+      for await (const { id } of reader.items("/v1/events", { query })) return id;
+      return undefined;
+    });
+    if (event === undefined)
+      throw new OperatorError(`the event ${type} did not come within ${WAIT_MS_MAX / 1000} s`);
+    return event;
   } finally {
     await scratch.close();
   }
 }
-
-type Page = Readonly<{ data: readonly Readonly<{ id: string }>[]; next_cursor: string | null }>;

@@ -3,9 +3,10 @@
  * for keys: they are random, and no server shows one again.
  */
 import type { Command } from "commander";
+import { type Daybook, DaybookError } from "../../../clients/typescript/src/index.ts";
 import { jsonOption } from "../settings.ts";
 import { formatTime, note, paint, printJson, printLines } from "../terminal.ts";
-import { defaultUrl, readOperatorKey, ServerClient, ServerRefusal } from "./server-client.ts";
+import { connect, defaultUrl, readOperatorKey, shown } from "./server-client.ts";
 
 type Options = Readonly<{ url: string; json?: boolean }>;
 
@@ -85,7 +86,7 @@ const PASSWORD = "a long demo password";
 const BANK = "first-bank";
 const KEY_NAME = "demo";
 
-type Key = Readonly<{ api_key: string }>;
+type Key = Readonly<{ api_key: string | null }>;
 
 const EXISTS: ReadonlySet<string> = new Set(["partner_exists", "seller_exists"]);
 
@@ -105,14 +106,15 @@ export async function makeDemo(
   nowMs: number,
   progress: (part: string) => void,
 ): Promise<Demo> {
-  const operator = new ServerClient(url, operatorKey);
+  const operator = connect(url, operatorKey);
   progress("a partner");
   const body = { id: PARTNER, name: "Riverside Coffee" };
+  const path = { id: PARTNER };
   const partnerKey = await keyOf(
-    () => operator.ask("POST", "/v1/partners", body),
-    () => operator.ask("POST", `/v1/partners/${PARTNER}/keys`, { role: "partner", name: KEY_NAME }),
+    () => operator.post("/v1/partners", { body }),
+    () => operator.post("/v1/partners/{id}/keys", { path, body: { role: "partner", name: KEY_NAME } }),
   );
-  const partner = new ServerClient(url, partnerKey);
+  const partner = connect(url, partnerKey);
   progress("a loyalty programme");
   await makeMembers(partner, nowMs);
   progress("vouchers");
@@ -126,121 +128,153 @@ export async function makeDemo(
   return { partner: PARTNER, partnerKey, sellerKeys, bankKey, people };
 }
 
-async function makeMembers(partner: ServerClient, nowMs: number): Promise<void> {
+async function makeMembers(partner: Daybook, nowMs: number): Promise<void> {
   for (const [i, name] of MEMBERS.entries()) {
     const id = name.toLowerCase();
-    const path = `/v1/loyalty/members/${id}`;
-    await partner.ask("POST", "/v1/loyalty/members", { id, name }, `seed-member-${id}`);
+    const path = { id };
+    await partner.post("/v1/loyalty/members", { body: { id, name }, idempotencyKey: `seed-member-${id}` });
     const welcome = {
       points: 100,
       description: "Welcome",
       occurred_at: formatTime(nowMs - 30 * DAY_MS),
       expires_at: formatTime(nowMs + (30 + i) * DAY_MS),
     };
-    await once(() => partner.ask("POST", `${path}/accruals`, welcome, `seed-welcome-${id}`));
+    await once(() =>
+      partner.post("/v1/loyalty/members/{id}/accruals", {
+        path,
+        body: welcome,
+        idempotencyKey: `seed-welcome-${id}`,
+      }),
+    );
     const coffees = { points: 40 * (i + 1), description: `${i + 1} coffees` };
-    await partner.ask("POST", `${path}/accruals`, coffees, `seed-coffees-${id}`);
+    await partner.post("/v1/loyalty/members/{id}/accruals", {
+      path,
+      body: coffees,
+      idempotencyKey: `seed-coffees-${id}`,
+    });
     if (i % 3 !== 0) continue;
     const spent = { points: 50, description: "A free coffee" };
-    await partner.ask("POST", `${path}/redemptions`, spent, `seed-free-${id}`);
+    await partner.post("/v1/loyalty/members/{id}/redemptions", {
+      path,
+      body: spent,
+      idempotencyKey: `seed-free-${id}`,
+    });
   }
 }
 
-async function makeVouchers(partner: ServerClient, nowMs: number): Promise<void> {
+async function makeVouchers(partner: Daybook, nowMs: number): Promise<void> {
   for (let i = 0; i < 10; i++) {
     const customer = { email: `customer${i}@gmail.com`, name: `customer ${i}` };
-    await partner.ask("POST", "/v1/customers", customer, `seed-customer-${i}`);
+    await partner.post("/v1/customers", { body: customer, idempotencyKey: `seed-customer-${i}` });
   }
   for (const { name, discount, pricing } of OFFERS)
-    await partner.ask("PUT", `/v1/offers/${name}`, { discount, pricing }, `seed-offer-${name}`);
+    await partner.put("/v1/offers/{name}", {
+      path: { name },
+      body: { discount, pricing },
+      idempotencyKey: `seed-offer-${name}`,
+    });
   const expires_at = formatTime(nowMs + 60 * DAY_MS);
   for (let i = 0; i < 10; i++) {
-    const voucher = { email: `customer${i}@gmail.com`, offer_name: OFFERS[i % 2]?.name, expires_at };
-    await once(() => partner.ask("POST", "/v1/vouchers", voucher, `seed-voucher-${i}`));
+    const { name: offer_name } = OFFERS[i % 2 === 0 ? 0 : 1];
+    const body = { email: `customer${i}@gmail.com`, offer_name, expires_at };
+    await once(() => partner.post("/v1/vouchers", { body, idempotencyKey: `seed-voucher-${i}` }));
   }
 }
 
-async function makeSegments(partner: ServerClient): Promise<void> {
-  for (let i = 0; i < 20; i++) await partner.ask("POST", "/v1/users", {}, `seed-user-${i}`);
-  await partner.ask("POST", "/v1/segments", { slug: "EARLY_BIRDS" }, "seed-early-birds");
-  await partner.ask("POST", "/v1/segments", { slug: "NEW_CHECKOUT", user_percent: 50 }, "seed-new-checkout");
-  const birds = { ids: ["1", "2", "3", "5", "8", "13"] };
-  await partner.ask("POST", "/v1/segments/EARLY_BIRDS/users", birds, "seed-birds");
+async function makeSegments(partner: Daybook): Promise<void> {
+  for (let i = 0; i < 20; i++)
+    await partner.post("/v1/users", { body: {}, idempotencyKey: `seed-user-${i}` });
+  const birds = { slug: "EARLY_BIRDS" };
+  await partner.post("/v1/segments", { body: birds, idempotencyKey: "seed-early-birds" });
+  const half = { slug: "NEW_CHECKOUT", user_percent: 50 };
+  await partner.post("/v1/segments", { body: half, idempotencyKey: "seed-new-checkout" });
+  await partner.post("/v1/segments/{slug}/users", {
+    path: birds,
+    body: { ids: ["1", "2", "3", "5", "8", "13"] },
+    idempotencyKey: "seed-birds",
+  });
 }
 
-async function makeSellers(url: string, partner: ServerClient): Promise<Readonly<Record<string, string>>> {
+async function makeSellers(url: string, partner: Daybook): Promise<Readonly<Record<string, string>>> {
   const keys: Record<string, string> = {};
   for (const { id, name, credit, sales } of SELLERS) {
     const key = await keyOf(
-      () => partner.ask("POST", "/v1/sellers", { id, name }),
+      () => partner.post("/v1/sellers", { body: { id, name } }),
       () =>
-        partner.ask("POST", `/v1/partners/${PARTNER}/keys`, { role: "seller", name: KEY_NAME, seller: id }),
+        partner.post("/v1/partners/{id}/keys", {
+          path: { id: PARTNER },
+          body: { role: "seller", name: KEY_NAME, seller: id },
+        }),
     );
     keys[id] = key;
-    const seller = new ServerClient(url, key);
-    const request = { amount: credit, note: "Opening credit" };
-    const created = await seller.ask<{ id: string }>(
-      "POST",
-      "/v1/credit-requests",
-      request,
-      `seed-request-${id}`,
-    );
-    const path = `/v1/credit-requests/${created.id}/approve`;
-    await partner.ask("POST", path, undefined, `seed-approval-${id}`);
+    const seller = connect(url, key);
+    const created = await seller.post("/v1/credit-requests", {
+      body: { amount: credit, note: "Opening credit" },
+      idempotencyKey: `seed-request-${id}`,
+    });
+    await partner.post("/v1/credit-requests/{id}/approve", {
+      path: { id: created.id },
+      idempotencyKey: `seed-approval-${id}`,
+    });
     for (let i = 0; i < sales; i++) {
       const sale = { phone: `0912${String(1_000_000 + (i % 9))}`, amount: SALE, reference: `sale-${i}` };
-      await seller.ask("POST", "/v1/topups", sale, `seed-sale-${id}-${i}`);
+      await seller.post("/v1/topups", { body: sale, idempotencyKey: `seed-sale-${id}-${i}` });
     }
   }
   return keys;
 }
 
-async function makeWallets(url: string, operator: ServerClient): Promise<Pick<Demo, "bankKey" | "people">> {
-  const keyRequest = { role: "bank", name: BANK };
-  const { api_key: bankKey } = await operator.ask<Key>("POST", "/v1/partners/house/keys", keyRequest);
-  const bank = new ServerClient(url, bankKey);
-  const open = new ServerClient(url, "");
+async function makeWallets(url: string, operator: Daybook): Promise<Pick<Demo, "bankKey" | "people">> {
+  const made = await operator.post("/v1/partners/{id}/keys", {
+    path: { id: "house" },
+    body: { role: "bank", name: BANK },
+  });
+  const bankKey = shown(made.api_key);
+  const bank = connect(url, bankKey);
+  const open = connect(url);
   const people: Demo["people"][number][] = [];
   for (const { name, email, deposit } of PEOPLE) {
     const { wallet_id, token } = await enter(open, name, email);
     people.push({ email, password: PASSWORD, walletId: wallet_id, token });
     const given = { wallet_id, amount: deposit, details: "Salary", bank_ref: `seed-${email}` };
-    await bank.ask("POST", "/v1/deposits", given, `seed-deposit-${email}`);
+    await bank.post("/v1/deposits", { body: given, idempotencyKey: `seed-deposit-${email}` });
   }
   const [first, second] = people;
   if (first !== undefined && second !== undefined) {
-    const sender = new ServerClient(url, first.token);
+    const sender = connect(url, first.token);
     const sent = { to_wallet_id: second.walletId, amount: 2_500, memo: "Dinner" };
-    await sender.ask("POST", "/v1/wallet/transfers", sent, "seed-dinner");
+    await sender.post("/v1/wallet/transfers", { body: sent, idempotencyKey: "seed-dinner" });
   }
   return { bankKey, people };
 }
 
-/**
- * The API key of a new partner or seller, or another key if that exists. Sent without an idempotency key, since a replayed
- * answer does not show the secret.
- */
+/** The API key of a new partner or seller, or another key if that exists or the answer with its key was lost. */
 async function keyOf(make: () => Promise<Key>, makeAnother: () => Promise<Key>): Promise<string> {
   try {
-    return (await make()).api_key;
+    const { api_key: key } = await make();
+    if (key !== null) return key;
   } catch (error) {
-    if (!(error instanceof ServerRefusal && EXISTS.has(error.code))) throw error;
-    return (await makeAnother()).api_key;
+    if (!(error instanceof DaybookError && EXISTS.has(error.code))) throw error;
   }
+  return shown((await makeAnother()).api_key);
 }
 
 /** Signs up, or logs in if the account exists. */
 async function enter(
-  open: ServerClient,
+  open: Daybook,
   name: string,
   email: string,
 ): Promise<Readonly<{ wallet_id: string; token: string }>> {
   try {
-    return await open.ask("POST", "/v1/wallet/signup", { name, email, password: PASSWORD });
+    const { wallet_id, token } = await open.post("/v1/wallet/signup", {
+      body: { name, email, password: PASSWORD },
+    });
+    if (token !== null) return { wallet_id, token };
   } catch (error) {
-    if (!(error instanceof ServerRefusal && error.code === "email_taken")) throw error;
-    return open.ask("POST", "/v1/wallet/login", { email, password: PASSWORD });
+    if (!(error instanceof DaybookError && error.code === "email_taken")) throw error;
   }
+  const { wallet_id, token } = await open.post("/v1/wallet/login", { body: { email, password: PASSWORD } });
+  return { wallet_id, token: shown(token) };
 }
 
 /** A request whose body contains the current time differs when repeated. The refusal then means that it was done before. */
@@ -248,6 +282,6 @@ async function once(ask: () => Promise<unknown>): Promise<void> {
   try {
     await ask();
   } catch (error) {
-    if (!(error instanceof ServerRefusal && error.code === "idempotency_key_reused")) throw error;
+    if (!(error instanceof DaybookError && error.code === "idempotency_key_reused")) throw error;
   }
 }

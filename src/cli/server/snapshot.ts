@@ -1,6 +1,7 @@
 /** `daybook snapshot`: makes a server take a snapshot of every shard; with `--offline` takes them itself. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
+import type { components } from "../../../clients/typescript/src/index.ts";
 import { plural } from "../../text/plural.ts";
 import { SnapshotError } from "../../wal/snapshots/snapshot.ts";
 import { lockFolder } from "../../wal/sqlite/folder-lock.ts";
@@ -10,7 +11,7 @@ import { jsonOption, type LogOptions, logOptions, readLogSettings } from "../set
 import { formatBytes, formatCount, ProgressBar, printJson, printLines } from "../terminal.ts";
 import { formatPosition } from "../wal/position.ts";
 import { withStreams } from "../wal/streams.ts";
-import { defaultUrl, readOperatorKey, ServerClient } from "./server-client.ts";
+import { connect, defaultUrl, readOperatorKey } from "./server-client.ts";
 
 const POLL_MS = 250;
 
@@ -19,7 +20,7 @@ type Options = LogOptions & Readonly<{ url: string; offline?: boolean; wait: str
 /** A snapshot as it is printed. */
 type Taken = Readonly<{ position: string; records: number; bytes: number; duration_ms: number }>;
 
-type ShardView = Readonly<{ shard: number; durable_position: string; snapshot: Taken | null }>;
+type ShardView = components["schemas"]["Shard"];
 
 export function snapshot(command: Command): Command {
   return logOptions(command)
@@ -36,13 +37,12 @@ export function snapshot(command: Command): Command {
 }
 
 async function askServer({ url, wait }: Options): Promise<readonly Taken[]> {
-  const server = new ServerClient(url, readOperatorKey());
+  const server = connect(url, readOperatorKey());
   const waitMs = Number(wait) * 1000;
   if (!(waitMs >= 0)) throw new UsageError("--wait: give a number of seconds");
-  const shards = async () =>
-    (await server.ask<{ data: readonly ShardView[] }>("GET", "/v1/admin/shards")).data;
+  const shards = async () => (await server.get("/v1/admin/shards")).data;
   const before = await shards();
-  await server.ask("POST", "/v1/admin/snapshots");
+  await server.post("/v1/admin/snapshots");
   const bar = new ProgressBar();
   const endMs = performance.now() + waitMs;
   try {
@@ -90,7 +90,8 @@ async function takeOffline(options: Options): Promise<readonly Taken[]> {
     for (const { generation, shard, stream } of streams) {
       const until = (await stream.last())?.id;
       if (until === undefined) continue;
-      const where = { walUrl: settings.walUrl, generation, shard, shards: streams.length };
+      const { walUrl, walReplicas: replicas } = settings;
+      const where = { walUrl, replicas, generation, shard, shards: streams.length };
       const task = { ...where, until, epoch: until.epoch, pauseMs: 0 };
       try {
         taken.push(viewOf(await takeSnapshot(task)));

@@ -73,7 +73,7 @@ export function walInfo(command: Command): Command {
 
 async function inspect(settings: LogSettings, source: ShardStream): Promise<StreamInfo> {
   const { stream, shard, generation } = source;
-  const kind = settings.location.kind === "redis" ? "redis-stream" : "sqlite";
+  const kind = settings.location.kind === "sqlite" ? "sqlite" : "redis-stream";
   let info: StreamInfo = { shard, name: stream.name, kind, generation, ...UNKNOWN };
   try {
     const { entries, bytes, exact } = await measureStream(settings, source);

@@ -1,5 +1,6 @@
 /** Formats entries of the log as lines, one per record, as text or as JSON. */
 import type { LogRecord } from "../../actors/records/command.ts";
+import { describeCommand, describeOutcome } from "../../actors/records/record-text.ts";
 import { messageOf } from "../../errors/error-message.ts";
 import { plural } from "../../text/plural.ts";
 import { printable } from "../../text/printable.ts";
@@ -8,7 +9,6 @@ import { formatTime, paint } from "../terminal.ts";
 import type { LogEntry } from "./entries.ts";
 import { formatPosition } from "./position.ts";
 import { isAll, matches, type RecordFilter, recordsOf } from "./record.ts";
-import { describeCommand, describeOutcome } from "./record-text.ts";
 
 const POSITION_WIDTH = 14;
 const OP_WIDTH = 18;

@@ -1,5 +1,6 @@
 /** Measures or estimates the size of a stream without reading all of it. */
 import { statSync } from "node:fs";
+import { addressOf } from "../../wal/open.ts";
 import { isReplyError, RedisConnection } from "../../wal/redis/redis-connection.ts";
 import { countEntries } from "../../wal/sqlite/sqlite-stream.ts";
 import { LogError } from "../../wal/wal.ts";
@@ -22,7 +23,7 @@ export async function measureStream(settings: LogSettings, { stream }: ShardStre
     return { entries: countEntries(stream.name), bytes, exact: true };
   }
   const connection = new RedisConnection({
-    address: settings.location.address,
+    address: addressOf(settings.location, stream.name),
     name: stream.name,
     timeoutMs: TIMEOUT_MS,
   });

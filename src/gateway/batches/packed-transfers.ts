@@ -1,9 +1,15 @@
 /** Packs the transfers of a batch into pieces for the shards that decide them. */
-import { shardOfVnode } from "../../actors/ledger/routing.ts";
+import { HomeFinder, shardOfVnode } from "../../actors/ledger/routing.ts";
 import { type CommandWriter, readCommands } from "../../actors/records/codec.ts";
 import type { Command, Transfer } from "../../actors/records/command.ts";
 import type { CompoundTransfer } from "../../actors/records/compound-command.ts";
-import type { PackedPiece, PackedTransfers } from "../../actors/records/packed-transfers.ts";
+import type {
+  PackedPiece,
+  PackedTransfers,
+  ReadTransfers,
+  Transfers,
+} from "../../actors/records/packed-transfers.ts";
+import { RANGES, type ScannedTransfers } from "../../actors/records/scanned-transfers.ts";
 import { assert } from "../../errors/assert.ts";
 import { costOfCommand } from "../shard-link/costs.ts";
 import { workSlices } from "../work-slices.ts";
@@ -27,8 +33,17 @@ class ShardPieces {
 
   add(item: Item, place: number): void {
     this.#writer.add(item);
+    this.#added(place, costOfCommand(item));
+  }
+
+  addScanned(scanned: ScannedTransfers, place: number, vnode: number): void {
+    this.#writer.addScanned(scanned, place, vnode);
+    this.#added(place, 1);
+  }
+
+  #added(place: number, cost: number): void {
     this.#places.push(place);
-    this.#cost += costOfCommand(item);
+    this.#cost += cost;
     if (this.#cost >= PIECE_COST || this.#writer.bytes >= PIECE_BYTES) this.close();
   }
 
@@ -42,21 +57,41 @@ class ShardPieces {
 }
 
 /** @param writers one for each shard; empty before and after. */
-export function packTransfers(items: readonly Item[], writers: readonly CommandWriter[]): PackedTransfers {
+export function packTransfers(read: ReadTransfers, writers: readonly CommandWriter[]): PackedTransfers {
   const shards = writers.map((writer) => new ShardPieces(writer));
-  for (const [place, item] of items.entries())
-    shards[shardOfVnode(item.vnode, shards.length)]?.add(item, place);
+  const { partner, count } =
+    "source" in read
+      ? addScanned(shards, read)
+      : { partner: read[0]?.partner ?? "", count: addAll(shards, read) };
   for (const pieces of shards) pieces.close();
-  const partner = items[0]?.partner ?? "";
-  return { partner, count: items.length, byShard: shards.map(({ closed }) => closed) };
+  return { partner, count, byShard: shards.map(({ closed }) => closed) };
 }
 
-/** In slices of the partner. */
-export async function unpackTransfers({
-  partner,
-  count,
-  byShard,
-}: PackedTransfers): Promise<readonly Item[]> {
+function addAll(shards: readonly ShardPieces[], items: readonly Item[]): number {
+  for (const [place, item] of items.entries())
+    shards[shardOfVnode(item.vnode, shards.length)]?.add(item, place);
+  return items.length;
+}
+
+function addScanned(shards: readonly ShardPieces[], scanned: ScannedTransfers): ScannedTransfers {
+  const { partner, source, count, ranges } = scanned;
+  const finder = new HomeFinder(partner);
+  for (let place = 0; place < count; place++) {
+    const at = RANGES * place;
+    const [debit, debitEnd] = [ranges[at] as number, ranges[at + 1] as number];
+    const vnode = finder.homeOf(source, debit, debitEnd, ranges[at + 2] as number, ranges[at + 3] as number);
+    shards[shardOfVnode(vnode, shards.length)]?.addScanned(scanned, place, vnode);
+  }
+  return scanned;
+}
+
+/** The transfers as objects, in order. In slices of the partner. @param writers as in `packTransfers`. */
+export async function itemsOf(
+  transfers: Transfers,
+  writers: readonly CommandWriter[],
+): Promise<readonly Item[]> {
+  if (!("count" in transfers)) return transfers;
+  const { partner, count, byShard } = "byShard" in transfers ? transfers : packTransfers(transfers, writers);
   const items = new Array<Item>(count);
   for (const { packed, places } of byShard.flat()) {
     if (workSlices.isOver) await workSlices.next(partner);

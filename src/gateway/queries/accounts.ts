@@ -1,6 +1,7 @@
 /** Reads accounts: by id, a page of all, at a past moment, and together with the sum of its entries. */
+import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import type { AccountView } from "../../actors/records/command.ts";
-import type { Page } from "../../archive/queries/query.ts";
+import type { BatchPosition, Page } from "../../archive/queries/query.ts";
 import { PAGE_BYTES_MAX } from "../../bounds/page-bytes.ts";
 import { InvalidTime, OperatingError } from "../../errors/operating-error.ts";
 import { type Caller, refuseGone } from "../caller.ts";
@@ -106,4 +107,25 @@ export async function reconciliation(shards: Shards, partner: string, id: string
   const query = { partner, account: id, seq: account.seq };
   const { sum, count } = await shards.archive.sum(query, nonEmptyPositions([position]));
   return { account, entriesSum: sum, entriesCount: count };
+}
+
+/**
+ * The positions that the archive must have reached before it can show the account's entries, and the `seq` of its
+ * newest entry. `undefined` if there is no such account.
+ */
+export async function positionsOfAccount(
+  shards: Shards,
+  partner: string,
+  account: string,
+): Promise<Readonly<{ after: readonly BatchPosition[]; seq?: number }> | undefined> {
+  if (isSystemAccount(account)) {
+    const found = await shards.askAll(partner, ["system_account", account]);
+    const exists = found.some(({ result }) => result !== null);
+    return exists ? { after: nonEmptyPositions(found.map(({ position }) => position)) } : undefined;
+  }
+  const { result, position } = await shards.ask(shards.ofAccount(partner, account), partner, [
+    "account",
+    account,
+  ]);
+  return result === null ? undefined : { after: nonEmptyPositions([position]), seq: result.seq };
 }

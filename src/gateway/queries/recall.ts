@@ -47,21 +47,55 @@ export type KeyScope = Readonly<{ owner: string; vnode?: number | undefined }>;
 /** The command that first used the key. "reused" if it was another request, `undefined` if the key is unknown. */
 export async function firstCommand(
   shards: Shards,
-  { partner, key, fingerprint }: CommandHeader,
-  { owner, vnode = vnodeOf(partner, owner) }: KeyScope,
+  header: CommandHeader,
+  scope: KeyScope,
 ): Promise<Command | "reused" | undefined> {
+  const { partner, key, fingerprint } = header;
   if (key === null) return undefined;
+  const found = await findKey(shards, partner, key, scope);
+  if (found === undefined) return undefined;
+  if (found.fingerprint !== fingerprint) return "reused";
+  return (await recordOfKey(shards, partner, key, scope, found.at))?.record.command ?? "reused";
+}
+
+/** The first record of an owner's idempotency key, for display; `undefined` if the key is unknown. */
+export async function keyRecord(
+  shards: Shards,
+  partner: string,
+  key: string,
+  scope: KeyScope,
+): Promise<ArchivedRecord | undefined> {
+  const found = await findKey(shards, partner, key, scope);
+  return found === undefined ? undefined : recordOfKey(shards, partner, key, scope, found.at);
+}
+
+async function findKey(
+  shards: Shards,
+  partner: string,
+  key: string,
+  { owner, vnode = vnodeOf(partner, owner) }: KeyScope,
+): Promise<Readonly<{ at: RecordPosition; fingerprint: number }> | undefined> {
   const shard = shards.ofVnode(vnode);
   const { result } = await shards.ask(shard, partner, ["first", owner, key]);
   if (result === null) return undefined;
-  const [epoch, seq, index, firstFingerprint] = result;
-  if (firstFingerprint !== fingerprint) return "reused";
-  const [first] = await firstRecords(shards, [{ shard, epoch, seq, index }]);
+  const [epoch, seq, index, fingerprint] = result;
+  return { at: { shard, epoch, seq, index }, fingerprint };
+}
+
+/** The record at a key's position; `undefined` if it belongs to another key with the same hash. */
+async function recordOfKey(
+  shards: Shards,
+  partner: string,
+  key: string,
+  { owner }: KeyScope,
+  at: RecordPosition,
+): Promise<ArchivedRecord | undefined> {
+  const [first] = await firstRecords(shards, [at]);
   assert(first !== undefined, "the archive answers index for index");
   if ("damaged" in first) throw new OperatingError("archive_damaged", first.damaged);
   const { command } = first.record;
   const isSame = command.partner === partner && command.key === key && isKeyOf(command, owner);
-  return isSame ? command : "reused";
+  return isSame ? first : undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import { revertClaim } from "../../actors/ledger/limits/claim-names.ts";
 import { vnodeOf } from "../../actors/ledger/routing.ts";
 import { parseTransferId } from "../../actors/ledger/transfer-id.ts";
 import { withAmount } from "../../actors/ledger/transfers/legs.ts";
-import { revertActOf } from "../../actors/programmes/programmes.ts";
+import { cancelActOf, revertActOf } from "../../actors/programmes/programmes.ts";
 import { keyless } from "../../actors/records/command-header.ts";
 import type {
   Origin,
@@ -13,12 +13,13 @@ import type {
   Settled,
   TransferStatus,
   TransferView,
+  VoidTransfer,
 } from "../../actors/records/compound-command.ts";
 import { textsOf } from "../../actors/records/transfer-details.ts";
 import type { Page, Range } from "../../archive/queries/query.ts";
 import { rowBytes } from "../../bounds/page-bytes.ts";
 import { type Caller, refuseGone } from "../caller.ts";
-import type { TransferRow } from "../ports.ts";
+import type { RevertRequest, TransferRow } from "../ports.ts";
 import { nonEmptyPositions, type Shards } from "../shard-link/shards.ts";
 import { fullPage } from "./full-page.ts";
 
@@ -83,11 +84,14 @@ export async function originOfTransfer(
   return view && originOf(view);
 }
 
-/** The command that reverts a transfer, with the facts that its home shard needs. */
+/**
+ * The command that reverts a transfer, with the facts that its home shard needs. A transfer that its programme posts
+ * later is voided while it is pending; a retry after that repeats the void.
+ */
 export async function revertOf(
   shards: Shards,
-  header: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
-): Promise<RevertTransfer> {
+  { terms, ...header }: RevertRequest,
+): Promise<RevertTransfer | VoidTransfer> {
   const { partner, id } = header;
   const view = await readView(shards, partner, id);
   if (view === undefined) {
@@ -95,17 +99,30 @@ export async function revertOf(
     const vnode = parseTransferId(id)?.vnode ?? 0;
     return { op: "revert_transfer", ...keyless(partner), id, original: null, vnode };
   }
+  const cancelled = cancelOf(header, view);
+  if (cancelled !== undefined) return cancelled;
   const isSettled = view.status !== "pending";
   const postings = isSettled && view.postedAmount > 0 ? withAmount(view.postings, view.postedAmount) : [];
-  const act = view.act && revertActOf(view.act, view);
+  const act = view.act && revertActOf(view.act, view, terms);
   const revert = {
     ...header,
     op: "revert_transfer",
     original: { postings },
     vnode: revertHomeOf(partner, view),
-    ...(header.key !== null && { owner: revertOwnerOf(view) }),
+    ...(header.key !== null && { owner: header.owner ?? revertOwnerOf(view) }),
   } as const;
   return act === undefined ? revert : { ...revert, act };
+}
+
+function cancelOf(
+  header: Pick<RevertTransfer, "partner" | "key" | "fingerprint" | "id">,
+  view: TransferView,
+): VoidTransfer | undefined {
+  if (view.status !== "pending" && view.status !== "voided") return undefined;
+  const act = view.act && cancelActOf(view.act, view);
+  if (act === undefined) return undefined;
+  const owner = header.key === null ? {} : { owner: revertOwnerOf(view) };
+  return { ...header, op: "void_transfer", settled: null, ...owner, act };
 }
 
 /** The transfer at its home shard and in the archive, after any expiry that was overdue. */

@@ -2,6 +2,7 @@
  * Divides a bounded resource among flows. A flow is the unit that is served and refused together: a partner, or one
  * owner within it (owners.ts).
  */
+import { DrainTime } from "./drain-time.ts";
 import { BATCHES, WHOLE } from "./owners.ts";
 import { TurnList } from "./turn-list.ts";
 
@@ -18,6 +19,8 @@ export class Flow<T extends Queued = Queued> {
   /** Cost of the items that were taken from the queue and are not done. */
   inFlight = 0;
   isPaused = false;
+  /** Of the batches of a partner; otherwise absent. */
+  readonly drain: DrainTime | undefined;
   deficit = 0;
   next: Flow<T> | undefined;
   #items: T[] = [];
@@ -26,6 +29,7 @@ export class Flow<T extends Queued = Queued> {
   constructor(parent: PartnerFlows<T>, owner: string) {
     this.parent = parent;
     this.owner = owner;
+    this.drain = owner === BATCHES ? new DrainTime() : undefined;
   }
 
   get waits(): boolean {

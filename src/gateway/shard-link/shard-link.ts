@@ -7,6 +7,7 @@ import type { Fact } from "../../actors/records/command.ts";
 import { decode, encode } from "../../actors/records/pack.ts";
 import { Slots } from "../../bounds/slots.ts";
 import { OperatingError } from "../../errors/operating-error.ts";
+import type { Tracing } from "../../tracing/tracing.ts";
 import type { LogId } from "../../wal/wal.ts";
 import type { Channel } from "../../workers/channels/channel.ts";
 import { type ChannelEnd, openChannel } from "../../workers/channels/open-channel.ts";
@@ -19,15 +20,18 @@ import {
   TO_GATEWAY,
   type ToGateway,
   UNANSWERED,
+  type UntracedRequest,
 } from "../../workers/shard/messages.ts";
 import { ALONE, Contention } from "./contention.ts";
 import { bytesOf, costOfQuery, creditsOf, creditsOfAll, isChange, type Piece } from "./costs.ts";
 import { FairQueue } from "./fair-queue.ts";
-import { type Flow, Flows, type Queued } from "./flows.ts";
-import { InFlightMessages, type Message, WAIT_MS_MAX } from "./in-flight-messages.ts";
+import { type Flow, Flows } from "./flows.ts";
+import { InFlightMessages, WAIT_MS_MAX } from "./in-flight-messages.ts";
 import type { LoopLag } from "./loop-lag.ts";
 import { BATCHES, WHOLE } from "./owners.ts";
+import type { Pending, ShardReply } from "./pending.ts";
 import { expiryTimedOut, overloadedError, unavailableError } from "./refusals.ts";
+import { ShardTraces } from "./shard-traces.ts";
 
 /**
  * Credits of one shard, for requests in flight or waiting here: one for each command and for each 2 KiB. One
@@ -41,12 +45,6 @@ const CREDITS = 131_072;
 export const REQUESTS_MAX = 16_384;
 
 /**
- * A shard's reply. `at` and `timeMs`: position and log time at which it is durable. `result`: its shape depends on
- * the kind of request.
- */
-export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }>;
-
-/**
  * While a message is in flight, the next one grows here: at the shard it would only wait for the append, and here
  * any size costs one transfer between threads. A message of at least this cost is sent ahead, so that the shard
  * decides it during the append.
@@ -54,28 +52,11 @@ export type ShardReply = Readonly<{ at: LogId; timeMs: number; result: unknown }
 const SEND_AHEAD_COST_MIN = 512;
 const MESSAGES_MAX = 2;
 /**
- * A partner's batches are refused once its oldest piece has waited for so long: less than half the time that a request
- * may take. One largest batch takes seconds. A bound below that would make its client send the next one again and again,
+ * A partner's batches are refused once its oldest piece has waited for so long, or what it has queued will take so long:
+ * less than half the time that a request may take. One largest batch takes seconds. A bound below that would make its client send the next one again and again,
  * each time to be parsed and refused.
  */
 const BATCH_WAIT_MS_MAX = 4_000;
-
-interface Pending extends Queued {
-  readonly request: Request;
-  /** When it was queued. Whole milliseconds, because V8 stores small integers without an allocation. */
-  readonly sinceMs: number;
-  /** The message it was sent with. Absent before that, and while its reply waits for another shard. */
-  message: Message | undefined;
-  isSent: boolean;
-  /** It is not a batch, and waits for another shard or for expiries: it counts no more against its flow's bound. */
-  isDeferred: boolean;
-  readonly credits: number;
-  readonly flow: Flow<Pending>;
-  /** The same flow in the gateway's limit on requests. */
-  readonly requests: Flow;
-  readonly resolve: (reply: ShardReply) => void;
-  readonly reject: (error: OperatingError) => void;
-}
 
 export type ShardLinkOptions = Readonly<{
   shard: number;
@@ -88,6 +69,8 @@ export type ShardLinkOptions = Readonly<{
   requests?: Flows;
   /** Absent: the event loop is assumed never to block. */
   lag?: Pick<LoopLag, "totalMs">;
+  /** Absent: nothing is traced. */
+  tracing?: Tracing | undefined;
 }>;
 
 export class ShardLink {
@@ -111,11 +94,14 @@ export class ShardLink {
   #bounds = ALONE;
   #flushing = false;
   readonly #pending = new Slots<Pending>();
+  readonly #traces: ShardTraces | undefined;
 
   constructor(options: ShardLinkOptions) {
     this.shard = options.shard;
     this.#options = options;
     this.#requests = options.requests ?? new Flows(REQUESTS_MAX);
+    const { tracing } = options;
+    this.#traces = tracing && new ShardTraces(tracing, options.shard);
   }
 
   get #next(): number {
@@ -173,6 +159,7 @@ export class ShardLink {
     this.#inFlight.clear();
     for (const pending of this.#pending.values()) {
       this.#pending.remove(pending.request[0]);
+      this.#traces?.end(pending.request[0], "shard_ended");
       this.#release(pending);
       pending.reject(
         pending.isSent && isChange(pending.request)
@@ -240,7 +227,7 @@ export class ShardLink {
     return this.#send([this.#next, REQUEST.query, partner, query], flow, 1, costOfQuery(query));
   }
 
-  #send(request: Request, flow: Flow<Pending>, credits: number, cost: number): Promise<ShardReply> {
+  #send(request: UntracedRequest, flow: Flow<Pending>, credits: number, cost: number): Promise<ShardReply> {
     const nowMs = this.#nowMs();
     const requests = this.#requests.find(flow.parent.partner, flow.owner);
     const refusal = this.#take(flow, requests, credits, 1, nowMs);
@@ -263,7 +250,8 @@ export class ShardLink {
     // The partner exceeds its share: a longer wait would not help it.
     const { first } = flow;
     const waitMsMax = flow.owner === BATCHES ? BATCH_WAIT_MS_MAX : WAIT_MS_MAX;
-    const isLate = first !== undefined && nowMs - first.sinceMs > waitMsMax;
+    const waitMs = flow.drain?.msFor(flow.used) ?? 0;
+    const isLate = (first !== undefined && nowMs - first.sinceMs > waitMsMax) || waitMs > waitMsMax;
     if (isLate || !this.#flows.take(flow, credits))
       return overloadedError(
         `your requests already fill your share of shard ${this.shard}'s queue`,
@@ -282,7 +270,7 @@ export class ShardLink {
   }
 
   #enqueue(
-    request: Request,
+    request: UntracedRequest,
     flow: Flow<Pending>,
     requests: Flow,
     credits: number,
@@ -290,6 +278,7 @@ export class ShardLink {
     sinceMs: number,
   ): Promise<ShardReply> {
     this.#flushSoon();
+    this.#traces?.begin(request);
     return new Promise((resolve, reject) => {
       const pending: Pending = {
         request,
@@ -330,6 +319,9 @@ export class ShardLink {
       case TO_GATEWAY.replies:
         this.#answer({ epoch: message[1], seq: message[2] }, message[3], message[4]);
         return;
+      case TO_GATEWAY.times:
+        this.#traces?.add(message[1], message[2]);
+        return;
     }
   }
 
@@ -348,7 +340,9 @@ export class ShardLink {
         continue;
       }
       this.#pending.remove(requestNumber);
+      this.#traces?.end(requestNumber);
       this.#release(pending);
+      pending.flow.drain?.served(pending.credits, nowMs, pending.flow.waits);
       if (result === UNANSWERED) pending.reject(expiryTimedOut());
       else pending.resolve({ at, timeMs, result });
     }
@@ -388,7 +382,7 @@ export class ShardLink {
       const pending = taken[i] as Pending;
       pending.message = message;
       pending.isSent = true;
-      requests[i] = pending.request;
+      requests[i] = this.#traces?.request(pending.request) ?? pending.request;
     }
     this.#channel?.post(encode(requests));
   }

@@ -2,22 +2,21 @@
 import { z } from "@hono/zod-openapi";
 import { setQuotas } from "../../actors/programmes/quotas/acts.ts";
 import { DEFAULT_QUOTAS } from "../../actors/quotas/default-quotas.ts";
-import { actAlone, type CreateKey, type CreatePartner, type Partner } from "../../actors/records/command.ts";
-import type { Directory, Ledger } from "../../gateway/ports.ts";
+import { actAlone, type CreatePartner, type Partner } from "../../actors/records/command.ts";
+import type { Directory } from "../../gateway/ports.ts";
 import { memberPartner } from "../auth.ts";
-import { IDEMPOTENCY_PROBLEMS, type Random } from "../idempotency.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../idempotency.ts";
 import { Id, Name, NewId, timeTextOf, timeTextOrNull } from "../input/fields.ts";
 import { fingerprintOf } from "../input/fingerprint.ts";
 import { PageQuery, pageInOrderOfId } from "../input/pagination.ts";
 import { IdParams } from "../input/path-id.ts";
-import { invalid } from "../problem.ts";
 import type { KeyRole } from "../programme.ts";
 import { firstOrNew, readChange } from "../read-change.ts";
 import { addListRoute, addReadRoute } from "../read-routes.ts";
 import { answerOf, type Routes } from "../routes.ts";
 import { readNothing } from "../server/body.ts";
 import { decidedAnswer, effectOf, isDone, together } from "../write-answers.ts";
-import { apiKeyFields, apiKeyMembers, makeKey } from "./new-key.ts";
+import { apiKeyFields, apiKeyMembers, createKey, makeKey, type NewKeyDeps } from "./new-key.ts";
 import { addUsage, changesOf, QuotaPatch, QuotasSchema } from "./quotas.ts";
 
 const NewPartner = z
@@ -79,13 +78,7 @@ function keySchemas(roles: readonly KeyRole[]) {
 
 type KeyDeps = PartnersDeps & Readonly<{ schemas: ReturnType<typeof keySchemas> }>;
 
-export type PartnersDeps = Readonly<{
-  ledger: Ledger;
-  directory: Directory;
-  random: Random;
-  /** The roles of programmes. */
-  roles: readonly KeyRole[];
-}>;
+export type PartnersDeps = NewKeyDeps & Readonly<{ directory: Directory }>;
 
 export function addPartners(routes: Routes, deps: PartnersDeps): void {
   addCreate(routes, deps);
@@ -211,11 +204,14 @@ function addUpdate(routes: Routes, { ledger, directory }: PartnersDeps): void {
   );
 }
 
-function addCreateKey(routes: Routes, { ledger, directory, random, roles, schemas }: KeyDeps): void {
+function addCreateKey(routes: Routes, deps: KeyDeps): void {
+  const { directory, schemas } = deps;
+  const path = "/v1/partners/{id}/keys";
+  const route = `POST ${path}`;
   routes.add(
     {
       method: "post",
-      path: "/v1/partners/{id}/keys",
+      path,
       access: "member",
       group: "partners",
       summary: "Create another key of a partner",
@@ -227,24 +223,9 @@ function addCreateKey(routes: Routes, { ledger, directory, random, roles, schema
     async (request, call) => {
       const partner = memberPartner(call, directory, request.param("id")).id;
       const { value, header } = await readChange(request, call, schemas.newKey);
-      const { role, name = "", seller } = value;
-      const { checkName, checkScope } = roles.find((each) => each.name === role) ?? {};
-      checkName?.(name);
-      if ((checkScope === undefined) !== (seller === undefined))
-        throw invalid("seller", "is required for role seller, and not allowed for other roles");
-      const route = "POST /v1/partners/{id}/keys";
-      const kind = seller === undefined ? { role, name } : { role, name, seller };
-      const keyPair = makeKey(partner, kind, header.key, route, random);
-      const command = await firstOrNew(
-        ledger,
-        { ...header, partner },
-        { owner: "" },
-        async (): Promise<CreateKey> => {
-          if (seller !== undefined) await checkScope?.(ledger, partner, seller);
-          return { op: "create_key", ...header, partner, newKey: keyPair.newKey };
-        },
-      );
-      return decidedAnswer(call, await ledger.submit(command), 201, ({ key: { id } }, done) =>
+      const made = await createKey(deps, { ...header, partner }, value, route);
+      const { kind, keyPair, answer } = made;
+      return decidedAnswer(call, answer, 201, ({ key: { id } }, done) =>
         JSON.stringify({ id, ...kind, ...apiKeyMembers(keyPair, done) }),
       );
     },

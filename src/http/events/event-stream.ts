@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { OperatingError } from "../../errors/operating-error.ts";
 import type { FeedPage, FeedRequest, Ledger } from "../../gateway/ports.ts";
+import type { Persons } from "../../persons/person-keys.ts";
 import { answer, type Call, callerOf, type HttpAnswer, isGone } from "../call.ts";
 import { rowsWithin } from "../input/pagination.ts";
 import { invalid, isBadCursor } from "../problem.ts";
@@ -26,12 +27,12 @@ const USER_PAUSE_MS = 1_000;
 const RETRY_MS = 1_000;
 
 type StreamRequest = Omit<FeedRequest, "limit">;
-export type StreamDeps = Readonly<{
-  ledger: Ledger;
-  streams: EventStreams;
-  /** Whether the caller may still read the feed: its key may have been revoked, or its session have ended. */
-  isAdmitted: () => boolean | Promise<boolean>;
-}>;
+export type FeedDeps = Readonly<{ ledger: Ledger; streams: EventStreams; persons: Pick<Persons, "open"> }>;
+export type StreamDeps = FeedDeps &
+  Readonly<{
+    /** Whether the caller may still read the feed: its key may have been revoked, or its session have ended. */
+    isAdmitted: () => boolean | Promise<boolean>;
+  }>;
 
 /** Starts after `after`, or with the events from now on. @throws Problem 400, 503 */
 export async function eventStream(deps: StreamDeps, call: Call, request: StreamRequest): Promise<HttpAnswer> {
@@ -45,7 +46,7 @@ export async function eventStream(deps: StreamDeps, call: Call, request: StreamR
 }
 
 async function* chunks(
-  { ledger, streams, isAdmitted }: StreamDeps,
+  { ledger, streams, persons, isAdmitted }: StreamDeps,
   call: Call,
   { after: start, ...filter }: StreamRequest,
 ): AsyncGenerator<string> {
@@ -65,7 +66,7 @@ async function* chunks(
         await streams.wait(delay(RETRY_MS));
         continue;
       }
-      const { rows, next } = await messagesOf(call, page);
+      const { rows, next } = await messagesOf(call, page, persons);
       after = next;
       const isQuiet = rows.length === 0;
       // Without the time that a slow client takes.
@@ -124,12 +125,14 @@ export async function readFeed(ledger: Ledger, call: Call, request: FeedRequest)
 async function messagesOf(
   call: Call,
   { events, next }: FeedPage,
+  persons: StreamDeps["persons"],
 ): Promise<Readonly<{ rows: readonly string[]; next: string | undefined }>> {
   const page = { data: events, cursors: events.map(({ id }) => id), nextCursor: null };
-  const { rows, nextCursor } = await rowsWithin(call, page, messageOf);
+  const { rows, nextCursor } = await rowsWithin(call, page, (each) => messageOf(each, persons));
   return { rows, next: nextCursor ?? next };
 }
 
-function messageOf(each: FeedPage["events"][number]): string {
-  return `id: ${each.id}\nevent: ${each.event.type}\ndata: ${eventJson(each)}\n\n`;
+function messageOf(each: FeedPage["events"][number], persons: StreamDeps["persons"]): string {
+  const data = eventJson(each, (sealed) => persons.open(sealed));
+  return `id: ${each.id}\nevent: ${each.event.type}\ndata: ${data}\n\n`;
 }

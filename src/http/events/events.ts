@@ -1,7 +1,7 @@
 /** `GET /v1/events`: a partner's events, as a list or as a stream. */
 import { z } from "@hono/zod-openapi";
 import type { EventType } from "../../actors/records/event.ts";
-import type { Directory, FeedRequest, Ledger } from "../../gateway/ports.ts";
+import type { Directory, FeedRequest } from "../../gateway/ports.ts";
 import { keyIdOf } from "../auth.ts";
 import type { Call, HttpAnswer } from "../call.ts";
 import { prefersText } from "../input/accept.ts";
@@ -11,8 +11,7 @@ import { invalid } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
 import type { Routes } from "../routes.ts";
 import { EVENT_TYPES, eventJson } from "./event-json.ts";
-import { eventStream, readFeed, type StreamDeps } from "./event-stream.ts";
-import type { EventStreams } from "./event-streams.ts";
+import { eventStream, type FeedDeps, readFeed, type StreamDeps } from "./event-stream.ts";
 
 export const EventSchema = z
   .object({
@@ -52,7 +51,7 @@ const EventsQuery = z.strictObject({
   subject: Id.optional().openapi({ description: "Events about this account, member, voucher, …" }),
 });
 
-type EventsDeps = Readonly<{ ledger: Ledger; streams: EventStreams; directory: Directory }>;
+type EventsDeps = FeedDeps & Readonly<{ directory: Directory }>;
 
 /** What the descriptions of all feeds share. */
 export const feedRoute = {
@@ -98,8 +97,7 @@ export function feedAnswer(
   call: Call,
   asked: FeedRequest,
 ): Promise<HttpAnswer> {
-  if (!prefersText(request.header("accept"), "text/event-stream"))
-    return listEvents(deps.ledger, call, asked);
+  if (!prefersText(request.header("accept"), "text/event-stream")) return listEvents(deps, call, asked);
   const { limit: _, ...wanted } = asked;
   const after = request.header("last-event-id") ?? asked.after;
   if (after !== undefined && !EVENT_ID.test(after))
@@ -107,10 +105,16 @@ export function feedAnswer(
   return eventStream(deps, call, { ...wanted, after });
 }
 
-async function listEvents(ledger: Ledger, call: Call, request: FeedRequest): Promise<HttpAnswer> {
+async function listEvents(
+  { ledger, persons }: StreamDeps,
+  call: Call,
+  request: FeedRequest,
+): Promise<HttpAnswer> {
   const { events, next = null, isLast } = await readFeed(ledger, call, request);
   const page = { data: events, cursors: events.map(({ id }) => id), nextCursor: isLast ? null : next };
-  return pageAnswer(call, page, eventJson, { headers: { Vary: "Accept" } });
+  return pageAnswer(call, page, (each) => eventJson(each, (sealed) => persons.open(sealed)), {
+    headers: { Vary: "Accept" },
+  });
 }
 
 /** @throws Problem 400: a type that is not one of `known` */

@@ -116,14 +116,14 @@ export function isExact(value: unknown, { depth, members, hasDecimals }: Survey)
  *
  * @param value parsed from the text.
  * @param survey of the text; `depth` has been checked.
- * @param decimals digits allowed in fractions; 0: none.
+ * @param decimals by member: digits allowed in its fraction. In all others: none.
  * @throws Problem 400: an object has a repeated member name.
  */
 export function exactly(
   value: unknown,
   text: string,
   { members, hasDecimals }: Survey,
-  decimals: number,
+  decimals: Decimals,
 ): unknown {
   if (members !== membersIn(value)) throw invalid("", "An object has two members with the same name.");
   return hasDecimals ? withDecimals(text, decimals) : value;
@@ -180,11 +180,18 @@ function membersIn(value: unknown): number {
   return members;
 }
 
+/** By the name of a member: digits allowed in the fraction of its value. */
+export type Decimals = Readonly<Record<string, number>>;
+
 type Reviver = (name: string, value: unknown, context: Readonly<{ source?: string }>) => unknown;
 
-function withDecimals(text: string, decimals: number): unknown {
-  const exact = decimals === 0 ? /^-?\d+$/ : new RegExp(`^-?\\d+(?:\\.\\d{1,${decimals}})?$`);
-  const revive: Reviver = (_, value, { source = "" }) =>
-    typeof value === "number" && !exact.test(source) ? Number.NaN : value;
+function withDecimals(text: string, decimals: Decimals): unknown {
+  const isAllowed = (name: string, source: string) => {
+    const plain = /^-?\d+(?:\.(\d+))?$/.exec(source);
+    const digits = Object.hasOwn(decimals, name) ? (decimals[name] ?? 0) : 0;
+    return plain !== null && (plain[1] ?? "").length <= digits;
+  };
+  const revive: Reviver = (name, value, { source = "" }) =>
+    typeof value === "number" && !isAllowed(name, source) ? Number.NaN : value;
   return JSON.parse(text, revive as Parameters<typeof JSON.parse>[1]);
 }

@@ -27,10 +27,17 @@ const INFO = 30;
  * The log line of a request. It contains no text from the client, as a path may hold a signature, a voucher code,
  * an e-mail address or a phone number; so it names the route as in the OpenAPI document.
  */
-export function requestLine(call: Call, status: number, durationMs: number, timeMs: number): string {
+export function requestLine(
+  call: Call,
+  status: number,
+  durationMs: number,
+  timeMs: number,
+  traceId?: string,
+): string {
   return (
     `{"level":${INFO},"time":${timeMs},"msg":"request","request_id":"${call.requestId}","method":"${call.method}",` +
     `"route":"${call.route}","status":${status},"ms":${Math.round(durationMs * 1000) / 1000}` +
+    (traceId === undefined ? "" : `,"trace_id":"${traceId}"`) +
     (call.partner === "" ? "}\n" : `,"partner":"${call.partner}"}\n`)
   );
 }

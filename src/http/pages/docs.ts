@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { z } from "@hono/zod-openapi";
 import { answer } from "../call.ts";
+import type { SessionCookie } from "../cookie.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "../problem.ts";
-import type { SessionCookie } from "../programmes/wallet/session-cookie.ts";
 import type { Routes } from "../routes.ts";
 import { openApiDocument } from "./openapi-document.ts";
 import { StaticFile } from "./static-file.ts";
@@ -12,7 +12,16 @@ const JAVASCRIPT = "text/javascript; charset=utf-8";
 const DAY_S = 24 * 60 * 60;
 
 const SETUP = `window.addEventListener("load", () => {
-  SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
+  SwaggerUIBundle({
+    url: "/openapi.json",
+    dom_id: "#docs",
+    deepLinking: true,
+    docExpansion: "none",
+    defaultModelsExpandDepth: 0,
+    filter: true,
+    persistAuthorization: true,
+    validatorUrl: null,
+  });
 });
 `;
 

@@ -70,7 +70,17 @@ const withdrawal = {
   amount: 5000,
   status: "pending",
   bank: null,
+  reason: null,
 } as const;
+
+const topup = {
+  id: "tr_0a11003",
+  seller: "kiosk-7",
+  phone: "+989121111222",
+  amount: 50_000,
+  reference: "pos-7-1042",
+} as const;
+const undecidedTopup = { ...topup, reason: null };
 
 type Examples = {
   readonly [T in EventType]: readonly [meaning: string, subject: string, data: EventData[T]];
@@ -123,9 +133,17 @@ const EXAMPLES: Examples = {
     "loyalty",
     { number: 1, total: "100040", threshold: 100_000 },
   ],
-  "voucher.issued": ["A voucher is issued.", voucher.code, voucher],
-  "voucher.redeemed": ["A voucher is redeemed.", voucher.code, voucher],
-  "voucher.rolled_back": ["A redeemed voucher can be redeemed again.", voucher.code, voucher],
+  "voucher.issued": ["A voucher is issued.", voucher.code, { ...voucher, usesMax: 3 }],
+  "voucher.redeemed": [
+    "A use of a voucher is redeemed.",
+    voucher.code,
+    { ...voucher, redemption: 1, usesLeft: 2, by: "Till 4" },
+  ],
+  "voucher.rolled_back": [
+    "A redemption is rolled back: its use is left again.",
+    voucher.code,
+    { ...voucher, redemption: 1, usesLeft: 3 },
+  ],
   "voucher.cancelled": ["A voucher is cancelled.", voucher.code, voucher],
   "voucher.expired": ["A voucher has expired.", voucher.code, voucher],
   "segment.member_added": [
@@ -140,7 +158,7 @@ const EXAMPLES: Examples = {
   ],
   "credit_request.created": ["A seller has requested credit.", "kiosk-7", creditRequest],
   "credit_request.decided": [
-    "A request for credit is approved or rejected.",
+    "A request for credit is approved, rejected or withdrawn.",
     "kiosk-7",
     { ...creditRequest, status: "approved", decidedBy: "key_1" },
   ],
@@ -162,17 +180,21 @@ const EXAMPLES: Examples = {
       transfer: "tr_0a11001",
     },
   ],
-  "topup.completed": [
-    "A phone is topped up.",
+  "topup.completed": ["A phone is topped up.", "kiosk-7", { ...topup, credit: 450_000 }],
+  "topup.failed": [
+    "The operator, or the partner, says that a phone is not topped up. The held amount is released.",
     "kiosk-7",
-    {
-      id: "tr_0a11003",
-      seller: "kiosk-7",
-      phone: "+989121111222",
-      amount: 50_000,
-      reference: "pos-7-1042",
-      credit: 450_000,
-    },
+    { ...undecidedTopup, reason: "refused" },
+  ],
+  "topup.unknown": [
+    "The operator does not say what became of a top-up. Its amount stays held.",
+    "kiosk-7",
+    undecidedTopup,
+  ],
+  "topup.conflict": [
+    "The operator contradicts the partner's decision about a top-up. Nothing was moved because of it.",
+    "kiosk-7",
+    { ...topup, decision: "failed", decidedBy: "key_1", operatorAnswer: "completed" },
   ],
   "wallet.deposited": ["A bank has paid into a wallet.", "w_1042", { ...movement, counterparty: "@bank" }],
   "wallet.sent": ["A wallet has paid another one.", "w_1042", { ...movement, counterparty: "w_2077" }],
@@ -187,7 +209,7 @@ const EXAMPLES: Examples = {
   "withdrawal.decided": [
     "A bank has confirmed or refused a withdrawal.",
     "w_1042",
-    { ...withdrawal, status: "confirmed", bank: "bank" },
+    { ...withdrawal, status: "failed", bank: "bank", reason: "The account is closed." },
   ],
 };
 
@@ -196,7 +218,8 @@ export function exampleOf(type: EventType): string {
   const [, subject, data] = EXAMPLES[type];
   // The table pairs each type with its own data.
   const event = { type, subject, data } as LedgerEvent;
-  return eventJson({ id: "ev_8Jr0cQvZ1mXJq3d5Yt2k7w", timeMs: AT_MS, position: "0:1-42", event });
+  const example = { id: "ev_8Jr0cQvZ1mXJq3d5Yt2k7w", timeMs: AT_MS, position: "0:1-42", event };
+  return eventJson(example, () => undefined);
 }
 
 const SignatureHeaders = z.object({

@@ -3,10 +3,10 @@
  * it, and it costs more than the rest of a start.
  */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { SessionCookie } from "../cookie.ts";
 import { mayBeEmpty } from "../input/validation.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "../problem.ts";
 import { KEY_ROLES } from "../programmes/programmes.ts";
-import type { SessionCookie } from "../programmes/wallet/session-cookie.ts";
 import type { RouteDescription } from "../routes.ts";
 import { registerEvents } from "./event-examples.ts";
 
@@ -36,6 +36,7 @@ const DOCUMENT_HEAD = {
     wallet: "Operations of wallet users: sign up, pay, hold, request payment, withdraw.",
     deposits: "Deposits from banks into wallets.",
     withdrawals: "Withdrawals from wallets to banks.",
+    "wallet users": "What the platform does for wallet users: support, limits, corrections.",
     webhooks: "Events sent to URLs of the partner, signed as Standard Webhooks.",
     events: "What has happened, in one order: as a list or as a stream.",
     operations: "Health, metrics and administration of the server.",
@@ -51,7 +52,7 @@ export function openApiDocument(routes: readonly RouteDescription[], cookie: Ses
   const registry = hono.openAPIRegistry;
   registerSecurity(registry, cookie);
   registerExamples(registry);
-  for (const route of routes) registerRoute(registry, route);
+  for (const route of routes) if (route.isPage !== true) registerRoute(registry, route);
   registerEvents(registry);
   return hono.getOpenAPI31Document(DOCUMENT_HEAD);
 }
@@ -101,6 +102,9 @@ const ProblemSchema = z
     detail: z.string(),
     retryable: z.boolean(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    id: z.string().optional().openapi({
+      description: "With `duplicate_reference`: id of the transfer that used the reference first.",
+    }),
   })
   .openapi("Problem", {
     example: {

@@ -14,6 +14,8 @@ export type StaticFileOptions = Readonly<{
   type: string;
   /** How long a browser may cache it without revalidation, in seconds; 0: it always revalidates. */
   maxAgeS: number;
+  /** Its path names this version, so that it never needs revalidation. */
+  isImmutable?: boolean;
   /** Called at the first request. */
   read: () => string | Uint8Array;
 }>;
@@ -28,10 +30,10 @@ export class StaticFile {
 
   /** Answers with gzip if the client accepts it; with 304 if the client has the current version. */
   async answer(request: HttpRequest, call: Call): Promise<HttpAnswer> {
-    const { type, maxAgeS } = this.#options;
+    const { type, maxAgeS, isImmutable = false } = this.#options;
     const { plain, zipped, tag } = await (this.#contents ??= load(this.#options));
     const headers: Record<string, string> = {
-      "Cache-Control": maxAgeS === 0 ? "no-cache" : `max-age=${maxAgeS}`,
+      "Cache-Control": maxAgeS === 0 ? "no-cache" : `max-age=${maxAgeS}${isImmutable ? ", immutable" : ""}`,
       ETag: tag,
       Vary: "Accept-Encoding",
     };

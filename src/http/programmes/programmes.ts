@@ -1,7 +1,7 @@
 /** The programmes of the API, in the order of their routes. */
-import type { EventStreams } from "../events/event-streams.ts";
+import type { FeedDeps } from "../events/event-stream.ts";
 import type { HttpProgramme, KeyRole } from "../programme.ts";
-import type { LoyaltyDeps } from "./loyalty/members.ts";
+import type { PointsDeps } from "./loyalty/points.ts";
 import { LOYALTY } from "./loyalty/routes.ts";
 import { MONITORS, type MonitorDeps } from "./monitors/routes.ts";
 import type { ReportsDeps } from "./segments/reports.ts";
@@ -15,14 +15,14 @@ import type { WalletDeps } from "./wallet/session.ts";
 import { WEBHOOKS } from "./webhooks/routes.ts";
 import type { WebhooksDeps } from "./webhooks/webhooks.ts";
 
-export type ProgrammeDeps = LoyaltyDeps &
+export type ProgrammeDeps = PointsDeps &
   VoucherDeps &
   TopupDeps &
   ReportsDeps &
   WalletDeps &
   MonitorDeps &
   WebhooksDeps &
-  Readonly<{ streams: EventStreams }>;
+  FeedDeps;
 
 export const PROGRAMMES: readonly HttpProgramme<ProgrammeDeps>[] = [
   LOYALTY,

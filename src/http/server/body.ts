@@ -2,7 +2,15 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { workSlices } from "../../gateway/work-slices.ts";
-import { checkWork, DEPTH_MAX, exactly, JsonScan, type Survey, surveyOf } from "../input/exact-json.ts";
+import {
+  checkWork,
+  DEPTH_MAX,
+  type Decimals,
+  exactly,
+  JsonScan,
+  type Survey,
+  surveyOf,
+} from "../input/exact-json.ts";
 import { invalid, Problem } from "../problem.ts";
 import type { HttpRequest } from "../request.ts";
 import { IncomingBodies, IncomingBody, tooLarge } from "./incoming-bodies.ts";
@@ -132,10 +140,10 @@ export function parseJson(text: string): unknown {
 }
 
 /**
- * Parses JSON exactly: a number that is not written as allowed becomes NaN. @param decimals digits allowed in
- * fractions. @throws Problem 400, 413
+ * Parses JSON exactly: a number that is not written as allowed becomes NaN. @param decimals by member:
+ * digits allowed in its fraction. @throws Problem 400, 413
  */
-export function parseExactly(body: Buffer, decimals = 0): unknown {
+export function parseExactly(body: Buffer, decimals: Decimals = {}): unknown {
   const survey = surveyOf(body);
   checkSurvey(survey);
   return parseSurveyed(utf8Text(body), survey, decimals);
@@ -148,12 +156,12 @@ export function checkSurvey(survey: Survey, depthMax = DEPTH_MAX, valuesMax = VA
 }
 
 /** @param survey of the text. @throws Problem 400 */
-export function parseSurveyed(text: string, survey: Survey, decimals = 0): unknown {
+export function parseSurveyed(text: string, survey: Survey, decimals: Decimals = {}): unknown {
   return exactly(parseJson(text), text, survey, decimals);
 }
 
 /** `parseExactly` in slices of the partner. @throws Problem (as a rejection) 400, 413 */
-async function parseInSlices(body: Buffer, decimals: number, partner: string): Promise<unknown> {
+async function parseInSlices(body: Buffer, decimals: Decimals, partner: string): Promise<unknown> {
   const scan = new JsonScan(body);
   do await workSlices.next(partner);
   while (!scan.advance(SCANNED_BYTES));
@@ -169,8 +177,8 @@ export type JsonBounds = Readonly<{
   /** Whose turn it is while a large body is parsed. */
   partner?: string;
   bytesMax?: number;
-  /** Digits allowed in fractions. */
-  decimals?: number;
+  /** By member: digits allowed in its fraction. */
+  decimals?: Decimals;
   /** Called if there is no body; true: the body counts as `{}`. */
   mayBeEmpty?: () => boolean;
 }>;
@@ -178,7 +186,7 @@ export type JsonBounds = Readonly<{
 /** The JSON body of a request. @throws Problem 400, 413, 415 */
 export async function readJson(
   request: HttpRequest,
-  { bytesMax = BODY_BYTES_MAX, decimals = 0, mayBeEmpty = () => false, partner = "" }: JsonBounds = {},
+  { bytesMax = BODY_BYTES_MAX, decimals = {}, mayBeEmpty = () => false, partner = "" }: JsonBounds = {},
 ): Promise<unknown> {
   const body = await readBody(request, bytesMax);
   if (body.length === 0 && mayBeEmpty()) return {};

@@ -38,19 +38,20 @@ export async function bindShared<T>(address: Address, bind: () => Promise<T>): P
   }
 }
 
-export function explainBindError(error: unknown, { host, port }: Address): unknown {
+/** @param setting the name of the setting of the port. */
+export function explainBindError(error: unknown, { host, port }: Address, setting = "PORT"): unknown {
   if (!(error instanceof Error && "code" in error)) return error;
   const { code } = error;
   const hostAndPort = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (code) {
     case "EADDRINUSE":
       return new Error(
-        `PORT: ${hostAndPort} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
+        `${setting}: ${hostAndPort} is in use (EADDRINUSE): stop the program that has it, or take another port; 0 takes any free one`,
         { cause: error },
       );
     case "EACCES":
       return new Error(
-        `PORT: this user may not listen on ${hostAndPort} (EACCES): take a port from 1024 on`,
+        `${setting}: this user may not listen on ${hostAndPort} (EACCES): take a port from 1024 on`,
         {
           cause: error,
         },

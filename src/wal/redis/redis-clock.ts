@@ -1,13 +1,14 @@
 /** The clock of the machine on which Redis runs: a second clock to compare with, if that is another machine. */
 import { networkInterfaces } from "node:os";
-import { type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import { type FindAddress, type RedisAddress, RedisConnection } from "./redis-connection.ts";
 
 const TIMEOUT_MS = 2_000;
 
 export class RedisClock {
   readonly #connection: RedisConnection;
 
-  constructor(address: RedisAddress) {
+  /** @param address in a cluster: finds any of its primaries. */
+  constructor(address: RedisAddress | FindAddress) {
     this.#connection = new RedisConnection({ address, name: "daybook:clock", timeoutMs: TIMEOUT_MS });
   }
 

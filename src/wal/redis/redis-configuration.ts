@@ -10,11 +10,19 @@ export type RedisValues = Readonly<{
 /** The parameters that `findConfigurationProblems` looks at. */
 export const CONFIG_PARAMETERS = ["appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"] as const;
 
-/** One line per problem: the setting, the required value, and the reason. Empty if there is none. */
-export function findConfigurationProblems({ info, config }: RedisValues): readonly string[] {
+/**
+ * One line per problem: the setting, the required value, and the reason. Empty if there is none.
+ *
+ * @param mayBeReplica it is a member of a cluster, whose replicas must have the same settings.
+ */
+export function findConfigurationProblems(
+  { info, config }: RedisValues,
+  mayBeReplica = false,
+): readonly string[] {
   const problems: string[] = [];
   const role = info.get("role");
-  if (role !== "master") problems.push(`it is a ${role ?? "server of unknown role"}, not a master`);
+  if (role !== "master" && !mayBeReplica)
+    problems.push(`it is a ${role ?? "server of unknown role"}, not a master`);
   if (info.get("aof_enabled") !== "1")
     problems.push("appendonly is no, must be yes: a restart loses everything");
   const written = info.get("aof_last_write_status");
@@ -50,6 +58,10 @@ export function describeFullness(info: RedisValues["info"]): string | undefined 
 
 function megabytes(bytes: number): number {
   return Math.round(bytes / 1e6);
+}
+
+export function isMaster(info: ReadonlyMap<string, string>): boolean {
+  return info.get("role") === "master";
 }
 
 export function isLoading(info: ReadonlyMap<string, string>): boolean {

@@ -8,20 +8,32 @@ import { LogError } from "../wal.ts";
 
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 1_000;
+/** A failover takes some seconds: the new primary should be found soon after. */
+const CLUSTER_BACKOFF_MS_MAX = 50;
+/** Replies of a cluster member that did not store anything: another member may. */
+const ELSEWHERE = /^(MOVED|ASK|READONLY|CLUSTERDOWN|NOREPLICAS|LOADING|UNBLOCKED|MASTERDOWN|TRYAGAIN) /;
 
 /** Creates a client that is not connected yet: ioredis, except in the simulator. */
 export type NewRedisClient = (options: Omit<RedisOptions, "replyMapping">) => Redis;
 
+type Login = { username?: string; password?: string };
+
+export type RedisTcpAddress = Readonly<{ host: string; port: number; tls: boolean } & Login>;
+
 /** The address of a Redis. Made by `parseLogUrl`. */
-export type RedisAddress = Readonly<
-  ({ path: string } | { host: string; port: number; tls: boolean }) & { username?: string; password?: string }
->;
+export type RedisAddress = RedisTcpAddress | Readonly<{ path: string } & Login>;
+
+/** Finds the server to connect to, at every connection attempt. @throws LogError `log_unavailable` */
+export type FindAddress = (signal: AbortSignal) => Promise<RedisAddress>;
 
 export type RedisConnectionOptions = Readonly<{
-  address: RedisAddress;
+  /** In a cluster the address of the primary is looked up. */
+  address: RedisAddress | FindAddress;
   /** The stream's name, for messages. */
   name: string;
   timeoutMs: number;
+  /** How long connecting and `check` may take together; absent: only their steps are bounded. */
+  openTimeoutMs?: number;
   /** Checks every new connection before it is used; if it throws, the connection is closed. */
   check?: (client: Redis) => Promise<void>;
   newClient?: NewRedisClient | undefined;
@@ -41,7 +53,8 @@ export class RedisConnection {
   /**
    * Runs commands on the connection, and connects first if necessary.
    *
-   * @throws LogError `log_unavailable`: there is no connection, or it broke; commands may have been executed.
+   * @throws LogError `log_unavailable`: there is no connection, or it broke; commands may have been executed. In a
+   *   cluster also: this member does not serve the key, so the connection was closed.
    * @throws ReplyError an error reply of Redis.
    */
   async run<T>(commands: (client: Redis) => Promise<T>): Promise<T> {
@@ -49,10 +62,15 @@ export class RedisConnection {
     try {
       return await commands(client);
     } catch (error) {
-      if (error instanceof LogError || isReplyError(error)) throw error;
+      if (error instanceof LogError) throw error;
+      if (isReplyError(error) && !(this.#inCluster && ELSEWHERE.test(error.message))) throw error;
       this.#drop(client);
       throw this.#unavailable(error);
     }
+  }
+
+  get #inCluster(): boolean {
+    return typeof this.#options.address === "function";
   }
 
   close(): void {
@@ -80,12 +98,14 @@ export class RedisConnection {
   async #open(): Promise<Redis> {
     const { signal } = this.#closing;
     if (this.#failures > 0 && !signal.aborted) {
-      const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), BACKOFF_MS_MAX);
-      await pause(backoffMs, signal);
+      const backoffMsMax = this.#inCluster ? CLUSTER_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
+      await pause(Math.min(BACKOFF_MS_MIN * 2 ** (this.#failures - 1), backoffMsMax), signal);
     }
     const newClient = this.#options.newClient ?? (await loadClient());
+    const found = this.#options.address;
+    const address = typeof found === "function" ? await found(signal) : found;
     if (signal.aborted) throw this.#unavailable(new Error("the stream is closed"));
-    const client = newClient(this.#redisOptions());
+    const client = newClient(this.#redisOptions(address));
     // ioredis reports the cause of a failed connection here; `connect` rejects with "Connection is closed." only.
     let cause: Error | undefined;
     client.on("error", (error: Error) => {
@@ -93,6 +113,8 @@ export class RedisConnection {
     });
     const abandon = (): void => client.disconnect();
     signal.addEventListener("abort", abandon);
+    const { openTimeoutMs } = this.#options;
+    const timer = openTimeoutMs === undefined ? undefined : setTimeout(abandon, openTimeoutMs);
     try {
       await client.connect();
       await this.#options.check?.(client);
@@ -102,12 +124,13 @@ export class RedisConnection {
       if (error instanceof LogError) throw error;
       throw this.#translate(cause ?? error);
     } finally {
+      clearTimeout(timer);
       signal.removeEventListener("abort", abandon);
     }
   }
 
-  #redisOptions(): Omit<RedisOptions, "replyMapping"> {
-    const { address, name, timeoutMs } = this.#options;
+  #redisOptions(address: RedisAddress): Omit<RedisOptions, "replyMapping"> {
+    const { name, timeoutMs } = this.#options;
     const { username, password } = address;
     const endpoint =
       "path" in address

@@ -3,7 +3,14 @@ import type { Redis } from "ioredis";
 import { RetryWithDeadline, systemTimer } from "../retry-with-deadline.ts";
 import { epochOf, type SnapshotStore, slotsOf } from "../snapshots/snapshot-store.ts";
 import { LogError } from "../wal.ts";
-import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
+import type { ReplicaWait } from "./cluster/replica-wait.ts";
+import {
+  type FindAddress,
+  isReplyError,
+  type NewRedisClient,
+  type RedisAddress,
+  RedisConnection,
+} from "./redis-connection.ts";
 
 const TIMEOUT_MS = 5_000;
 /** The usual length of a chunk. LRANGE is bounded by a count, so bytes are converted with this. */
@@ -13,6 +20,8 @@ export class RedisSnapshotStore implements SnapshotStore {
   readonly name: string;
   readonly #connection: RedisConnection;
   readonly #retry: RetryWithDeadline;
+  /** In a cluster: a chunk counts once replicas have it. */
+  readonly #wait: ReplicaWait | undefined;
 
   /** Epochs that are known to be in the list of epochs. */
   #listed: ReadonlySet<number> | undefined;
@@ -22,9 +31,15 @@ export class RedisSnapshotStore implements SnapshotStore {
    *   list `daybook:{g1s0}:snapshot:epochs` of epochs that have written slots, since the server has no right to scan
    *   keys.
    */
-  constructor(address: RedisAddress, name: string, newClient?: NewRedisClient) {
+  constructor(
+    address: RedisAddress | FindAddress,
+    name: string,
+    { newClient, wait }: Readonly<{ newClient?: NewRedisClient; wait?: ReplicaWait }> = {},
+  ) {
     this.name = name;
-    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, newClient });
+    this.#wait = wait;
+    const check = wait && { check: (client: Redis) => wait.learn(client) };
+    this.#connection = new RedisConnection({ address, name, timeoutMs: TIMEOUT_MS, ...check, newClient });
     this.#retry = new RetryWithDeadline(name, 2 * TIMEOUT_MS, systemTimer);
   }
 
@@ -45,11 +60,11 @@ export class RedisSnapshotStore implements SnapshotStore {
   async append(slot: number, chunk: Uint8Array): Promise<void> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     await this.#listEpoch(epochOf(slot));
-    await this.#run((client) => client.rpush(this.#key(slot), bytes));
+    await this.#write((client) => client.rpush(this.#key(slot), bytes));
   }
 
   async clear(slot: number): Promise<void> {
-    await this.#run((client) => client.unlink(this.#key(slot)));
+    await this.#write((client) => client.unlink(this.#key(slot)));
   }
 
   async close(): Promise<void> {
@@ -62,7 +77,7 @@ export class RedisSnapshotStore implements SnapshotStore {
     if (epoch === 0) return;
     this.#listed ??= new Set(await this.#epochs());
     if (this.#listed.has(epoch)) return;
-    await this.#run((client) => client.rpush(`${this.name}:epochs`, String(epoch)));
+    await this.#write((client) => client.rpush(`${this.name}:epochs`, String(epoch)));
     this.#listed = new Set([...this.#listed, epoch]);
   }
 
@@ -78,6 +93,10 @@ export class RedisSnapshotStore implements SnapshotStore {
   /** Reads wait while Redis does not answer, since half a snapshot is useless. */
   #read<T>(command: (client: Redis) => Promise<T>): Promise<T> {
     return this.#retry.untilAnswered(() => this.#run(command));
+  }
+
+  async #write(command: (client: Redis) => Promise<unknown>): Promise<void> {
+    await this.#run((client) => Promise.all([command(client), this.#wait?.confirm(client)]));
   }
 
   async #run<T>(command: (client: Redis) => Promise<T>): Promise<T> {

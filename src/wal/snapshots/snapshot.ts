@@ -128,6 +128,12 @@ export async function writeSnapshot(
   return { slot, head, chunks: number + 1, bytes };
 }
 
+/** Whether both kept snapshots are there, and the log below `below` is needed for neither. */
+export async function coversTrim(store: SnapshotStore, below: LogId): Promise<boolean> {
+  const [, older] = snapshotsIn(await inspectSlots(store));
+  return older !== undefined && compareLogIds(older.head.id, below) >= 0;
+}
+
 /** The slot for the next snapshot of this epoch: one that holds neither of the two kept snapshots. */
 export function freeSlot(slots: readonly Slot[], epoch: number): number {
   const kept = new Set(

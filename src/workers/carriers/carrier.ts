@@ -17,6 +17,8 @@ export type ShardInit = Readonly<{
   generation: number;
   instance: string;
   walUrl: string;
+  /** In a Redis Cluster: how many replicas must have an entry before it counts. */
+  walReplicas: number;
   dataDir: string;
   /** The newest batch of this shard in the archive: the log must contain it. */
   archived: Witness | undefined;

@@ -2,8 +2,9 @@
 import { randomBytes } from "../../random.ts";
 import { sealerOf } from "../../sealed-secrets.ts";
 import { StreamJournal } from "../../wal/journal.ts";
-import { openLogStream, openSnapshotStore } from "../../wal/open.ts";
+import { openLogStream, openSnapshotStore, parseLogUrl } from "../../wal/open.ts";
 import { systemTimer } from "../../wal/retry-with-deadline.ts";
+import { coversTrim } from "../../wal/snapshots/snapshot.ts";
 import { readWitness, WitnessKeeper } from "../../wal/witness.ts";
 import { restoreNewest } from "../recovery/restore.ts";
 import { bootClock } from "../shard/clock/boot-clock.ts";
@@ -11,6 +12,13 @@ import { OwnHeap } from "../shard/heap-watch.ts";
 import type { FromShard, ShardExit, ToShard } from "../shard/messages.ts";
 import { ShardHost } from "../shard/shard-host.ts";
 import type { ShardInit } from "./carrier.ts";
+
+/** Bytes of the newest entries that a server remembers for all its shards, to repair a Redis Cluster. */
+const REMEMBERED_BYTES = 256 * 1024 * 1024;
+const REMEMBERED_BYTES_PER_SHARD_MAX = 64 * 1024 * 1024;
+
+/** A failover may lose entries: the younger the witness, the fewer of them can be lost unnoticed. */
+const CLUSTER_WITNESS_MS = 50;
 
 export type Shard = Readonly<{
   control: (message: ToShard) => void;
@@ -23,10 +31,14 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
   const name = { generation, shard };
   const remembered = readWitness(dataDir, name);
   const witnesses = [remembered, archived].filter((witness) => witness !== undefined);
-  const witness = new WitnessKeeper(dataDir, name);
+  const isCluster = parseLogUrl(walUrl).kind === "cluster";
+  const witness = new WitnessKeeper(dataDir, name, isCluster ? CLUSTER_WITNESS_MS : undefined);
   let warnings: readonly string[] = [];
   const stream = openLogStream(walUrl, {
     ...name,
+    replicas: init.walReplicas,
+    rememberedBytes: Math.min(REMEMBERED_BYTES_PER_SHARD_MAX, REMEMBERED_BYTES / shards),
+    onRepair: (message) => post({ type: "warning", message }),
     allowWeakDurability: init.allowWeakDurability,
     onProblems: (problems) => {
       warnings = problems;
@@ -38,6 +50,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
   const uptimeMs = bootClock();
   const journal = new StreamJournal({
     stream,
+    ...(isCluster && { mayTrim: (below) => coversTrim(snapshots, below) }),
     claimant: { instance, ...name, shards },
     witnesses,
     mayCreate,

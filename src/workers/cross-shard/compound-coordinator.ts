@@ -35,6 +35,7 @@ import type {
   CompoundCommand,
   ExpireTransfer,
   Leg,
+  PostTransfer,
   Purpose,
   TransferChanged,
   VoidTransfer,
@@ -49,38 +50,7 @@ import { CompoundRun, type RunPart } from "./compound-run.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { type PackedCommand, type PendingReply, packedAlone } from "./pending-reply.ts";
-
-/** Waiting reverts of one transfer. Bounded, because all are decided in one turn when the first has finished. */
-const WAITING_MAX = 64;
-
-/** Lets one revert of a transfer run at a time. */
-export class RevertQueue {
-  /** Waiting runs in order, by the id of the transfer that they revert. */
-  readonly #waiting = new Map<string, CompoundRun[]>();
-
-  isFullFor(command: Command): boolean {
-    if (command.op !== "revert_transfer") return false;
-    return (this.#waiting.get(command.id)?.length ?? 0) >= WAITING_MAX;
-  }
-
-  /** @returns false if the run has to wait; true for everything but reverts. */
-  begin(run: CompoundRun): boolean {
-    const { command, isDry } = run;
-    if (command.op !== "revert_transfer" || isDry) return true;
-    const waiting = this.#waiting.get(command.id);
-    if (waiting === undefined) this.#waiting.set(command.id, []);
-    else waiting.push(run);
-    return waiting === undefined;
-  }
-
-  /** The run is decided or abandoned. @returns the runs that waited for it */
-  end({ command, isDry }: CompoundRun): readonly CompoundRun[] {
-    if (command.op !== "revert_transfer" || isDry) return [];
-    const waiting = this.#waiting.get(command.id) ?? [];
-    this.#waiting.delete(command.id);
-    return waiting;
-  }
-}
+import { RevertQueue } from "./revert-queue.ts";
 
 /** Prepare rounds of one run. A new round starts when the prepared amounts no longer cover the plan. */
 const ROUNDS_MAX = 10;
@@ -143,6 +113,26 @@ export class CompoundCoordinator {
     const command: ExpireTransfer = { op: "expire_transfer", ...keyless(partner), id };
     const outcome = decideVoidOrExpiry(ledger.compound, command, commit.openTime());
     assert(outcome !== NOT_OPEN && outcome.ok, "an expiring transfer is pending");
+    this.#record(command, packedAlone(command), outcome, undefined);
+  }
+
+  /** Executes a scheduled post of a pending transfer. All its legs are on this shard. */
+  postScheduled(command: PostTransfer): void {
+    const { ledger, commit } = this.#options;
+    const planned = plan(ledger.compound, command);
+    assert(
+      planned !== NOT_OPEN && planned.ok && !this.#needsOthers(planned),
+      "a scheduled post is of a pending transfer of this shard alone",
+    );
+    const outcome = decideLegs(
+      ledger.compound,
+      command,
+      planned,
+      new Map(),
+      this.#idFor(command, false),
+      commit.openTime(),
+    );
+    assert(outcome.ok, "a due scheduled command succeeds");
     this.#record(command, packedAlone(command), outcome, undefined);
   }
 

@@ -39,10 +39,15 @@ export type GatewayInit = Readonly<{
   shards: number;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  /** Whether an operator completes top-ups. */
+  asksOperator: boolean;
   statistics: StatisticsLocation;
   web: Web & Readonly<{ connections: ConnectionBounds }>;
   counters: SharedArrayBuffer;
+  pageSessions: SharedArrayBuffer;
   secretKey: string;
+  /** The file of the keys of persons. */
+  persons: string;
   log: LogOptions;
   /** Shared memory for its log lines. */
   lines: RingMemory;

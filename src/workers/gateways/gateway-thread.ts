@@ -4,6 +4,7 @@ import { ArchiveQueryClient } from "../../archive/service/archive-query-client.t
 import { assert } from "../../errors/assert.ts";
 import { messageOf } from "../../errors/error-message.ts";
 import { createLog } from "../../http/log/request-log.ts";
+import { PersonKeys } from "../../persons/person-keys.ts";
 import type { FromGatewayThread, GatewayInit, MainQuestion, ToGatewayThread } from "./gateway-messages.ts";
 import { watchUses } from "./gateway-messages.ts";
 import { HttpGateway } from "./http-gateway.ts";
@@ -24,11 +25,13 @@ function run(main: MessagePort, init: GatewayInit): void {
     logs,
     operatorKeyHash: init.operatorKeyHash,
     assets: init.assets,
+    asksOperator: init.asksOperator,
     statistics: init.statistics,
     web: init.web,
     counters: init.counters,
+    pageSessions: init.pageSessions,
   });
-  gateway.setSecretKey(init.secretKey);
+  gateway.setKeys(init.secretKey, new PersonKeys(init.persons));
   gateway.connect(init.shards, archive, () => operations.overload());
 
   const drain = async (msMax: number) => {

@@ -8,24 +8,30 @@ import { ASK_REPORT_SECRETS, reportSecretOf } from "../../actors/programmes/segm
 import type { Command, Fact } from "../../actors/records/command.ts";
 import type { ArchiveQueries } from "../../archive/queries/query.ts";
 import type { Assets, Web } from "../../config.ts";
+import { assert } from "../../errors/assert.ts";
 import { Directory } from "../../gateway/directory.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Answer, Operations } from "../../gateway/ports.ts";
 import { Flows } from "../../gateway/shard-link/flows.ts";
 import { LoopLag } from "../../gateway/shard-link/loop-lag.ts";
 import { REQUESTS_MAX, ShardLink } from "../../gateway/shard-link/shard-link.ts";
-import { type App, createApp } from "../../http/app.ts";
-import { WindowCounters } from "../../http/limits/window-counters.ts";
+import { type App, type AppDeps, createApp } from "../../http/app.ts";
+import { createLegacyApp } from "../../http/legacy/legacy-app.ts";
+import { sharedElapsedMs, WindowCounters } from "../../http/limits/window-counters.ts";
 import type { BufferedLog, Log } from "../../http/log/request-log.ts";
 import { createRequestMetrics, type RequestCounts } from "../../http/log/request-metrics.ts";
+import { createPageCookie } from "../../http/pages/base/page-cookie.ts";
+import { PageSessions } from "../../http/pages/base/page-sessions.ts";
 import { createSessionCookie } from "../../http/programmes/wallet/session-cookie.ts";
 import type { ConnectionBounds } from "../../http/server/connections.ts";
 import { type RunningServer, startServer } from "../../http/server/server.ts";
 import { type Address, urlOf } from "../../http/server/shared-port.ts";
+import type { PersonKeys, Persons } from "../../persons/person-keys.ts";
 import { randomBytes } from "../../random.ts";
 import { type OpenSecret, openerOf } from "../../sealed-secrets.ts";
 import { openSeries, type StatisticsLocation } from "../../statistics/open.ts";
 import type { SeriesReader } from "../../statistics/store.ts";
+import { findTracing } from "../../tracing/tracing.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import { PeriodicCheck } from "../server/periodic-check.ts";
 import { BatchReader } from "./batch-reader.ts";
@@ -36,14 +42,23 @@ export type HttpGatewayOptions = Readonly<{
   logs: BufferedLog;
   operatorKeyHash: string | undefined;
   assets: Assets;
+  /** Whether an operator completes top-ups. */
+  asksOperator: boolean;
   statistics: StatisticsLocation;
   web: Web & Readonly<{ connections: ConnectionBounds }>;
   /** Counters of the rate limits, shared by all gateways. */
   counters: SharedArrayBuffer;
+  /** Sessions of the pages, shared by all gateways. */
+  pageSessions: SharedArrayBuffer;
   /** Called when there is a webhook. */
   onWebhook?: () => void;
+  /** The setting LEGACY_PARTNER: this gateway serves the old addresses of that partner. */
+  legacyPartner?: string | undefined;
 }>;
 
+/** Loopback alone: the old addresses have no access control. */
+const LEGACY_HOST = "127.0.0.1";
+const ERASE_RETRY_MS = 1_000;
 const STARTING = "the server is starting";
 
 export class HttpGateway {
@@ -54,12 +69,18 @@ export class HttpGateway {
   readonly #gateway = new Gateway();
   readonly #batches = new BatchReader();
   readonly #metrics = createRequestMetrics();
+  readonly #tracing = findTracing();
   readonly #app: App;
-  /** Until `setSecretKey`, no secret can be opened; no request needs one before that. */
+  /** The old addresses, on a port of their own. */
+  readonly #legacyApp: App | undefined;
+  /** Until `setKeys`, no secret can be opened; no request needs one before that. */
   #openSecret: OpenSecret = () => undefined;
   readonly #onWebhook: (() => void) | undefined;
+  /** Until `setKeys`, no request needs them. */
+  #persons: PersonKeys | undefined;
   #links: readonly ShardLink[] | undefined;
   #server: RunningServer | undefined;
+  #legacyServer: RunningServer | undefined;
   #closing = false;
   /** The bound address. */
   #address: Address | undefined;
@@ -71,7 +92,7 @@ export class HttpGateway {
     this.#logs = logs;
     this.#statistics = openSeries(statistics);
     this.directory = new Directory(Date.now, operatorKeyHash);
-    this.#app = createApp({
+    const deps: AppDeps = {
       ledger: this.#gateway,
       readLarge: (body, asked) => this.#batches.read(body, asked, this.#links?.length ?? 1),
       directory: this.directory,
@@ -92,15 +113,22 @@ export class HttpGateway {
       random: randomBytes,
       operatorKeyHash,
       assets,
+      asksOperator: options.asksOperator,
       // No request arrives before the address is bound.
       publicUrl: () => web.publicUrl ?? (this.#address === undefined ? "" : urlOf(this.#address)),
       cookie: createSessionCookie(web.publicUrl),
+      pageCookie: createPageCookie(web.publicUrl),
+      sessions: new PageSessions(options.pageSessions, randomBytes, sharedElapsedMs),
       corsOrigins: web.corsOrigins,
       counters: new WindowCounters(counters),
       openSecret: (stored, purpose) => this.#openSecret(stored, purpose),
+      persons: this.#personsOfRoutes(),
       trustedProxies: web.trustedProxies,
       webhooksAllowPrivate: web.webhooksAllowPrivate,
-    });
+      tracing: this.#tracing,
+    };
+    this.#app = createApp(deps);
+    if (options.legacyPartner !== undefined) this.#legacyApp = createLegacyApp(deps, options.legacyPartner);
   }
 
   /** Binds the port, unless `close` was called before. @throws Error (as a rejection) the port cannot be bound */
@@ -116,6 +144,21 @@ export class HttpGateway {
     return this.#address;
   }
 
+  /** Binds the port of the old addresses, on loopback alone. @throws Error (as a rejection) as `listen` */
+  async listenLegacy(port: number): Promise<Address> {
+    assert(this.#legacyApp !== undefined, "this gateway has a partner for the old addresses");
+    const { perAddress } = this.#connections;
+    this.#legacyServer = await startServer(this.#legacyApp, {
+      host: LEGACY_HOST,
+      port,
+      // All of its clients have one address. Half of the files stay free for logs, archive and channels.
+      connections: { max: perAddress, perAddress },
+      log: this.#logs.log,
+    });
+    if (this.#closing) await this.#legacyServer.close(0);
+    return { host: LEGACY_HOST, port: this.#legacyServer.port };
+  }
+
   /** Connects the gateway to shards and archive. The port may be bound before; until then requests are refused. */
   connect(shards: number, archive: ArchiveQueries, overload: () => string | undefined): void {
     const { directory } = this;
@@ -128,23 +171,25 @@ export class HttpGateway {
           shard,
           onFacts: (facts) => {
             directory.learn(facts);
-            this.#noteWebhooks(facts);
+            this.#note(facts);
           },
           onAllFacts: (facts) => {
             directory.learnAll(facts);
-            this.#noteWebhooks(facts);
+            this.#note(facts);
           },
           requests,
           lag,
+          tracing: this.#tracing,
         }),
     );
     this.#gateway.connect(this.#links, archive, overload);
   }
 
-  /** Sets the key that opens sealed secrets. It is read from DATA_DIR, after the port is bound. */
-  setSecretKey(secretKey: string): void {
+  /** Sets the keys of secrets and persons. They are in DATA_DIR, which is locked after the port is bound. */
+  setKeys(secretKey: string, persons: PersonKeys): void {
     this.#openSecret = openerOf(secretKey);
     this.#gateway.setSecretKey(secretKey);
+    this.#persons = persons;
   }
 
   /** Logs a warning if secrets in the log were sealed with another key. */
@@ -179,6 +224,11 @@ export class HttpGateway {
     return this.#gateway.submit(command);
   }
 
+  /** The ledger without HTTP, for parts of the server that act as a caller. */
+  get ledger(): Gateway {
+    return this.#gateway;
+  }
+
   /** What the metrics show of the books of all partners, and of the statistics. */
   checks() {
     return {
@@ -194,12 +244,38 @@ export class HttpGateway {
   /** Accepts no more connections. Resolves when all requests are answered, or cut off after `msMax`. */
   async close(msMax: number): Promise<void> {
     this.#closing = true;
-    await this.#server?.close(msMax);
+    await Promise.all([this.#server?.close(msMax), this.#legacyServer?.close(msMax)]);
     this.#batches.close();
   }
 
-  #noteWebhooks(facts: readonly Fact[]): void {
+  #note(facts: readonly Fact[]): void {
     if (facts.some(({ fact }) => fact === "webhook")) this.#onWebhook?.();
+    const erased = facts.flatMap((fact) => (fact.fact === "person_erased" ? [fact.key] : []));
+    if (erased.length > 0) this.#erase(erased);
+  }
+
+  /** Tries until it succeeds, for example while the disk is full. */
+  #erase(ids: readonly string[]): void {
+    try {
+      this.#keys().erase(ids);
+    } catch (error) {
+      this.#logs.log.error({ err: error }, "keys of erased persons are left");
+      setTimeout(() => this.#erase(ids), ERASE_RETRY_MS).unref();
+    }
+  }
+
+  #keys(): PersonKeys {
+    assert(this.#persons !== undefined, "the keys are set before the gateway is connected");
+    return this.#persons;
+  }
+
+  #personsOfRoutes(): Persons {
+    return {
+      pseudonymOf: (partner, email) => this.#keys().pseudonymOf(partner, email),
+      seal: (partner, person) => this.#keys().seal(partner, person),
+      open: (sealed) => this.#keys().open(sealed),
+      erase: (ids) => this.#keys().erase(ids),
+    };
   }
 
   #unready(operations: Operations): readonly string[] {

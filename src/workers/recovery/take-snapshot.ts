@@ -27,6 +27,8 @@ import { restore, restoreNewest } from "./restore.ts";
 
 export type SnapshotTask = Readonly<{
   walUrl: string;
+  /** In a Redis Cluster: how many replicas must have a chunk before it counts. */
+  replicas: number;
   generation: number;
   shard: number;
   shards: number;

@@ -6,7 +6,7 @@ import type { Config } from "../../config.ts";
 import type { Log } from "../../http/log/request-log.ts";
 import { checkClaimant, inspectTail, mayCreateStreams } from "../../wal/inspect-tail.ts";
 import { archiveBehind } from "../../wal/journal-errors.ts";
-import { openLogStream, openSnapshotStore } from "../../wal/open.ts";
+import { checkStore, openLogStream, openSnapshotStore } from "../../wal/open.ts";
 import { inspectSlots } from "../../wal/snapshots/snapshot.ts";
 import { trimmedUpTo } from "../../wal/trimmed-log.ts";
 import { compareLogIds, LogError, type LogId, type LogStream } from "../../wal/wal.ts";
@@ -49,6 +49,7 @@ export async function inspectLog(config: Config, archive: Archive, log: Log): Pr
 }
 
 async function inspect(config: Config, archive: Archive): Promise<Findings> {
+  if (!config.allowWeakDurability) await checkStore(config.walUrl);
   const open = (shard: number) =>
     openLogStream(config.walUrl, {
       generation: GENERATION,

@@ -9,9 +9,11 @@ import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import type { TrialBalance } from "../../gateway/ports.ts";
 import { BOUNDS_MS, type RequestCounts } from "../../http/log/request-metrics.ts";
 import type { GatewayStatus } from "../gateways/gateway-supervisor.ts";
+import type { OperatorStatus } from "../operator/operator-desk.ts";
 import type { Recovery } from "../recovery/recover.ts";
 import { APPEND_BUCKETS_S, BATCH_BUCKETS, type Counted, type ShardStats } from "../shard/stats.ts";
 import type { WebhookStatus } from "../webhooks/webhook-supervisor.ts";
+import { renderOperator } from "./operator-metrics.ts";
 import { type ProcessStats, renderProcess } from "./process-metrics.ts";
 import { type Histogram, histogram, type Metric, scalars } from "./prometheus-text.ts";
 import type { LastSnapshot } from "./snapshot-keeper.ts";
@@ -41,6 +43,8 @@ export type MetricSources = Readonly<{
   snapshots: Snapshots | undefined;
   /** `undefined` if the server has had no webhooks. */
   webhooks: WebhookStatus | undefined;
+  /** `undefined` if top-ups are completed without an operator. */
+  operator: OperatorStatus | undefined;
   clock: Clock;
   isReady: boolean;
   /** At the last check; `undefined` before the first one. */
@@ -258,6 +262,7 @@ export function renderMetrics(sources: MetricSources): string {
         webhooks === undefined ? [] : [[{ result }, webhooks[result]] as const],
       ),
     ),
+    renderOperator(sources.operator),
     scalars(OF_CLOCK, [[{}, clock]]),
     scalars(OF_SERVER, [[{}, sources.isReady]]),
     renderBooks(sources.books),

@@ -14,6 +14,7 @@ import type { Series } from "../../statistics/store.ts";
 import { formatLogId } from "../../wal/wal.ts";
 import type { ServerHealth } from "../gateways/gateway-messages.ts";
 import type { GatewaySupervisor } from "../gateways/gateway-supervisor.ts";
+import type { OperatorDesk } from "../operator/operator-desk.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { WebhookSupervisor } from "../webhooks/webhook-supervisor.ts";
 import { damageText, watchArchive, watchBackpressure } from "./backpressure.ts";
@@ -32,6 +33,8 @@ type Parts = Readonly<{
   books: Pick<PeriodicCheck<TrialBalance>, "last">;
   statistics: Pick<PeriodicCheck<Series>, "last">;
   webhooks: Pick<WebhookSupervisor, "status" | "deliveries">;
+  /** `undefined`: top-ups are completed without an operator. */
+  operator: Pick<OperatorDesk, "status"> | undefined;
   clock: Pick<ClockWatch, "warnings" | "isFollowed" | "differenceMs">;
   log: Log;
 }>;
@@ -124,6 +127,7 @@ export class ServerOperations implements Operations {
   async metrics(): Promise<string> {
     if (this.#parts === undefined) return renderRequests(this.#ownCounts());
     const { supervisor, archive, gateways, snapshots, webhooks, clock, books, statistics } = this.#parts;
+    const { operator } = this.#parts;
     const [shards, others] = await Promise.all([supervisor.shards(), gateways.requestCounts()]);
     return renderMetrics({
       shards,
@@ -131,6 +135,7 @@ export class ServerOperations implements Operations {
       gateways: gateways.statuses,
       snapshots,
       webhooks: webhooks.status,
+      operator: operator?.status,
       clock,
       isReady: this.unready().length === 0,
       books: books.last,

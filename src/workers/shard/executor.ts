@@ -120,12 +120,14 @@ export class Executor {
       const backlog = this.expireFor(command);
       if (backlog !== undefined) return this.#executeLater(backlog, command, { source, start, end }, false);
     }
+    // Only acts carry times that must be in the future.
+    const fault =
+      "act" in command && command.act !== undefined ? timeFaultOf(command.act, timeMs) : undefined;
+    if (fault !== undefined) return invalid(fault);
     if (command.op !== "transfer" && !isPlain(command))
       return peers.compound.execute(command, { source, start, end }, false);
-    // Only acts claim names or carry times that must be in the future.
+    // Only acts claim names.
     if ("act" in command && command.act !== undefined) {
-      const fault = timeFaultOf(command.act, timeMs);
-      if (fault !== undefined) return invalid(fault);
       const uncertain = askArchive(this.#ledger.compound, command);
       if (uncertain !== undefined) return uncertain;
     }
@@ -287,11 +289,14 @@ export class Executor {
   #runScheduled(due: ScheduledCommand): void {
     this.#options.failpoints.pass("before_expire");
     const command = due.command();
-    assert(isPlain(command), "a scheduled command is decided by this shard alone");
-    const outcome = this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
-    assert(outcome.ok && due.place >= 0, "a due scheduled command succeeds");
-    this.record(command, packedAlone(command), outcome);
-    if (command.op === "act") this.#peers?.sendNotices(outcome as ActDone);
+    if (command.op === "post_transfer") this.#peers?.compound.postScheduled(command);
+    else {
+      assert(isPlain(command), "a scheduled command is decided by this shard alone");
+      const outcome = this.#ledger.decide(command, this.#commit.openTime(), this.newTransferId);
+      assert(outcome.ok && due.place >= 0, "a due scheduled command succeeds");
+      this.record(command, packedAlone(command), outcome);
+      if (command.op === "act") this.#peers?.sendNotices(outcome as ActDone);
+    }
     assert(due.place < 0, "an executed scheduled command leaves the schedule");
   }
 

@@ -6,6 +6,7 @@
 import { BodyWriter } from "../../actors/records/codec.ts";
 import type { Command, Recorded } from "../../actors/records/command.ts";
 import { assert } from "../../errors/assert.ts";
+import { monotonicMs, type ShardTimes } from "../../tracing/shard-times.ts";
 import type { Batch, Journal, LogId } from "../../wal/wal.ts";
 import type { LogClock } from "./clock/log-clock.ts";
 import type { Failpoints } from "./failpoint.ts";
@@ -41,6 +42,11 @@ interface Waiting {
   /** Indexed by gateway; sparse. */
   readonly replies: Reply[][];
   readonly actions: ((at: Durable) => void)[];
+  /** For traced requests whose replies wait for the batch. Absent: there are none. */
+  traced?: ((append: NonNullable<ShardTimes["append"]>) => void)[];
+  /** When its append began (`performance.now()`), and its number of records. */
+  appendedMs: number;
+  records: number;
 }
 
 /** A batch accepts no new request at this many records or bytes. */
@@ -228,6 +234,13 @@ export class GroupCommit {
     else waiting.actions.push(action);
   }
 
+  /** Calls `then` before the replies that wait for batch `seq` leave: with its append, or at once if they need not wait. */
+  trace(seq: number, then: (append?: ShardTimes["append"]) => void): void {
+    const waiting = this.#waitingFor(seq);
+    if (waiting === undefined) then();
+    else (waiting.traced ??= []).push(then);
+  }
+
   /** The oldest batch that is not durable yet and whose durability implies that of batch `seq`; `undefined` if none. */
   #waitingFor(seq: number): Waiting | undefined {
     if (this.isOpen(seq)) return this.#open;
@@ -280,6 +293,8 @@ export class GroupCommit {
     const startedMs = performance.now();
     this.#inFlightCount = count;
     this.#inFlightSinceMs = startedMs;
+    waiting.appendedMs = startedMs;
+    waiting.records = count;
     const batch = await journal.append(waiting.timeMs, count, body);
     assert(batch.id.seq === waiting.seq, "a batch gets the number that its records were given");
     failpoints.pass("after_append");
@@ -308,6 +323,7 @@ export class GroupCommit {
       const { id, timeMs } = batch;
       this.#durable = id;
       this.#durableMs = timeMs;
+      if (waiting.traced !== undefined) endTraces(waiting, waiting.traced);
       this.#send({ id, timeMs }, waiting.replies);
       for (const act of waiting.actions) act({ id, timeMs });
       this.#options.onDurable(batch);
@@ -335,5 +351,11 @@ function countIn(buckets: number[], bounds: readonly number[], value: number): v
 }
 
 function emptyBatch(seq: number): Waiting {
-  return { seq, timeMs: 0, replies: [], actions: [] };
+  return { seq, timeMs: 0, replies: [], actions: [], appendedMs: 0, records: 0 };
+}
+
+function endTraces({ appendedMs, records }: Waiting, traced: NonNullable<Waiting["traced"]>): void {
+  const durableMs = monotonicMs();
+  const beganMs = durableMs - (performance.now() - appendedMs);
+  for (const then of traced) then({ beganMs, durableMs, records });
 }

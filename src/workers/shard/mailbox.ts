@@ -7,6 +7,7 @@ import { concernsGateways, factsOf } from "../../actors/ledger/partner.ts";
 import { packOutcome, readCommands } from "../../actors/records/codec.ts";
 import type { Command } from "../../actors/records/command.ts";
 import { decode } from "../../actors/records/pack.ts";
+import { monotonicMs } from "../../tracing/shard-times.ts";
 import { type CrossShardResult, PendingReply } from "../cross-shard/pending-reply.ts";
 import type { ExpiryBacklog } from "./clock/expiry-waits.ts";
 import type { Cuts } from "./cuts.ts";
@@ -27,6 +28,7 @@ import {
   SETTLED,
   TO_GATEWAY,
   UNANSWERED,
+  type UntracedRequest,
 } from "./messages.ts";
 import { answerQuery } from "./shard-query.ts";
 
@@ -126,7 +128,21 @@ export class Mailbox {
       case REQUEST.learned:
         this.#options.gateways.confirmed(gateway, requestId);
         return;
+      case REQUEST.traced:
+        this.#handleTraced(mail, request[2], request[3]);
+        return;
     }
+  }
+
+  /** The reply waits for the newest batch, or for none if nothing is undurable. */
+  #handleTraced(mail: Mail, request: UntracedRequest, trace: number): void {
+    const beganMs = monotonicMs();
+    this.#handle(mail, request);
+    const decidedMs = monotonicMs();
+    this.#commit.trace(this.#commit.newestSeq, (append) => {
+      const times = { beganMs, decidedMs, ...(append && { append }) };
+      this.#options.gateways.send(mail.gateway, [TO_GATEWAY.times, trace, times]);
+    });
   }
 
   #handleCommand({ gateway, untilMs }: Mail, request: Request, packed: Uint8Array): void {

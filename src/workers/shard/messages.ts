@@ -3,13 +3,16 @@
  * many requests or replies, so that a thousand of them cost one hand-over between threads. Control messages are rare
  * and are sent as plain objects.
  */
+
 import type { LogPlace } from "../../actors/ledger/limits/claims.ts";
+import type { PersonKeysUsed } from "../../actors/programmes/programme.ts";
 import type { QuotaName, Quotas } from "../../actors/quotas/default-quotas.ts";
 import type { JsonValue } from "../../actors/records/act.ts";
 import type { AccountView, Fact, Outcome } from "../../actors/records/command.ts";
 import type { Move, Origin } from "../../actors/records/compound-command.ts";
 import type { Refusal, TimeFault } from "../../actors/records/rejection.ts";
 import { isExhaustion } from "../../errors/exhaustion.ts";
+import type { ShardTimes } from "../../tracing/shard-times.ts";
 import type { LogErrorCode, LogId } from "../../wal/wal.ts";
 import type { ChannelEnd } from "../channels/open-channel.ts";
 import type { Recovery } from "../recovery/recover.ts";
@@ -17,14 +20,14 @@ import type { JudgedClock } from "./clock/log-clock.ts";
 import type { ShardStats } from "./stats.ts";
 
 /** The kinds of requests; a reply's shape depends on the kind. */
-export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4 } as const;
+export const REQUEST = { command: 0, transfers: 1, query: 2, learned: 3, dry_run: 4, traced: 5 } as const;
 
 /**
  * A gateway's message is an array of requests `[requestId, kind, …]`. The gateway chooses the id; the reply returns
  * it. Commands are packed, because their bytes go into the log unchanged. `learned` has no reply: its id is the
  * number of the facts message that the gateway confirms.
  */
-export type Request =
+export type UntracedRequest =
   | readonly [requestId: number, kind: typeof REQUEST.command, packed: Uint8Array]
   | readonly [requestId: number, kind: typeof REQUEST.transfers, packed: Uint8Array]
   | readonly [requestId: number, kind: typeof REQUEST.query, partner: string, query: Query]
@@ -32,11 +35,18 @@ export type Request =
   /** One packed command without a key: the reply is the outcome that it would have now. */
   | readonly [requestId: number, kind: typeof REQUEST.dry_run, packed: Uint8Array];
 
+export type Request =
+  | UntracedRequest
+  /** As `request`. A message with its times and this number is sent before its reply. */
+  | readonly [requestId: number, kind: typeof REQUEST.traced, request: UntracedRequest, trace: number];
+
 export type Query =
   | readonly ["account", id: string]
   /** Stops before the account that would exceed `bytesMax` bytes of metadata, unless it is the first. */
   | readonly ["accounts", ids: readonly string[], bytesMax: number]
   | readonly ["system_account", name: string]
+  /** The first system accounts after a name that were used on this shard, in order of their names. */
+  | readonly ["system_accounts", after: string, limit: number]
   | readonly ["sums", allPartners: boolean]
   /** The reply carries only its position: the newest batch that any earlier reply depends on. */
   | readonly ["position"]
@@ -83,12 +93,15 @@ export type CopiesOf = readonly [
   slices: readonly (readonly [name: string, counterparty: string])[],
 ];
 
+type SystemBalances = readonly (readonly [asset: string, posted: string, held: string])[];
+
 /** The result of each query. Sums are decimal text, because they may exceed the safe integers. */
 export interface QueryResults {
   account: AccountView | null;
   /** `read`: how many of the ids were looked up. */
   accounts: Readonly<{ found: readonly AccountView[]; read: number }>;
-  system_account: readonly (readonly [asset: string, posted: string, held: string])[] | null;
+  system_account: SystemBalances | null;
+  system_accounts: readonly (readonly [name: string, balances: SystemBalances])[];
   sums: readonly (readonly [asset: string, sum: string, accounts: number, sent: string, received: string])[];
   position: null;
   transfer: null;
@@ -218,7 +231,7 @@ export type TransfersReply =
 export type Reply = readonly [requestId: number, result: unknown];
 
 /** The kinds of messages from a shard to a gateway. */
-export const TO_GATEWAY = { welcome: 0, facts: 1, available: 2, replies: 3 } as const;
+export const TO_GATEWAY = { welcome: 0, facts: 1, available: 2, replies: 3, times: 4 } as const;
 
 export type ToGateway =
   /** The shard serves from now on. `facts`: all that it knows about partners and API keys. */
@@ -237,7 +250,9 @@ export type ToGateway =
       seq: number,
       timeMs: number,
       replies: readonly Reply[],
-    ];
+    ]
+  /** Of a traced request, whose reply follows. */
+  | readonly [kind: typeof TO_GATEWAY.times, trace: number, times: ShardTimes];
 
 /** The other end of one of the shard's channels. */
 export type Party =
@@ -267,7 +282,7 @@ export type ToShard =
 /** To the supervisor. */
 export type FromShard =
   /** The log is checked and read; the shard waits for `claim`. */
-  | Readonly<{ type: "inspected" }>
+  | Readonly<{ type: "inspected"; personKeys: readonly PersonKeysUsed[] }>
   | Readonly<{ type: "claimed"; epoch: number }>
   /** Progress of the recovery, in one line. */
   | Readonly<{ type: "progress"; message: string }>

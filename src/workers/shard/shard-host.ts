@@ -256,7 +256,7 @@ export class ShardHost {
     const parts = { journal: this.#journal, ledger: this.#ledger, restore };
     await this.#journal.inspect();
     const recoverRest = await readAhead({ ...parts, progress: postAs("progress"), warn: postAs("warning") });
-    post({ type: "inspected" });
+    post({ type: "inspected", personKeys: [...this.#ledger.state.programmes.personKeys()] });
     await this.#mayClaim.promise;
     if (this.#ended) return;
     const before = await this.#journal.claim();

@@ -35,6 +35,8 @@ export function answerQuery(
     }
     case "system_account":
       return { result: systemAccountOf(ledger, partner, query[1]), batch: undefined };
+    case "system_accounts":
+      return { result: systemAccountsOf(ledger, partner, query[1], query[2]), batch: undefined };
     case "sums":
       return { result: sumsOf(ledger, query[1] ? undefined : partner), batch: undefined };
     case "programme": {
@@ -77,6 +79,16 @@ function systemAccountOf(ledger: Ledger, partner: string, name: string): QueryRe
   const balances = ledger.systemAccount(partner, name);
   if (balances === undefined) return null;
   return [...balances].map(([asset, { posted, held }]) => [asset, `${posted}`, `${held}`] as const);
+}
+
+function systemAccountsOf(
+  ledger: Ledger,
+  partner: string,
+  after: string,
+  limit: number,
+): QueryResults["system_accounts"] {
+  const names = ledger.state.books.get(partner)?.systemAccountsAfter(after, limit) ?? [];
+  return names.map((name) => [name, systemAccountOf(ledger, partner, name) ?? []] as const);
 }
 
 /** @param owner `null`: whoever owns it. */

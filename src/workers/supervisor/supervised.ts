@@ -1,4 +1,5 @@
 /** The supervisor's state of one shard. */
+import type { PersonKeysUsed } from "../../actors/programmes/programme.ts";
 import type { RunningShard } from "../carriers/carrier.ts";
 import { describeSilence, type Watchdog } from "../carriers/watchdog.ts";
 import { NO_RECOVERY, type Recovery } from "../recovery/recover.ts";
@@ -22,11 +23,31 @@ export const TRANSIENT: ReadonlySet<ShardExit["reason"]> = new Set([
   "log_unavailable",
 ]);
 /** Exit reasons after which a shard is restarted even while the server starts. */
-export const RETRIED_AT_START: ReadonlySet<ShardExit["reason"]> = new Set([
-  "crashed",
-  "exhausted",
-  "append_lost",
-]);
+const RETRIED_AT_START: ReadonlySet<ShardExit["reason"]> = new Set(["crashed", "exhausted", "append_lost"]);
+
+/** Exit reasons after which the server must not go on. */
+const FATAL: ReadonlySet<ShardExit["reason"]> = new Set(["fenced", "log_lost_data", "archive_behind"]);
+
+/**
+ * What follows from the end of a shard.
+ *
+ * @param losesAlone the shards' logs are on several machines: what one has lost says nothing of the others.
+ */
+export function fateOf(
+  reason: ShardExit["reason"],
+  isStarted: boolean,
+  losesAlone = false,
+): "server_ends" | "gives_up" | "restarts" {
+  if (reason === "log_lost_data" && isStarted && losesAlone) return "gives_up";
+  if (FATAL.has(reason)) return "server_ends";
+  return isStarted || RETRIED_AT_START.has(reason) ? "restarts" : "gives_up";
+}
+
+/** One line. */
+export function describeFatal(shard: number, { reason, message }: ShardExit): string {
+  const why = reason === "fenced" ? ". This server stops: two must not own one log" : "";
+  return `shard ${shard}: ${message}${why}`;
+}
 
 export type ShardState = "starting" | "recovering" | "ready" | "stalled" | "hung" | "restarting" | "failed";
 
@@ -60,6 +81,8 @@ export interface Supervised {
   statsWaiting: ((figures: ShardStats | undefined) => void)[];
   /** Epoch of its newest claim; 0 before the first. */
   epoch: number;
+  /** The keys of persons that its log needs, by the newest inspection. */
+  personKeys: readonly PersonKeysUsed[];
   /** The present run has inspected its log and waits for permission to claim it. */
   isInspected: boolean;
   /** The shard has served at some time since this server started. */
@@ -91,6 +114,7 @@ export function newShard(shard: number, watchdog: Watchdog): Supervised {
     epoch: 0,
     isInspected: false,
     hasServed: false,
+    personKeys: [],
     claimed: Promise.withResolvers(),
     ready: Promise.withResolvers(),
   };

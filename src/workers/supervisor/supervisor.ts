@@ -5,7 +5,7 @@
  * stream of shard 0 is claimed first: of two servers that start together, one gets all streams. No shard serves
  * before all streams are claimed.
  */
-
+import type { PersonKeysUsed } from "../../actors/programmes/programme.ts";
 import { messageOf } from "../../errors/error-message.ts";
 import { LogError, type LogId, type Witness } from "../../wal/wal.ts";
 import type { Carrier, Isolation, ShardInit } from "../carriers/carrier.ts";
@@ -22,8 +22,9 @@ import type { JudgedClock } from "../shard/clock/log-clock.ts";
 import type { FromShard, ShardExit } from "../shard/messages.ts";
 import type { ShardStats } from "../shard/stats.ts";
 import {
+  describeFatal,
+  fateOf,
   newShard,
-  RETRIED_AT_START,
   reasonOf,
   type ShardState,
   type Supervised,
@@ -55,6 +56,8 @@ export type SupervisorOptions = Readonly<{
   report: (
     event: Readonly<{ shard: number; status: ShardState; message: string; isWarning: boolean }>,
   ) => void;
+  /** A log that has lost data stops its shard only: see `fateOf`. */
+  losesAlone?: boolean;
   watch?: WatchLimits;
 }>;
 
@@ -94,11 +97,11 @@ export class Supervisor {
   }
 
   /**
-   * Resolves when all shards have inspected their logs and could claim them.
+   * Resolves when all shards have inspected their logs and could claim them, with the keys of persons that they need.
    *
    * @throws Error the first reason why a shard cannot start, in one line. Nothing was claimed.
    */
-  async inspect(): Promise<void> {
+  async inspect(): Promise<readonly PersonKeysUsed[]> {
     this.#timer = setInterval(() => this.#look(), ASK_EVERY_MS);
     this.#inspected.promise.catch(() => {});
     for (const supervised of this.#shards) {
@@ -108,6 +111,7 @@ export class Supervisor {
       await this.#launch(supervised);
     }
     await this.#inspected.promise;
+    return this.#shards.flatMap(({ personKeys }) => personKeys);
   }
 
   /** Resolves when all shards serve. @throws Error the first reason why a shard cannot start, in one line. */
@@ -253,6 +257,7 @@ export class Supervisor {
     switch (message.type) {
       case "inspected":
         supervised.isInspected = true;
+        supervised.personKeys = message.personKeys;
         if (this.#shards.every(({ isInspected }) => isInspected)) this.#inspected.resolve();
         this.#claimIfReady(supervised);
         return;
@@ -341,12 +346,11 @@ export class Supervisor {
     if (this.#stopping) return;
     const exit: ShardExit =
       isEnding && isRestartRequested && this.#started ? { ...end, reason: "stopped" } : end;
-    const { reason, message } = exit;
-    if (reason === "fenced" || reason === "log_lost_data" || reason === "archive_behind") {
-      const why = reason === "fenced" ? ". This server stops: two must not own one log" : "";
-      this.#options.onFatal(`shard ${supervised.shard}: ${message}${why}`);
-    } else if (!this.#started && !RETRIED_AT_START.has(reason)) this.#giveUp(supervised, exit);
-    else this.#restartLater(supervised, exit);
+    const { losesAlone, onFatal } = this.#options;
+    const fate = fateOf(exit.reason, this.#started, losesAlone);
+    if (fate === "gives_up") this.#giveUp(supervised, exit);
+    else if (fate === "restarts") this.#restartLater(supervised, exit);
+    else onFatal(describeFatal(supervised.shard, exit));
   }
 
   #restartLater(supervised: Supervised, { reason, message }: ShardExit): void {
@@ -356,10 +360,8 @@ export class Supervisor {
     if (servedMs > HEALTHY_MS) supervised.crashes = 0;
     if (!isRequested && !TRANSIENT.has(reason)) supervised.crashes += 1;
     supervised.attempts = isRequested ? 0 : supervised.attempts + 1;
-    if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX) {
-      this.#giveUp(supervised, { reason, message });
-      return;
-    }
+    if (reason === "log_corrupt" || supervised.crashes > CRASHES_MAX)
+      return this.#giveUp(supervised, { reason, message });
     this.#setStatus(supervised, "restarting", isRequested ? "requested by an operator" : message);
     supervised.restarts += 1;
     const backoffMs = isRequested ? 0 : Math.min(BACKOFF_MS * 2 ** (supervised.attempts - 1), BACKOFF_MS_MAX);

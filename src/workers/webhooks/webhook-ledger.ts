@@ -24,6 +24,7 @@ import { flowOwnerOfSubject } from "../../gateway/shard-link/owners.ts";
 import type { ShardLink } from "../../gateway/shard-link/shard-link.ts";
 import { positionText, Shards } from "../../gateway/shard-link/shards.ts";
 import { eventJson } from "../../http/events/event-json.ts";
+import type { Persons } from "../../persons/person-keys.ts";
 import type { FeedEntry, FeedPart } from "../../webhooks/feed-entry.ts";
 import type { Subscription, WebhookLedger } from "../../webhooks/webhook-service.ts";
 
@@ -40,17 +41,20 @@ export type LedgerParts = Readonly<{
   archive: ArchiveQueries;
   /** The setting `SECRET_KEY`, for the ids of events. */
   secretKey: string;
+  persons: Pick<Persons, "open">;
 }>;
 
 export class FeedLedger implements WebhookLedger {
   readonly #gateway = new Gateway();
   readonly #shards: Shards;
   readonly #ids: EventIds;
+  readonly #persons: LedgerParts["persons"];
   #ticking: Promise<void> | undefined;
   /** Reads that have not ended. */
   readonly #reads = new Map<string, Promise<FeedPart>>();
 
-  constructor({ links, archive, secretKey }: LedgerParts) {
+  constructor({ links, archive, secretKey, persons }: LedgerParts) {
+    this.#persons = persons;
     this.#gateway.connect(links, archive, () => undefined);
     this.#shards = new Shards(links, archive);
     this.#ids = new EventIds(secretKey);
@@ -125,7 +129,8 @@ export class FeedLedger implements WebhookLedger {
 
   #entry(partner: string, { place, timeMs, event }: EventRow): FeedEntry {
     const id = this.#ids.format(partner, place);
-    const body = eventJson({ id, timeMs, position: positionText(place.shard, place), event });
+    const position = positionText(place.shard, place);
+    const body = eventJson({ id, timeMs, position, event }, (sealed) => this.#persons.open(sealed));
     return { place: feedPlace(place, timeMs), id, type: event.type, subject: event.subject, body };
   }
 

@@ -9,6 +9,8 @@ import type { Failpoint } from "../shard/failpoint.ts";
 export type WebhookInit = Readonly<{
   shards: number;
   secretKey: string;
+  /** The file of the keys of persons. */
+  persons: string;
   /** The file of the list of deliveries. */
   deliveries: string;
   /** The setting WEBHOOKS_ALLOW_PRIVATE. */

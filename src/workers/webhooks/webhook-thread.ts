@@ -6,7 +6,9 @@ import { ArchiveQueryClient } from "../../archive/service/archive-query-client.t
 import { assert } from "../../errors/assert.ts";
 import { messageOf } from "../../errors/error-message.ts";
 import { ShardLink } from "../../gateway/shard-link/shard-link.ts";
+import { PersonKeys } from "../../persons/person-keys.ts";
 import { openerOf } from "../../sealed-secrets.ts";
+import { findTracing } from "../../tracing/tracing.ts";
 import { DeliveryLog } from "../../webhooks/delivery-log.ts";
 import { postEvent } from "../../webhooks/post-event.ts";
 import { secretText } from "../../webhooks/secret-text.ts";
@@ -35,7 +37,8 @@ function run(main: MessagePort, init: WebhookInit): void {
   const log = new DeliveryLog(init.deliveries, (error) =>
     send({ kind: "warning", reason: messageOf(error) }),
   );
-  const ledger = new FeedLedger({ links, archive, secretKey: init.secretKey });
+  const persons = new PersonKeys(init.persons);
+  const ledger = new FeedLedger({ links, archive, secretKey: init.secretKey, persons });
   const service = createService(init, ledger, log);
   const drain = async () => {
     await service.close();
@@ -68,10 +71,13 @@ function createService(init: WebhookInit, ledger: WebhookLedger, log: DeliveryLo
   const { allowPrivate, secretKey } = init;
   const open = openerOf(secretKey);
   const failpoints = new Failpoints(init.failpoints);
+  const tracing = findTracing();
   return new WebhookService({
     ledger,
     post: async (target, id, body) => {
-      const result = await postEvent(target, id, body, { allowPrivate, nowMs: Date.now() });
+      const send = (headers?: Readonly<Record<string, string>>) =>
+        postEvent(target, id, body, { allowPrivate, nowMs: Date.now(), ...(headers && { headers }) });
+      const result = await (tracing === undefined ? send() : tracing.traceDelivery(target.url, send));
       if (init.failpoints.length > 0) setImmediate(() => failpoints.pass("after_post"));
       return result;
     },

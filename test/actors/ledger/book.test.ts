@@ -103,3 +103,14 @@ test("an asset has one number, counted from 0, and its name again", () => {
   expect([assets.nameOf(0), assets.nameOf(1)]).toEqual(["PTS/0", "EUR/2"]);
   expect(() => assets.nameOf(2)).toThrow(RangeError);
 });
+
+test("system accounts are listed in order of their names, whatever the order of their use, and only used ones", () => {
+  const book = newBook();
+  const names = Array.from({ length: 40 }, (_, i) => `@fees:${(i * 17) % 40}`);
+  for (const [vnode, name] of names.entries()) book.openSlice(name, "USD/2", vnode);
+  book.sliceWithRoom("@asked", "USD/2", 1);
+  const sorted = names.toSorted();
+  expect(book.systemAccountsAfter("", 7)).toEqual(sorted.slice(0, 7));
+  expect(book.systemAccountsAfter(sorted[6] ?? "", 7)).toEqual(sorted.slice(7, 14));
+  expect(book.systemAccountsAfter(sorted[38] ?? "", 7)).toEqual(sorted.slice(39));
+});

@@ -1,5 +1,7 @@
 /** Finished items stay in memory up to a bound; beyond it the oldest is evicted. Open items are never evicted. */
 import { expect, test } from "vitest";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
+import { SETTLED_KEPT_MS } from "../../../src/actors/programmes/settled-items.ts";
 import {
   type CreditRequest,
   DECIDED_MAX,
@@ -10,7 +12,7 @@ import { type Batch, Batches, FINISHED_MAX } from "../../../src/actors/programme
 const DECISION = { isApproved: true, by: "key", atMs: 1, reason: null };
 
 test("a seller's oldest decided credit requests are evicted beyond the bound; undecided ones stay", () => {
-  const state = new TopupState(0);
+  const state = new TopupState("acme", { shard: 0, scheduler: new Scheduler() });
   const seller = state.addSeller("sam", "Sam", 0);
   const made = Array.from({ length: DECIDED_MAX + 3 }, (_, i): CreditRequest => {
     const request = { id: `r${i}`, seller, amount: 1, note: null, createdAtMs: i, decision: undefined };
@@ -25,8 +27,11 @@ test("a seller's oldest decided credit requests are evicted beyond the bound; un
   expect([...seller.requests.all()].map(({ id }) => id)).toEqual(kept);
   expect([...state.requestList.all()].map(({ id }) => id)).toEqual(kept);
   expect([...state.pendingList.all()]).toEqual([waiting]);
+  // What was evicted is not forgotten later; the first 256 by id would have both.
+  const next = state.nextForgotten(SETTLED_KEPT_MS + 1).map(([id]) => id);
+  expect(next.slice(0, 2)).toEqual(["r10", "r100"]);
 
-  const copy = new TopupState(0);
+  const copy = new TopupState("acme", { shard: 0, scheduler: new Scheduler() });
   for (const item of state.items("acme")) copy.restore(item);
   expect([...copy.items("acme")]).toEqual([...state.items("acme")]);
   copy.settle(copy.requests.get("r0") as CreditRequest, DECISION);
@@ -37,8 +42,17 @@ test("a partner's oldest finished voucher batches are evicted beyond the bound; 
   const batches = new Batches({ add: () => {}, remove: () => {} });
   const order = { offer: "o", expiresAtMs: 1, runAtMs: 0 };
   const add = (id: string) =>
-    batches.add({ partner: "acme", id, order, recipients: 1, issued: 0, isDone: false, endsAtMs: 0 });
-  const finish = (id: string) => batches.issued(batches.get("acme", id) as Batch, 1, 1);
+    batches.add({
+      partner: "acme",
+      id,
+      order,
+      recipients: 1,
+      issued: 0,
+      skipped: 0,
+      isDone: false,
+      endsAtMs: 0,
+    });
+  const finish = (id: string) => batches.issued(batches.get("acme", id) as Batch, 1, 1, 1);
   add("waits");
   for (let i = 0; i < FINISHED_MAX + 2; i++) {
     add(`b${i}`);

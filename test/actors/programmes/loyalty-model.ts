@@ -16,7 +16,11 @@ type Member = {
   lots: Lot[];
   readonly expiredOf: Map<string, number>;
   readonly undone: Set<string>;
+  /** Points that begin later, soonest first; of the same moment in the order of their accruals. */
+  pending: Pending[];
 };
+
+type Pending = Readonly<{ id: string; points: number; expiresAtMs: number | null; activatesAtMs: number }>;
 
 type Moved = Readonly<{
   of: "accrual" | "redemption" | "expiry" | "take_back";
@@ -43,6 +47,9 @@ export class LoyaltyModel {
   settings = { memberThreshold: 1000, totalThreshold: 100_000 };
   /** Points accrued by id, net of reverts, including former members with the same id. */
   readonly #issued = new Map<string, number>();
+  readonly #cancelled = new Set<string>();
+  /** By member id and reference: the transfer that used it. */
+  readonly #references = new Map<string, string>();
   /** Number of entries of each member's account, including those of former members. */
   readonly #seqs = new Map<string, number>();
 
@@ -50,7 +57,7 @@ export class LoyaltyModel {
     if (this.members.has(id)) return refused("member_exists", id);
     const since = this.#seqs.get(id) ?? 0;
     const totals = { balance: 0, earned: 0, spent: 0, expired: 0 };
-    const kept = { lots: [], expiredOf: new Map(), undone: new Set<string>() };
+    const kept = { lots: [], expiredOf: new Map(), undone: new Set<string>(), pending: [] };
     this.members.set(id, { id, name, createdAtMs: nowMs, since, ...totals, ...kept });
     return { effect: since > 0 ? { since } : undefined };
   }
@@ -65,6 +72,7 @@ export class LoyaltyModel {
   remove(id: string): Answer {
     const member = this.members.get(id);
     if (member === undefined) return refused("member_not_found", id);
+    if (member.pending.length > 0) return refused("account_not_empty", `points:${id}`);
     if (member.balance > 0) return refused("account_not_empty", `points:${id}`);
     this.members.delete(id);
     return { effect: undefined };
@@ -73,8 +81,9 @@ export class LoyaltyModel {
   accrue(id: string, amount: number, expiresAtMs: number | undefined, transfer: string): Answer {
     const member = this.members.get(id);
     if (member === undefined) return refused("member_not_found", id);
-    if (member.earned + amount > SUM_MAX) return refused("balance_out_of_range", id);
-    const issued = (this.#issued.get(id) ?? 0) + amount;
+    if (member.earned + pendingOf(member) + amount > SUM_MAX) return refused("balance_out_of_range", id);
+    if (!hasRoom(member, amount)) return refused("balance_out_of_range", id);
+    const issued = (this.#issued.get(id) ?? 0) + pendingOf(member) + amount;
     if (issued > BALANCE_MAX) return refused("balance_out_of_range", "@issuance");
     const effect = this.#effectOf(member, amount);
     this.#count(member, "earned", amount);
@@ -84,10 +93,62 @@ export class LoyaltyModel {
     return { effect };
   }
 
-  redeem(id: string, amount: number, transfer: string): Answer {
+  accrueLater(id: string, pending: Pending): Answer {
     const member = this.members.get(id);
     if (member === undefined) return refused("member_not_found", id);
+    const { points } = pending;
+    const { balance, since } = member;
+    const promised = pendingOf(member) + points;
+    if (member.earned + promised > SUM_MAX || balance + promised > BALANCE_MAX)
+      return refused("balance_out_of_range", id);
+    if ((this.#issued.get(id) ?? 0) + promised > BALANCE_MAX)
+      return refused("balance_out_of_range", "@issuance");
+    member.pending = [...member.pending, pending].toSorted((a, b) => a.activatesAtMs - b.activatesAtMs);
+    return { effect: { pending: points, since, balance } };
+  }
+
+  /** The member whose pending accrual this is. */
+  isPending(transfer: string): string | undefined {
+    return [...this.members.values()].find(({ pending }) => pending.some(({ id }) => id === transfer))?.id;
+  }
+
+  /** The pending points that begin first, if they have begun. */
+  nextBegun(nowMs: number): Pending | undefined {
+    return [...this.members.values()]
+      .flatMap(({ pending }) => pending)
+      .filter(({ activatesAtMs }) => activatesAtMs <= nowMs)
+      .toSorted((a, b) => a.activatesAtMs - b.activatesAtMs || (a.id < b.id ? -1 : 1))[0];
+  }
+
+  activate(transfer: string): Answer {
+    const member = this.members.get(this.isPending(transfer) ?? "");
+    const pending = member?.pending.find(({ id }) => id === transfer);
+    if (member === undefined || pending === undefined) return refused("nothing is pending", transfer);
+    const { points, expiresAtMs } = pending;
+    member.pending = member.pending.filter((each) => each !== pending);
+    const effect = this.#effectOf(member, points);
+    this.#count(member, "earned", points);
+    if (expiresAtMs !== null) give(member, [transfer, points, expiresAtMs]);
+    const lot = expiresAtMs === null ? {} : { lot: transfer };
+    this.#note(transfer, { of: "accrual", member: member.id, amount: points, lots: [], ...lot });
+    return { effect };
+  }
+
+  cancel(id: string, transfer: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    member.pending = member.pending.filter((each) => each.id !== transfer);
+    this.#cancelled.add(transfer);
+    return { effect: undefined };
+  }
+
+  redeem(id: string, amount: number, transfer: string, reference?: string): Answer {
+    const member = this.members.get(id);
+    if (member === undefined) return refused("member_not_found", id);
+    const first = this.#references.get(`${id} ${reference}`);
+    if (reference !== undefined && first !== undefined) return refused("duplicate_reference", first);
     if (member.balance < amount) return refused("insufficient_funds", `points:${id}`);
+    if (reference !== undefined) this.#references.set(`${id} ${reference}`, transfer);
     const lots = take(member, amount);
     const effect = this.#effectOf(member, -amount, lots);
     this.#count(member, "spent", amount);
@@ -117,6 +178,7 @@ export class LoyaltyModel {
   }
 
   revert(id: string, transfer: string): Answer {
+    if (this.#cancelled.has(id)) return refused("transfer_not_posted", id);
     const original = this.moved.get(id);
     if (original === undefined) return refused("transfer_not_found", id);
     if (original.isReverted) return refused("already_reverted", id);
@@ -125,6 +187,7 @@ export class LoyaltyModel {
     if (of === "expiry" || of === "take_back") return refused("managed_account", `points:${name}`);
     if (member === undefined || seq <= member.since) return refused("member_not_found", name);
     if (of === "redemption") {
+      if (!hasRoom(member, amount)) return refused("balance_out_of_range", name);
       const back = lots.filter(([lot]) => !member.undone.has(lot));
       const effect = this.#effectOf(member, amount, back);
       for (const part of back) give(member, part);
@@ -145,7 +208,9 @@ export class LoyaltyModel {
 
   view(member: Member) {
     const { id, name, balance, earned, spent, expired, createdAtMs, since } = member;
-    return { id, name, balance, held: 0, earned, spent, expired, createdAtMs, since };
+    const pending = pendingOf(member);
+    const view = { id, name, balance, held: 0, earned, spent, expired, createdAtMs, since };
+    return pending === 0 ? view : { ...view, pending };
   }
 
   #takeBack(member: Member, amount: number, lot: string | undefined): ExpectedEffect {
@@ -187,6 +252,16 @@ export class LoyaltyModel {
   #note(transfer: string, moved: Omit<Moved, "seq" | "isReverted">): void {
     this.moved.set(transfer, { ...moved, seq: this.#seqs.get(moved.member) ?? 0, isReverted: false });
   }
+}
+
+export function pendingOf({ pending }: Pick<Member, "pending">): number {
+  return pending.reduce((sum, { points }) => sum + points, 0);
+}
+
+/** Points that are pending have room when they begin. */
+function hasRoom(member: Member, amount: number): boolean {
+  const pending = pendingOf(member);
+  return pending === 0 || member.balance + pending + amount <= BALANCE_MAX;
 }
 
 /** Takes points from the lots: from `first`, then by expiry. */

@@ -25,46 +25,15 @@ import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
 import { runs } from "../ledger/property-runs.ts";
-import { type Answer, LoyaltyModel } from "./loyalty-model.ts";
+import { type Answer, LoyaltyModel, pendingOf } from "./loyalty-model.ts";
+import { MEMBERS, type Step, step } from "./loyalty-steps.ts";
 
 const PARTNER = "acme";
-const MEMBERS = ["ann", "bo/1"];
 const LOTS_MAX = 100;
 const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 /** An id that no transfer has. */
 const NO_TRANSFER = "tr_0019001";
 const noted = { memo: "why", metadata: null, occurredAtMs: null, vnode: 0 } as const;
-
-const member = fc.constantFrom(...MEMBERS);
-const name = fc.option(fc.constantFrom("Ann", "Bo"), { nil: null });
-const points = fc.oneof(
-  { weight: 20, arbitrary: fc.integer({ min: 1, max: 12 }) },
-  { weight: 1, arbitrary: fc.constantFrom(2 ** 51, 2 ** 53 - 1) },
-);
-const step = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("create" as const), member, name }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("rename" as const), member, name }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), member }) },
-  {
-    weight: 9,
-    arbitrary: fc.record({
-      do: fc.constant("accrue" as const),
-      member,
-      points,
-      inMs: fc.option(fc.constantFrom(3, 5, 5, 9), { nil: undefined }),
-    }),
-  },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("redeem" as const), member, points }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("redeem all" as const), member }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("revert" as const), which: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("set" as const), threshold: fc.nat(20) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 4 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const create: LoyaltyAct = { ...actOf("create_member", "ann"), name: null };
 
@@ -133,12 +102,26 @@ class World {
           this.#model.accrue(what.member, what.points, expiresAtMs, id),
         );
       }
+      case "accrue later": {
+        const activatesAtMs = nowMs + what.beginsInMs;
+        const expiresAtMs = what.lastsMs === undefined ? null : activatesAtMs + what.lastsMs;
+        const end = expiresAtMs === null ? {} : { expiresAtMs };
+        const act = { ...actOf("accrual", what.member), ...end, activatesAtMs } as const;
+        const postings = [{ debit: "@issuance", credit: act.subject, amount: what.points }];
+        const vnode = homeVnodeOf(PARTNER, "@issuance", act.subject, null);
+        const shape = { available: false, pending: true, timeoutMs: null, postings, vnode } as const;
+        const command = { op: "compound_transfer", ...header, ...noted, ...shape, act } as const;
+        return this.#do(command, (id) =>
+          this.#model.accrueLater(what.member, { id, points: what.points, expiresAtMs, activatesAtMs }),
+        );
+      }
       case "redeem":
-        return this.#redeem(what.member, what.points);
+        return this.#redeem(what.member, what.points, what.reference);
       case "redeem all":
         return this.#redeem(what.member, this.#model.members.get(what.member)?.balance || 1);
       case "revert": {
         const id = this.#created.at(-1 - what.which) ?? NO_TRANSFER;
+        if (this.#model.isPending(id)) return this.#cancel(id);
         const revert = { op: "revert_transfer", ...header, id, original: null, vnode: 0 } as const;
         return this.#do(revert, (newId) => this.#model.revert(id, newId));
       }
@@ -168,7 +151,10 @@ class World {
       found.push(...page.lots);
       const last = found.at(-1);
       if (page.isLast || last === undefined) return found;
-      after = [last.expiresAtMs, last.id];
+      after =
+        last.activatesAtMs === undefined
+          ? [last.expiresAtMs ?? 0, last.id]
+          : [last.activatesAtMs, last.id, "pending"];
     }
   }
 
@@ -181,13 +167,15 @@ class World {
       const known = members.get(id);
       expect(ask(askMember(id))).toEqual(known === undefined ? null : this.#model.view(known));
       const lots = ask(askLots(id, LOTS_MAX, null));
-      expect(lots).toEqual(known === undefined ? null : { lots: known.lots, isLast: true });
-      expect(this.#lotsByPage(id, 2)).toEqual(known?.lots ?? []);
+      const shown = known === undefined ? [] : [...known.lots, ...known.pending];
+      expect(lots).toEqual(known === undefined ? null : { lots: shown, isLast: true });
+      expect(this.#lotsByPage(id, 2)).toEqual(shown);
     }
     const rows = [...members.values()].map((each) => this.#model.view(each)).toReversed();
     expect(ask(askMembers([9, null])).rows.map(([, row]) => row)).toEqual(rows);
     const { earned, spent, expired } = sums;
-    const texts = { earned: `${earned}`, spent: `${spent}`, expired: `${expired}` };
+    const pending = [...members.values()].reduce((sum, each) => sum + BigInt(pendingOf(each)), 0n);
+    const texts = { earned: `${earned}`, spent: `${spent}`, expired: `${expired}`, pending: `${pending}` };
     expect(ask(askSummary())).toEqual({ members: members.size, ...texts });
     expect(ask(askSettings())).toEqual(settings);
   }
@@ -199,8 +187,17 @@ class World {
     }
   }
 
-  #redeem(who: string, amount: number): void {
-    this.#move(actOf("redemption", who), amount, (id) => this.#model.redeem(who, amount, id));
+  #redeem(who: string, amount: number, named?: string): void {
+    const act = { ...actOf("redemption", who), ...(named !== undefined && { reference: named }) };
+    this.#move(act, amount, (id) => this.#model.redeem(who, amount, id, named));
+  }
+
+  /** As a gateway does for the revert of a pending accrual. */
+  #cancel(id: string): void {
+    const who = this.#model.isPending(id) ?? "";
+    const act = { ...actOf("cancel_accrual", who), accrual: id };
+    const command = { op: "void_transfer", ...header, id, settled: null, act } as const;
+    this.#do(command, () => this.#model.cancel(who, id));
   }
 
   #act(act: LoyaltyAct, expected: () => Answer): void {
@@ -226,7 +223,13 @@ class World {
     this.#log.add(record);
     const { command, outcome, timeMs } = record;
     const id = outcome.ok && "id" in outcome ? outcome.id : undefined;
-    if (id !== undefined) this.#created.push(id);
+    if (id !== undefined && !this.#created.includes(id)) this.#created.push(id);
+    if (command.op === "post_transfer") {
+      const begun = this.#model.nextBegun(timeMs);
+      expect(command.id).toBe(begun?.id);
+      expect({ effect: effectOf(outcome) }).toEqual(this.#model.activate(command.id));
+      return;
+    }
     if (command.op !== "transfer" || command.act?.act !== "expiry") return;
     const over = this.#model.nextOver(timeMs);
     const { member: who = "", lot = "", points: amount } = over ?? {};
@@ -326,7 +329,8 @@ test("settings are broadcast to every shard and apply from then on; each partner
   expect(settingsOf("other")).toEqual({ memberThreshold: 1000, totalThreshold: 100_000 });
   expect(run.ask("other", askMembers([9, null]))).toEqual({ rows: [], upTo: null });
   expect(run.ask("other", askLots("ann", 1, null))).toBeNull();
-  expect(run.ask("other", askSummary())).toEqual({ members: 0, earned: "0", spent: "0", expired: "0" });
+  const nothing = { members: 0, earned: "0", spent: "0", expired: "0", pending: "0" };
+  expect(run.ask("other", askSummary())).toEqual(nothing);
 });
 
 test("expired points are removed before a request about their member is answered", () => {

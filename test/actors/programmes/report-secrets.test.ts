@@ -2,7 +2,7 @@
  * The secret that signs a partner's reports: created once, sealed, replaced on request, and read from older logs.
  */
 import { expect, test } from "vitest";
-import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import {
   REPORTS_SUBJECT,
   reportSecretOf,

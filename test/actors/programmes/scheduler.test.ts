@@ -1,7 +1,7 @@
 /** The commands that a shard executes on its own: in which order, for which subjects, and what they count. */
 import { expect, test } from "vitest";
 import type { ScheduledCommand } from "../../../src/actors/programmes/programme.ts";
-import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import { DUE_BYTES } from "../../../src/actors/quotas/bytes.ts";
 
 function due(id: string, endsAtMs: number, partner: string, ...subjects: string[]): ScheduledCommand {

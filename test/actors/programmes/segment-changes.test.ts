@@ -159,7 +159,7 @@ test("acts and queries go to the shard of the user or segment, lists to all shar
   expect(askUsers([1, null])).toEqual({ ...ofAll, ask: ["users", 1, null] });
   expect(askMemberships("u")).toEqual({ ...ofUser, ask: ["memberships", "u"] });
   expect(askHolders("A")([1, null])).toEqual({ ...ofAll, ask: ["holders", "A", 1, null] });
-  expect(askSurvey("A", 3, null)).toEqual({ ...ofAll, ask: ["survey", "A", 3, null] });
-  expect(askPlaces("A", 3, [4], 5)).toEqual({ ...ofAll, ask: ["places", "A", 3, [4], 5] });
+  expect(askSurvey("A", 3, null)).toEqual({ ...ofAll, ask: ["survey", "A", 3, null, "others"] });
+  expect(askPlaces("A", 3, [4], 5)).toEqual({ ...ofAll, ask: ["places", "A", 3, [4], 5, "others"] });
   expect(askReportSecret()).toEqual({ ...names, subject: "segment-reports", ask: ["secret"] });
 });

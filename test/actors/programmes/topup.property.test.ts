@@ -8,19 +8,26 @@ import { homeVnodeOf, VNODES, vnodeOfAccount } from "../../../src/actors/ledger/
 import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import type { Question } from "../../../src/actors/programmes/programme.ts";
 import {
+  askConflicts,
+  askOpenSales,
   askPhone,
   askPhones,
   askRequest,
   askRequests,
+  askSaleList,
+  askSales,
   askSeller,
   askSellers,
+  askTopupSettings,
   CREDIT_SOURCE,
   creditAccount,
   phoneAccount,
   REQUEST_STATUSES,
   requestId,
   requestOwner,
+  SALE_LISTS,
   sellerOf,
+  TOPUP_SUBJECT,
   type TopupAct,
   vnodeOfRequest,
 } from "../../../src/actors/programmes/topup/acts.ts";
@@ -28,53 +35,15 @@ import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 import { runs } from "../ledger/property-runs.ts";
-import { type Answer, TopupModel } from "./topup-model.ts";
+import { type Answer, TopupModel, viewOfSale } from "./topup-model.ts";
+import { PHONES, SELLERS, type Step, step } from "./topup-steps.ts";
 
 const PARTNER = "acme";
-const SELLERS = ["a", "b/1"];
-const PHONES = ["+989121111111", "+989122222222"];
+const DAY_MS = 24 * 60 * 60_000;
 const NO_TRANSFER = "tr_0019001";
 const ALL: ListRequest = [99, null];
 const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
-
-const seller = fc.constantFrom(...SELLERS);
-const which = fc.nat(9);
-const step = fc.oneof(
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("create" as const), seller }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("suspend" as const, "resume" as const), seller }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant("request" as const),
-      seller,
-      amount: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: -20, max: -1 })),
-      note: fc.option(fc.constant("please"), { nil: null }),
-    }),
-  },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("approve" as const), which }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant("reject" as const),
-      which,
-      reason: fc.option(fc.constant("no"), { nil: null }),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("sell" as const),
-      seller,
-      phone: fc.constantFrom(...PHONES),
-      amount: fc.integer({ min: 1, max: 30 }),
-      reference: fc.option(fc.constantFrom("r1", "r2", "r3", "r4"), { nil: null }),
-    }),
-  },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("revert" as const), which }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Different bytes on each call. */
 function counted(): (bytes: number) => Uint8Array {
@@ -95,8 +64,12 @@ class World {
   take(what: Step): void {
     const model = this.#model;
     this.#run.nowMs += 1;
+    if (what.do === "wait") this.#run.nowMs += what.days * DAY_MS;
     const { nowMs } = this.#run;
+    model.forget(nowMs);
     switch (what.do) {
+      case "wait":
+        return;
       case "create": {
         const act = { ...actOf("create_seller", what.seller), name: `Mr ${what.seller}`, asset: "IRT/0" };
         return this.#act(act, () => model.create(what.seller, `Mr ${what.seller}`, nowMs));
@@ -108,18 +81,19 @@ class World {
         return this.#act(act, () => model.suspend(what.seller, isSuspended));
       }
       case "request": {
-        const { amount, note } = what;
-        const act = { ...actOf("request_credit", what.seller), amount, note };
+        const { amount, note, by } = what;
+        const terms = { amount, note, ...(by !== undefined && { by }) };
+        const act: TopupAct<"request_credit"> = { ...actOf("request_credit", what.seller), ...terms };
         return this.#act(act, (effect) => {
           const { request } = (effect ?? { request: "" }) as { request: string };
-          return model.request(what.seller, amount, note, request, nowMs);
+          return model.request(what.seller, { amount, note, by }, request, nowMs);
         });
       }
       case "approve": {
         const [id, owner, amount] = this.#request(what.which);
         const act: TopupAct<"approve"> = { ...actOf("approve", owner), request: id, by: "key_1", amount };
         const [debit, credit] = amount < 0 ? [act.subject, CREDIT_SOURCE] : [CREDIT_SOURCE, act.subject];
-        const decision = { isApproved: true, reason: null };
+        const decision = { verb: "approve", reason: null } as const;
         return this.#move(act, debit, credit, Math.abs(amount), (transfer) =>
           model.decide(owner, id, "key_1", decision, nowMs, transfer),
         );
@@ -128,15 +102,66 @@ class World {
         const { reason } = what;
         const [id, owner] = this.#request(what.which);
         const act = { ...actOf("reject", owner), request: id, by: "key_2", reason };
-        return this.#act(act, () =>
-          model.decide(owner, id, "key_2", { isApproved: false, reason }, nowMs, ""),
+        return this.#act(act, () => model.decide(owner, id, "key_2", { verb: "reject", reason }, nowMs, ""));
+      }
+      case "withdraw": {
+        const [id, owner] = this.#request(what.which);
+        const act = { ...actOf("withdraw_request", owner), request: id, by: "key_3" };
+        const decision = { verb: "withdraw", reason: null } as const;
+        return this.#act(act, () => model.decide(owner, id, "key_3", decision, nowMs, ""));
+      }
+      case "limit": {
+        const act = { ...actOf("update_seller", what.seller), limits: what.limits };
+        return this.#act(act, () => model.limit(what.seller, what.limits));
+      }
+      case "limitPhones": {
+        const settings = { phoneLimits: what.limits };
+        const act = { programme: "topup", act: "change_settings", subject: TOPUP_SUBJECT, settings } as const;
+        return this.#act(act, () => model.limitPhones(what.limits));
+      }
+      case "start": {
+        const { seller: id, phone, amount, reference } = what;
+        const act: TopupAct<"start_sale"> = { ...actOf("start_sale", id), phone, amount, reference };
+        const [debit, credit] = [act.subject, phoneAccount(phone)];
+        const vnode = homeVnodeOf(PARTNER, debit, credit, null);
+        const pending = { available: false, pending: true, timeoutMs: null, vnode, act } as const;
+        const postings = [{ debit, credit, amount }];
+        const command = { op: "compound_transfer", ...header, ...noted, postings, ...pending } as const;
+        return this.#do(command, (_, transfer) =>
+          model.start({ seller: id, phone, amount, reference }, transfer, nowMs),
         );
+      }
+      case "end": {
+        const { status, by } = what;
+        const [id, owner] = this.#sale(what.which);
+        const settled = model.sales.some((each) => each.id === id) ? "posted" : "none";
+        const common = { ...header, id, settled } as const;
+        const reason = status === "failed" ? "no" : null;
+        const failing: TopupAct = { ...actOf("fail_sale", owner), sale: id, by, reason };
+        const completing: TopupAct = { ...actOf("complete_sale", owner), sale: id, by };
+        const whole = { amount: null, final: true } as const;
+        const command: Command =
+          status === "failed"
+            ? { op: "void_transfer", ...common, act: failing }
+            : { op: "post_transfer", ...common, ...whole, act: completing };
+        return this.#do(command, () => model.end(id, status, by, reason));
+      }
+      case "unknown": {
+        const [id, owner] = this.#sale(what.which);
+        const act: TopupAct = { ...actOf("report_unknown", owner), sale: id };
+        return this.#act(act, () => model.reportUnknown(id));
+      }
+      case "late": {
+        const [id, owner] = this.#sale(what.which);
+        const { answer } = what;
+        const act: TopupAct = { ...actOf("report_late", owner), sale: id, answer };
+        return this.#act(act, () => model.reportLate(id, answer));
       }
       case "sell": {
         const { phone, amount, reference } = what;
         const act: TopupAct<"sale"> = { ...actOf("sale", what.seller), phone, reference };
         return this.#move(act, act.subject, phoneAccount(phone), amount, (transfer) =>
-          model.sell(what.seller, phone, amount, reference, transfer),
+          model.sell({ seller: what.seller, phone, amount, reference }, transfer, nowMs),
         );
       }
       case "revert": {
@@ -151,7 +176,8 @@ class World {
 
   /** Compares all that can be read with the model. */
   check(): void {
-    const { sellers, requests, phones } = this.#model;
+    const { sellers, requests: all, forgotten, phones } = this.#model;
+    const requests = all.filter(({ id }) => !forgotten.has(id));
     const ask = <R>(question: Question<R>) => this.#run.ask(PARTNER, question);
     const views = [...sellers.values()].map((each) => this.#model.view(each));
     expect(ask(askSellers(ALL)).rows.map(([, row]) => row)).toEqual(views.toReversed());
@@ -168,7 +194,9 @@ class World {
       expect(ask(askRequests({ seller: null, status })(ALL)).rows.map(([, row]) => row)).toEqual(
         requests.filter((each) => each.status === (status ?? each.status)).toReversed(),
       );
-    for (const request of requests) expect(ask(askRequest(request.id, 0))).toEqual(request);
+    for (const request of all)
+      expect(ask(askRequest(request.id, 0))).toEqual(forgotten.has(request.id) ? null : request);
+    this.#checkSales();
     for (const phone of PHONES) expect(ask(askPhone(phone))).toEqual(phones.get(phone) ?? null);
     const inOrder = [...phones.values()].toSorted((a, b) => (a.phone < b.phone ? -1 : 1));
     expect(ask(askPhones(9, null))).toEqual(inOrder);
@@ -177,11 +205,41 @@ class World {
     );
   }
 
+  #checkSales(): void {
+    const { sales, phoneLimits } = this.#model;
+    const ask = <R>(question: Question<R>) => this.#run.ask(PARTNER, question);
+    const kept = sales.filter(({ isOver }) => !isOver).map(viewOfSale);
+    expect(ask(askTopupSettings())).toEqual({ phoneLimits });
+    expect(ask(askSales(sales.map(({ id }) => id)))).toEqual(kept);
+    const open = kept.filter(({ conflict }) => conflict === null);
+    expect(ask(askOpenSales(0, 99, 0)).map(({ id, status }) => [id, status])).toEqual(
+      open.map(({ id, status }) => [id, status]),
+    );
+    const numbers = ask(askOpenSales(0, 99, 0)).map(({ no }) => no);
+    expect(numbers).toEqual(
+      sales.flatMap(({ id }, i) => (open.some((each) => each.id === id) ? [i + 1] : [])),
+    );
+    for (const list of SALE_LISTS) {
+      const rows = ask(askSaleList({ list, seller: null, phone: null })(ALL)).rows.map(([, row]) => row);
+      const shown = kept.filter(({ status, conflict }) =>
+        list === "conflict" ? conflict !== null : status === list,
+      );
+      if (list === "conflict") expect(new Set(rows)).toEqual(new Set(shown));
+      else expect(rows).toEqual(shown.toReversed());
+    }
+    expect(ask(askConflicts())).toBe(kept.length - open.length);
+  }
+
   checkCopies(): void {
     for (const copy of copiesOf(this.#run.ledger, this.#log)) {
       this.#run.ledger = copy;
       this.check();
     }
+  }
+
+  #sale(place: number): readonly [id: string, seller: string] {
+    const sale = this.#model.sales.at(-1 - place);
+    return sale === undefined ? [NO_TRANSFER, "a"] : [sale.id, sale.seller];
   }
 
   #request(place: number): readonly [id: string, seller: string, amount: number] {
@@ -229,7 +287,7 @@ test("random commands give what a plain model gives, in every field; replay and 
     fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
       const world = new World();
       world.take({ do: "create", seller: "a" });
-      world.take({ do: "request", seller: "a", amount: 300, note: null });
+      world.take({ do: "request", seller: "a", amount: 300, note: null, by: undefined });
       world.take({ do: "approve", which: 0 });
       for (const each of steps) {
         world.take(each);

@@ -1,15 +1,18 @@
 /** Helpers that run the voucher programme on one ledger. */
-import type { Question } from "../../../src/actors/programmes/programme.ts";
+import { imageOf } from "../../../src/actors/ledger/image.ts";
+import type { Question, Random } from "../../../src/actors/programmes/programme.ts";
 import {
   askVoucher,
   customerSubject,
+  type Discount,
   offerSubject,
   type Pricing,
   type Recipients,
   VOUCHERS_SUBJECT,
   type VoucherAct,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
-import { LedgerRun } from "../ledger/ledger-run.ts";
+import { restored } from "../ledger/copies.ts";
+import { LedgerRun, type TimedRecord } from "../ledger/ledger-run.ts";
 
 export const PARTNER = "acme";
 export const header = { partner: PARTNER, key: null, fingerprint: 0 } as const;
@@ -28,8 +31,20 @@ export function counted(): (bytes: number) => Uint8Array {
 export class Shop {
   readonly run: LedgerRun;
 
-  constructor(random = counted()) {
-    this.run = new LedgerRun(() => {}, random);
+  readonly #random: Random;
+
+  constructor(random: Random = counted(), log: (record: TimedRecord) => void = () => {}) {
+    this.#random = random;
+    this.run = new LedgerRun(log, random);
+  }
+
+  /** Continues with a state that is restored from a snapshot of the present one. */
+  restart(): void {
+    // What a ledger draws for itself when it is built must not change the codes that follow.
+    let isBuilt = false;
+    const random: Random = (bytes) => (isBuilt ? this.#random(bytes) : new Uint8Array(bytes));
+    this.run.ledger = restored([...imageOf(this.run.ledger.state)], random);
+    isBuilt = true;
   }
 
   do(act: VoucherAct) {
@@ -46,17 +61,21 @@ export class Shop {
     return this.do({ ...of("create_customer", customerSubject(email)), email, name });
   }
 
-  put(name: string, discount: number, pricing: Pricing = "live"): unknown {
+  put(name: string, discount: Discount, pricing: Pricing = "live"): unknown {
     return this.do({ ...of("put_offer", offerSubject(name)), name, discount, pricing });
   }
 
-  issue(email: string, offer: string, discount: number | null, inMs = 100): unknown {
+  issue(email: string, offer: string, discount: Discount | null, inMs = 100, usesMax = 1): unknown {
     const act = of("issue", customerSubject(email));
-    return this.do({ ...act, email, offer, discount, expiresAtMs: this.run.nowMs + inMs });
+    return this.do({ ...act, email, offer, discount, expiresAtMs: this.run.nowMs + inMs, usesMax });
   }
 
   use(act: "redeem" | "rollback" | "cancel", email: string, code: string): unknown {
     return this.do({ ...of(act, customerSubject(email)), email, code });
+  }
+
+  rollBack(email: string, code: string, redemption: number): unknown {
+    return this.do({ ...of("rollback", customerSubject(email)), email, code, redemption });
   }
 
   batch(

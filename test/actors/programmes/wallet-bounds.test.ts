@@ -9,7 +9,9 @@ import type {
   ScheduledCommand,
 } from "../../../src/actors/programmes/programme.ts";
 import {
+  ORDERS_SUBJECT,
   type OrderActs,
+  type OrderList,
   PLATFORM_TENANT,
   vnodeOfWallet,
   type WalletAct,
@@ -17,11 +19,7 @@ import {
   type WalletOrder,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
-import {
-  ORDERS_MAX,
-  type OrderList,
-  WalletOrders,
-} from "../../../src/actors/programmes/wallet/wallet-orders.ts";
+import { ORDERS_MAX, WalletOrders } from "../../../src/actors/programmes/wallet/wallet-orders.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 
 const HOUR_MS = 3_600_000;
@@ -157,7 +155,7 @@ test("an order removed from a full wallet leaves its other lists, too", () => {
 test("a payment request expires by itself, for the payer and the requester", () => {
   const fixture = new OrderFixture();
   const request = fixture.do(KINDS.payer.make);
-  const [scheduler] = fixture.scheduled;
+  const scheduler = [...fixture.scheduled].find(({ id }) => id === request);
   const act = { ...ofPayer, act: "expire_request", vnode: vnodeOfWallet(PAYER), request };
   expect(scheduler?.command()).toEqual({ op: "act", ...header, act });
   expect(scheduler).toMatchObject({
@@ -167,7 +165,8 @@ test("a payment request expires by itself, for the payer and the requester", () 
     subjects: [walletAccount(PAYER), walletAccount("wal_b")],
   });
   fixture.do(KINDS.payer.end(request));
-  expect(fixture.scheduled.size).toBe(0);
+  const forget = { act: { programme: "wallet", act: "forget", subject: ORDERS_SUBJECT } };
+  expect([...fixture.scheduled].map((each) => each.command())).toEqual([expect.objectContaining(forget)]);
   const { rows } = fixture.orders.list("payer", PAYER, ALL, fixture.nowMs, isOrder);
   expect(rows.map(([shardContext]) => shardContext)).toEqual([[fixture.nowMs, 3, 1]]);
 });

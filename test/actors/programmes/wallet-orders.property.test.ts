@@ -3,89 +3,35 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { imageOf } from "../../../src/actors/ledger/image.ts";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
-import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import {
-  askAllWithdrawals,
-  askHolds,
-  askOrder,
-  askPaymentRequests,
-  askWithdrawals,
   bankAccount,
   bankSubject,
   emailSubject,
   HOLDS,
   PLATFORM_TENANT,
+  resetSubject,
+  supportSubject,
   type UserView,
   vnodeOfWallet,
   type WalletAct,
+  type WalletEffect,
   type WalletOrder,
   WITHDRAWALS,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
+import { askOpenFor, askOrder, askReset } from "../../../src/actors/programmes/wallet/questions.ts";
 import type { Command, Recorded } from "../../../src/actors/records/command.ts";
 import { copiesOf, PackedLog, restored } from "../ledger/copies.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 import { runs } from "../ledger/property-runs.ts";
+import { checkOrders } from "./wallet-orders-check.ts";
 import { type Answer, PapersModel } from "./wallet-orders-model.ts";
+import { type Of, type Step, step } from "./wallet-orders-steps.ts";
 
-const ALL: ListRequest = [99, null];
 const header = { partner: PLATFORM_TENANT, key: null, fingerprint: 0 } as const;
 const noted = { memo: null, metadata: null, occurredAtMs: null } as const;
 /** An id that no order has. */
 const NO_ID = "tr_0019001";
-
-const who = fc.nat(1);
-const which = fc.nat(4);
-const amount = fc.integer({ min: 1, max: 20 });
-const timeoutMs = fc.constantFrom(3, 5, 9);
-const memo = fc.option(fc.constant("rent"), { nil: null });
-/** Mostly a wallet that is allowed to act. */
-const isOther = fc.nat(5).map((dice) => dice === 3);
-const step = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("deposit" as const), who, amount }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("send" as const), who, amount }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("hold" as const), who, amount, memo, timeoutMs }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("capture" as const),
-      which,
-      part: fc.option(fc.integer({ min: 1, max: 9 }), { nil: null }),
-      isFinal: fc.boolean(),
-      toSelf: isOther,
-      isOther,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("void" as const), which, isOther }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("withdraw" as const), who, amount }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("confirm" as const, "fail" as const), which }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant("request" as const),
-      who,
-      payer: fc.constantFrom(0, 1, 0, 1, 2),
-      amount,
-      memo,
-      timeoutMs,
-    }),
-  },
-  {
-    weight: 9,
-    arbitrary: fc.record({
-      do: fc.constantFrom("accept" as const, "decline" as const, "cancel" as const),
-      which,
-      isOther,
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 4 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-type Of<K extends Step["do"]> = Extract<Step, Readonly<{ do: K }>>;
 
 class World {
   #drawn = 0;
@@ -95,6 +41,9 @@ class World {
   readonly #model = new PapersModel();
   /** Two wallets that exist and one that does not. */
   readonly wallets: readonly string[] = [this.#signUp("ann@x"), this.#signUp("bo@x"), "wal_none"];
+  /** By wallet: its newest token, used or not; and until when one resets its password. */
+  readonly #tokens = new Map<string, string>();
+  readonly #resets = new Map<string, { token: string; expiresAtMs: number }>();
 
   take(what: Step): void {
     this.#run.end();
@@ -103,7 +52,9 @@ class World {
         const wallet = this.#wallet(what.who);
         const act = actOf("deposit", bankSubject("mill"), { wallet, bank: "mill", ref: null });
         const money = this.#model.money.get(wallet) ?? { posted: 0, held: 0 };
-        return this.#move(act, bankAccount("mill"), walletAccount(wallet), what.amount, () => {
+        return this.#move(act, bankAccount("mill"), walletAccount(wallet), what.amount, (): Answer => {
+          if (this.#model.closed.has(wallet))
+            return { code: "account_closed", subject: walletAccount(wallet) };
           money.posted += what.amount;
           return {};
         });
@@ -111,16 +62,28 @@ class World {
       case "send": {
         const [from, to] = [this.#wallet(what.who), this.#wallet(1 - what.who)];
         const act = actOf("send", walletAccount(from), { wallet: from });
-        return this.#move(act, walletAccount(from), walletAccount(to), what.amount, () =>
-          this.#model.send(from, to, what.amount),
-        );
+        return this.#move(act, walletAccount(from), walletAccount(to), what.amount, (id) => {
+          const sent = this.#model.send(from, to, what.amount);
+          if (!("code" in sent)) this.#model.sent.set(id, { from, to, amount: what.amount, isBack: false });
+          return sent;
+        });
       }
+      case "freeze":
+      case "unfreeze":
+        return this.#freeze(what);
+      case "close":
+        return this.#close(what);
+      case "correct":
+        return this.#correct(what);
+      case "issue":
+      case "reset":
+        return this.#reset(what);
       case "hold":
         return this.#hold(what);
       case "capture":
         return this.#capture(what);
       case "void": {
-        const [id, by] = this.#order("hold", what);
+        const [id, by] = this.#held(what);
         const act = actOf("void_hold", walletAccount(by), { wallet: by, hold: id });
         const command = { op: "void_transfer", ...header, id, settled: null, act } as const;
         return this.#do(command, () => this.#model.void(id, by));
@@ -159,42 +122,11 @@ class World {
 
   /** Compares all that can be read with the model. */
   check(): void {
-    const { money, orders } = this.#model;
     this.#run.end();
-    for (const [wallet, { posted, held }] of money)
-      expect(this.#run.ledger.account(PLATFORM_TENANT, walletAccount(wallet))).toMatchObject({
-        posted,
-        held,
-      });
-    for (const order of orders) {
-      const question = askOrder(order.id);
-      expect(question && this.#run.ask(PLATFORM_TENANT, question)).toEqual(order);
-    }
+    checkOrders(this.#run, this.#model, this.wallets);
     for (const wallet of this.wallets) {
-      const lists = {
-        holds: (order: WalletOrder) => order.kind === "hold" && order.wallet === wallet,
-        payer: (order: WalletOrder) => order.kind === "request" && order.wallet === wallet,
-        requester: (order: WalletOrder) => order.kind === "request" && order.requester === wallet,
-        withdrawals: (order: WalletOrder) => order.kind === "withdrawal" && order.wallet === wallet,
-      };
-      const shown = {
-        holds: this.#run.ask(PLATFORM_TENANT, askHolds(wallet)(ALL)),
-        payer: this.#run.ask(PLATFORM_TENANT, askPaymentRequests("payer", wallet)(ALL)),
-        requester: this.#run.ask(PLATFORM_TENANT, askPaymentRequests("requester", wallet)(ALL)),
-        withdrawals: this.#run.ask(PLATFORM_TENANT, askWithdrawals(wallet)(ALL)),
-      };
-      for (const list of ["holds", "payer", "requester", "withdrawals"] as const) {
-        const rows: readonly (readonly [unknown, WalletOrder])[] = shown[list].rows;
-        expect(rows.map(([, row]) => row)).toEqual(orders.filter(lists[list]).toReversed());
-      }
-    }
-    for (const status of ["pending", "confirmed", "failed", null] as const) {
-      const { rows } = this.#run.ask(PLATFORM_TENANT, askAllWithdrawals(status)(ALL));
-      expect(rows.map(([, row]) => row)).toEqual(
-        orders
-          .filter((order) => order.kind === "withdrawal" && order.status === (status ?? order.status))
-          .toReversed(),
-      );
+      const isValid = (this.#resets.get(wallet)?.expiresAtMs ?? 0) > this.#run.nowMs;
+      expect(this.#run.ask(PLATFORM_TENANT, askReset(this.#tokens.get(wallet) ?? "none", 0))).toBe(isValid);
     }
   }
 
@@ -214,39 +146,138 @@ class World {
     return walletId;
   }
 
-  #hold({ who: by, amount: of, memo: why, timeoutMs: ms }: Of<"hold">): void {
+  #hold({ who: by, amount: of, memo: why, timeoutMs: ms, to: named }: Of<"hold">): void {
     const wallet = this.#wallet(by);
-    const act = actOf("hold", walletAccount(wallet), { wallet, amount: of, memo: why, timeoutMs: ms });
+    const payee = named === "nobody" ? {} : { to: named === "self" ? wallet : this.#wallet(1 - by) };
+    const act = actOf("hold", walletAccount(wallet), {
+      wallet,
+      amount: of,
+      memo: why,
+      timeoutMs: ms,
+      ...payee,
+    });
     const createdAtMs = this.#run.nowMs;
-    const made = { wallet, amount: of, captured: 0, memo: why, status: "pending", createdAtMs } as const;
-    this.#pend(act, wallet, HOLDS, of, ms, (id) =>
+    const made = {
+      wallet,
+      amount: of,
+      captured: 0,
+      memo: why,
+      status: "pending",
+      createdAtMs,
+      ...payee,
+    } as const;
+    const credit = payee.to === undefined ? HOLDS : walletAccount(payee.to);
+    this.#pend(act, wallet, credit, of, ms, (id) =>
       this.#model.hold({ kind: "hold", id, ...made, expiresAtMs: createdAtMs + ms }),
     );
   }
 
+  #freeze({ do: verb, who: at }: Of<"freeze" | "unfreeze">): void {
+    const wallet = this.#wallet(at);
+    const act = actOf(`${verb}_wallet`, supportSubject(wallet), { vnode: vnodeOfWallet(wallet), wallet });
+    this.#do(
+      { op: "act", ...header, act },
+      (effect) => this.#model.freeze(wallet, verb === "freeze") ?? { effect },
+    );
+  }
+
+  #close({ who: at }: Of<"close">): void {
+    const wallet = this.#wallet(at);
+    const openElsewhere = this.#run.ask(PLATFORM_TENANT, askOpenFor(wallet));
+    const names = { vnode: vnodeOfWallet(wallet), wallet, openElsewhere };
+    const act = actOf("close_wallet", supportSubject(wallet), names);
+    this.#do({ op: "act", ...header, act }, (effect) => {
+      // Closing a closed wallet changes nothing.
+      const ended = this.#model.close(wallet);
+      if ("code" in ended) return ended;
+      this.#resets.delete(wallet);
+      expect((effect as WalletEffect<"close_wallet">).ended).toEqual(ended);
+      return { effect };
+    });
+  }
+
+  /** Takes back one of the newest transfers between wallets. */
+  #correct({ which: at, part: of }: Of<"correct">): void {
+    const [id, sent] = [...this.#model.sent].at(-1 - at) ?? [];
+    if (id === undefined || sent === undefined) return;
+    const { from, to, amount: all } = sent;
+    const original = { postings: [{ debit: walletAccount(from), credit: walletAccount(to), amount: all }] };
+    const terms = { kind: "correction", reason: "mistake", by: "key", amount: of } as const;
+    const act = actOf("take_back", walletAccount(from), terms);
+    const command = {
+      op: "revert_transfer",
+      ...header,
+      id,
+      original,
+      vnode: vnodeOfWallet(from),
+      act,
+    } as const;
+    this.#do({ ...command, memo: terms.reason }, () => this.#model.takeBack(id, of));
+  }
+
+  #reset({ do: verb, who: at }: Of<"issue" | "reset">): void {
+    const wallet = this.#wallet(at);
+    const vnode = vnodeOfWallet(wallet);
+    const reset = this.#resets.get(wallet);
+    if (verb === "issue") {
+      const token = `token ${++this.#drawn}`;
+      const act = actOf("issue_reset", supportSubject(wallet), { vnode, wallet, token });
+      return this.#do({ op: "act", ...header, act }, (effect) => {
+        if (this.#model.closed.has(wallet)) return { code: "account_closed", subject: walletAccount(wallet) };
+        this.#tokens.set(wallet, token);
+        this.#resets.set(wallet, { token, expiresAtMs: this.#run.nowMs + 60 * 60 * 1000 });
+        return { effect };
+      });
+    }
+    const token = this.#tokens.get(wallet) ?? "none";
+    const act = actOf("reset_password", resetSubject(token), { vnode, token, password: "hash" });
+    return this.#do({ op: "act", ...header, act }, (effect) => {
+      if (reset === undefined || reset.expiresAtMs <= this.#run.nowMs)
+        return { code: "bad_reset_token", subject: null };
+      this.#resets.delete(wallet);
+      return { effect };
+    });
+  }
+
+  /** A hold, and who acts on it: its payer, its payee, or sometimes another wallet. */
+  #held({
+    byPayee,
+    ...what
+  }: Readonly<{ which: number; isOther: boolean; byPayee: boolean }>): readonly [string, string] {
+    const [id, by] = this.#order("hold", what);
+    const payee = this.#model.find("hold", id)?.to;
+    return [id, byPayee && payee !== undefined ? payee : by];
+  }
+
   #capture(what: Of<"capture">): void {
     const { part, isFinal: final } = what;
-    const [hold, by] = this.#order("hold", what);
+    const [hold, by] = this.#held(what);
+    const payee = this.#model.find("hold", hold)?.to;
     const to = what.toSelf ? by : (this.wallets.find((each) => each !== by) ?? "");
     const act = actOf("capture", walletAccount(by), { wallet: by, hold, final });
     const command = { op: "post_transfer", ...header, id: hold, amount: part, final, settled: null } as const;
-    this.#do({ ...command, credit: walletAccount(to), act }, () =>
-      this.#model.capture(hold, by, to, part, final),
+    // The payee need not name itself.
+    const isSilent = payee === by && !what.toSelf;
+    const credit = isSilent ? {} : { credit: walletAccount(to) };
+    this.#do({ ...command, ...credit, act }, () =>
+      this.#model.capture(hold, by, isSilent ? by : to, part, final),
     );
   }
 
   #end(what: Of<"confirm" | "fail">): void {
     const [id] = this.#order("withdrawal", { ...what, isOther: false });
+    const { nowMs } = this.#run;
     const named = { withdrawal: id, bank: "mill" };
     if (what.do === "fail") {
-      const act = actOf("fail_withdrawal", `withdrawal:${id}`, named);
+      const said = what.which % 2 === 0 ? {} : { reason: "unknown account" };
+      const act = actOf("fail_withdrawal", `withdrawal:${id}`, { ...named, ...said });
       const command = { op: "void_transfer", ...header, id, settled: null, act } as const;
-      return this.#do(command, () => this.#model.end(id, "mill", "failed"));
+      return this.#do(command, () => this.#model.end(id, "mill", "failed", nowMs, said.reason));
     }
     const act = actOf("confirm_withdrawal", `withdrawal:${id}`, named);
     const all = { amount: null, final: true, settled: null, credit: bankAccount("mill") } as const;
     const command = { op: "post_transfer", ...header, id, ...all, act } as const;
-    return this.#do(command, () => this.#model.end(id, "mill", "confirmed"));
+    return this.#do(command, () => this.#model.end(id, "mill", "confirmed", nowMs));
   }
 
   #request({ who: by, payer: of, amount: asking, memo: why, timeoutMs: ms }: Of<"request">): void {

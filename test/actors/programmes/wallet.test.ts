@@ -4,13 +4,6 @@ import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { VNODES, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { ListRequest } from "../../../src/actors/programmes/paged-index.ts";
 import {
-  askAllWithdrawals,
-  askCredential,
-  askHolds,
-  askOrder,
-  askPaymentRequests,
-  askSession,
-  askWithdrawals,
   bankAccount,
   bankOwner,
   bankSubject,
@@ -23,6 +16,15 @@ import {
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
 import { drawId, drawIdAt, drawRoutedId, vnodeOfId } from "../../../src/actors/programmes/wallet/ids.ts";
+import {
+  askAllWithdrawals,
+  askCredential,
+  askHolds,
+  askOrder,
+  askPaymentRequests,
+  askSession,
+  askWithdrawals,
+} from "../../../src/actors/programmes/wallet/questions.ts";
 import { LedgerRun } from "../ledger/ledger-run.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,7 @@
 /** The webhooks of partners as a shard keeps them: their bounds, secrets and progress. */
 import { expect, test } from "vitest";
-import { factsOfAct, mayHaveEvents, Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { factsOfAct, mayHaveEvents } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import {
   type BlockedSubject,
   type Endpoint,

@@ -160,12 +160,30 @@ function never(table: Readonly<Record<string, MemoryGrowth>>): readonly string[]
 }
 
 test("acts that end something are never refused", () => {
-  expect(never(LOYALTY_GROWTH)).toEqual(["delete_member", "expiry", "report_total"]);
-  expect(never(VOUCHERS_GROWTH)).toEqual(["cancel", "expire", "issue_portion"]);
-  expect(never(TOPUP_GROWTH)).toEqual(["suspend_seller", "reject"]);
+  expect(never(LOYALTY_GROWTH)).toEqual([
+    "delete_member",
+    "activation",
+    "cancel_accrual",
+    "expiry",
+    "report_total",
+  ]);
+  expect(never(VOUCHERS_GROWTH)).toEqual(["erase_customer", "cancel", "expire", "forget", "issue_portion"]);
+  expect(never(TOPUP_GROWTH)).toEqual([
+    "suspend_seller",
+    "reject",
+    "withdraw_request",
+    "complete_sale",
+    "fail_sale",
+    "report_unknown",
+    "report_late",
+    "forget",
+  ]);
   expect(never(SEGMENTS_GROWTH)).toEqual([
+    "lower_percent",
     "delete_segment",
+    "remove_users",
     "expire",
+    "trim",
     "fill",
     "sweep",
     "rotate_report_secret",
@@ -173,6 +191,9 @@ test("acts that end something are never refused", () => {
   expect(never(WALLET_GROWTH)).toEqual([
     "end_session",
     "change_password",
+    "freeze_wallet",
+    "close_wallet",
+    "reset_password",
     "capture",
     "void_hold",
     "decline_request",
@@ -180,6 +201,7 @@ test("acts that end something are never refused", () => {
     "expire_request",
     "confirm_withdrawal",
     "fail_withdrawal",
+    "forget",
   ]);
   expect(never(MONITORS_GROWTH)).toEqual(["delete_monitor"]);
   expect(never(QUOTAS_GROWTH)).toEqual(["set_quotas"]);

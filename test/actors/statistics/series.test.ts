@@ -112,6 +112,31 @@ describe("series", () => {
     });
   });
 
+  test("a voucher with several uses is redeemed while none is left", () => {
+    const counted = new Counted();
+    const email = "ann@x";
+    const subject = customerSubject(email);
+    counted.act(voucherAct("create_customer", subject, { email, name: null }));
+    const terms = { email, offer: "o", discount: 5, expiresAtMs: counted.run.nowMs + 1_000, usesMax: 2 };
+    const outcome = counted.act(voucherAct("issue", subject, terms));
+    const { code } = ("effect" in outcome ? outcome.effect : {}) as { code: string };
+    const counts: unknown[] = [];
+    for (const act of ["redeem", "redeem", "rollback", "rollback", "redeem"] as const) {
+      counted.act(voucherAct(act, subject, { email, code }));
+      counts.push([counted.series["vouchers.valid"], counted.series["vouchers.redeemed"] ?? 0]);
+    }
+    expect(counts).toEqual([
+      [1, 0],
+      [0, 1],
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    counted.act(voucherAct("cancel", subject, { email, code }));
+    counted.act(voucherAct("rollback", subject, { email, code }));
+    expect(counted.series).toEqual({ "vouchers.valid": 0, "vouchers.redeemed": 0, "vouchers.cancelled": 1 });
+  });
+
   test("sales count with their amounts, and reverted sales beside them", () => {
     const counted = new Counted();
     const shop = creditAccount("shop");

@@ -43,7 +43,7 @@ async function makeProgrammes(fuzz: Caller) {
 
 export async function makeWorld(house: TestServer): Promise<World> {
   const key = await house.newPartner("fuzz");
-  const fuzz = house.caller(key);
+  const fuzz = house.caller(key, "fuzz");
   const books = await makeBooks(fuzz);
   const { code } = await makeProgrammes(fuzz);
   const shop = await openShop(house, fuzz, "stall", 1000);

@@ -2,9 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { examineDisk, examineSpace } from "../../../src/cli/doctor/folder-findings.ts";
 import {
+  examineAlone,
   examineCare,
   examineClock,
   examineDurability,
+  examineMember,
   examineServer,
 } from "../../../src/cli/doctor/redis-findings.ts";
 import type { RedisValues } from "../../../src/wal/redis/redis-configuration.ts";
@@ -40,12 +42,11 @@ test.each([
 });
 
 test("deviations from recommended settings are warnings", () => {
-  const found = examineCare(
-    values(
-      { maxmemory: "1000", used_memory: "1", cluster_enabled: "1", connected_slaves: "2" },
-      { "io-threads": "4", save: "900 1", "aof-use-rdb-preamble": "no" },
-    ),
+  const unusual = values(
+    { maxmemory: "1000", used_memory: "1", cluster_enabled: "1", connected_slaves: "2" },
+    { "io-threads": "4", save: "900 1", "aof-use-rdb-preamble": "no" },
   );
+  const found = [...examineCare(unusual), ...examineAlone(unusual)];
   expect(found.map(({ level }) => level)).toEqual(["ok", ...Array.from({ length: 5 }, () => "warning")]);
   const good = { "io-threads": "1", save: "", "aof-use-rdb-preamble": "yes" };
   expect(examineCare(values({ maxmemory: "1000", used_memory: "1" }, good)).length).toBe(1);
@@ -61,6 +62,25 @@ test("a replica, an AOF that cannot be written, and unreadable settings are prob
     { ...values(master), config: { refused: "NOPERM" } },
   ];
   for (const each of bad) expect(examineDurability(each)).toMatchObject([{ level: "problem" }]);
+});
+
+test("a member of a cluster may be a replica, and settings that make a failover slow are warnings", () => {
+  const info = { role: "slave", aof_enabled: "1", cluster_enabled: "1" };
+  const set = { appendfsync: "always", "no-appendfsync-on-rewrite": "no", "maxmemory-policy": "noeviction" };
+  expect(examineDurability(values(info, set), true)).toMatchObject([{ level: "ok" }]);
+  expect(examineDurability(values({ ...info, aof_enabled: "0" }, set), true)).toMatchObject([
+    { level: "problem" },
+  ]);
+  const good = {
+    "cluster-node-timeout": "2000",
+    "repl-timeout": "5",
+    "cluster-require-full-coverage": "no",
+    "cluster-allow-replica-migration": "no",
+  };
+  expect(examineMember(values(info, good))).toMatchObject([{ level: "ok" }]);
+  expect(examineMember(values({ role: "master" }, good))).toMatchObject([{ level: "problem" }]);
+  const slow = { ...good, "cluster-node-timeout": "15000", "cluster-require-full-coverage": "yes" };
+  expect(examineMember(values(info, slow)).map(({ level }) => level)).toEqual(["warning", "warning"]);
 });
 
 test("clocks may differ by two seconds", () => {

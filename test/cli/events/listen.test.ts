@@ -163,7 +163,7 @@ test("listen takes its secret, and goes on while nobody receives", async () => {
 });
 
 test("trigger makes a sample of every type, prints its id, and leaves no key behind", async () => {
-  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2" });
+  const server = await testServer({ DATA_DIR: testFolder(), SHARDS: "2", TOPUP_OPERATOR: "simulated:" });
   const { lines: types } = await daybook(["trigger", "--list"]);
   expect(types.length).toBeGreaterThan(25);
   const ids = new Map<string, string>();

@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { decode, encode } from "../../../src/actors/records/pack.ts";
 import { Flows } from "../../../src/gateway/shard-link/flows.ts";
-import {
-  ShardLink,
-  type ShardLinkOptions,
-  type ShardReply,
-} from "../../../src/gateway/shard-link/shard-link.ts";
+import type { ShardReply } from "../../../src/gateway/shard-link/pending.ts";
+import { ShardLink, type ShardLinkOptions } from "../../../src/gateway/shard-link/shard-link.ts";
 import type { ChannelHandlers } from "../../../src/workers/channels/channel.ts";
 import type { ChannelEnd } from "../../../src/workers/channels/open-channel.ts";
 import {
@@ -252,7 +249,8 @@ test("only a partner whose batches wait longer than four seconds is refused furt
   const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
   await turn();
   for (let at = 0; at < 9; at++) {
-    if (at === 8) all.push(batch(link, 1, PACKED, "greedy"));
+    // Nothing is known of how fast the shard is yet.
+    if (at === 0) all.push(batch(link, 1, PACKED, "greedy"));
     vi.advanceTimersByTime(450);
     reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
   }
@@ -261,6 +259,23 @@ test("only a partner whose batches wait longer than four seconds is refused furt
   expect(() => link.checkShare("other", [piece])).not.toThrow();
   all.push(command(link, "other"), command(link, "greedy"));
   await answerAll({ link, sent, reply }, 9);
+  expect((await Promise.all(all)).length).toBe(83);
+});
+
+test("a partner's further batches are refused as soon as its queue will take longer than four seconds", async () => {
+  const { link, sent, reply } = connect();
+  const pieces = Array.from({ length: 80 }, () => ({ packed: PACKED, count: 512, cost: 512 }));
+  const all: Promise<ShardReply>[] = [...link.executeAll("greedy", pieces)];
+  await turn();
+  for (let at = 0; at < 3; at++) {
+    vi.advanceTimersByTime(450);
+    reply((sent[at] as Request[]).map(([requestNumber]) => [requestNumber, null]));
+  }
+  await expect(batch(link, 1, PACKED, "greedy")).rejects.toMatchObject({ code: "overloaded" });
+  all.push(batch(link, 1, PACKED, "other"), command(link, "greedy"));
+  await answerAll({ link, sent, reply }, 3);
+  all.push(batch(link, 1, PACKED, "greedy"));
+  await answerAll({ link, sent, reply }, sent.length);
   expect((await Promise.all(all)).length).toBe(83);
 });
 

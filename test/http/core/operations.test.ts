@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { OperatingError } from "../../../src/errors/operating-error.ts";
 import { NO_REQUESTS, sumRequestCounts } from "../../../src/http/log/request-metrics.ts";
 import { renderRequests } from "../../../src/workers/server/metrics.ts";
-import { OPERATOR } from "../fake-ledger.ts";
+import { OPERATOR } from "../fake-directory.ts";
 import { createTestApp, problemOf } from "../test-app.ts";
 
 test("the trial balance is exact beyond 2^53, and the operator's covers all partners", async () => {

@@ -28,7 +28,12 @@ test("a stream sends at most 1 MiB at a time, and every event once", async () =>
   const streams = new EventStreams();
   // Only what a stream needs.
   const call = { partner: "acme", owner: "", connection: undefined } as Call;
-  const deps = { ledger: ledger as Partial<Ledger> as Ledger, streams, isAdmitted: () => true };
+  const deps = {
+    ledger: ledger as Partial<Ledger> as Ledger,
+    streams,
+    persons: { open: () => undefined },
+    isAdmitted: () => true,
+  };
   const { body } = await eventStream(deps, call, {});
   const ids: string[] = [];
   let largest = 0;

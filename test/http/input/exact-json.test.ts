@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { elementsOf, JsonScan, surveyOf } from "../../../src/http/input/exact-json.ts";
 import { parseExactly } from "../../../src/http/server/body.ts";
 
-const parse = (text: string, decimals?: number) => parseExactly(Buffer.from(text), decimals);
+const parse = (text: string, decimals?: Readonly<Record<string, number>>) =>
+  parseExactly(Buffer.from(text), decimals);
+
+/** `a` may have two decimals, `b` none. */
+const parsed = (value: string) => parse(`{"a":${value},"b":${value}}`, { a: 2 });
 
 describe("a JSON text is read exactly", () => {
   test.each([
@@ -32,7 +36,13 @@ describe("a JSON text is read exactly", () => {
   );
 
   test("a fraction may have up to the allowed number of digits", () => {
-    expect(parse("[1.5,1.25,1.250,3,1e1]", 2)).toEqual([1.5, 1.25, Number.NaN, 3, Number.NaN]);
+    expect(["1.5", "1.25", "1.250", "3", "1e1"].map(parsed)).toEqual([
+      { a: 1.5, b: Number.NaN },
+      { a: 1.25, b: Number.NaN },
+      { a: Number.NaN, b: Number.NaN },
+      { a: 3, b: 3 },
+      { a: Number.NaN, b: Number.NaN },
+    ]);
   });
 
   test.each([

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
-  isTimeZone,
   MOMENTS_MAX,
   type Step,
   stepMoments,
   stepsBefore,
 } from "../../../src/http/core/statistics/step-moments.ts";
+import { isTimeZone } from "../../../src/http/input/time-zone.ts";
 
 function moments(step: Step, zone: string, from: string, to: string): readonly string[] | undefined {
   return stepMoments(step, zone, Date.parse(from), Date.parse(to))?.map((at) => new Date(at).toISOString());

@@ -98,9 +98,10 @@ describe("crossings", () => {
   });
 
   test("a seller's credit that falls below its threshold has one event for each time", async () => {
-    await acme.post("/v1/sellers", 201, { id: "kiosk", name: "Kiosk", low_credit_threshold: 500 });
+    const kiosk = { id: "kiosk", name: "Kiosk", low_credit_threshold: 500 };
+    const { api_key } = await acme.post("/v1/sellers", 201, kiosk);
     const grant = async (amount: number) => {
-      const { id } = await acme.post("/v1/credit-requests", 201, { seller: "kiosk", amount });
+      const { id } = await house.caller(String(api_key)).post("/v1/credit-requests", 201, { amount });
       await acme.post(`/v1/credit-requests/${String(id)}/approve`, 200);
     };
     const sell = (amount: number) =>

@@ -38,7 +38,7 @@ async function makeThings() {
   const name = `${MARK}-name`;
   const seller = await owner.post("/v1/sellers", 201, { id: `${MARK}-seller`, name });
   const wish = { seller: seller["id"], amount: AMOUNT, note: `${MARK}-note` };
-  const approved = await owner.post("/v1/credit-requests", 201, wish);
+  const approved = await (await owner.colleague()).post("/v1/credit-requests", 201, wish);
   await owner.post(`/v1/credit-requests/${String(approved["id"])}/approve`, 200);
   const request = await owner.post("/v1/credit-requests", 201, wish);
   const sale = { seller: seller["id"], phone: PHONE, amount: 7, reference: `${MARK}-reference` };
@@ -103,6 +103,9 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       holds: plausible("hold"),
       "payment-requests": plausible("pay"),
       withdrawals: plausible("withdrawal"),
+      deposits: plausible("deposit"),
+      "wallet-transfers": plausible("wallet-transfer"),
+      "wallet-users": plausible("wallet-user"),
       webhooks: { pairs: [[idOf(things.webhook), `wh_${"0".repeat(24)}`]] },
       deliveries: plausible("delivery"),
       monitors: { pairs: [[idOf(things.monitor), `mon_${"0".repeat(24)}`]] },
@@ -112,6 +115,8 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       cursor: null,
       from: null,
       to: null,
+      "GET /v1/sellers/{id}/report from": "2026-01-01",
+      "GET /v1/sellers/{id}/report to": "2026-01-02",
       at: null,
       status: null,
       consistent: null,
@@ -122,6 +127,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       ids: [marked("account")],
       seller: [marked("seller")],
       phone: [phone],
+      name: [[`${MARK}-name`, "nobody"]],
       email: [[`${MARK}@example.com`, "nobody@example.com"]],
       role: null,
       types: null,
@@ -129,6 +135,7 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       subject: [marked("account")],
       step: null,
       time_zone: null,
+      reference: null,
     },
     bodies: {
       "POST /v1/transfers": taking,
@@ -139,6 +146,9 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "PATCH /v1/partners/{id}": () => ({ name: "x" }),
       "POST /v1/loyalty/members": (side) => ({ id: marked("member")[side] }),
       "PATCH /v1/loyalty/members/{id}": () => ({ name: "x" }),
+      "POST /v1/loyalty/movements/batch": (side) => ({
+        movements: [{ type: "accrual", member: marked("member")[side], points: 1, description: "x" }],
+      }),
       "POST /v1/customers": email,
       "POST /v1/vouchers": (side) => ({
         ...email(side),
@@ -157,10 +167,15 @@ function fillsFor(things: Awaited<ReturnType<typeof makeThings>>): Fills {
       "POST /v1/vouchers/{code}/redeem": email,
       "POST /v1/vouchers/{code}/rollback": email,
       "POST /v1/wallet/password": () => ({ password: "an old password", new_password: "a new password" }),
+      "POST /v1/wallet/password/reset": () => ({ token: "wr_unknown", password: "a new password" }),
+      "PUT /v1/wallet-users/{id}/limits": () => ({ limits: [] }),
+      "POST /v1/wallet-transfers/{id}/correct": () => ({ reason: "x" }),
+      "POST /v1/deposits/{id}/return": () => ({ reason: "x" }),
       "POST /v1/sellers": (side) => ({ id: marked("seller")[side], name: "x" }),
       "PATCH /v1/sellers/{id}": () => ({ low_credit_threshold: 5 }),
       "POST /v1/monitors": () => ({ prefix: "any", field: "posted", when: "above", value: 1 }),
       "POST /v1/credit-requests": (side) => ({ seller: marked("seller")[side], amount: 1 }),
+      "PUT /v1/topup-settings": () => ({ phone_limits: null }),
       "POST /v1/topups": (side) => ({ seller: marked("seller")[side], phone: PHONE, amount: 1 }),
     },
   };

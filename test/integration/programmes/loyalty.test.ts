@@ -224,7 +224,7 @@ describe("loyalty", () => {
       await summed.post(`${members}/s${i}/accruals`, 201, { points: 100, description: "x" });
     }
     await summed.post(`${members}/s0/redemptions`, 201, { points: 40, description: "x" });
-    const sums = { members: 9, outstanding: 860, earned: 900, spent: 40, expired: 0 };
+    const sums = { members: 9, outstanding: 860, earned: 900, spent: 40, expired: 0, pending: 0 };
     expect(await summed.get("/v1/loyalty/summary")).toEqual(sums);
     const settings = "/v1/loyalty/settings";
     expect(await summed.get(settings)).toEqual({ member_threshold: 1000, total_threshold: 100_000 });

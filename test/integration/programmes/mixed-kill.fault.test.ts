@@ -41,7 +41,7 @@ beforeAll(async () => {
   }
   await acme.ask("PUT", "/v1/offers/spring", 200, { discount: 10 });
   sellerKey = String((await acme.post("/v1/sellers", 201, { id: "s", name: "S" }))["api_key"]);
-  const request = await acme.post("/v1/credit-requests", 201, { seller: "s", amount: 1_000_000 });
+  const request = await house.caller(sellerKey).post("/v1/credit-requests", 201, { amount: 1_000_000 });
   await acme.post(`/v1/credit-requests/${String(request["id"])}/approve`, 200);
   const nobody = house.caller("");
   for (let i = 0; i < 3; i++) {

@@ -79,7 +79,7 @@ function queriesOf(name: string, { parameters = [] }: Operation, { queries }: Fi
   const naming: [string, Pair][] = [];
   for (const { in: place, name: query, required = false } of parameters) {
     if (place !== "query") continue;
-    const fill = queries[query];
+    const fill = queries[`${name} ${query}`] ?? queries[query];
     if (fill === undefined || (required && fill === null)) throw unknown(`?${query}= of ${name}`);
     if (typeof fill === "string") needed.push(`${query}=${fill}`);
     else for (const pair of fill ?? []) naming.push([query, pair]);

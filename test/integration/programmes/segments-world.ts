@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { Programme, Question, QuestionTo } from "../../../src/actors/programmes/programme.ts";
-import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import {
   askMemberships,
   askSegment,
@@ -16,8 +16,8 @@ import type { Act, JsonValue } from "../../../src/actors/records/act.ts";
 import type { ActAlone } from "../../../src/actors/records/command.ts";
 import type { ArchivedRecord } from "../../../src/archive/queries/query.ts";
 import type { Ledger } from "../../../src/gateway/ports.ts";
+import { drawOf } from "../../../src/http/programmes/segments/draws.ts";
 import { rowsOfRecord } from "../../../src/http/programmes/segments/reports.ts";
-import { drawOf } from "../../../src/http/programmes/segments/segments.ts";
 
 export const PARTNER = "acme";
 const SHARDS = 2;
@@ -101,7 +101,7 @@ export class World {
     const ledger: Pick<Ledger, "askAll"> = {
       askAll: async (_partner, question) => this.askAll(question),
     };
-    return drawOf(ledger as Ledger, PARTNER, slug, percent);
+    return drawOf(ledger as Ledger, PARTNER, slug, percent, this.segment(slug)[0]?.percent ?? null);
   }
 
   items(): readonly (readonly JsonValue[])[] {

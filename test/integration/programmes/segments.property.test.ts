@@ -8,8 +8,11 @@ import {
   createSegment,
   createUser,
   deleteSegment,
+  lowerPercent,
   type MembershipExpiry,
+  type RemovedUsers,
   raisePercent,
+  removeUsers,
   type UserChange,
   userSubject,
 } from "../../../src/actors/programmes/segments/acts.ts";
@@ -82,6 +85,19 @@ class Model {
     }
     segment.percent = percent;
   }
+
+  /** Leaves the share of those who were selected, by ascending draw position. Members by hand stay. */
+  lower(slug: string, percent: number): void {
+    const segment = this.segments.get(slug);
+    if (segment === undefined) return;
+    const place = (id: string) => drawPosition(lanesOf(slug), lanesOf(id));
+    const ordered = [...segment.chosen].toSorted((a, b) => place(a) - place(b));
+    for (const id of ordered.slice(shareOf(this.users.size, percent))) {
+      segment.chosen.delete(id);
+      if (this.user(id).get(slug)?.source === "auto") this.user(id).delete(slug);
+    }
+    segment.percent = percent;
+  }
 }
 
 const slug = fc.constantFrom("AAA", "BBB", "CCC");
@@ -94,7 +110,15 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("create" as const), slug, percent: fc.option(percent) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("raise" as const), slug, percent }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("percent" as const), slug, percent }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("remove many" as const),
+      slug,
+      users: fc.array(user, { minLength: 1, maxLength: 6 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete" as const), slug }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("user" as const), user }) },
   {
@@ -148,15 +172,33 @@ async function take(world: World, model: Model, action: Step): Promise<void> {
       world.finishJobs();
       return;
     }
-    case "raise": {
+    case "percent": {
       const { slug: name, percent: share } = action;
-      const generation = world.segment(name)[0]?.generation ?? 0;
-      const effect = world.submit(raisePercent(name, generation, await world.draw(name, share)));
+      const [{ generation = 0, percent: from = null } = {}] = world.segment(name).map((part) => part ?? {});
+      const draw = await world.draw(name, share);
+      const isLower = share < (from ?? 0);
+      const change = isLower
+        ? lowerPercent(name, generation, draw, from)
+        : raisePercent(name, generation, draw, from);
+      const effect = world.submit(change);
       const known = model.segments.get(name);
       if (known === undefined) expect(effect).toBe("segment_not_found");
-      else if (share < known.percent) expect(effect).toBe("percent_lowered");
+      else if (isLower) model.lower(name, share);
       else if (share > known.percent) model.draw(name, share);
       world.finishJobs();
+      return;
+    }
+    case "remove many": {
+      const byVnode = Map.groupBy(new Set(action.users), (id) => vnodeOfAccount(PARTNER, userSubject(id)));
+      for (const [vnode, ids] of byVnode) {
+        const atMs = world.nowMs + 1;
+        const effect = world.submit(removeUsers(action.slug, ids, vnode));
+        if (!model.segments.has(action.slug)) expect(effect).toBe("segment_not_found");
+        else {
+          const gone = ids.filter((id) => model.users.has(id) && model.remove(id, action.slug, atMs));
+          expect((effect as unknown as RemovedUsers).removed).toEqual(gone);
+        }
+      }
       return;
     }
     case "delete": {

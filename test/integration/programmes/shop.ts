@@ -12,9 +12,9 @@ export async function openShop(house: TestServer, partner: Caller, id: string, c
   return { id, path: `/v1/sellers/${id}`, key: String(key), caller: house.caller(String(key)) };
 }
 
-/** Requests credit and returns the path of the request. */
+/** Requests credit with another key of the partner, which may approve it. Returns the path of the request. */
 export async function requestCredit(partner: Caller, seller: string, amount: number): Promise<string> {
-  const { id } = await partner.post("/v1/credit-requests", 201, { seller, amount });
+  const { id } = await (await partner.colleague()).post("/v1/credit-requests", 201, { seller, amount });
   return `/v1/credit-requests/${String(id)}`;
 }
 

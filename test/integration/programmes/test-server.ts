@@ -20,9 +20,29 @@ export type Json = Readonly<Record<string, unknown>>;
 /** An HTTP client with one key, with helpers that check the status of the answer. */
 export class Caller {
   readonly client: Client;
+  readonly #url: string;
+  /** Set for the first key of a partner. */
+  readonly #partner: string | undefined;
+  #colleague: Promise<Caller> | undefined;
 
-  constructor(url: string, key: string) {
+  constructor(url: string, key: string, partner?: string) {
     this.client = new Client(url, key);
+    this.#url = url;
+    this.#partner = partner;
+  }
+
+  /** Another key of the same partner: who requests credit cannot approve it. */
+  colleague(): Promise<Caller> {
+    this.#colleague ??= this.post(`/v1/partners/${String(this.#partner)}/keys`, 201, {
+      role: "partner",
+      name: "colleague",
+    }).then(({ api_key }) => new Caller(this.#url, String(api_key)));
+    return this.#colleague;
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+    (await this.#colleague)?.client.close();
   }
 
   /** Sends a request, expects `status`, and returns the body. */
@@ -98,7 +118,7 @@ export class TestServer {
 
   /** Creates a partner and returns its caller. */
   async partner(id: string): Promise<Caller> {
-    return this.caller(await this.newPartner(id));
+    return this.caller(await this.newPartner(id), id);
   }
 
   /** The log position of each shard. */
@@ -117,8 +137,9 @@ export class TestServer {
     return key;
   }
 
-  caller(key: string): Caller {
-    const caller = new Caller(this.server.url, key);
+  /** @param partner whose first key it is, for `colleague`. */
+  caller(key: string, partner?: string): Caller {
+    const caller = new Caller(this.server.url, key, partner);
     this.#callers.push(caller);
     return caller;
   }
@@ -154,7 +175,7 @@ export class TestServer {
   }
 
   #hangUp(): void {
-    for (const { client } of this.#callers.splice(0)) client.close();
+    for (const caller of this.#callers.splice(0)) void caller.close();
   }
 }
 

@@ -158,9 +158,11 @@ describe("top-up", () => {
     expect(await shop.caller.get(`${shop.path}/settlement?date=${date}`)).toEqual({
       seller: shop.id,
       date,
+      time_zone: "UTC",
       opening: 0,
       credited: 900,
       sold: 500,
+      sales: 2,
       reverted: 200,
       closing: 600,
     });

@@ -1,7 +1,10 @@
 /** The voucher programme on a single shard, and a plain model of it. */
 import { expect } from "vitest";
-import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
+import { SETTLED_KEPT_MS } from "../../../src/actors/programmes/settled-items.ts";
 import type {
+  Discount,
+  ForgottenVoucher,
   VoucherAct,
   VoucherEffect,
   VoucherStatus,
@@ -69,25 +72,38 @@ export class Shard {
   }
 }
 
+type Redemption = { number: number; atMs: number; discount: Discount };
+
 type Known = {
   code: string;
   email: string;
   offer: string;
   expiresAtMs: number;
   createdAtMs: number;
-  snapshot: number | null;
+  snapshot: Discount | null;
   status: VoucherStatus;
-  used: { atMs: number; discount: number } | null;
+  usesMax: number;
+  /** If it is cancelled: when. */
+  settledAtMs?: number;
+  redeemed: number;
+  redemptions: Redemption[];
 };
 
 /** A plain model that scans everything for each answer. */
 export class Model {
   readonly customers: string[] = [];
-  readonly offers = new Map<string, { discount: number; pricing: string }>();
+  readonly offers = new Map<string, { discount: Discount; pricing: string }>();
   readonly vouchers: Known[] = [];
-  waiting: { email: string; offer: string; expiresAtMs: number; atMs: number }[] = [];
+  waiting: { email: string; offer: string; expiresAtMs: number; atMs: number; usesMax: number }[] = [];
 
-  add(code: string, email: string, offer: string, expiresAtMs: number, createdAtMs: number): void {
+  add(
+    code: string,
+    email: string,
+    offer: string,
+    expiresAtMs: number,
+    createdAtMs: number,
+    usesMax: number,
+  ): void {
     const { discount = 0, pricing } = this.offers.get(offer) ?? {};
     const snapshot = pricing === "snapshot" ? discount : null;
     this.vouchers.push({
@@ -98,30 +114,55 @@ export class Model {
       createdAtMs,
       snapshot,
       status: "valid",
-      used: null,
+      usesMax,
+      redeemed: 0,
+      redemptions: [],
     });
+  }
+
+  /** Removes forgotten vouchers: they must have been settled for 30 days, and be as they were. */
+  forget(forgotten: readonly ForgottenVoucher[], nowMs: number): void {
+    expect(forgotten.length).toBeGreaterThan(0);
+    for (const row of forgotten) {
+      const [email, code, offer, discount, status, expiresAtMs, createdAtMs, usedAtMs, usesMax, usesLeft] =
+        row;
+      const place = this.vouchers.findIndex((voucher) => voucher.code === code);
+      const [voucher] = this.vouchers.splice(place, 1) as [Known];
+      const { settledAtMs = voucher.expiresAtMs } = voucher;
+      const sinceMs = status === "redeemed" ? (voucher.redemptions.at(-1)?.atMs ?? Number.NaN) : settledAtMs;
+      expect(sinceMs).toBeLessThanOrEqual(nowMs - SETTLED_KEPT_MS);
+      const view = { code, offer, discount, expiresAtMs, createdAtMs, status, usedAtMs, usesMax, usesLeft };
+      expect({ email, ...view }).toEqual({ email: voucher.email, ...this.viewOf(voucher, nowMs) });
+    }
+  }
+
+  viewOf(voucher: Known, nowMs: number): VoucherView {
+    return {
+      code: voucher.code,
+      offer: voucher.offer,
+      discount: this.worth(voucher),
+      expiresAtMs: voucher.expiresAtMs,
+      createdAtMs: voucher.createdAtMs,
+      status: this.statusOf(voucher, nowMs),
+      usedAtMs: voucher.redemptions.at(-1)?.atMs ?? null,
+      usesMax: voucher.usesMax,
+      usesLeft: voucher.usesMax - voucher.redemptions.length,
+    };
   }
 
   statusOf({ status, expiresAtMs }: Known, nowMs: number): VoucherStatus {
     return status === "valid" && expiresAtMs <= nowMs ? "expired" : status;
   }
 
-  worth({ used, snapshot, offer }: Known): number {
-    return used?.discount ?? snapshot ?? this.offers.get(offer)?.discount ?? 0;
+  worth({ status, redemptions, snapshot, offer }: Known): Discount {
+    const granted = status === "redeemed" ? redemptions.at(-1)?.discount : undefined;
+    return granted ?? snapshot ?? this.offers.get(offer)?.discount ?? 0;
   }
 
   list(email: string, nowMs: number): readonly VoucherView[] {
     return this.vouchers
       .filter((voucher) => voucher.email === email)
-      .map((voucher) => ({
-        code: voucher.code,
-        offer: voucher.offer,
-        discount: this.worth(voucher),
-        expiresAtMs: voucher.expiresAtMs,
-        createdAtMs: voucher.createdAtMs,
-        status: this.statusOf(voucher, nowMs),
-        usedAtMs: voucher.used?.atMs ?? null,
-      }))
+      .map((voucher) => this.viewOf(voucher, nowMs))
       .toReversed();
   }
 }

@@ -54,6 +54,7 @@ describe("vouchers", () => {
       discount: 38.5,
       expires_at: LATER,
       created_at: expect.any(String),
+      uses_max: 1,
     });
     expect(await acme.get("/v1/offers/V2")).toEqual({ name: "V2", discount: 38.5, pricing: "live" });
     const { code, offer_name, discount, expires_at } = voucher;
@@ -66,7 +67,7 @@ describe("vouchers", () => {
     const email = await newCustomer(acme);
     const voucher = await issue(acme, email, { discount: 38.5 });
     const { offer_name, expires_at } = voucher;
-    const good = { valid: true, discount: 38.5, offer_name, expires_at };
+    const good = { valid: true, discount: 38.5, offer_name, expires_at, uses_left: 1 };
     expect(await acme.post(`${at(voucher)}/validate`, 200, { email })).toEqual(good);
     expect(await acme.post(`${at(voucher)}/validate`, 200, { email })).toEqual(good);
     // With enough strangers, some are on the same shard.
@@ -82,6 +83,8 @@ describe("vouchers", () => {
       discount: 38.5,
       offer_name,
       used_at: expect.any(String),
+      redemption: 1,
+      uses_left: 0,
     });
     const again = [409, "voucher_already_redeemed", { email }] as const;
     await acme.refused("POST", `${at(voucher)}/redeem`, ...again);
@@ -112,6 +115,8 @@ describe("vouchers", () => {
       status: "valid",
       expires_at: LATER,
       used_at: null,
+      uses_max: 1,
+      uses_left: 1,
     });
     expect(await codes(acme, email, "all")).toEqual(vouchers.toReversed().map(({ code }) => code));
     const nobody = "/v1/vouchers?email=nobody@example.com";
@@ -304,6 +309,8 @@ describe("vouchers", () => {
       discount: 25,
       status: "valid",
       used_at: null,
+      uses_left: 1,
+      redemption: 1,
     });
     await acme.refused("POST", rollback, 409, "not_redeemed", { email });
     expect(await redeem(acme, voucher, email)).toMatchObject({ discount: 25 });
@@ -314,7 +321,7 @@ describe("vouchers", () => {
   test("P-V2 a voucher is cancelled for good", async () => {
     const email = await newCustomer(acme);
     const voucher = await issue(acme, email);
-    const cancelled = { ...voucher, status: "cancelled", used_at: null };
+    const cancelled = { ...voucher, status: "cancelled", used_at: null, uses_left: 1 };
     expect(await acme.post(`${at(voucher)}/cancel`, 200)).toEqual(cancelled);
     await acme.refused("POST", `${at(voucher)}/cancel`, 409, "voucher_cancelled");
     await acme.refused("POST", `${at(voucher)}/redeem`, 409, "voucher_cancelled", { email });

@@ -1,6 +1,6 @@
 /** The limits of wallets and sessions, and when the use of a session is recorded. */
 import { expect, test } from "vitest";
-import { Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import {
   emailSubject,
   PLATFORM_TENANT,

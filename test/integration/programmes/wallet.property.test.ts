@@ -6,7 +6,8 @@ import { expect, test } from "vitest";
 import { Claims } from "../../../src/actors/ledger/limits/claims.ts";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import type { AcceptedAct } from "../../../src/actors/programmes/programme.ts";
-import { claimOfAct, Scheduler } from "../../../src/actors/programmes/programmes.ts";
+import { claimOfAct } from "../../../src/actors/programmes/programmes.ts";
+import { Scheduler } from "../../../src/actors/programmes/scheduler.ts";
 import {
   bankSubject,
   emailSubject,

@@ -14,11 +14,11 @@ export type Person = Readonly<{
 }>;
 
 export class Wallets {
-  readonly #house: TestServer;
+  readonly #house: Pick<TestServer, "server" | "caller">;
   readonly #keys = new Map<string, string>();
   #people = 0;
 
-  constructor(house: TestServer) {
+  constructor(house: Pick<TestServer, "server" | "caller">) {
     this.#house = house;
   }
 
@@ -63,4 +63,36 @@ export class Wallets {
 /** The balance of a wallet. */
 export async function balanceOf({ caller }: Person): Promise<number> {
   return Number((await caller.get("/v1/wallet"))["balance"]);
+}
+
+/** The operator's path of a user of wallets. */
+export const userPath = ({ user }: Person, verb = ""): string => `/v1/wallet-users/${user}${verb}`;
+
+/** Newest first. */
+export async function entriesOf({ caller }: Person): Promise<readonly Json[]> {
+  return caller.all("/v1/wallet/entries");
+}
+
+/** The data of a user's events of one type. */
+export async function eventsOf({ caller }: Person, type: string): Promise<readonly Json[]> {
+  return (await caller.all(`/v1/wallet/events?types=${type}`)).map(({ data }) => data as Json);
+}
+
+/** Sends a request twice with one idempotency key, and expects one answer. */
+export async function twice(
+  caller: Caller,
+  method: string,
+  path: string,
+  status: number,
+  body?: Json,
+): Promise<Json> {
+  const headers = { "Idempotency-Key": `${path}-once` };
+  const first = await caller.ask(method, path, status, body, headers);
+  const again = await caller.client.send(method, path, body, headers);
+  expect([again.status, again.headers["idempotency-replayed"], JSON.parse(again.text)]).toEqual([
+    status,
+    "true",
+    first,
+  ]);
+  return first;
 }

@@ -51,7 +51,7 @@ test("metadata, a member's description and a seller's reference start no formula
   const accrual = { points: 5, description: "=HYPERLINK(1);=2" };
   await acme.post("/v1/loyalty/members/-ann/accruals", 201, accrual);
   const [entry = ""] = await linesOf(acme, "/v1/loyalty/members/-ann/entries");
-  expect(entry).toContain(`,5,5,@issuance,"'=HYPERLINK(1);'=2",{},`);
+  expect(entry).toContain(`,5,5,@issuance,"'=HYPERLINK(1);'=2",,,{},`);
   const shop = await openShop(house, acme, "kiosk", 100);
   const sale = { phone: "09121234567", amount: 7, reference: "=1;2" };
   await shop.caller.post("/v1/topups", 201, sale);

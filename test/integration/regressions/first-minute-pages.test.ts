@@ -55,8 +55,19 @@ describe("the page at /", () => {
     expect(text).toContain(`version ${VERSION}`);
     expect(text).toContain("README.md");
     const links = [...text.matchAll(/<a href="([^"]+)"/g)].map(([, link]) => link as string);
-    expect(links).toEqual(["/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"]);
-    for (const link of links) expect((await get(link)).status, link).toBe(200);
+    expect(links).toEqual([
+      "/docs",
+      "/openapi.json",
+      "/console",
+      "/app",
+      "/login",
+      "/signup",
+      "/healthz",
+      "/readyz",
+      "/metrics",
+    ]);
+    for (const link of links)
+      expect((await get(link)).status, link).toBe(link === "/console" || link === "/app" ? 303 : 200);
   });
 
   test("loads nothing from other hosts, and its policy forbids it", async () => {

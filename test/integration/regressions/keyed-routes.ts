@@ -15,6 +15,7 @@ export const WITHOUT_KEY: readonly string[] = [
   "POST /v1/wallet/logout",
   "POST /v1/wallet/refresh",
   "POST /v1/wallet/password",
+  "POST /v1/wallet/password/reset",
   "POST /v1/admin/shards/{n}/restart",
   "POST /v1/admin/snapshots",
 ];

@@ -53,7 +53,7 @@ async function seller({ acme }: World): Promise<string> {
 }
 
 async function creditRequest({ acme }: World, of: string, amount = 1000): Promise<string> {
-  const made = await acme.post("/v1/credit-requests", 201, { seller: of, amount });
+  const made = await (await acme.colleague()).post("/v1/credit-requests", 201, { seller: of, amount });
   return `/v1/credit-requests/${idOf(made)}`;
 }
 
@@ -69,6 +69,32 @@ async function sellerAction(world: World, action: "suspend" | "resume"): Promise
   const opposite = action === "suspend" ? "resume" : "suspend";
   const spoil = () => world.acme.post(path(opposite), 200);
   return { caller: world.acme, ...post(path(action)), spoil, other: post(path(opposite)) };
+}
+
+/** By the seller, whose key makes the requests. */
+async function withdrawal({ acme, as }: World): Promise<Keyed> {
+  const { api_key } = await acme.post("/v1/sellers", 201, { id: fresh("seller"), name: "Seller" });
+  const caller = as(String(api_key));
+  const request = async () => {
+    const { id } = await caller.post("/v1/credit-requests", 201, { amount: 10 });
+    return `/v1/credit-requests/${String(id)}/withdraw`;
+  };
+  return { caller, ...post(await request()), other: post(await request()) };
+}
+
+function phoneLimit(max_amount: number) {
+  return { method: "PUT", path: "/v1/topup-settings", body: { phone_limits: { max_amount } } };
+}
+
+/** Of top-ups that the simulated operator never decides. */
+async function topupDecision(world: World, verb: "confirm" | "fail"): Promise<Keyed> {
+  const of = await seller(world);
+  await world.acme.post(`${await creditRequest(world, of)}/approve`, 200);
+  const sell = async () => {
+    const body = { seller: of, phone: "09120000002", amount: 10 };
+    return `/v1/topups/${idOf(await world.acme.post("/v1/topups", 201, body))}/${verb}`;
+  };
+  return { caller: world.acme, ...post(await sell()), other: post(await sell()) };
 }
 
 async function topup(world: World): Promise<Keyed> {
@@ -143,6 +169,12 @@ export const PROGRAMME_ROUTES: Routes = {
     const create = (name: string) => post("/v1/customers", { email, name });
     return { caller: acme, ...create("A"), other: create("B") };
   },
+  "DELETE /v1/customers/{email}": async (world) => {
+    const email = await customer(world);
+    const path = `/v1/customers/${email}`;
+    const spoil = () => world.acme.post("/v1/customers", 201, { email });
+    return { caller: world.acme, method: "DELETE", path, spoil, other: post("/v1/customers", { email }) };
+  },
   "PUT /v1/offers/{name}": async ({ acme }) => {
     const path = `/v1/offers/${fresh("offer")}`;
     const set = (discount: number) => ({ method: "PUT", path, body: { discount } });
@@ -203,7 +235,14 @@ export const PROGRAMME_ROUTES: Routes = {
   },
   "POST /v1/credit-requests/{id}/approve": (world) => decision(world, "approve"),
   "POST /v1/credit-requests/{id}/reject": (world) => decision(world, "reject"),
+  "POST /v1/credit-requests/{id}/withdraw": withdrawal,
   "POST /v1/topups": topup,
+  "POST /v1/topups/{id}/confirm": (world) => topupDecision(world, "confirm"),
+  "POST /v1/topups/{id}/fail": (world) => topupDecision(world, "fail"),
+  "PUT /v1/topup-settings": async ({ acme }) => {
+    const spoil = () => acme.ask("PUT", "/v1/topup-settings", 200, { phone_limits: null });
+    return { caller: acme, ...phoneLimit(1_000_000), spoil, other: phoneLimit(2_000_000) };
+  },
   "POST /v1/segments": async ({ acme }) => {
     const slug = fresh("SEGMENT_");
     await acme.post("/v1/users", 201, { id: fresh("user") });
@@ -234,6 +273,15 @@ export const PROGRAMME_ROUTES: Routes = {
       ...add(fresh("user")),
       other: add(...Array.from({ length: 8 }, () => fresh("user"))),
     };
+  },
+  "POST /v1/segments/{slug}/users/remove": async (world) => {
+    const users = `/v1/segments/${await segment(world)}/users`;
+    const ids = [fresh("user"), fresh("user"), fresh("user")];
+    await world.acme.post(users, 200, { ids });
+    const [first = "", ...others] = ids;
+    const spoil = () => world.acme.post(users, 200, { ids: [first] });
+    const remove = (...gone: readonly string[]) => post(`${users}/remove`, { ids: gone });
+    return { caller: world.acme, ...remove(first), spoil, other: remove(...others) };
   },
   "POST /v1/users": async ({ acme }) => {
     const id = fresh("user");

@@ -6,7 +6,11 @@ import { KEYED } from "./keyed-routes.ts";
 import { WITH_SECRET } from "./ledger-routes.ts";
 import { fresh, type Keyed, type Sent, type World, worldOf } from "./world.ts";
 
-const house = startTestServer({ ISOLATION: "threads", WEBHOOKS_ALLOW_PRIVATE: "true" });
+const house = startTestServer({
+  ISOLATION: "threads",
+  WEBHOOKS_ALLOW_PRIVATE: "true",
+  TOPUP_OPERATOR: "simulated:",
+});
 let world: World;
 
 beforeAll(async () => {

@@ -28,7 +28,8 @@ beforeAll(async () => {
   world = await worldOf(house);
   const { acme, operator, wallets } = world;
   const { caller: person } = await wallets.person();
-  callers = [acme, operator, await wallets.bank("north"), person];
+  const seller = await acme.post("/v1/sellers", 201, { name: "Sara" });
+  callers = [acme, operator, await wallets.bank("north"), person, house.caller(String(seller["api_key"]))];
   const { paths } = (await acme.get("/openapi.json")) as unknown as OpenApi;
   routes = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, { parameters = [] }]) => ({

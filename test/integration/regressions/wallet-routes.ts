@@ -1,6 +1,6 @@
 /** Requests for the routes with idempotency keys of wallets and banks. */
 import type { Person } from "../programmes/wallets.ts";
-import { fresh, idOf, type Keyed, post, type Routes, type World } from "./world.ts";
+import { fresh, idOf, type Keyed, post, type Routes, type Sent, type World } from "./world.ts";
 
 async function person(world: World): Promise<Person> {
   return world.wallets.person(1000);
@@ -23,6 +23,30 @@ async function requestAction(world: World, action: "accept" | "decline" | "cance
   const path = (id: string) => `${REQUESTS}/${id}/${action}`;
   const { caller } = action === "cancel" ? requester : payer;
   return { caller, ...post(path(await request())), other: post(path(await request())) };
+}
+
+/** What the platform does with one user. */
+async function supportAction(world: World, verb: string, spoiling: string, other: Sent): Promise<Keyed> {
+  const { user } = await world.wallets.person();
+  const path = (action: string) => `/v1/wallet-users/${user}/${action}`;
+  const { operator: caller } = world;
+  const spoil = () => caller.client.send("POST", path(spoiling));
+  return { caller, ...post(path(verb)), spoil, other: { ...other, path: path(other.path) } };
+}
+
+async function takeBack(world: World, verb: "return" | "correct"): Promise<Keyed> {
+  const [from, to] = [await person(world), await person(world)];
+  const bank = await world.wallets.bank("north");
+  const move = async () =>
+    verb === "return"
+      ? idOf(await bank.post("/v1/deposits", 201, { wallet_id: from.wallet, amount: 5, details: "x" }))
+      : idOf(await from.caller.post("/v1/wallet/transfers", 201, { to_wallet_id: to.wallet, amount: 5 }));
+  const path = (id: string) =>
+    verb === "return" ? `/v1/deposits/${id}/return` : `/v1/wallet-transfers/${id}/correct`;
+  const body = { reason: "mistake" };
+  const spoil = () => to.caller.post("/v1/wallet/transfers", 201, { to_wallet_id: from.wallet, amount: 7 });
+  const caller = verb === "return" ? bank : world.operator;
+  return { caller, ...post(path(await move()), body), spoil, other: post(path(await move()), body) };
 }
 
 async function withdrawalAction(world: World, action: "confirm" | "fail"): Promise<Keyed> {
@@ -68,6 +92,24 @@ export const WALLET_ROUTES: Routes = {
     const { caller } = await person(world);
     const [path, details] = ["/v1/wallet/withdrawals", "x"];
     return { caller, ...post(path, { amount: 5, details }), other: post(path, { amount: 6, details }) };
+  },
+  "POST /v1/deposits/{id}/return": (world) => takeBack(world, "return"),
+  "POST /v1/wallet-transfers/{id}/correct": (world) => takeBack(world, "correct"),
+  "POST /v1/wallet-users/{id}/freeze": (world) =>
+    supportAction(world, "freeze", "unfreeze", post("unfreeze")),
+  "POST /v1/wallet-users/{id}/unfreeze": (world) =>
+    supportAction(world, "unfreeze", "freeze", post("freeze")),
+  "POST /v1/wallet-users/{id}/close": (world) => supportAction(world, "close", "freeze", post("freeze")),
+  "POST /v1/wallet-users/{id}/password-reset": (world) =>
+    supportAction(world, "password-reset", "freeze", post("freeze")),
+  "PUT /v1/wallet-users/{id}/limits": async (world) => {
+    const put = { method: "PUT", body: { limits: [{ window_s: 60, direction: "debit", max_count: 1 }] } };
+    const done = await supportAction(world, "limits", "freeze", {
+      ...put,
+      path: "limits",
+      body: { limits: [] },
+    });
+    return { ...done, ...put };
   },
   "POST /v1/withdrawals/{id}/confirm": (world) => withdrawalAction(world, "confirm"),
   "POST /v1/withdrawals/{id}/fail": (world) => withdrawalAction(world, "fail"),

@@ -16,11 +16,17 @@ export type Keyed = Sent &
   }>;
 
 /** The callers: the operator, a partner, and wallet users and banks. */
-export type World = Readonly<{ wallets: Wallets; operator: Caller; acme: Caller }>;
+export type World = Readonly<{
+  wallets: Wallets;
+  operator: Caller;
+  acme: Caller;
+  as: (key: string) => Caller;
+}>;
 
 export async function worldOf(house: TestServer): Promise<World> {
   const operator = house.caller(OPERATOR_KEY);
-  return { wallets: new Wallets(house), operator, acme: await house.partner("acme") };
+  const as = (key: string) => house.caller(key);
+  return { wallets: new Wallets(house), operator, acme: await house.partner("acme"), as };
 }
 
 let serial = 0;

@@ -19,6 +19,8 @@ export type Acted<A> = Readonly<{
   /** Of the transfer that it came with. */
   transfer: string | null;
   amount: number;
+  /** The transfer that that transfer reverts. */
+  reverts: string | null;
   effect: unknown;
   refused: string | undefined;
 }>;
@@ -43,7 +45,8 @@ export function* actsOf<P extends keyof ActsOf>(
     const effect = effectOf(outcome);
     const refused = outcome.ok ? undefined : outcome.code;
     const amount = "amount" in command && command.op === "transfer" ? command.amount : amountOf(outcome);
-    yield { act: act as ActsOf[P], partner, timeMs, shard, transfer, amount, effect, refused };
+    const reverts = outcome.ok && "transfer" in outcome ? outcome.transfer.reverts : null;
+    yield { act: act as ActsOf[P], partner, timeMs, shard, transfer, amount, reverts, effect, refused };
   }
 }
 
@@ -67,6 +70,15 @@ export function postedOf(logs: readonly Replayed[], partner: string, account: st
   for (const { ledger } of logs) {
     const found = ledger.account(partner, account);
     if (found !== undefined) return found.posted;
+  }
+  return undefined;
+}
+
+/** What is held on an account; `undefined` where there is none. */
+export function heldOf(logs: readonly Replayed[], partner: string, account: string): number | undefined {
+  for (const { ledger } of logs) {
+    const found = ledger.account(partner, account);
+    if (found !== undefined) return found.held;
   }
   return undefined;
 }

@@ -1,11 +1,11 @@
 /** What clients ask of vouchers, top-up, wallets and segments; `members.ts` has loyalty. */
 
-import { MONITORS_SUBJECT } from "../../../src/actors/programmes/monitors/acts.ts";
 import { CREDIT_SOURCE, creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import {
   customerSubject,
   offerSubject,
   VOUCHERS_SUBJECT,
+  voucherAct,
 } from "../../../src/actors/programmes/vouchers/acts.ts";
 import {
   bankAccount,
@@ -13,18 +13,21 @@ import {
   emailSubject,
   HOLDS,
   PLATFORM_TENANT,
-  vnodeOfOrder,
   vnodeOfWallet,
   WITHDRAWALS,
   walletAccount,
 } from "../../../src/actors/programmes/wallet/acts.ts";
+import { vnodeOfOrder } from "../../../src/actors/programmes/wallet/questions.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
 import type { Random } from "../../support/random.ts";
 import { memberCommand } from "../members.ts";
 import { question } from "../questions.ts";
 import { askedOf } from "../workload.ts";
 import { askAlone, askCompound, askMoving, type Keyed, submit, type Tools } from "./asked-act.ts";
+import { MonitorWorkload } from "./monitor-workload.ts";
+import { PendingSales } from "./pending-sales.ts";
 import { SegmentWorkload } from "./segment-workload.ts";
+import { WalletBusinessWorkload } from "./wallet-business-workload.ts";
 
 export const PROGRAMMES = ["loyalty", "vouchers", "topup", "wallet", "segments"] as const;
 type Name = (typeof PROGRAMMES)[number];
@@ -36,7 +39,8 @@ const PHONES = 3;
 const BANKS = 2;
 const NEWEST = 6;
 
-type Voucher = Readonly<{ email: string; code: string }>;
+/** `redemptions`: the numbers that answers have named. */
+type Voucher = Readonly<{ email: string; code: string; redemptions: number[] }>;
 type Request = Readonly<{ id: string; seller: string; amount: number }>;
 type Payment = Readonly<{ id: string; payer: string; requester: string; amount: number }>;
 type Held = Readonly<{ id: string; wallet: string }>;
@@ -49,19 +53,25 @@ export class ProgrammeWorkload {
   readonly #vouchers = new Map<string, Voucher[]>();
   readonly #requests: Request[] = [];
   readonly #sales: string[] = [];
+  readonly #movements: string[] = [];
+  readonly #pendingSales: PendingSales;
   readonly #wallets: string[] = [];
   readonly #holds: Held[] = [];
   readonly #withdrawals: string[] = [];
   readonly #payments: Payment[] = [];
   readonly #segments: SegmentWorkload;
-  readonly #monitors = new Map<string, string[]>();
+  readonly #business: WalletBusinessWorkload;
+  readonly #monitors: MonitorWorkload;
 
   /** @param share of all that clients ask, so much is asked of programmes whatever else they would ask. */
   constructor(random: Random, shards: number, weights: Readonly<Record<Name, number>>, share: number) {
     this.#random = random;
     this.#shards = shards;
     this.#share = share;
+    this.#pendingSales = new PendingSales(random, PHONES);
     this.#segments = new SegmentWorkload(random, shards);
+    this.#business = new WalletBusinessWorkload(random);
+    this.#monitors = new MonitorWorkload(random);
     this.#weights = new Map(PROGRAMMES.map((name) => [name, weights[name]]));
   }
 
@@ -72,11 +82,8 @@ export class ProgrammeWorkload {
   act(tools: Tools): void {
     switch (this.#draw()) {
       case "loyalty":
-        if (this.#random.chance(0.15)) return this.#ofMonitors(tools);
-        tools.insist(
-          memberCommand(this.#random, askedOf(tools.partner, tools.newKey()), tools.nowMs) as Keyed,
-          () => tools.done(),
-        );
+        if (this.#random.chance(0.15)) return this.#monitors.act(tools);
+        this.#ofMembers(tools);
         return;
       case "vouchers":
         this.#ofVouchers(tools);
@@ -93,59 +100,62 @@ export class ProgrammeWorkload {
     }
   }
 
-  /** Monitors of all balances of a partner, and of members. */
-  #ofMonitors(tools: Tools): void {
-    const random = this.#random;
-    const known = this.#monitors.get(tools.partner) ?? [];
-    this.#monitors.set(tools.partner, known);
-    const of = { programme: "monitors", subject: MONITORS_SUBJECT } as const;
-    const deleted = random.chance(0.3) ? known.pop() : undefined;
-    if (deleted !== undefined) return askAlone(tools, { ...of, act: "delete_monitor", id: deleted } as Act);
-    const prefix = random.oneOf(["", "points:", "owner/"]);
-    const target = random.chance(0.3)
-      ? { account: random.oneOf(["owner/a", "points:m0"]), prefix: null }
-      : { account: null, prefix };
-    const field = random.oneOf(["posted", "available", "held"]);
-    const rule = { ...target, field, when: random.oneOf(["above", "below"]), value: random.below(20) };
-    return askAlone(tools, { ...of, act: "create_monitor", rule } as Act, (effect) => {
-      known.push((effect as { monitor: { id: string } }).monitor.id);
-    });
+  #ofMembers(tools: Tools): void {
+    const asked = askedOf(tools.partner, tools.newKey());
+    const id = this.#random.chance(0.15) ? this.#newest(this.#movements) : undefined;
+    if (id === undefined) {
+      submit(tools, memberCommand(this.#random, asked, tools.nowMs), (outcome) => {
+        if (outcome.ok && "id" in outcome) this.#movements.push(outcome.id);
+      });
+      return;
+    }
+    const revert = { ...asked, op: "revert_transfer", id, original: null, vnode: 0 } as Keyed;
+    tools.insist(revert, () => tools.done());
   }
 
   #ofVouchers(tools: Tools): void {
     const random = this.#random;
     const { partner, nowMs } = tools;
-    const email = `v${random.below(PEOPLE)}@example.com`;
+    const person = random.below(PEOPLE);
+    const email = `v${person}@example.com`;
     const offer = `offer${random.below(OFFERS)}`;
     const subject = customerSubject(email);
     const known = this.#vouchers.get(partner) ?? [];
     this.#vouchers.set(partner, known);
     const expiresAtMs = nowMs + random.oneOf([20, 300, 2_000, 60_000]);
     const ofVoucher = (act: "redeem" | "rollback" | "cancel") => {
-      const voucher = this.#newest(known) ?? { email, code: "22ABCDEFGHJKLM" };
-      const names = { programme: "vouchers", subject: customerSubject(voucher.email) } as const;
-      askAlone(tools, { ...names, act, ...voucher });
+      const voucher = this.#newest(known) ?? { email, code: "22ABCDEFGHJKLM", redemptions: [] };
+      const { redemptions, ...holder } = voucher;
+      const names = { programme: "vouchers", subject: customerSubject(voucher.email), ...holder } as const;
+      if (act === "redeem")
+        return askAlone(tools, { ...names, act, by: "till" } as Act, (effect) => {
+          redemptions.push((effect as { redemption: number }).redemption);
+        });
+      const redemption = act === "rollback" && random.chance(0.5) ? this.#newest(redemptions) : undefined;
+      return askAlone(tools, { ...names, act, ...(redemption !== undefined && { redemption }) });
     };
+    const newDiscount = () =>
+      random.chance(0.3) ? { amount: 1 + random.below(9), asset: "USD/2" } : 1 + random.below(9_999);
+    const newUses = (): Readonly<{ usesMax?: number }> =>
+      random.chance(0.5) ? {} : { usesMax: 2 + random.below(3) };
     switch (random.below(12)) {
       case 0:
-      case 1:
-        return askAlone(tools, {
-          programme: "vouchers",
-          act: "create_customer",
-          subject,
-          email,
-          name: null,
-        } as Act);
+      case 1: {
+        if (random.chance(0.2)) return askAlone(tools, voucherAct("erase_customer", subject, { email }));
+        // A key was used before now and then, and may be erased.
+        const sealed = `0a0b0c0d-${10 * person + random.below(4)}:sealed`;
+        const fields = { email, name: null, person: sealed };
+        return askAlone(tools, voucherAct("create_customer", subject, fields));
+      }
       case 2: {
         const pricing = random.oneOf(["live", "snapshot"] as const);
-        const discount = 1 + random.below(9_999);
+        const discount = newDiscount();
         const names = { programme: "vouchers", act: "put_offer", subject: offerSubject(offer) } as const;
         return askAlone(tools, { ...names, name: offer, discount, pricing } as Act);
       }
       case 3: {
         const recipients = Array.from({ length: this.#shards }, () => random.below(3));
         const runAtMs = random.chance(0.5) ? null : nowMs + random.below(500);
-        const names = { programme: "vouchers", act: "create_batch", subject: VOUCHERS_SUBJECT } as const;
         // Nobody must be asked for who is not there.
         const counted = question(
           "how many customers",
@@ -158,19 +168,20 @@ export class ProgrammeWorkload {
           },
         );
         let isCounted = false;
+        const uses = newUses();
         return tools.ask(counted, () => {
-          const act = { ...names, offer, expiresAtMs, runAtMs, recipients, unknown: null } as Act;
-          if (isCounted) askAlone(tools, act);
+          const order = { offer, expiresAtMs, runAtMs, recipients, unknown: null, ...uses };
+          if (isCounted) askAlone(tools, voucherAct("create_batch", VOUCHERS_SUBJECT, order));
           else tools.done();
         });
       }
       case 4:
       case 5:
       case 6: {
-        const discount = random.chance(0.5) ? null : 1 + random.below(9_999);
-        const names = { programme: "vouchers", act: "issue", subject, email } as const;
-        return askAlone(tools, { ...names, offer, discount, expiresAtMs } as Act, (effect) => {
-          known.push({ email, code: (effect as { code: string }).code });
+        const discount = random.chance(0.5) ? null : newDiscount();
+        const terms = { email, offer, discount, expiresAtMs, ...newUses() };
+        return askAlone(tools, voucherAct("issue", subject, terms), (effect) => {
+          known.push({ email, code: (effect as { code: string }).code, redemptions: [] });
         });
       }
       case 7:
@@ -188,7 +199,7 @@ export class ProgrammeWorkload {
     const seller = creditAccount(`s${random.below(SELLERS)}`);
     const of = { programme: "topup", subject: seller } as const;
     const amount = 1 + random.below(30);
-    switch (random.below(12)) {
+    switch (random.below(14)) {
       case 0:
       case 1:
         return askAlone(tools, { ...of, act: "create_seller", name: seller, asset: "USD/2" } as Act);
@@ -223,6 +234,7 @@ export class ProgrammeWorkload {
           by: "key",
         } as const;
         if (random.chance(0.2)) return askAlone(tools, { ...decided, act: "reject", reason: null } as Act);
+        if (random.chance(0.1)) return askAlone(tools, { ...decided, act: "withdraw_request" });
         const isRise = request.amount > 0;
         const [debit, credit] = isRise ? [CREDIT_SOURCE, request.seller] : [request.seller, CREDIT_SOURCE];
         const act = { ...decided, act: "approve", amount: request.amount } as Act;
@@ -236,6 +248,9 @@ export class ProgrammeWorkload {
           tools.done(),
         );
       }
+      case 9:
+      case 10:
+        return this.#pendingSales.act(tools, seller, amount);
       default: {
         const phone = `+49${random.below(PHONES)}`;
         const reference = random.chance(0.5) ? `r${random.below(8)}` : null;
@@ -259,6 +274,8 @@ export class ProgrammeWorkload {
         this.#wallets.push((effect as { walletId: string }).walletId);
       });
     }
+    if (random.chance(0.3)) return this.#business.act(tools, wallet, other);
+    const moved = (id: string) => this.#business.moved.push(id);
     const subject = walletAccount(wallet);
     const of = { programme: "wallet", subject, wallet } as const;
     const bank = `b${random.below(BANKS)}`;
@@ -277,11 +294,11 @@ export class ProgrammeWorkload {
         } as Act;
         const move = [bankAccount(bank), subject, 5 * amount] as const;
         // As the route does: with a reference it is decided where the bank's references are.
-        if (ref === null) return askMoving(tools, act, ...move, () => {}, vnodeOfWallet(wallet));
-        return askCompound(tools, act, ...move, {});
+        if (ref === null) return askMoving(tools, act, ...move, moved, vnodeOfWallet(wallet));
+        return askCompound(tools, act, ...move, {}, moved);
       }
       case 3:
-        return askMoving(tools, { ...of, act: "send" }, subject, walletAccount(other), amount);
+        return askMoving(tools, { ...of, act: "send" }, subject, walletAccount(other), amount, moved);
       case 4:
       case 5: {
         const act = { ...of, act: "hold", amount, memo: null, timeoutMs } as Act;

@@ -19,10 +19,12 @@ import type { Fail } from "./programme-records.ts";
 
 /** By user, what was done by hand: `null` an end that never comes, a number when it ends. */
 type Given = Map<string, { endsAtMs: number; isRemoved: boolean }>;
+/** A draw, and whether it lowered the percentage. */
+type Drawn = Draw & Readonly<{ lowers: boolean }>;
 type Segment = {
   readonly slug: string;
   readonly generation: number;
-  readonly draws: Draw[];
+  readonly draws: Drawn[];
   readonly given: Given;
   /** Whoever was removed by hand is not added again by a percentage. */
   readonly wereRemoved: Set<string>;
@@ -52,9 +54,10 @@ function modelOf(log: Replayed, partner: string): Shard {
   };
   const learn = (news: SegmentNotice) => {
     if (news.news === "deleted") segments.delete(news.slug);
-    else if (news.news === "raised") segments.get(news.slug)?.draws.push(news.draw);
+    else if (news.news === "raised" || news.news === "lowered")
+      segments.get(news.slug)?.draws.push({ ...news.draw, lowers: news.news === "lowered" });
     else {
-      const draws = news.draw === null ? [] : [news.draw];
+      const draws = news.draw === null ? [] : [{ ...news.draw, lowers: false }];
       const { slug, generation } = news;
       segments.set(slug, { slug, generation, draws, given: new Map(), wereRemoved: new Set() });
     }
@@ -77,6 +80,7 @@ function modelOf(log: Replayed, partner: string): Shard {
     switch (act.act) {
       case "create_segment":
       case "raise_percent":
+      case "lower_percent":
       case "delete_segment":
         if (effect !== null) learn(effect as SegmentNotice);
         break;
@@ -90,6 +94,13 @@ function modelOf(log: Replayed, partner: string): Shard {
           const segment = segments.get(slug);
           segment?.given.set(act.user, { endsAtMs: 0, isRemoved: true });
           segment?.wereRemoved.add(act.user);
+        }
+        break;
+      case "remove_users":
+        for (const user of act.users) {
+          const segment = segments.get(act.slug);
+          segment?.given.set(user, { endsAtMs: 0, isRemoved: true });
+          segment?.wereRemoved.add(user);
         }
         break;
       case "add_users":
@@ -114,13 +125,18 @@ function checkMembers({ log, users, segments }: Shard, partner: string, fail: Fa
     const shown = programmes.answer("segments", partner, ["memberships", user], timeMs);
     const held = new Map((shown as unknown as Membership[]).map(({ slug, endsAtMs }) => [slug, endsAtMs]));
     for (const { slug, draws, given, wereRemoved } of segments.values()) {
-      const rounds = draws.map((draw) => roundOf(draw, shard));
-      const isDrawn = isSelected(drawPosition(lanesOf(slug), lanesOf(user)), i + 1, rounds);
+      const rounds = draws.map((draw) => roundOf(draw, shard, draw.lowers));
+      const place = drawPosition(lanesOf(slug), lanesOf(user));
+      const isDrawn = isSelected(place, i + 1, rounds);
+      const wasDrawn = rounds.some((_, at) => isSelected(place, i + 1, rounds.slice(0, at + 1)));
       const name = `${user} of ${partner} on shard ${shard}`;
       const end = held.get(slug);
       // By hand and by a percentage in any order: only what is certain is judged.
       if (isDrawn && !wereRemoved.has(user)) {
         if (end !== null && isFilled(slug)) fail(`${name} is chosen for ${slug}, and has it until ${end}`);
+      } else if (!isDrawn && wasDrawn) {
+        if (end !== undefined && !given.has(user) && isFilled(slug))
+          fail(`${name} is no longer chosen for ${slug}, and has it`);
       } else if (!isDrawn) {
         const hand = given.get(user);
         const isMember = hand !== undefined && !hand.isRemoved && hand.endsAtMs > timeMs;
@@ -156,7 +172,7 @@ function checkShares(shards: readonly Shard[], partner: string, fail: Fail): voi
     let before = 0;
     for (const [shard, { users }] of shards.entries()) {
       const upTo = draw.cutoffs[shard] ?? 0;
-      const rounds = draws.map((each) => roundOf(each, shard));
+      const rounds = draws.map((each) => roundOf(each, shard, each.lowers));
       for (const [i, user] of users.slice(0, upTo).entries()) {
         const place = drawPosition(lanesOf(slug), lanesOf(user));
         counted += 1;
@@ -164,8 +180,9 @@ function checkShares(shards: readonly Shard[], partner: string, fail: Fail): voi
         if (isSelected(place, i + 1, rounds.slice(0, -1))) before += 1;
       }
     }
-    // Nobody loses it when the share is smaller than what earlier draws have chosen.
-    const share = Math.max(before, Math.floor((counted * draw.percent) / 100 + 0.5));
+    // A raise takes it from nobody, a lowering gives it to nobody.
+    const wanted = Math.floor((counted * draw.percent) / 100 + 0.5);
+    const share = draw.lowers ? Math.min(before, wanted) : Math.max(before, wanted);
     if (chosen !== share)
       fail(`${draw.percent} % of ${counted} users of ${partner} are ${share}, and ${chosen} have ${slug}`);
   }

@@ -1,4 +1,4 @@
-/** What clients ask of segments: users come and go, and draws raise the percentage. */
+/** What clients ask of segments: users come and go, and draws raise and lower the percentage. */
 
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import {
@@ -7,13 +7,15 @@ import {
   createSegment,
   createUser,
   deleteSegment,
+  lowerPercent,
   type MembershipExpiry,
   raisePercent,
+  removeUsers,
 } from "../../../src/actors/programmes/segments/acts.ts";
 import type { Draw } from "../../../src/actors/programmes/segments/draw.ts";
 import type { Gateway } from "../../../src/gateway/gateway.ts";
 import type { Ledger } from "../../../src/gateway/ports.ts";
-import { drawOf, emptyDraw } from "../../../src/http/programmes/segments/segments.ts";
+import { drawOf, emptyDraw } from "../../../src/http/programmes/segments/draws.ts";
 import type { Random } from "../../support/random.ts";
 import { question } from "../questions.ts";
 import { askedOf } from "../workload.ts";
@@ -22,7 +24,7 @@ import { askAlone, type Keyed, type Tools } from "./asked-act.ts";
 const SEGMENTS = 2;
 const USERS = 24;
 
-type Drawn = { generation: number; percent: number; isBusy: boolean };
+type Drawn = { generation: number; percent: number | null; isBusy: boolean };
 
 export class SegmentWorkload {
   readonly #random: Random;
@@ -54,7 +56,7 @@ export class SegmentWorkload {
         // A draw of nobody chooses by the range alone: it is a percentage of those who come later.
         return askAlone(tools, createSegment(slug, draw), (effect) => {
           const { generation } = effect as { generation: number };
-          this.#segments.set(name, { generation, percent: draw?.percent ?? 0, isBusy: false });
+          this.#segments.set(name, { generation, percent: draw?.percent ?? null, isBusy: false });
         });
       }
       case 2:
@@ -64,7 +66,7 @@ export class SegmentWorkload {
       case 3:
       case 4:
       case 5:
-        return this.#raise(tools, name, slug);
+        return this.#changePercent(tools, name, slug);
       case 6:
       case 7:
         return askAlone(tools, createUser(user()));
@@ -76,6 +78,7 @@ export class SegmentWorkload {
         const [first] = users;
         if (first === undefined) return tools.done();
         const vnode = vnodeOfAccount(partner, `user:${first}`);
+        if (random.chance(0.3)) return askAlone(tools, removeUsers(slug, users, vnode));
         return askAlone(tools, addUsers(slug, users, until(), vnode));
       }
       default: {
@@ -87,16 +90,17 @@ export class SegmentWorkload {
   }
 
   /** One at a time for each segment: a draw counts on nobody being chosen between its survey and its record. */
-  #raise(tools: Tools, name: string, slug: string): void {
+  #changePercent(tools: Tools, name: string, slug: string): void {
     const drawn = this.#segments.get(name);
-    if (drawn === undefined || drawn.isBusy || drawn.percent >= 100) return tools.done();
+    if (drawn === undefined || drawn.isBusy) return tools.done();
     const { partner } = tools;
-    const percent = Math.min(100, drawn.percent + 1 + this.#random.below(60));
+    const { percent: from } = drawn;
+    const percent = 1 + this.#random.below(100);
     let draw: Draw | undefined;
     drawn.isBusy = true;
     const survey = question(
       `a draw of ${percent} % of ${slug}`,
-      (gateway: Gateway) => drawOf(gateway as unknown as Ledger, partner, slug, percent),
+      (gateway: Gateway) => drawOf(gateway as unknown as Ledger, partner, slug, percent, from),
       (told) => {
         draw = told;
       },
@@ -108,7 +112,8 @@ export class SegmentWorkload {
         tools.done();
         return;
       }
-      const act = raisePercent(slug, drawn.generation, draw);
+      const change = percent < (from ?? 0) ? lowerPercent : raisePercent;
+      const act = change(slug, drawn.generation, draw, from);
       const command = { ...askedOf(partner, tools.newKey()), op: "act", act } as Keyed;
       tools.insist(command, ({ outcome }) => {
         // Of one that was given up nobody knows: it stays busy for ever.

@@ -1,9 +1,20 @@
-/** Wallets: what banks have brought and not taken is there; references are used once; whatever is pending ends once. */
+/**
+ * Wallets: what banks have brought and not taken is there; references are used once; whatever is pending ends once, by
+ * whom it may; a frozen wallet pays nobody, a closed one is empty, and a token resets a password once.
+ */
 import { bankAccount, PLATFORM_TENANT, walletAccount } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Replayed } from "../log-oracles.ts";
 import { actsOf, type Fail, systemPostedOf } from "./programme-records.ts";
+import { WalletRules } from "./wallet-rules.ts";
 
-type Hold = { left: number; isOver: boolean; readonly wallet: string; readonly endsAtMs: number };
+type Hold = {
+  left: number;
+  isOver: boolean;
+  readonly wallet: string;
+  /** Who captures and voids it. */
+  readonly by: string;
+  readonly endsAtMs: number;
+};
 type Request = { status: string; readonly amount: number; readonly expiresAtMs: number };
 type Withdrawal = { status: string; readonly amount: number; readonly wallet: string };
 
@@ -15,16 +26,19 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
   const requests = new Map<string, Request>();
   const withdrawals = new Map<string, Withdrawal>();
   const emails = new Set<string>();
+  const rules = new WalletRules(fail);
   const count = (bank: string, amount: number) => void banks.set(bank, (banks.get(bank) ?? 0) + amount);
   for (const log of logs) {
     const captured = new Map<string, number>();
-    for (const { act, timeMs, transfer, amount, effect, refused } of actsOf(log, "wallet")) {
+    for (const acted of actsOf(log, "wallet")) {
+      const { act, timeMs, transfer, amount, effect, refused } = acted;
       const request = "request" in act ? requests.get(act.request) : undefined;
       if (refused !== undefined) {
         if (refused === "already_decided" && request?.status === "pending")
           fail(`${JSON.stringify(act)} is refused, and nobody has decided it`);
         continue;
       }
+      rules.take(acted);
       const end = (status: string) => {
         if (request?.status !== "pending")
           fail(`the payment request of ${JSON.stringify(act)} is ${status}, and was ${request?.status}`);
@@ -51,13 +65,14 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
             left: amount,
             isOver: false,
             wallet: act.wallet,
+            by: act.to ?? act.wallet,
             endsAtMs: timeMs + act.timeoutMs,
           });
           break;
         case "capture":
         case "void_hold": {
           const hold = holds.get(act.hold);
-          if (hold === undefined || hold.isOver || hold.wallet !== act.wallet || hold.endsAtMs <= timeMs) {
+          if (hold === undefined || hold.isOver || hold.by !== act.wallet || hold.endsAtMs <= timeMs) {
             fail(`${act.act} of ${act.hold} at ${timeMs}, which is ${JSON.stringify(hold)}`);
             break;
           }
@@ -106,10 +121,19 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
           if (act.act === "confirm_withdrawal") count(act.bank, withdrawal.amount);
           break;
         }
+        case "close_wallet":
+          for (const { id } of (effect as { ended: readonly { id: string }[] }).ended) {
+            const declined = requests.get(id);
+            if (declined?.status !== "pending")
+              fail(`${id} ends with its payer, and was ${declined?.status}`);
+            else declined.status = "declined";
+          }
+          break;
         default:
       }
     }
   }
+  for (const [bank, amount] of rules.takenBack()) count(bank, amount);
   for (const [bank, sum] of banks) {
     const posted = systemPostedOf(logs, PLATFORM_TENANT, bankAccount(bank));
     if (posted !== sum) fail(`${bank} should stand at ${sum}, and stands at ${posted}`);
@@ -121,6 +145,8 @@ export function checkWallets(logs: readonly Replayed[], fail: Fail): void {
       const account = ledger.account(PLATFORM_TENANT, walletAccount(wallet));
       if (account === undefined) continue;
       there += account.posted;
+      if (rules.closed.has(wallet) && (account.posted !== 0 || account.held !== 0))
+        fail(`${wallet} is closed with ${account.posted}, of which ${account.held} are held`);
       if (account.posted < 0) fail(`${wallet} has ${account.posted}`);
       const pending = [...withdrawals.values()].filter(
         (each) => each.wallet === wallet && each.status === "pending",

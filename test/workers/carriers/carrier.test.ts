@@ -25,6 +25,7 @@ function initOf(dataDir: string, shard = 0): ShardInit {
     generation: 1,
     instance: "one",
     walUrl: `sqlite:${dataDir}/wal`,
+    walReplicas: 1,
     dataDir,
     archived: undefined,
     mayCreate: true,

@@ -1,6 +1,7 @@
 /** Names can be claimed only once. A shard remembers the newest claims, here two; older ones only the archive knows. */
 import { expect, test } from "vitest";
 import { vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
+import { pointsAccount } from "../../../src/actors/programmes/loyalty/acts.ts";
 import { creditAccount, phoneAccount } from "../../../src/actors/programmes/topup/acts.ts";
 import { bankAccount, bankSubject, PLATFORM_TENANT } from "../../../src/actors/programmes/wallet/acts.ts";
 import type { Act } from "../../../src/actors/records/act.ts";
@@ -144,4 +145,21 @@ test("a bank's reference names one deposit forever", async () => {
   const refs = Array.from({ length: 3 * CLAIMS_MAX }, (_, i) => `r${i}`);
   for (const ref of refs) expect(await deposit(ref)).toMatch(/^tr_/);
   for (const ref of refs) expect(await deposit(ref)).toBe("duplicate_reference");
+});
+
+test("a member's reference names one movement forever, also in batches", async () => {
+  const { gateway } = await begun();
+  const subject = pointsAccount("ann");
+  const vnode = vnodeOfAccount("acme", subject);
+  const loyalty = { programme: "loyalty", subject } as const;
+  await mustPost(gateway, act("acme", { ...loyalty, act: "create_member", name: null } as Act));
+  const accrue = (reference: string) => {
+    const accrual = { ...loyalty, act: "accrual", reference } as Act;
+    return { ...transfer("@issuance", subject, 1), vnode, act: accrual };
+  };
+  const references = Array.from({ length: 3 * CLAIMS_MAX }, (_, i) => `r${i}`);
+  const submit = async () => (await gateway.submitTransfers(references.map(accrue))).items;
+  expect(await submit()).toEqual(references.map(() => ({ id: expect.stringMatching(/^tr_/) })));
+  expect(await submit()).toEqual(references.map(() => ({ code: "duplicate_reference" })));
+  expect(await gateway.account("acme", subject)).toMatchObject({ posted: references.length });
 });

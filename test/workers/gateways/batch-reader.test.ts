@@ -1,9 +1,15 @@
 import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { expect, onTestFinished, test } from "vitest";
-import { unpackTransfers } from "../../../src/gateway/batches/packed-transfers.ts";
+import { CommandWriter } from "../../../src/actors/records/codec.ts";
+import { itemsOf } from "../../../src/gateway/batches/packed-transfers.ts";
 import type { LargeBatch } from "../../../src/http/core/transfers/batch.ts";
-import { type BatchSource, type Encoding, readBatch } from "../../../src/http/core/transfers/batch-items.ts";
+import {
+  type BatchSource,
+  type Encoding,
+  readBatch,
+  TRANSFERS,
+} from "../../../src/http/core/transfers/batch-items.ts";
 import { BatchReader } from "../../../src/workers/gateways/batch-reader.ts";
 
 const SHARDS = 3;
@@ -15,8 +21,8 @@ function newReader(): BatchReader {
   return reader;
 }
 
-function asked(encoding: Encoding = "application/json"): BatchSource {
-  return { partner: "acme", encoding, headerKey: "day-7" };
+function asked(encoding: Encoding = "application/json", headerKey: string | null = "day-7"): BatchSource {
+  return { kind: "transfers", partner: "acme", encoding, headerKey };
 }
 
 function bodyOf(items: readonly unknown[], encoding: Encoding): Buffer {
@@ -32,10 +38,16 @@ function own(body: Buffer): Buffer {
   return memory;
 }
 
-async function transfersOf({ transfers }: LargeBatch): Promise<readonly unknown[]> {
-  return "byShard" in transfers ? unpackTransfers(transfers) : transfers;
+function transfersOf({ transfers }: LargeBatch): Promise<readonly unknown[]> {
+  const writers = Array.from({ length: SHARDS }, () => new CommandWriter());
+  return itemsOf(transfers, writers);
 }
 
+const frequent = fc.record({
+  debit_account: fc.constantFrom("@issuance", "ann/a", "bob/b"),
+  credit_account: fc.constantFrom("cyd/c", "dan/d", "@sales"),
+  amount: fc.integer({ min: 1, max: 2 ** 31 }),
+});
 const item = fc.oneof(
   fc.record({
     debit_account: fc.constantFrom("@issuance", "ann/a", "bob/b"),
@@ -56,23 +68,30 @@ const item = fc.oneof(
 
 test("the batch thread parses the same transfers, refused items and count as this thread", async () => {
   const reader = newReader();
+  const keys = fc.constantFrom("day-7", null);
+  // Of any kind, or of the frequent kind alone.
+  const lists = fc.oneof(
+    fc.array(item, { minLength: 1, maxLength: 30 }),
+    fc.array(frequent, { minLength: 1, maxLength: 30 }),
+  );
   const encodings = fc.constantFrom<Encoding>(
     "application/json",
     "application/x-ndjson",
     "application/msgpack",
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(item, { minLength: 1, maxLength: 30 }), encodings, async (items, encoding) => {
+    fc.asyncProperty(lists, encodings, keys, async (items, encoding, key) => {
       const body = bodyOf(items, encoding);
-      const here = await readBatch(body, asked(encoding)).catch((error: Error) => error);
-      const there = await reader.read(own(body), asked(encoding), SHARDS).catch((error: Error) => error);
+      const source = asked(encoding, key);
+      const here = await readBatch(body, source, TRANSFERS).catch((error: Error) => error);
+      const there = await reader.read(own(body), source, SHARDS).catch((error: Error) => error);
       if (here instanceof Error || there instanceof Error) {
         expect(there).toEqual(here);
         return;
       }
       expect(there.count).toBe(here.count);
       expect(there.refused).toEqual(here.refused);
-      expect(await transfersOf(there)).toEqual(here.transfers);
+      expect(await transfersOf(there)).toEqual(await transfersOf(here));
     }),
     { numRuns: 150 },
   );

@@ -3,7 +3,7 @@ import { beforeAll, expect, test, vi } from "vitest";
 import * as image from "../../../src/actors/ledger/image.ts";
 import { Ledger } from "../../../src/actors/ledger/ledger.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
-import { freeSlot, inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
+import { coversTrim, freeSlot, inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import { formatLogId, LogError, type LogId } from "../../../src/wal/wal.ts";
 import { restoreNewest } from "../../../src/workers/recovery/restore.ts";
@@ -46,6 +46,20 @@ test("if nothing was logged since the last snapshot, nothing is written", async 
   const before = structuredClone(snapshots.slots);
   expect(await take(snapshots, ids[20])).toMatchObject({ replayed: 0, older: undefined });
   expect(snapshots.slots).toEqual(before);
+});
+
+test("the log may be trimmed up to the older of two snapshots, as long as both are there", async () => {
+  const snapshots = new MemorySnapshotStore("snapshots");
+  const [older, newer] = [ids[20], ids[40]] as [LogId, LogId];
+  await take(snapshots, older);
+  expect(await coversTrim(snapshots, older)).toBe(false);
+  await take(snapshots, newer);
+  expect(await coversTrim(snapshots, older)).toBe(true);
+  expect(await coversTrim(snapshots, newer)).toBe(false);
+  // A replica that lacks the newer one became the primary.
+  const lost = snapshotsIn(await inspectSlots(snapshots))[0];
+  await snapshots.clear(lost?.slot ?? 0);
+  expect(await coversTrim(snapshots, older)).toBe(false);
 });
 
 test("a partial snapshot is no obstacle, and the next snapshot uses its slot", async () => {

@@ -43,7 +43,10 @@ class FakeShard {
   }
 }
 
-function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?: string[] }> = {}) {
+function supervise(
+  shards: number,
+  options: Readonly<{ isSlow?: boolean; fatal?: string[]; losesAlone?: boolean }> = {},
+) {
   const started: FakeShard[] = [];
   const reported: string[] = [];
   const statuses: ShardState[] = [];
@@ -52,7 +55,7 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
     start({ shard }, onMessage) {
       const fake = new FakeShard(shard, onMessage);
       started.push(fake);
-      if (options.isSlow !== true) queueMicrotask(() => onMessage({ type: "inspected" }));
+      if (options.isSlow !== true) queueMicrotask(() => onMessage({ type: "inspected", personKeys: [] }));
       return {
         exited: fake.exited.promise,
         post: (message) => queueMicrotask(() => fake.hear(message)),
@@ -70,12 +73,14 @@ function supervise(shards: number, options: Readonly<{ isSlow?: boolean; fatal?:
       generation: 1,
       instance: "one",
       walUrl: "memory:",
+      walReplicas: 1,
       dataDir: "",
       mayCreate: true,
       secretKey: "secret-key-for-tests-0123456789abcdef",
       allowWeakDurability: false,
       failpoints: [],
     },
+    losesAlone: options.losesAlone ?? false,
     onFatal: (message) => {
       if (options.fatal === undefined) throw new Error(message);
       options.fatal.push(message);
@@ -117,11 +122,11 @@ test("no shard claims before all have inspected their logs, and shard 0 claims f
   const [zero, one, two] = started as [FakeShard, FakeShard, FakeShard];
   const claiming = () => started.filter((each) => each.was("claim")).map(({ shard }) => shard);
   zero.hangs = true;
-  zero.say({ type: "inspected" });
-  one.say({ type: "inspected" });
+  zero.say({ type: "inspected", personKeys: [] });
+  one.say({ type: "inspected", personKeys: [] });
   await Promise.resolve();
   expect(claiming()).toEqual([]);
-  two.say({ type: "inspected" });
+  two.say({ type: "inspected", personKeys: [] });
   await expect.poll(claiming).toEqual([0]);
   zero.hangs = false;
   zero.say({ type: "claimed", epoch: 1 });
@@ -141,12 +146,36 @@ test.each(["fenced", "log_lost_data", "archive_behind"] as const)(
   },
 );
 
+test("a log of a cluster that has lost data stops its shard only, until an operator restarts it", async () => {
+  const { supervisor, started, reported } = supervise(2, { losesAlone: true });
+  await supervisor.start();
+  started[1]?.exited.resolve({
+    reason: "log_lost_data",
+    message: "it ends at 1-1, but has acknowledged 1-4",
+  });
+  await expect
+    .poll(() => supervisor.unready())
+    .toEqual(["shard 1 is failed: it ends at 1-1, but has acknowledged 1-4"]);
+  expect(reported.at(-1)).toContain("1 failed");
+  expect(started.length).toBe(2);
+  supervisor.restart(1);
+  await expect.poll(() => supervisor.unready()).toEqual([]);
+});
+
+test.each(["fenced", "archive_behind"] as const)("in a cluster, too, %s ends the server", async (reason) => {
+  const fatal: string[] = [];
+  const { supervisor, started } = supervise(2, { fatal, losesAlone: true });
+  await supervisor.start();
+  started[1]?.exited.resolve({ reason, message: "what it says" });
+  await expect.poll(() => fatal).toEqual([expect.stringMatching(/^shard 1: what it says/)]);
+});
+
 test("if one shard refuses to start, no other has claimed its log", async () => {
   const { supervisor, started } = supervise(2, { isSlow: true });
   const ready = supervisor.start();
   const refused = Promise.allSettled([ready]);
   await expect.poll(() => started.length).toBe(2);
-  started[1]?.say({ type: "inspected" });
+  started[1]?.say({ type: "inspected", personKeys: [] });
   started[0]?.exited.resolve(CORRUPT);
   expect(await refused).toMatchObject([{ reason: { message: expect.stringContaining("bad entry") } }]);
   expect(started.some((each) => each.was("claim"))).toBe(false);
@@ -256,7 +285,7 @@ test("a lack of file descriptors at its start does not end the server: the shard
   await pass(1);
   started[0]?.exited.resolve({ reason: "exhausted", message: "EMFILE" });
   await pass(1_000);
-  started[1]?.say({ type: "inspected" });
+  started[1]?.say({ type: "inspected", personKeys: [] });
   await pass(1);
   await start;
   expect(supervisor.unready()).toEqual([]);

@@ -13,6 +13,7 @@ const INIT = {
   generation: 1,
   instance: "one",
   walUrl: "memory:",
+  walReplicas: 1,
   dataDir: "",
   mayCreate: true,
   secretKey: "secret-key-for-tests-0123456789abcdef",
@@ -28,7 +29,7 @@ test("until a shard has served, each of its starts counts as a takeover, also if
       inits.push(init);
       const run = inits.length;
       const exited = Promise.withResolvers<ShardExit>();
-      queueMicrotask(() => onMessage({ type: "inspected" }));
+      queueMicrotask(() => onMessage({ type: "inspected", personKeys: [] }));
       const post: ReturnType<Carrier["start"]>["post"] = ({ type }) => {
         if (type === "claim") onMessage({ type: "claimed", epoch: run });
         if (type !== "proceed") return;

@@ -87,6 +87,7 @@ export class CompoundState {
 
   /** The legs by shard, in posting order. */
   byShard(legs: readonly Leg[]): ReadonlyMap<number, readonly Leg[]> {
+    if (this.#shards === 1) return new Map([[this.shard, legs]]);
     return Map.groupBy(legs, ({ vnode }) => shardOfVnode(vnode, this.#shards));
   }
 
@@ -96,12 +97,13 @@ export class CompoundState {
     if (act === undefined) return NO_ACT;
     const name = claimOfAct(partner, act);
     const credit = checkedCredit(command, act);
-    const isTaken = name !== undefined && this.claims.takenBy(name, act.seen) !== undefined;
+    const takenBy = name === undefined ? undefined : this.claims.takenBy(name, act.seen);
     return this.#programmes.decide(act, {
       partner,
       nowMs,
       amount,
-      isTaken,
+      isTaken: takenBy !== undefined,
+      ...(takenBy !== undefined && { takenBy }),
       ...(credit !== undefined && { credit }),
     });
   }
@@ -291,7 +293,7 @@ export class CompoundState {
 
   /** The postings' legs on this shard. */
   #legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
-    return this.byShard(legsOf(partner, postings)).get(this.shard) ?? [];
+    return legsOf(partner, postings).filter(({ vnode }) => shardOfVnode(vnode, this.#shards) === this.shard);
   }
 }
 

@@ -2,9 +2,11 @@
  * Decides compound transfers: pending ones, those of several postings, posts, voids and reverts. Other shards have
  * reported on their legs before, so one decision sees every rule.
  */
+
 import { assert } from "../../../errors/assert.ts";
 import type { AcceptedAct } from "../../programmes/programme.ts";
-import type { JsonValue } from "../../records/act.ts";
+import { isCancelAct } from "../../programmes/programmes.ts";
+import { actOfTransfer, type JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import type {
   AssetLeg,
@@ -29,7 +31,7 @@ import type {
   TransferView,
   VoidTransfer,
 } from "../../records/compound-command.ts";
-import { detailsOf, NO_DETAILS } from "../../records/transfer-details.ts";
+import { detailsOf, NO_DETAILS, type TransferDetails } from "../../records/transfer-details.ts";
 import { revertClaim } from "../limits/claim-names.ts";
 import { verdictOf } from "../precedence.ts";
 import type { CompoundState } from "./compound-state.ts";
@@ -70,11 +72,13 @@ export function plan(
 ): Plan | Rejected | typeof NOT_OPEN {
   switch (command.op) {
     case "compound_transfer": {
-      const available = command.available ? factor * availableFor(state, command) : Number.POSITIVE_INFINITY;
+      const purpose = command.pending ? "hold" : "post";
+      if (!command.available) return planOf(state, command, command.postings, purpose, {});
+      const available = factor * availableFor(state, command);
       const postings = command.postings.map((posting) => {
         return { ...posting, amount: Math.max(1, Math.min(posting.amount, available)) };
       });
-      return planOf(state, command, postings, command.pending ? "hold" : "post", { isEmpty: available <= 0 });
+      return planOf(state, command, postings, purpose, { isEmpty: available <= 0 });
     }
     case "post_transfer": {
       const open = openFor(state, command);
@@ -121,18 +125,18 @@ export function decideLegs(
   const { programme } = planned;
   const book = state.bookOf(command.partner);
   const local = examine(book, localLegs, purpose, nowMs, programme, releasedHolds(command, planned));
-  const reports = new Map<string, LegReport>();
+  const reports = new Array<LegReport | undefined>(2 * postings.length);
   for (const [shard, shardLegs] of legs) {
     const shardReports = shard === state.shard ? local.reports : remote.get(shard);
     assert(shardReports?.length === shardLegs.length, "every leg was examined");
     for (const [i, leg] of shardLegs.entries()) {
       const report = reportAt(shardReports, i);
-      reports.set(sideOf(leg), planned.isEmpty && leg.amount < 0 ? withInsufficientFunds(report) : report);
+      reports[placeOf(leg)] = planned.isEmpty && leg.amount < 0 ? withInsufficientFunds(report) : report;
     }
   }
   for (const [i, posting] of postings.entries()) {
-    const debit = reports.get(`${i}-`);
-    const credit = reports.get(`${i}+`);
+    const debit = reports[2 * i];
+    const credit = reports[2 * i + 1];
     assert(debit !== undefined && credit !== undefined, "both legs of a posting were examined");
     const rejected = verdictOf(posting, debit, credit);
     if (rejected !== undefined) return rejected;
@@ -141,7 +145,7 @@ export function decideLegs(
   const isHold = purpose === "hold";
   const sent = (isHold ? [] : others).map(([to, shardLegs]): SentPortion => {
     const assetLegs = shardLegs.map((leg): AssetLeg => {
-      return { ...leg, asset: reports.get(sideOf(leg))?.asset ?? "" };
+      return { ...leg, asset: reports[placeOf(leg)]?.asset ?? "" };
     });
     return { to, no: state.exchangeWith(to).sent + 1, purpose, legs: assetLegs };
   });
@@ -282,7 +286,10 @@ function openFor(
   const settled = command.op === "expire_transfer" ? "expired" : command.settled;
   if (settled === null) return NOT_OPEN;
   if (settled === "none") return reject("transfer_not_found", id);
-  return reject(settled === "expired" ? "transfer_expired" : "transfer_not_pending", id);
+  if (settled === "expired") return reject("transfer_expired", id);
+  // A void that stands for a revert comes after another one.
+  const isRevert = command.op === "void_transfer" && command.act !== undefined && isCancelAct(command.act);
+  return reject(isRevert ? "already_reverted" : "transfer_not_pending", id);
 }
 
 /** The local holds that a post releases: all of them, or for a partial post that is not final, the posted amount. */
@@ -316,13 +323,17 @@ function viewAfter(
     status: isHold ? "pending" : "posted",
     postings,
     postedAmount: isHold ? 0 : amount,
-    ...(isRevert ? NO_DETAILS : detailsOf(command)),
+    ...(isRevert ? detailsOfRevert(command) : detailsOf(command)),
     createdAtMs: nowMs,
     expiresAtMs: isHold && timeoutMs !== null ? nowMs + timeoutMs : null,
     reverts: isRevert ? command.id : null,
-    ...(command.act !== undefined && { act: command.act }),
+    ...(command.act !== undefined && { act: actOfTransfer(command.act) }),
     ...(effect !== null && { effect }),
   };
+}
+
+function detailsOfRevert({ memo, metadata }: RevertTransfer): TransferDetails {
+  return { ...NO_DETAILS, memo: memo ?? null, metadata: metadata ?? null };
 }
 
 /** The postings with another credit account, if one is given. */
@@ -345,8 +356,9 @@ function reportAt(reports: readonly LegReport[], index: number): LegReport {
   return report;
 }
 
-function sideOf({ posting, amount }: Leg): string {
-  return `${posting}${amount < 0 ? "-" : "+"}`;
+/** The place of a leg among those of all postings: the debit of each, then its credit. */
+function placeOf({ posting, amount }: Leg): number {
+  return 2 * posting + (amount < 0 ? 0 : 1);
 }
 
 /** Reports `insufficient_funds`, unless a reason that precedes it (such as closed or frozen) is reported already. */

@@ -57,14 +57,14 @@ interface Draft {
 
 /** Both legs of each posting, debit first. A leg on a system account is on the vnode of the posting's other account. */
 export function legsOf(partner: string, postings: readonly Posting[]): readonly Leg[] {
-  return postings.flatMap(({ debit, credit, amount }, posting) => {
+  const legs: Leg[] = [];
+  for (const [posting, { debit, credit, amount }] of postings.entries()) {
     const home = homeVnodeOf(partner, debit, credit, null);
     const away = isSystemAccount(credit) ? home : vnodeOfAccount(partner, credit);
-    return [
-      { posting, account: debit, counterparty: credit, vnode: home, amount: -amount },
-      { posting, account: credit, counterparty: debit, vnode: away, amount },
-    ];
-  });
+    legs.push({ posting, account: debit, counterparty: credit, vnode: home, amount: -amount });
+    legs.push({ posting, account: credit, counterparty: debit, vnode: away, amount });
+  }
+  return legs;
 }
 
 /** Sum of the amounts of all postings. */

@@ -32,7 +32,21 @@ export const LOYALTY_SUBJECT = "loyalty";
  * - `lots`: points taken from, or given back to, each lot.
  * - `crossed`: whether the balance rose above the threshold or fell to zero.
  */
-export type Movement = Readonly<{ lots?: readonly LotPart[]; crossed?: "above_threshold" | "depleted" }>;
+export type Movement = Readonly<{
+  lots?: readonly LotPart[];
+  crossed?: "above_threshold" | "depleted";
+  /** As in the act: an answer to a retry by another till shows the first one. */
+  till?: string;
+}>;
+
+/** What callers say of a movement. `reference`: unique per member id, for ever. `till`: the name of the key. */
+export type MovementSource = Readonly<{ reference?: string; till?: string }>;
+
+/**
+ * The effect of an accrual whose points begin later. `pending`: the points. `since`: that of the member. `balance`: the
+ * member's balance, which the accrual leaves as it is.
+ */
+export type PendingEffect = Readonly<{ pending: number; since: number; balance: number; till?: string }>;
 
 /** A partner's outstanding points over all shards have risen above its threshold, for the `number`-th time. */
 export type TotalCrossing = Readonly<{ number: number; total: string; threshold: number }>;
@@ -49,10 +63,19 @@ export type LoyaltyActs = {
   /** `member`: the renamed member, after the change. The effect is `null` in the oldest records. */
   update_member: { fields: { name: string | null }; effect: { member: MemberView } | null };
   delete_member: { fields: { member?: string }; effect: null };
-  /** With a transfer from `@issuance`. */
-  accrual: { fields: { expiresAtMs?: number }; effect: Movement | null };
+  /**
+   * With a transfer from `@issuance`: a pending one that never expires if the points begin later, at `activatesAtMs`.
+   */
+  accrual: {
+    fields: { expiresAtMs?: number; activatesAtMs?: number } & MovementSource;
+    effect: Movement | PendingEffect | null;
+  };
   /** With a transfer to `@redemption`. */
-  redemption: { fields: NoFields; effect: Movement | null };
+  redemption: { fields: MovementSource; effect: Movement | null };
+  /** With the post of the transfer of accrual `accrual`. Issued by the member's shard itself. */
+  activation: { fields: { accrual: string }; effect: Movement | null };
+  /** With the void of the transfer of accrual `accrual`, whose points have not begun yet. */
+  cancel_accrual: { fields: { accrual: string }; effect: null };
   /**
    * With a transfer to `@expired`. Issued by the member's shard itself. `ended`: the lot that has expired; older versions
    * did not write it.
@@ -62,10 +85,17 @@ export type LoyaltyActs = {
    * With a revert of an accrual or redemption. `seq`: sequence number of the member's entry that is reverted. `lots`: the
    * points that the original took from each lot. `lot`: id of the lot of an accrual that expires, which is the id of its
    * transfer. (Older versions always wrote `lot`, and no `seq`.) `undone`: the lot of an accrual whose revert had to take
-   * other points; older versions did not write it.
+   * other points; older versions did not write it. `since`: of an accrual whose points began later, in place of `seq`: that
+   * of its member.
    */
   take_back: {
-    fields: { of: "accrual" | "redemption"; seq?: number; lots: readonly LotPart[]; lot?: string };
+    fields: {
+      of: "accrual" | "redemption";
+      seq?: number;
+      since?: number;
+      lots: readonly LotPart[];
+      lot?: string;
+    };
     effect: (Movement & { undone?: string }) | null;
   };
   change_settings: { fields: { settings: LoyaltySettings }; effect: null };
@@ -97,6 +127,8 @@ export const LOYALTY_GROWTH = {
   delete_member: "never",
   accrual: "more",
   redemption: "key",
+  activation: "never",
+  cancel_accrual: "never",
   expiry: "never",
   take_back: "key",
   change_settings: "key",
@@ -120,12 +152,30 @@ export type MemberView = Readonly<{
   expired: number;
   createdAtMs: number;
   since: number;
+  /** Points that have not begun yet; absent: 0. They are not part of the balance. */
+  pending?: number;
 }>;
 
-export type LotView = Readonly<{ id: string; points: number; expiresAtMs: number }>;
+/** Points that expire, or that have not begun yet (`activatesAtMs`); only the latter may have no expiry (`null`). */
+export type LotView = Readonly<{
+  id: string;
+  points: number;
+  expiresAtMs: number | null;
+  activatesAtMs?: number;
+}>;
 
 /** Sums of one shard, as decimal text because they may exceed `Number.MAX_SAFE_INTEGER`. */
-export type LoyaltySummary = Readonly<{ members: number; earned: string; spent: string; expired: string }>;
+export type LoyaltySummary = Readonly<{
+  members: number;
+  earned: string;
+  spent: string;
+  expired: string;
+  /** Points that have not begun yet; not part of `earned`. */
+  pending: string;
+}>;
+
+/** A member found by name. `place`: that in the list by name. */
+export type NamedMember = Readonly<{ place: string; member: MemberView }>;
 
 export type LoyaltyQuestions = {
   member: { args: readonly [member: string]; answer: MemberView | null };
@@ -134,6 +184,10 @@ export type LoyaltyQuestions = {
     answer: LotsPage | null;
   };
   members: { args: ListRequest; answer: ListPage<MemberView> };
+  named: {
+    args: readonly [prefix: string, limit: number, after: string | null];
+    answer: readonly NamedMember[];
+  };
   summary: { args: readonly []; answer: LoyaltySummary };
   settings: { args: readonly []; answer: LoyaltySettings };
 };
@@ -144,7 +198,10 @@ export function askMember(member: string) {
   return question("member", pointsAccount(member), [member]);
 }
 
-/** A page of a member's lots, soonest expiry first. `isLast`: no lots follow. */
+/**
+ * A page of a member's lots: those that expire, soonest expiry first; then those that begin later, soonest first.
+ * `isLast`: no lots follow.
+ */
 export type LotsPage = Readonly<{ lots: readonly LotView[]; isLast: boolean }>;
 
 /** @param after the last lot of the previous page; `null`: the first page. */
@@ -154,6 +211,15 @@ export function askLots(member: string, limit: number, after: LotPlace | null) {
 
 export function askMembers(page: ListRequest) {
   return question("members", null, page);
+}
+
+/**
+ * The members whose name begins with `prefix`, in the order of their names. Letter case does not count.
+ *
+ * @param after the place of the last member of the previous page; `null`: the first page.
+ */
+export function askNamed(prefix: string, limit: number, after: string | null) {
+  return question("named", null, [prefix, limit, after]);
 }
 
 export function askSummary() {

@@ -12,6 +12,7 @@ import {
   type LoyaltyActs,
   type Movement,
   memberIdOf,
+  type PendingEffect,
   type TotalTaken,
 } from "./acts.ts";
 
@@ -23,6 +24,7 @@ const CROSSINGS = {
 export const LOYALTY_EVENTS: EventsByAct<LoyaltyActs> = {
   accrual: crossingOf,
   redemption: crossingOf,
+  activation: crossingOf,
   expiry: crossingOf,
   take_back: crossingOf,
   report_total: (_, { effect }) => totalCrossingOf(effect),
@@ -39,8 +41,12 @@ function totalCrossingOf(taken: Partial<TotalTaken> | null): readonly LedgerEven
   return crossed === undefined ? [] : [event("loyalty.total.above_threshold", LOYALTY_SUBJECT, crossed)];
 }
 
-function crossingOf({ subject }: LoyaltyAct, context: EventContext<Movement | null>): readonly LedgerEvent[] {
-  const crossed = context.effect?.crossed;
+function crossingOf(
+  { subject }: LoyaltyAct,
+  context: EventContext<Movement | PendingEffect | null>,
+): readonly LedgerEvent[] {
+  const { effect } = context;
+  const crossed = effect !== null && "crossed" in effect ? effect.crossed : undefined;
   if (crossed === undefined || context.transfer === null) return [];
   const member = memberIdOf(subject);
   const balance = context.changes.findLast(({ account }) => account === subject)?.posted ?? 0;

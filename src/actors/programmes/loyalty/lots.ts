@@ -7,8 +7,8 @@ export type Lot = { readonly id: string; readonly expiresAtMs: number; points: n
 /** Points that one movement takes from a lot or gives back to it. */
 export type LotPart = readonly [id: string, points: number, expiresAtMs: number];
 
-/** The place of a lot in a list. */
-export type LotPlace = readonly [expiresAtMs: number, id: string];
+/** The place of a lot in a list: of one that expires, or of one that begins later (`pending`). */
+export type LotPlace = readonly [atMs: number, id: string, ...kind: readonly ["pending"] | readonly []];
 
 /**
  * Splits `points` over the lots: first the lot `first`, then the others in the order of their expiry. Returns less than

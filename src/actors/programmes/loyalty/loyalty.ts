@@ -5,7 +5,6 @@
  */
 
 import { ExactSum } from "../../../bounds/exact-sum.ts";
-import { BALANCE_MAX } from "../../ledger/account.ts";
 import { reject } from "../../records/command.ts";
 import { PagedIndex } from "../paged-index.ts";
 import {
@@ -31,18 +30,21 @@ import {
   type TotalReport,
   type TotalTaken,
 } from "./acts.ts";
-import { insertionIndex, type LotPart, lotById, splitOverLots } from "./lots.ts";
+import { splitOverLots } from "./lots.ts";
 import { count, existing, type LoyaltyState, noPoints, outstanding, summaryOf } from "./loyalty-state.ts";
 import {
   addExpired,
-  expiryOf,
   itemOf,
   lotsPageOf,
   type Member,
   type MemberItem,
   memberBytes,
   memberFromItem,
+  pendingInItem,
 } from "./member.ts";
+import { MemberLots } from "./member-lots.ts";
+import { MemberNames } from "./member-names.ts";
+import { Movements } from "./movements.ts";
 import { PartnerTotals, type StoredTotals } from "./totals.ts";
 
 const DEFAULTS: LoyaltySettings = { memberThreshold: 1_000, totalThreshold: 100_000 };
@@ -67,6 +69,8 @@ type Notice = LoyaltySettings | TotalReport;
 
 export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notice, Item, TotalTaken> {
   readonly #context: ProgrammeContext;
+  readonly #lots: MemberLots;
+  readonly #movements: Movements;
   readonly #states = new Map<string, LoyaltyState>();
   /** Those with a report that is on its way to another shard. */
   readonly #awaited = new Set<LoyaltyState>();
@@ -74,6 +78,8 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
   constructor(context: ProgrammeContext) {
     super();
     this.#context = context;
+    this.#lots = new MemberLots(context.scheduler);
+    this.#movements = new Movements(context, (partner) => this.#settings(partner));
   }
 
   protected readonly decisions: Decisions<LoyaltyActs, Notice> = {
@@ -87,26 +93,33 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
       ok: true,
       effect: { member: this.#viewOf(partner, { ...member, name }) },
     })),
-    delete_member: this.#ofMember<"delete_member">((_, { subject }) => ({
-      ok: true,
-      effect: null,
-      closes: subject,
-    })),
-    accrual: this.#ofMember<"accrual">((member, _, context) =>
-      member.earned + context.amount > BALANCE_MAX
-        ? reject("balance_out_of_range", member.id)
-        : { ok: true, effect: this.#movement(member, context, context.amount, []) },
+    delete_member: this.#ofMember<"delete_member">(({ pending }, { subject }) =>
+      pending.length > 0 ? reject("account_not_empty", subject) : { ok: true, effect: null, closes: subject },
     ),
-    redemption: this.#ofMember<"redemption">((member, _, context) => {
-      const parts = splitOverLots(member.lots, context.amount);
-      return { ok: true, effect: this.#movement(member, context, -context.amount, parts) };
-    }),
+    accrual: this.#ofMember<"accrual">((member, act, context) =>
+      this.#movements.accrual(member, act, context),
+    ),
+    redemption: this.#ofMember<"redemption">((member, act, context) =>
+      this.#movements.redemption(member, act, context),
+    ),
+    activation: this.#ofMember<"activation">((member, _, context) => ({
+      ok: true,
+      effect: this.#movements.effectOf(member, context, context.amount, []),
+    })),
+    cancel_accrual: this.#ofMember<"cancel_accrual">(({ pending }, { accrual }) =>
+      pending.some(({ id }) => id === accrual)
+        ? { ok: true, effect: null }
+        : reject("already_reverted", accrual),
+    ),
     expiry: this.#ofMember<"expiry">((member, { lot }, context) => {
       const parts = splitOverLots(member.lots, context.amount, lot);
-      return { ok: true, effect: { ...this.#movement(member, context, -context.amount, parts), ended: lot } };
+      return {
+        ok: true,
+        effect: { ...this.#movements.effectOf(member, context, -context.amount, parts), ended: lot },
+      };
     }),
     take_back: this.#ofMember<"take_back">((member, act, context) =>
-      this.#decideTakeBack(member, act, context),
+      this.#movements.takeBack(member, act, context),
     ),
     report_total: (_, { partner }) => {
       const { shard } = this.#context;
@@ -128,39 +141,61 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
       const member = memberFromItem(["member", partner, id, name, timeMs, [0, 0, 0], [], since]);
       this.#add(this.#stateOf(partner), partner, member);
     },
-    update_member: this.#changing<"update_member">((_, member, { name }) => {
+    update_member: this.#changing<"update_member">(({ names }, member, { name }) => {
+      names.remove(member);
       member.name = name;
+      names.add(member);
     }),
     delete_member: ({ subject }, _, { partner }) => {
       const state = this.#stateOf(partner);
       const member = existing(state, subject);
       state.members.delete(subject);
       state.memberList.remove(member);
+      state.names.remove(member);
       this.#context.countBytes?.(partner, -memberBytes(member));
     },
-    accrual: this.#changing<"accrual">((state, member, { expiresAtMs }, _, { partner, amount, transfer }) => {
+    accrual: this.#changing<"accrual">((state, member, act, effect, { partner, amount, transfer }) => {
+      const { expiresAtMs, activatesAtMs } = act;
+      if (effect !== null && "pending" in effect) {
+        if (transfer !== null && activatesAtMs !== undefined)
+          this.#lots.addPending(state, partner, member, [
+            transfer,
+            effect.pending,
+            activatesAtMs,
+            expiresAtMs ?? null,
+          ]);
+        return;
+      }
       count(state, member, "earned", amount);
       if (expiresAtMs !== undefined && transfer !== null)
-        this.#addToLot(partner, member, [transfer, amount, expiresAtMs]);
+        this.#lots.give(partner, member, [transfer, amount, expiresAtMs]);
+    }),
+    activation: this.#changing<"activation">((state, member, { accrual }, _, { partner, amount }) => {
+      const { expiresAtMs } = this.#lots.endPending(state, member, accrual);
+      count(state, member, "earned", amount);
+      if (expiresAtMs !== null) this.#lots.give(partner, member, [accrual, amount, expiresAtMs]);
+    }),
+    cancel_accrual: this.#changing<"cancel_accrual">((state, member, { accrual }) => {
+      this.#lots.endPending(state, member, accrual);
     }),
     redemption: this.#changing<"redemption">((state, member, _, effect, { amount }) => {
       count(state, member, "spent", amount);
-      this.#takeFromLots(member, effect?.lots);
+      this.#lots.take(member, effect?.lots);
     }),
     expiry: this.#changing<"expiry">((state, member, _, effect, { amount }) => {
       count(state, member, "expired", amount);
-      this.#takeFromLots(member, effect?.lots);
+      this.#lots.take(member, effect?.lots);
       if (effect?.ended !== undefined) addExpired(member, effect.ended, amount);
     }),
     take_back: this.#changing<"take_back">((state, member, { of, lot }, effect, { partner, amount }) => {
       if (of === "accrual") {
         count(state, member, "earned", -amount);
-        this.#takeFromLots(member, effect?.lots);
+        this.#lots.take(member, effect?.lots);
         if (lot !== undefined) member.expiredByLot.delete(lot);
         if (effect?.undone !== undefined) member.undoneLots.add(effect.undone);
       } else {
         count(state, member, "spent", -amount);
-        for (const part of effect?.lots ?? []) this.#addToLot(partner, member, part);
+        for (const part of effect?.lots ?? []) this.#lots.give(partner, member, part);
       }
     }),
     report_total: (_, effect, { partner, timeMs, told: [message] = [] }) => {
@@ -177,9 +212,14 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
       return member === undefined ? null : this.#viewOf(partner, member);
     },
     lots: (partner, [id, limit, after]) => {
-      const lots = this.#member(partner, pointsAccount(id))?.lots;
-      return lots === undefined ? null : lotsPageOf(lots, limit, after);
+      const member = this.#member(partner, pointsAccount(id));
+      return member === undefined ? null : lotsPageOf(member, limit, after);
     },
+    named: (partner, [prefix, limit, after]) =>
+      (this.#states.get(partner)?.names.page(prefix, limit, after) ?? []).map(([place, member]) => ({
+        place,
+        member: this.#viewOf(partner, member),
+      })),
     members: (partner, page) => {
       const memberList = this.#states.get(partner)?.memberList ?? new PagedIndex<Member>(this.#context.shard);
       return memberList.list(page, (member) => this.#viewOf(partner, member));
@@ -245,7 +285,10 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
     const [, partner, , , , , lots] = item;
     const member = memberFromItem(item);
     this.#add(state, partner, member);
-    for (const lot of lots) this.#addToLot(partner, member, lot);
+    for (const lot of lots) this.#lots.give(partner, member, lot);
+    const before = memberBytes(member);
+    for (const points of pendingInItem(item)) this.#lots.addPending(state, partner, member, points);
+    this.#context.countBytes?.(partner, memberBytes(member) - before);
   }
 
   #member(partner: string, subject: string): Member | undefined {
@@ -295,6 +338,7 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
   #add(state: LoyaltyState, partner: string, member: Member): void {
     state.members.set(pointsAccount(member.id), member);
     state.memberList.add(member, member.createdAtMs);
+    state.names.add(member);
     this.#context.countBytes?.(partner, memberBytes(member));
   }
 
@@ -303,95 +347,17 @@ export class Loyalty extends TypedProgramme<LoyaltyActs, LoyaltyQuestions, Notic
     if (state === undefined) {
       const memberList = new PagedIndex<Member>(this.#context.shard);
       const totals = new PartnerTotals(partner, this.#context);
-      state = { members: new Map(), memberList, settings: DEFAULTS, ...noPoints(), totals };
+      const names = new MemberNames<Member>();
+      state = { members: new Map(), memberList, names, settings: DEFAULTS, ...noPoints(), totals };
       this.#states.set(partner, state);
     }
     return state;
   }
 
-  /** The effect of a movement of `amount` points (negative: out of the account), with the threshold it crosses. */
-  #movement(
-    { id }: Member,
-    { partner }: DecisionContext,
-    amount: number,
-    lots: readonly LotPart[],
-  ): LoyaltyEffect<"accrual"> {
-    const before = this.#context.account(partner, pointsAccount(id))?.posted ?? 0;
-    const after = before + amount;
-    const { memberThreshold } = this.#settings(partner);
-    const isAbove = before <= memberThreshold && after > memberThreshold;
-    const isDepleted = amount < 0 && after === 0;
-    if (!isAbove && !isDepleted && lots.length === 0) return null;
-    return {
-      ...(lots.length > 0 && { lots }),
-      ...(isAbove && { crossed: "above_threshold" }),
-      ...(isDepleted && { crossed: "depleted" }),
-    };
-  }
-
-  /** Rejects with `member_not_found` if the reverted entry belongs to a former member with the same id. */
-  #decideTakeBack(
-    member: Member,
-    act: LoyaltyAct<"take_back">,
-    context: DecisionContext,
-  ): Decision<LoyaltyEffect<"take_back">, never> {
-    const { partner, amount } = context;
-    if ((act.seq ?? Number.POSITIVE_INFINITY) <= member.since) return reject("member_not_found", member.id);
-    if (act.of === "redemption") {
-      // The revert of their accrual took other points, so the points that return are no longer part of these lots.
-      const returned = act.lots.filter(([lot]) => !member.undoneLots.has(lot));
-      return { ok: true, effect: this.#movement(member, context, amount, returned) };
-    }
-    const { lot } = act;
-    if (lot !== undefined) {
-      const parts = splitOverLots(member.lots, amount, lot);
-      const [, own = 0] = parts.find(([id]) => id === lot) ?? [];
-      const effect = this.#movement(member, context, -amount, parts);
-      return { ok: true, effect: own < amount ? { ...effect, undone: lot } : effect };
-    }
-    // Points without expiry are spent last: the revert takes from them first and from lots only the rest.
-    const posted = this.#context.account(partner, act.subject)?.posted ?? 0;
-    const permanentPoints = posted - member.lots.reduce((sum, { points }) => sum + points, 0);
-    const parts = splitOverLots(member.lots, Math.max(0, amount - permanentPoints));
-    return { ok: true, effect: this.#movement(member, context, -amount, parts) };
-  }
-
-  #takeFromLots({ lots }: Member, parts: readonly LotPart[] = []): void {
-    for (const [id, points] of parts) {
-      const lot = lotById(lots, id);
-      lot.points -= points;
-      if (lot.points > 0) continue;
-      this.#context.scheduler.remove(lot.expiryCommand);
-      lots.splice(lots.indexOf(lot), 1);
-    }
-  }
-
-  #addToLot(partner: string, member: Member, [id, points, expiresAtMs]: LotPart): void {
-    const known = member.lots.find((lot) => lot.id === id);
-    if (known !== undefined) {
-      known.points += points;
-      return;
-    }
-    const subject = pointsAccount(member.id);
-    const lot: Member["lots"][number] = {
-      id,
-      points,
-      expiresAtMs,
-      expiryCommand: {
-        partner,
-        endsAtMs: expiresAtMs,
-        id: `${partner}\0${id}`,
-        place: -1,
-        subjects: [subject],
-        command: () => expiryOf(partner, member.id, lot),
-      },
-    };
-    member.lots.splice(insertionIndex(member.lots, expiresAtMs), 0, lot);
-    this.#context.scheduler.add(lot.expiryCommand);
-  }
-
-  #viewOf(partner: string, { id, name, createdAtMs, earned, spent, expired, since }: Member): MemberView {
+  #viewOf(partner: string, member: Member): MemberView {
+    const { id, name, createdAtMs, earned, spent, expired, since, pendingPoints: pending } = member;
     const { posted = 0, held = 0 } = this.#context.account(partner, pointsAccount(id)) ?? {};
-    return { id, name, balance: posted, held, earned, spent, expired, createdAtMs, since };
+    const view = { id, name, balance: posted, held, earned, spent, expired, createdAtMs, since };
+    return pending === 0 ? view : { ...view, pending };
   }
 }

@@ -26,9 +26,14 @@ export type MembershipExpiry = null | readonly ["after", ms: number] | readonly 
 
 export type SegmentsActs = {
   create_segment: { fields: { slug: string; draw: Draw | null }; effect: SegmentNotice };
+  /** `from`: the percentage for which the draw was made; older versions did not write it. */
   raise_percent: {
-    fields: { slug: string; generation: number; draw: Draw };
+    fields: { slug: string; generation: number; draw: Draw; from?: number | null };
     effect: SegmentNotice | null;
+  };
+  lower_percent: {
+    fields: { slug: string; generation: number; draw: Draw; from: number | null };
+    effect: SegmentNotice;
   };
   delete_segment: { fields: { slug: string }; effect: SegmentNotice };
   count_user: { fields: { skip: number }; effect: { number: number } };
@@ -47,10 +52,14 @@ export type SegmentsActs = {
     fields: { slug: string; users: readonly string[]; until: MembershipExpiry };
     effect: MembershipChanges;
   };
+  /** All users are on one shard, which `vnode` selects. Those who do not exist, or are no members, are left out. */
+  remove_users: { fields: { slug: string; users: readonly string[] }; effect: RemovedUsers };
   /** Ends a portion of the expired memberships. Issued by their shard itself. */
   expire: { fields: NoFields; effect: Expired };
   /** Adds a portion of the users that a percentage selects. Issued by each shard itself. */
   fill: { fields: { slug: string; generation: number }; effect: Filled };
+  /** Removes from a portion of the users the memberships that a lower percentage ends. Issued by each shard itself. */
+  trim: { fields: { slug: string; generation: number }; effect: Trimmed };
   /** Removes the memberships of a deleted segment from a portion of the users. Issued by each shard itself. */
   sweep: { fields: { slug: string; generation: number; deletedAtMs: number }; effect: Swept };
   request_report: { fields: NoFields; effect: NewSecret | null };
@@ -66,12 +75,15 @@ export const segmentsAct = actsOf<SegmentsActs>("segments");
 export const SEGMENTS_GROWTH = {
   create_segment: "more",
   raise_percent: "more",
+  lower_percent: "never",
   delete_segment: "never",
   count_user: "more",
   create_user: "more",
   change_user: "more",
   add_users: "more",
+  remove_users: "never",
   expire: "never",
+  trim: "never",
   fill: "never",
   sweep: "never",
   request_report: "key",
@@ -96,7 +108,7 @@ export type SegmentNotice =
       createdAtMs: number;
       draw: Draw | null;
     }>
-  | Readonly<{ news: "raised"; slug: string; generation: number; draw: Draw }>
+  | Readonly<{ news: "raised" | "lowered"; slug: string; generation: number; draw: Draw }>
   | Readonly<{ news: "deleted"; slug: string; generation: number; atMs: number }>;
 
 export type ExpiriesByName = readonly (readonly [name: string, endsAtMs: number | null])[];
@@ -129,13 +141,16 @@ export type Expired = Readonly<{
 }>;
 /** `upTo`: serial number of the last user that was scanned. */
 export type Filled = Readonly<{ upTo: number }> & Omit<MembershipChanges, "created" | "endsAtMs">;
+export type Trimmed = Readonly<{ upTo: number; removed: readonly string[] }>;
+export type RemovedUsers = Readonly<{ removed: readonly string[] }>;
 export type Swept = Readonly<{ upTo: number; over: ExpiriesByName; removed: readonly string[] }>;
 
 /** Signs reports. Sealed, or in hex if an older version wrote it. */
 export type NewSecret = Readonly<{ secret: string }>;
 
 /**
- * One shard's part of a segment. `isCurrent`: `members` counts no expired membership. `isFilled`: no fill is running.
+ * One shard's part of a segment. `isCurrent`: `members` counts no expired membership. `isFilled`: its members are those that
+ * the percentage selects; no fill or trim is running.
  */
 export type SegmentPart = Readonly<{
   generation: number;
@@ -160,9 +175,12 @@ export const SURVEY_BUCKETS = 1024;
 /** Users scanned for one answer of a survey. */
 export const SURVEY_USERS_MAX = 5_000;
 
+/** Whom a survey is about: the users that earlier draws have selected, or the others. */
+export type Surveyed = "chosen" | "others";
+
 /**
  * Part of a survey of the users with serial numbers up to `cutoff`. `chosen`: users that earlier draws selected.
- * `pieces`: histogram of the draw positions of the others.
+ * `pieces`: histogram of the draw positions of the surveyed ones.
  */
 export type SurveyPart = Readonly<{ cutoff: number; chosen: number; pieces: readonly number[] }>;
 
@@ -180,12 +198,12 @@ export type SegmentsQuestions = {
    * `null`: each shard chooses its current one.
    */
   survey: {
-    args: readonly [slug: string, after: number, cutoffs: readonly number[] | null];
+    args: readonly [slug: string, after: number, cutoffs: readonly number[] | null, of: Surveyed];
     answer: SurveyPart;
   };
   /** The draw positions of the surveyed users in one bucket. */
   places: {
-    args: readonly [slug: string, after: number, cutoffs: readonly number[], piece: number];
+    args: readonly [slug: string, after: number, cutoffs: readonly number[], piece: number, of: Surveyed];
     answer: readonly number[];
   };
   /** The stored secrets of all partners on a shard, independent of the partner that queries. */
@@ -200,8 +218,15 @@ export function createSegment(slug: string, draw: Draw | null) {
   return segmentsAct("create_segment", segmentSubject(slug), { slug, draw });
 }
 
-export function raisePercent(slug: string, generation: number, draw: Draw) {
-  return segmentsAct("raise_percent", segmentSubject(slug), { slug, generation, draw });
+/** @param from the percentage for which the draw was made; `undefined`: any lower one. */
+export function raisePercent(slug: string, generation: number, draw: Draw, from?: number | null) {
+  const known = from === undefined ? {} : { from };
+  return segmentsAct("raise_percent", segmentSubject(slug), { slug, generation, draw, ...known });
+}
+
+/** @param from the percentage for which the draw was made. */
+export function lowerPercent(slug: string, generation: number, draw: Draw, from: number | null) {
+  return segmentsAct("lower_percent", segmentSubject(slug), { slug, generation, draw, from });
 }
 
 export function deleteSegment(slug: string) {
@@ -226,6 +251,10 @@ export function changeUser(
 
 export function addUsers(slug: string, users: readonly string[], until: MembershipExpiry, vnode: number) {
   return segmentsAct("add_users", segmentSubject(slug), { vnode, slug, users, until });
+}
+
+export function removeUsers(slug: string, users: readonly string[], vnode: number) {
+  return segmentsAct("remove_users", segmentSubject(slug), { vnode, slug, users });
 }
 
 export function requestReport() {
@@ -264,12 +293,23 @@ export function askHolders(slug: string) {
   return (page: ListRequest) => question("holders", null, [slug, ...page]);
 }
 
-export function askSurvey(slug: string, after: number, cutoffs: readonly number[] | null) {
-  return question("survey", null, [slug, after, cutoffs]);
+export function askSurvey(
+  slug: string,
+  after: number,
+  cutoffs: readonly number[] | null,
+  of: Surveyed = "others",
+) {
+  return question("survey", null, [slug, after, cutoffs, of]);
 }
 
-export function askPlaces(slug: string, after: number, cutoffs: readonly number[], piece: number) {
-  return question("places", null, [slug, after, cutoffs, piece]);
+export function askPlaces(
+  slug: string,
+  after: number,
+  cutoffs: readonly number[],
+  piece: number,
+  of: Surveyed = "others",
+) {
+  return question("places", null, [slug, after, cutoffs, piece, of]);
 }
 
 /** The purpose with which the secret is sealed. */

@@ -1,6 +1,7 @@
 /**
  * Long jobs over all users of a shard, done in portions so that other requests need not wait: `fill` adds the users
- * that a percentage selects, `sweep` removes the memberships of a deleted segment. The jobs of a shard share one
+ * that a percentage selects, `trim` removes those that a lower one no longer selects, `sweep` removes the memberships of
+ * a deleted segment. Neither a fill nor a trim does what a later change of the percentage has taken back. The jobs of a shard share one
  * queue; after each portion the first job moves to the end of the queue and pauses.
  */
 
@@ -8,19 +9,19 @@ import { assert } from "../../../errors/assert.ts";
 import { actAlone, type Command } from "../../records/command.ts";
 import { keyless } from "../../records/command-header.ts";
 import type { ProgrammeContext, ScheduledCommand } from "../programme.ts";
-import { type Filled, type SegmentsAct, type Swept, segmentSubject } from "./acts.ts";
+import { type Filled, type SegmentsAct, type Swept, segmentSubject, type Trimmed } from "./acts.ts";
 import { drawPosition, isSelected, lanesOf } from "./draw.ts";
 import { Additions, namesOf } from "./membership-changes.ts";
 import { membershipOf, type Segment, type SegmentStore, type User } from "./segment-store.ts";
 
 /** Users scanned per portion. */
 const SCANNED_MAX = 2_500;
-/** Memberships changed per portion. A client waits for a fill; nothing waits for a sweep, so it takes smaller steps. */
-const CHANGED_MAX = { fill: 1_000, sweep: 200 } as const;
-const PAUSE_MS = { fill: 1, sweep: 4 } as const;
+/** Memberships changed per portion. A client waits for a fill or a trim; nothing waits for a sweep, so it takes smaller steps. */
+const CHANGED_MAX = { fill: 1_000, trim: 1_000, sweep: 200 } as const;
+const PAUSE_MS = { fill: 1, trim: 1, sweep: 4 } as const;
 
 export type BackfillJob = {
-  readonly kind: "fill" | "sweep";
+  readonly kind: "fill" | "sweep" | "trim";
   readonly store: SegmentStore;
   readonly segment: Segment;
   /** Index of the round in `Segment.rounds` that a `fill` executes. */
@@ -32,7 +33,8 @@ export type BackfillJob = {
 };
 
 /**
- * The job queue of one shard. Its length is bounded by the number of segments and of their rounds (at most 100 each).
+ * The job queue of one shard. Its length is bounded by the number of segments and of requests that change a percentage at
+ * once: each waits for its job.
  */
 export class BackfillJobs {
   readonly #scheduler: ProgrammeContext["scheduler"];
@@ -58,8 +60,9 @@ export class BackfillJobs {
     return this.#queue;
   }
 
+  /** Whether the percentage of the segment is still being applied. */
   isFilling(segment: Segment): boolean {
-    return this.#queue.some((job) => job.segment === segment && job.kind === "fill");
+    return this.#queue.some((job) => job.segment === segment && job.kind !== "sweep");
   }
 
   add(job: BackfillJob, nextAtMs: number): void {
@@ -96,7 +99,7 @@ export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJ
     prolonged: namesOf(prolonged),
   });
   if (segment.deletedAtMs !== null) return result(upTo);
-  const rounds = segment.rounds.slice(round, round + 1);
+  const rounds = segment.rounds.slice(0, round + 1);
   const earlier = segment.rounds.slice(0, round);
   const end = Math.min(upTo, scannedTo + SCANNED_MAX);
   let serial = scannedTo;
@@ -104,16 +107,34 @@ export function decideFill({ store, segment, round, scannedTo, upTo }: BackfillJ
     const user = store.bySerial[serial] as User;
     serial += 1;
     const place = drawPosition(segment.lanes, lanesOf(user.id));
-    // A user that an earlier round selected has the segment already, or was removed by hand.
+    // A user that earlier rounds selected has the segment already, or was removed by hand.
     if (!isSelected(place, serial, rounds) || isSelected(place, serial, earlier)) continue;
     const membership = membershipOf(user, segment);
-    if (membership?.kind !== "removed") additions.add(user.id, membership, null);
+    if (membership?.kind !== "removed" && segment.selects(user)) additions.add(user.id, membership, null);
   }
   return result(serial);
 }
 
 export function applyFill({ store, segment }: BackfillJob, { added, prolonged }: Filled): void {
   for (const id of [...added, ...prolonged]) store.putMembership(store.userById(id), segment.permanent.auto);
+}
+
+export function decideTrim({ store, segment, scannedTo, upTo }: BackfillJob): Trimmed {
+  const removed: string[] = [];
+  if (segment.deletedAtMs !== null) return { upTo, removed };
+  const end = Math.min(upTo, scannedTo + SCANNED_MAX);
+  let serial = scannedTo;
+  while (serial < end && removed.length < CHANGED_MAX.trim) {
+    const user = store.bySerial[serial] as User;
+    serial += 1;
+    if (membershipOf(user, segment)?.kind === "auto" && !segment.selects(user)) removed.push(user.id);
+  }
+  return { upTo: serial, removed };
+}
+
+/** Leaves no trace of the membership: a higher percentage adds the user again. */
+export function applyTrim({ store, segment }: BackfillJob, { removed }: Trimmed): void {
+  for (const id of removed) store.dropMembership(store.userById(id), segment);
 }
 
 export function decideSweep({ store, segment, scannedTo, upTo }: BackfillJob): Swept {
@@ -147,7 +168,7 @@ export function applySweep(
 function commandOf({ kind, store: { partner }, segment }: BackfillJob): Command {
   const { slug, generation, deletedAtMs } = segment;
   const names = { programme: "segments", subject: segmentSubject(slug), slug, generation };
-  const act: SegmentsAct<"fill" | "sweep"> =
-    kind === "fill" ? { ...names, act: "fill" } : { ...names, act: "sweep", deletedAtMs: deletedAtMs ?? 0 };
+  const act: SegmentsAct<"fill" | "sweep" | "trim"> =
+    kind === "sweep" ? { ...names, act: "sweep", deletedAtMs: deletedAtMs ?? 0 } : { ...names, act: kind };
   return actAlone(keyless(partner), act);
 }

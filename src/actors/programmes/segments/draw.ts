@@ -20,11 +20,23 @@ export type Lanes = readonly [number, number];
  */
 export type Draw = Readonly<{ percent: number; threshold: number; cutoffs: readonly number[] }>;
 
-/** A draw as one shard stores it: `upTo` is the shard's cutoff. */
-export type Round = Readonly<{ percent: number; threshold: number; upTo: number }>;
+/**
+ * A draw as one shard stores it: `upTo` is the shard's cutoff. A draw that raises the percentage adds those that it selects
+ * to the ones selected before; one that lowers it (`lowers`) leaves only those of them that it selects.
+ *
+ * `base`: in place of earlier rounds, which were merged. The bases come first. A user is selected as the first base says
+ * whose `upTo` is not below the user's serial number; if there is none, by the percentage.
+ */
+export type Round = Readonly<{
+  percent: number;
+  threshold: number;
+  upTo: number;
+  lowers?: true;
+  base?: true;
+}>;
 
-export function roundOf({ percent, threshold, cutoffs }: Draw, shard: number): Round {
-  return { percent, threshold, upTo: cutoffs[shard] ?? 0 };
+export function roundOf({ percent, threshold, cutoffs }: Draw, shard: number, lowers = false): Round {
+  return { percent, threshold, upTo: cutoffs[shard] ?? 0, ...(lowers && { lowers }) };
 }
 
 export function lanesOf(text: string): Lanes {
@@ -53,14 +65,48 @@ export function drawPosition(segment: Lanes, user: Lanes): number {
 }
 
 /**
- * Whether one of the rounds selects the user.
+ * Whether the rounds, one after the other, leave the user selected.
  *
  * @param serial the user's serial number on this shard.
  */
 export function isSelected(place: number, serial: number, rounds: readonly Round[]): boolean {
-  return rounds.some(({ percent, threshold, upTo }) =>
-    serial <= upTo ? place <= threshold : place < (percent / 100) * SPAN,
-  );
+  return place <= thresholdFor(serial, rounds);
+}
+
+/**
+ * The greatest draw position that the rounds select for a user with this serial number; -1 if none. A raise takes the
+ * greater of two thresholds, a lowering the lesser.
+ */
+function thresholdFor(serial: number, rounds: readonly Round[]): number {
+  let chosen = -1;
+  let isSettled = false;
+  for (const { percent, threshold, upTo, lowers, base } of rounds) {
+    if (base && isSettled) continue;
+    const limit = serial <= upTo ? threshold : Math.ceil((percent / 100) * SPAN) - 1;
+    if (base) {
+      chosen = limit;
+      isSettled = serial <= upTo;
+    } else chosen = lowers ? Math.min(chosen, limit) : Math.max(chosen, limit);
+  }
+  return chosen;
+}
+
+/** Rounds are merged when there are this many. */
+const MERGED_FROM = 100;
+
+/** The same selection in fewer rounds: for the users between two cutoffs all rounds together are one threshold. */
+export function mergedRounds(rounds: readonly Round[]): readonly Round[] {
+  const last = rounds.at(-1);
+  if (last === undefined || rounds.length < MERGED_FROM) return rounds;
+  const { percent } = last;
+  const cutoffs = [...new Set(rounds.map(({ upTo }) => upTo))].toSorted((a, b) => a - b);
+  const bases: Round[] = [];
+  for (const upTo of cutoffs) {
+    const threshold = thresholdFor(upTo, rounds);
+    if (bases.at(-1)?.threshold === threshold) bases.pop();
+    bases.push({ percent, threshold, upTo, base: true });
+  }
+  return bases;
 }
 
 /** `percent` of `count`, rounded half up. */

@@ -8,8 +8,10 @@ export const SEGMENT_EVENTS: EventsByAct<SegmentsActs> = {
   create_user: changesOf,
   change_user: changesOf,
   add_users: changesOf,
+  remove_users: changesOf,
   expire: changesOf,
   fill: changesOf,
+  trim: changesOf,
   sweep: changesOf,
 };
 

@@ -1,6 +1,6 @@
 /** Adding users to segments by hand and removing them. */
 import { type Rejected, reject } from "../../records/command.ts";
-import type { MembershipChanges, MembershipExpiry, SegmentsAct, UserChange } from "./acts.ts";
+import type { MembershipChanges, MembershipExpiry, RemovedUsers, SegmentsAct, UserChange } from "./acts.ts";
 import {
   isActive,
   type Membership,
@@ -128,6 +128,30 @@ export function applyAddUsers(
   for (const [id, auto] of created) store.addUser(id, timeMs, auto);
   const segment = store.segmentBySlug(slug);
   for (const id of [...added, ...prolonged]) store.putWithExpiry(store.userById(id), segment, endsAtMs);
+}
+
+export function decideRemoveUsers(
+  store: SegmentStore,
+  { slug, users }: SegmentsAct<"remove_users">,
+  nowMs: number,
+): RemovedUsers | Rejected {
+  const segment = store.segments.get(slug);
+  if (segment === undefined) return reject("segment_not_found", slug);
+  const removed = [...new Set(users)].filter((id) => {
+    const user = store.users.get(id);
+    const membership = user && membershipOf(user, segment);
+    return membership !== undefined && isActive(membership, nowMs);
+  });
+  return { removed };
+}
+
+export function applyRemoveUsers(
+  store: SegmentStore,
+  { slug }: SegmentsAct<"remove_users">,
+  { removed }: RemovedUsers,
+): void {
+  const segment = store.segmentBySlug(slug);
+  for (const id of removed) store.putMembership(store.userById(id), segment.permanent.removed);
 }
 
 function expiryAtMs(until: MembershipExpiry, nowMs: number): number | null {

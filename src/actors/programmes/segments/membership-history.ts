@@ -41,13 +41,20 @@ const HISTORY: {
   },
   *sweep({ slug, deletedAtMs }, { over, removed }, timeMs) {
     yield* leftBefore(over, slug, timeMs);
-    for (const user of removed) yield { user, slug, operation: "D", atMs: deletedAtMs };
+    yield* left(removed, slug, deletedAtMs);
+  },
+  *remove_users({ slug }, { removed }, timeMs) {
+    yield* left(removed, slug, timeMs);
+  },
+  *trim({ slug }, { removed }, timeMs) {
+    yield* left(removed, slug, timeMs);
   },
   *expire(_, { ended }) {
     for (const [user, slug, , atMs] of ended) yield { user, slug, operation: "D", atMs };
   },
   create_segment: () => [],
   raise_percent: () => [],
+  lower_percent: () => [],
   delete_segment: () => [],
   count_user: () => [],
   request_report: () => [],
@@ -67,6 +74,10 @@ export function membershipChanges(act: Act, effect: JsonValue, timeMs: number): 
 
 function* entered(user: string, slugs: readonly string[], atMs: number): Generator<MembershipChange> {
   for (const slug of slugs) yield { user, slug, operation: "I", atMs };
+}
+
+function* left(users: readonly string[], slug: string, atMs: number): Generator<MembershipChange> {
+  for (const user of users) yield { user, slug, operation: "D", atMs };
 }
 
 function* leftBefore(over: ExpiriesByName, slug: string, timeMs: number): Generator<MembershipChange> {

@@ -6,6 +6,7 @@ import {
   type SegmentRow,
   SURVEY_BUCKETS,
   SURVEY_USERS_MAX,
+  type Surveyed,
   type SurveyPart,
   type UserView,
 } from "./acts.ts";
@@ -16,37 +17,40 @@ import { isActive, membershipView, type Segment, type SegmentStore, type User } 
 const PIECE_SPAN = SPAN / SURVEY_BUCKETS;
 
 /** Users with serial numbers from `after + 1` to `cutoff`. */
-type SerialRange = Readonly<{ slug: string; after: number; cutoff: number }>;
+type SerialRange = Readonly<{ slug: string; after: number; cutoff: number; of: Surveyed }>;
 
 export function surveyOf(store: SegmentStore, stretch: SerialRange): SurveyPart {
   const pieces = new Array<number>(SURVEY_BUCKETS).fill(0);
   let chosen = 0;
-  for (const place of placesOf(store, stretch)) {
-    if (place === null) chosen += 1;
-    else {
-      const piece = Math.floor(place / PIECE_SPAN);
-      pieces[piece] = (pieces[piece] ?? 0) + 1;
-    }
+  for (const [place, isChosen] of placesOf(store, stretch)) {
+    if (isChosen) chosen += 1;
+    if (isChosen !== (stretch.of === "chosen")) continue;
+    const piece = Math.floor(place / PIECE_SPAN);
+    pieces[piece] = (pieces[piece] ?? 0) + 1;
   }
   return { cutoff: stretch.cutoff, chosen, pieces };
 }
 
 export function placesIn(store: SegmentStore, stretch: SerialRange, piece: number): readonly number[] {
   const places: number[] = [];
-  for (const place of placesOf(store, stretch))
-    if (place !== null && Math.floor(place / PIECE_SPAN) === piece) places.push(place);
+  for (const [place, isChosen] of placesOf(store, stretch))
+    if (isChosen === (stretch.of === "chosen") && Math.floor(place / PIECE_SPAN) === piece)
+      places.push(place);
   return places;
 }
 
-/** The draw position of each user; `null` for a user that an earlier draw selected. */
-function* placesOf(store: SegmentStore, { slug, after, cutoff }: SerialRange): Generator<number | null> {
+/** The draw position of each user, and whether earlier draws have selected the user. */
+function* placesOf(
+  store: SegmentStore,
+  { slug, after, cutoff }: SerialRange,
+): Generator<readonly [place: number, isChosen: boolean]> {
   const rounds = store.segments.get(slug)?.rounds ?? [];
   const segment = lanesOf(slug);
   const end = Math.min(cutoff, after + SURVEY_USERS_MAX);
   for (let at = after; at < end; at++) {
     const { id, serial } = store.bySerial[at] as User;
     const place = drawPosition(segment, lanesOf(id));
-    yield isSelected(place, serial, rounds) ? null : place;
+    yield [place, isSelected(place, serial, rounds)];
   }
 }
 

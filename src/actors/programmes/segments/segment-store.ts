@@ -2,7 +2,7 @@
 import { assert } from "../../../errors/assert.ts";
 import { PagedIndex } from "../paged-index.ts";
 import type { MembershipView } from "./acts.ts";
-import { drawPosition, isSelected, type Lanes, lanesOf, type Round } from "./draw.ts";
+import { drawPosition, isSelected, type Lanes, lanesOf, mergedRounds, type Round } from "./draw.ts";
 import type { MembershipExpiries } from "./membership-expiries.ts";
 
 /** `removed` is a tombstone: a user who was removed by hand is never added again by a percentage. */
@@ -41,8 +41,8 @@ export class Segment {
   readonly generation: number;
   readonly createdAtMs: number;
   readonly lanes: Lanes;
-  /** Draws in ascending order of their percentage. */
-  readonly rounds: Round[];
+  /** Draws in the order in which they were made; merged once there are many. */
+  rounds: readonly Round[];
   /** The shared objects for memberships without an expiry. */
   readonly permanent: Readonly<Record<Kind, Membership>>;
   /** Members on this shard. Counts an expired membership until its expiry is logged. */
@@ -69,6 +69,16 @@ export class Segment {
 
   get percent(): number | null {
     return this.rounds.at(-1)?.percent ?? null;
+  }
+
+  /** @param mayMerge no job refers to an earlier round. */
+  addRound(round: Round, mayMerge: boolean): void {
+    this.rounds = [...(mayMerge ? mergedRounds(this.rounds) : this.rounds), round];
+  }
+
+  /** Whether the percentage selects the user. */
+  selects({ id, serial }: Pick<User, "id" | "serial">): boolean {
+    return isSelected(drawPosition(this.lanes, lanesOf(id)), serial, this.rounds);
   }
 }
 

@@ -24,10 +24,26 @@ import {
   type SegmentsQuestions,
   segmentSubject,
 } from "./acts.ts";
-import { applyFill, applySweep, BackfillJobs, decideFill, decideSweep } from "./backfill-jobs.ts";
+import {
+  applyFill,
+  applySweep,
+  applyTrim,
+  type BackfillJob,
+  BackfillJobs,
+  decideFill,
+  decideSweep,
+  decideTrim,
+} from "./backfill-jobs.ts";
 import { roundOf } from "./draw.ts";
 import { type Item, itemsOf, restoreItem } from "./items.ts";
-import { applyAddUsers, applyChangeUser, decideAddUsers, decideChangeUser } from "./membership-changes.ts";
+import {
+  applyAddUsers,
+  applyChangeUser,
+  applyRemoveUsers,
+  decideAddUsers,
+  decideChangeUser,
+  decideRemoveUsers,
+} from "./membership-changes.ts";
 import { MembershipExpiries } from "./membership-expiries.ts";
 import {
   holderView,
@@ -44,6 +60,11 @@ import { Segment, SegmentStore } from "./segment-store.ts";
 const SEGMENTS_MAX = 5_000;
 /** Segments with a percentage, per partner: each is checked for every new user. */
 const PERCENT_SEGMENTS_MAX = 200;
+/**
+ * Per segment, after merging. Only changes between which users were created remain, and of these only the ones whose users
+ * are selected up to different positions.
+ */
+const ROUNDS_MAX = 1_000;
 const SECRET_BYTES = 32;
 
 export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, SegmentNotice, Item> {
@@ -62,6 +83,7 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
   protected readonly decisions: Decisions<SegmentsActs, SegmentNotice> = {
     create_segment: (act, { partner, nowMs }) => decideCreate(this.#storeForRead(partner), act, nowMs),
     raise_percent: (act, { partner }) => decideRaise(this.#storeForRead(partner), act),
+    lower_percent: (act, { partner }) => decideLower(this.#storeForRead(partner), act),
     delete_segment: (act, { partner, nowMs }) => decideDelete(this.#storeForRead(partner), act, nowMs),
     count_user: ({ skip }, { partner }) =>
       accepted({ number: this.#storeForRead(partner).lastUserNumber + skip + 1 }),
@@ -74,7 +96,10 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
     change_user: (act, { partner, nowMs }) =>
       accepted(decideChangeUser(this.#storeForRead(partner), act, nowMs)),
     add_users: (act, { partner, nowMs }) => accepted(decideAddUsers(this.#storeForRead(partner), act, nowMs)),
+    remove_users: (act, { partner, nowMs }) =>
+      accepted(decideRemoveUsers(this.#storeForRead(partner), act, nowMs)),
     expire: () => accepted(this.#expiries.decide()),
+    trim: () => accepted(decideTrim(this.#jobs.first)),
     fill: (_, { nowMs }) => accepted(decideFill(this.#jobs.first, nowMs)),
     sweep: () => accepted(decideSweep(this.#jobs.first)),
     request_report: (_, { partner }) => ({
@@ -93,6 +118,7 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
     raise_percent: (_, news, { partner, timeMs }) => {
       if (news !== null) this.receive(news, partner, timeMs);
     },
+    lower_percent: (_, news, { partner, timeMs }) => this.receive(news, partner, timeMs),
     delete_segment: (_, news, { partner, timeMs }) => this.receive(news, partner, timeMs),
     count_user: (_, { number }, { partner }) => {
       this.#storeOf(partner).lastUserNumber = number;
@@ -104,6 +130,11 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
       applyChangeUser(this.#storeOf(partner), act, change, timeMs),
     add_users: (act, change, { partner, timeMs }) =>
       applyAddUsers(this.#storeOf(partner), act, change, timeMs),
+    remove_users: (act, change, { partner }) => applyRemoveUsers(this.#storeOf(partner), act, change),
+    trim: (_, trimmed, { timeMs }) => {
+      applyTrim(this.#jobs.first, trimmed);
+      this.#jobs.advance(trimmed.upTo, timeMs);
+    },
     expire: (_, { ended }, { partner, timeMs }) => {
       const store = this.#storeOf(partner);
       for (const [user, , localId] of ended)
@@ -138,14 +169,14 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
       const segment = segments.get(slug);
       return userList.list(page, (user) => holderView(user, segment, nowMs));
     },
-    survey: (partner, [slug, after, cutoffs]) => {
+    survey: (partner, [slug, after, cutoffs, of]) => {
       const store = this.#storeForRead(partner);
       const cutoff = cutoffs === null ? store.bySerial.length : (cutoffs[this.#context.shard] ?? 0);
-      return surveyOf(store, { slug, after, cutoff });
+      return surveyOf(store, { slug, after, cutoff, of });
     },
-    places: (partner, [slug, after, cutoffs, piece]) => {
+    places: (partner, [slug, after, cutoffs, piece, of]) => {
       const cutoff = cutoffs[this.#context.shard] ?? 0;
-      return placesIn(this.#storeForRead(partner), { slug, after, cutoff }, piece);
+      return placesIn(this.#storeForRead(partner), { slug, after, cutoff, of }, piece);
     },
     secrets: () =>
       [...this.#stores.values()].flatMap(({ partner, secret }) =>
@@ -178,11 +209,14 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
         if (draw !== null) this.#startJob("fill", store, segment, timeMs);
         return;
       }
-      case "raised": {
+      case "raised":
+      case "lowered": {
         const segment = store.segmentBySlug(news.slug);
-        segment.rounds.push(roundOf(news.draw, this.#context.shard));
+        const isLower = news.news === "lowered";
+        const round = roundOf(news.draw, this.#context.shard, isLower);
+        segment.addRound(round, !this.#jobs.isFilling(segment));
         store.percentSegments.add(segment);
-        this.#startJob("fill", store, segment, timeMs);
+        this.#startJob(isLower ? "trim" : "fill", store, segment, timeMs);
         return;
       }
       case "deleted": {
@@ -197,7 +231,7 @@ export class Segments extends TypedProgramme<SegmentsActs, SegmentsQuestions, Se
     }
   }
 
-  #startJob(kind: "fill" | "sweep", store: SegmentStore, segment: Segment, timeMs: number): void {
+  #startJob(kind: BackfillJob["kind"], store: SegmentStore, segment: Segment, timeMs: number): void {
     const round = segment.rounds.length - 1;
     this.#jobs.add({ kind, store, segment, round, scannedTo: 0, upTo: store.bySerial.length }, timeMs + 1);
   }
@@ -276,16 +310,29 @@ function decideCreate(
 
 function decideRaise(
   store: SegmentStore,
-  { slug, generation, draw }: SegmentsAct<"raise_percent">,
+  { slug, generation, draw, from }: SegmentsAct<"raise_percent">,
 ): NoticeDecision<SegmentNotice | null> {
   const segment = store.segments.get(slug);
   if (segment?.generation !== generation) return reject("segment_not_found", slug);
   const percent = segment.percent ?? 0;
+  if (from !== undefined && from !== segment.percent) return reject("percent_changed", slug);
+  if (segment.rounds.length >= ROUNDS_MAX) return reject("too_many_percent_changes", slug);
   if (draw.percent < percent) return reject("percent_lowered", slug);
   if (draw.percent === percent) return { ok: true, effect: null };
   if (percent === 0 && store.percentSegments.size >= PERCENT_SEGMENTS_MAX)
     return reject("too_many_segments", slug);
   return announced({ news: "raised", slug, generation, draw });
+}
+
+function decideLower(
+  store: SegmentStore,
+  { slug, generation, draw, from }: SegmentsAct<"lower_percent">,
+): NoticeDecision<SegmentNotice> {
+  const segment = store.segments.get(slug);
+  if (segment?.generation !== generation) return reject("segment_not_found", slug);
+  if (from !== segment.percent) return reject("percent_changed", slug);
+  if (segment.rounds.length >= ROUNDS_MAX) return reject("too_many_percent_changes", slug);
+  return announced({ news: "lowered", slug, generation, draw });
 }
 
 function decideDelete(

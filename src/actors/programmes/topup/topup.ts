@@ -5,7 +5,6 @@
  */
 import { assert } from "../../../errors/assert.ts";
 import { BALANCE_MAX } from "../../ledger/account.ts";
-import type { JsonValue } from "../../records/act.ts";
 import { type Rejected, reject } from "../../records/command.ts";
 import { PagedIndex } from "../paged-index.ts";
 import {
@@ -22,39 +21,48 @@ import {
   type LowCredit,
   REQUEST_ID_BYTES,
   requestId,
+  type SaleView,
   type SellerView,
   sellerOf,
   type TopupAct,
   type TopupActs,
   type TopupEffect,
   type TopupQuestions,
-  topupAct,
+  type TopupSettings,
 } from "./acts.ts";
-import { type CreditRequest, type Item, requestView, type Seller, TopupState } from "./topup-state.ts";
+import { decideIncrease, decideRequest, requestOf } from "./request-decisions.ts";
+import { countSale, dailyUseOf, refusalByLimits, uncountSale } from "./sale-limits.ts";
+import { isDecided, type SaleItem, Sales, saleView } from "./sales.ts";
+import { requestView, type Seller, type Item as StateItem, TopupState } from "./topup-state.ts";
 
 /** Pending requests per seller. */
 export const PENDING_REQUESTS_MAX = 1_000;
 
 const ACCEPTED = { ok: true, effect: null } as const;
 
-export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item> {
+type Item = StateItem | SaleItem;
+type Notice = Readonly<{ settings: TopupSettings }>;
+
+export class Topup extends TypedProgramme<TopupActs, TopupQuestions, Notice, Item> {
   readonly #context: ProgrammeContext;
   readonly #states = new Map<string, TopupState>();
+  readonly #sales: Sales;
 
   constructor(context: ProgrammeContext) {
     super();
     this.#context = context;
+    this.#sales = new Sales(context.shard, (partner, bytes) => context.countBytes?.(partner, bytes));
   }
 
-  protected readonly decisions: Decisions<TopupActs> = {
+  protected readonly decisions: Decisions<TopupActs, Notice> = {
     create_seller: ({ subject, asset }, { partner }) =>
       this.#states.get(partner)?.sellers.has(subject)
         ? reject("seller_exists", sellerOf(subject))
         : { ok: true, effect: null, opens: { id: subject, asset } },
-    update_seller: this.#ofSeller<"update_seller">((_, seller, { lowCreditThreshold }, { partner }) => {
-      const changed = { ...seller, lowCreditThreshold: lowCreditThreshold ?? undefined };
-      return { ok: true, effect: { seller: this.#viewOf(partner, changed) } };
+    update_seller: this.#ofSeller<"update_seller">((_, seller, act, { partner }) => {
+      return { ok: true, effect: { seller: this.#viewOf(partner, { ...seller, ...rulesOf(act) }) } };
     }),
+    change_settings: ({ settings }) => ({ ok: true, effect: null, notice: { settings } }),
     suspend_seller: this.#ofSeller<"suspend_seller">((_, seller, __, { partner }) => ({
       ok: true,
       effect: { seller: this.#viewOf(partner, { ...seller, isSuspended: true }) },
@@ -63,10 +71,11 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       ok: true,
       effect: { seller: this.#viewOf(partner, { ...seller, isSuspended: false }) },
     })),
-    request_credit: this.#ofSeller<"request_credit">((_, seller, { subject }, { partner }) => {
+    request_credit: this.#ofSeller<"request_credit">((_, seller, { subject, by }, { partner }) => {
       if (seller.pending >= PENDING_REQUESTS_MAX) return reject("too_many_pending_requests", seller.id);
       const random = this.#context.random(REQUEST_ID_BYTES);
-      return { ok: true, effect: { request: requestId(partner, subject, random) } };
+      const request = requestId(partner, subject, random);
+      return { ok: true, effect: { request, ...(by !== undefined && { requestedBy: by }) } };
     }),
     approve: this.#ofSeller<"approve">((state, seller, act, context) => {
       const decided = decideRequest(state, seller, act, context);
@@ -74,9 +83,39 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       return { ...decided, effect: { ...decided.effect, ...this.#lowCredit(seller, context) } };
     }),
     reject: this.#ofSeller<"reject">(decideRequest),
+    withdraw_request: this.#ofSeller<"withdraw_request">(decideRequest),
+    start_sale: this.#ofSeller<"start_sale">((state, seller, act, context) => {
+      assert(act.amount === context.amount, "a sale says what its transfer holds");
+      return this.#refusalOfSale(state, seller, act, context) ?? ACCEPTED;
+    }),
+    complete_sale: this.#ofSeller<"complete_sale">((_, seller, { sale, by }, context) => {
+      const decided = this.#decideSale(sale, { status: "completed", decidedBy: by, reason: null }, context);
+      return decided.ok
+        ? { ok: true, effect: { ...decided.effect, ...this.#lowCredit(seller, context) } }
+        : decided;
+    }),
+    fail_sale: this.#ofSeller<"fail_sale">((_, __, { sale, by, reason }, context) =>
+      this.#decideSale(sale, { status: "failed", decidedBy: by, reason }, context),
+    ),
+    report_unknown: this.#ofSeller<"report_unknown">((_, __, { sale: id }, { partner }) => {
+      const sale = this.#sales.find(partner, id);
+      if (sale?.status !== "pending") return reject("already_decided", id);
+      return { ok: true, effect: { sale: { ...saleView(sale), status: "unknown" } } };
+    }),
+    report_late: this.#ofSeller<"report_late">((_, __, { sale: id, answer }, { partner }) => {
+      const sale = this.#sales.find(partner, id);
+      if (sale === undefined || !isDecided(sale.status) || sale.conflict !== null)
+        return reject("already_decided", id);
+      const conflict = answer === sale.status ? null : answer;
+      return { ok: true, effect: { sale: { ...saleView(sale), conflict } } };
+    }),
     sale: this.#ofSeller<"sale">((state, seller, act, context) => {
-      const refused = refusalOfSale(state, seller, act, context);
+      const refused = this.#refusalOfSale(state, seller, act, context);
       return refused ?? { ok: true, effect: this.#lowCredit(seller, context) };
+    }),
+    forget: (_, { partner, nowMs }) => ({
+      ok: true,
+      effect: { forgotten: this.#stateOf(partner).nextForgotten(nowMs) },
     }),
     take_back: this.#ofSeller<"take_back">((_, seller, { phone, wasDecrease }, context) => {
       if (phone !== undefined) return ACCEPTED;
@@ -90,19 +129,21 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       const seller = this.#stateOf(partner).addSeller(sellerOf(subject), name, timeMs);
       seller.lowCreditThreshold = lowCreditThreshold;
     },
-    update_seller: ({ subject, lowCreditThreshold }, _, { partner }) => {
-      this.#sellerOf(partner, subject).lowCreditThreshold = lowCreditThreshold ?? undefined;
+    update_seller: (act, _, { partner, timeMs }) => {
+      const seller = Object.assign(this.#sellerOf(partner, act.subject), rulesOf(act));
+      if (act.limits !== undefined) seller.daily = dailyUseOf(seller.limits, seller.daily, timeMs);
     },
+    change_settings: ({ settings }, _, { partner, timeMs }) => this.receive({ settings }, partner, timeMs),
     suspend_seller: ({ subject }, _, { partner }) => {
       this.#sellerOf(partner, subject).isSuspended = true;
     },
     resume_seller: ({ subject }, _, { partner }) => {
       this.#sellerOf(partner, subject).isSuspended = false;
     },
-    request_credit: ({ subject, amount, note }, { request: id }, { partner, timeMs }) => {
+    request_credit: ({ subject, amount, note, by }, { request: id }, { partner, timeMs }) => {
       const seller = this.#sellerOf(partner, subject);
-      const request = { id, seller, amount, note, createdAtMs: timeMs, decision: undefined };
-      this.#stateOf(partner).addRequest(request);
+      const terms = { id, seller, amount, note, createdAtMs: timeMs, requestedBy: by };
+      this.#stateOf(partner).addRequest({ ...terms, decision: undefined });
     },
     approve: ({ subject, request, by, amount }, _, { partner, timeMs }) => {
       const state = this.#stateOf(partner);
@@ -113,9 +154,31 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       const state = this.#stateOf(partner);
       state.settle(requestOf(state, request), { isApproved: false, by, atMs: timeMs, reason });
     },
-    sale: ({ subject, phone }, _, { partner, amount }) => {
-      this.#sellerOf(partner, subject).sold += amount;
-      this.#stateOf(partner).phones.count(phone, amount, 1);
+    withdraw_request: ({ request, by }, _, { partner, timeMs }) => {
+      const state = this.#stateOf(partner);
+      const decision = { isApproved: false, by, atMs: timeMs, reason: null, isWithdrawn: true };
+      state.settle(requestOf(state, request), decision);
+    },
+    start_sale: ({ subject, phone, amount, reference }, _, { partner, timeMs, transfer: id }) => {
+      assert(id !== null, "a sale comes with a transfer");
+      const seller = this.#countUse(partner, subject, phone, amount, timeMs);
+      this.#sales.start(partner, { id, seller: seller.id, phone, amount, reference, createdAtMs: timeMs });
+    },
+    complete_sale: ({ subject, sale: id, by }, { sale }, { partner }) => {
+      this.#sales.decide(id, { status: "completed", by, reason: null });
+      this.#sell(partner, subject, sale.phone, sale.amount);
+    },
+    fail_sale: ({ subject, sale: id, by, reason }, { sale }, { partner }) => {
+      this.#sales.decide(id, { status: "failed", by, reason });
+      const { seller, phone, amount, createdAtMs } = sale;
+      uncountSale(this.#sellerOf(partner, subject).daily, amount, createdAtMs);
+      this.#stateOf(partner).phoneUses.uncount(seller, phone, amount, createdAtMs);
+    },
+    report_unknown: ({ sale }) => this.#sales.reportUnknown(sale),
+    report_late: ({ sale, answer }, _, { timeMs }) => this.#sales.answerLate(sale, answer, timeMs),
+    sale: ({ subject, phone }, _, { partner, amount, timeMs }) => {
+      this.#countUse(partner, subject, phone, amount, timeMs);
+      this.#sell(partner, subject, phone, amount);
     },
     take_back: ({ subject, phone, wasDecrease }, _, { partner, amount }) => {
       const seller = this.#sellerOf(partner, subject);
@@ -124,6 +187,10 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
         seller.sold -= amount;
         this.#stateOf(partner).phones.count(phone, -amount, -1);
       }
+    },
+    forget: (_, { forgotten }, { partner, timeMs }) => {
+      const ids = forgotten.map(([id]) => id);
+      this.#stateOf(partner).forget(ids, timeMs);
     },
   };
 
@@ -149,6 +216,15 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
         return status === null || view.status === status ? view : undefined;
       });
     },
+    sales: (partner, [ids]) => {
+      const found = ids.map((id) => this.#sales.find(partner, id));
+      return found.flatMap((sale) => (sale === undefined ? [] : [saleView(sale)]));
+    },
+    sale_list: (partner, [list, seller, phone, ...page]) =>
+      this.#sales.list(partner, { list, seller, phone }, page),
+    open_sales: (_, [limit, after]) => this.#sales.open(limit, after),
+    conflicts: () => this.#sales.conflicts,
+    settings: (partner) => ({ phoneLimits: this.#states.get(partner)?.phoneUses.limits ?? null }),
     phone: (partner, [phone]) => {
       const found = this.#states.get(partner)?.phones.find(phone);
       return found === undefined ? null : { ...found };
@@ -156,12 +232,60 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
     phones: (partner, [limit, after]) => this.#states.get(partner)?.phones.page(limit, after) ?? [],
   };
 
+  protected override receive({ settings }: Notice, partner: string, timeMs: number): void {
+    this.#stateOf(partner).phoneUses.change(settings.phoneLimits, timeMs);
+  }
+
   *items(): Generator<Item> {
     for (const [partner, state] of this.#states) yield* state.items(partner);
+    yield* this.#sales.items();
   }
 
   protected restoreItem(item: Item): void {
-    this.#stateOf(item[1]).restore(item);
+    if (item[0] === "sale" || item[0] === "sales_started") this.#sales.restore(item);
+    else this.#stateOf(item[1]).restore(item);
+  }
+
+  #refusalOfSale(
+    state: TopupState,
+    seller: Seller,
+    { phone, reference }: TopupAct<"sale" | "start_sale">,
+    { partner, amount, isTaken, takenBy, nowMs }: DecisionContext,
+  ): Rejected | undefined {
+    if (seller.isSuspended) return reject("seller_suspended", seller.id);
+    if (isTaken) return reject("duplicate_reference", takenBy || reference);
+    const refused =
+      refusalByLimits(seller.limits, seller.daily, amount, nowMs, seller.id) ??
+      state.phoneUses.refusal(seller.id, phone, amount, nowMs);
+    if (refused !== undefined) return refused;
+    // What is held for the phone is charged to it once the operator has answered, which must not be refused then.
+    const { total = 0 } = state.phones.find(phone) ?? {};
+    const sum = total + this.#sales.heldFor(partner, phone) + amount;
+    return sum > BALANCE_MAX ? reject("balance_out_of_range", phone) : undefined;
+  }
+
+  #decideSale(
+    id: string,
+    decision: Pick<SaleView, "status" | "decidedBy" | "reason">,
+    { partner, amount }: DecisionContext,
+  ): Decision<{ sale: SaleView }, never> {
+    const sale = this.#sales.find(partner, id);
+    if (sale === undefined || isDecided(sale.status)) return reject("already_decided", id);
+    assert(sale.amount === amount, "a sale is decided as a whole");
+    return { ok: true, effect: { sale: { ...saleView(sale), ...decision } } };
+  }
+
+  /** Counts a new sale against the daily limits. */
+  #countUse(partner: string, subject: string, phone: string, amount: number, atMs: number): Seller {
+    const seller = this.#sellerOf(partner, subject);
+    countSale(seller.daily, amount, atMs);
+    this.#stateOf(partner).phoneUses.count(seller.id, phone, amount, atMs);
+    return seller;
+  }
+
+  #sell(partner: string, subject: string, phone: string, amount: number): void {
+    this.#sellerOf(partner, subject).sold += amount;
+    this.#stateOf(partner).phones.count(phone, amount, 1);
   }
 
   /** A decision about an existing seller. */
@@ -195,7 +319,7 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
   #stateOf(partner: string): TopupState {
     let state = this.#states.get(partner);
     if (state === undefined) {
-      state = new TopupState(this.#context.shard, (bytes) => this.#context.countBytes?.(partner, bytes));
+      state = new TopupState(partner, this.#context);
       this.#states.set(partner, state);
     }
     return state;
@@ -214,8 +338,8 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
   }
 
   #viewOf(partner: string, seller: Seller): SellerView {
-    const { id, name, isSuspended, credited, sold, createdAtMs, lowCreditThreshold } = seller;
-    const credit = this.#creditOf(partner, seller);
+    const { id, name, isSuspended, credited, sold, createdAtMs, lowCreditThreshold, limits } = seller;
+    const { posted: credit = 0, held = 0 } = this.#context.account(partner, creditAccount(id)) ?? {};
     const status = isSuspended ? "suspended" : "active";
     return {
       id,
@@ -226,76 +350,19 @@ export class Topup extends TypedProgramme<TopupActs, TopupQuestions, never, Item
       totalSold: sold,
       createdAtMs,
       ...(lowCreditThreshold !== undefined && { lowCreditThreshold }),
+      ...(limits !== null && { limits }),
+      ...(held !== 0 && { held }),
     };
   }
 }
 
-/**
- * The act that must come with a revert. The reference of a reverted sale stays claimed: the sale is still in the log.
- */
-export function takeBackTopup(original: TopupAct): TopupAct<"take_back"> | undefined {
-  const { subject } = original;
-  if (original.act === "sale")
-    return topupAct("take_back", subject, { phone: original.phone, wasDecrease: false });
-  return original.act === "approve"
-    ? topupAct("take_back", subject, { wasDecrease: original.amount < 0 })
-    : undefined;
-}
-
-/** The claimed name of a sale: a seller uses each reference once. */
-export function claimOfTopup(act: TopupAct, partner: string): string | undefined {
-  if (act.act !== "sale" || act.reference === null) return undefined;
-  return referenceClaim(partner, act.subject, act.reference);
-}
-
-export function claimsInTopup([kind, ...values]: readonly JsonValue[]): readonly string[] | undefined {
-  if (kind !== "references") return undefined;
-  // No version writes this item any more, so the programme's items do not list it.
-  const [partner, seller, references] = values as [string, string, readonly string[]];
-  return references.map((reference) => referenceClaim(partner, creditAccount(seller), reference));
-}
-
-function decideRequest(
-  state: TopupState,
-  seller: Seller,
-  act: TopupAct<"approve" | "reject">,
-  { nowMs }: DecisionContext,
-): Decision<TopupEffect<"approve">, never> {
-  const request = state.requests.get(act.request);
-  if (request === undefined) return reject("credit_request_not_found", act.request);
-  if (request.decision !== undefined) return reject("already_decided", act.request);
-  const isApproved = act.act === "approve";
-  const reason = isApproved ? null : act.reason;
-  const decision = { isApproved, by: act.by, atMs: nowMs, reason };
-  const decided = { ok: true, effect: { decided: requestView({ ...request, decision }) } } as const;
-  if (!isApproved) return decided;
-  assert(request.amount === act.amount, "a request is approved with its own amount");
-  const increase = act.amount > 0 ? decideIncrease(seller, act.amount) : ACCEPTED;
-  return increase.ok ? decided : increase;
-}
-
-function decideIncrease({ id, credited }: Seller, amount: number): Decision<null, never> {
-  return credited + amount > BALANCE_MAX ? reject("balance_out_of_range", id) : ACCEPTED;
-}
-
-function refusalOfSale(
-  state: TopupState,
-  seller: Seller,
-  { phone, reference }: TopupAct<"sale">,
-  { amount, isTaken }: DecisionContext,
-): Rejected | undefined {
-  if (seller.isSuspended) return reject("seller_suspended", seller.id);
-  if (isTaken) return reject("duplicate_reference", reference);
-  const { total = 0 } = state.phones.find(phone) ?? {};
-  return total + amount > BALANCE_MAX ? reject("balance_out_of_range", phone) : undefined;
-}
-
-function requestOf(state: TopupState, id: string): CreditRequest {
-  const request = state.requests.get(id);
-  assert(request !== undefined, "a decided request exists");
-  return request;
-}
-
-function referenceClaim(partner: string, subject: string, reference: string): string {
-  return `topup\0${partner}\0${subject}\0${reference}`;
+/** The rules of a seller that the act changes. */
+function rulesOf({
+  lowCreditThreshold,
+  limits,
+}: TopupAct<"update_seller">): Partial<Pick<Seller, "lowCreditThreshold" | "limits">> {
+  return {
+    ...(lowCreditThreshold !== undefined && { lowCreditThreshold: lowCreditThreshold ?? undefined }),
+    ...(limits !== undefined && { limits }),
+  };
 }

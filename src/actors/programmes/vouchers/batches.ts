@@ -24,6 +24,8 @@ export interface Batch extends Expiring {
   recipients: Recipients;
   /** Vouchers issued so far. */
   issued: number;
+  /** Recipients so far who were erased before their turn. */
+  skipped: number;
   isDone: boolean;
   /** When the next portion may be issued. */
   endsAtMs: number;
@@ -83,13 +85,14 @@ export class Batches {
     this.#schedule();
   }
 
-  /** Records that `count` more vouchers were issued, and schedules the next portion. */
-  issued(batch: Batch, count: number, timeMs: number): void {
+  /** Records that `count` vouchers were issued to the next `passed` recipients, and schedules the next portion. */
+  issued(batch: Batch, count: number, passed: number, timeMs: number): void {
     this.#waiting.remove(batch);
     batch.issued += count;
-    batch.isDone = batch.issued === sizeOf(batch.recipients);
+    batch.skipped += passed - count;
+    batch.isDone = batch.issued + batch.skipped === sizeOf(batch.recipients);
     if (batch.isDone) {
-      batch.recipients = batch.issued;
+      batch.recipients = sizeOf(batch.recipients);
       const partnerBatches = this.#partners.get(batch.partner);
       assert(partnerBatches !== undefined, "the partner of a batch has batches");
       partnerBatches.unfinished -= 1;
@@ -126,7 +129,13 @@ export function sizeOf(recipients: Recipients): number {
 }
 
 export function partOf({ order, recipients, issued, isDone }: Batch, nowMs: number): BatchPart {
-  return { requested: sizeOf(recipients), issued, isDone, isScheduled: order.runAtMs > nowMs };
+  return {
+    requested: sizeOf(recipients),
+    issued,
+    isDone,
+    isScheduled: order.runAtMs > nowMs,
+    runAtMs: order.runAtMs,
+  };
 }
 
 function portionOf(partner: string, batch: string): Command {

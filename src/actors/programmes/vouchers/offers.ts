@@ -1,6 +1,6 @@
 /** The offers of one partner. Every shard has all of them, so that it can price any voucher that it stores. */
 import { type ListPage, type ListRequest, PagedIndex } from "../paged-index.ts";
-import type { Offer, Pricing } from "./acts.ts";
+import { type Discount, isSameDiscount, type Offer, type Pricing } from "./acts.ts";
 
 /** Per partner: each offer is broadcast to every shard and never deleted. */
 const OFFERS_MAX = 10_000;
@@ -31,10 +31,11 @@ export class Offers {
    *
    * @param pricing default: that of the known version, or `live`.
    */
-  define(name: string, discount: number, pricing?: Pricing): Offer {
+  define(name: string, discount: Discount, pricing?: Pricing): Offer {
     const known = this.get(name);
     const nextPricing = pricing ?? known?.pricing ?? "live";
-    if (known?.discount === discount && known.pricing === nextPricing) return known;
+    if (known !== undefined && isSameDiscount(known.discount, discount) && known.pricing === nextPricing)
+      return known;
     const version = (known?.version ?? 0) + 1;
     return { name, discount, pricing: nextPricing, version, shard: this.#shard };
   }

@@ -7,16 +7,39 @@ import { reject } from "../../records/command.ts";
 import type { Decision, DecisionContext } from "../programme.ts";
 import {
   INVALID_REASONS,
+  keyOfPerson,
   type VoucherAct,
   type VoucherActs,
   type VoucherEffect,
   type VoucherNotice,
-  type VoucherTerms,
+  type VoucherStatus,
 } from "./acts.ts";
-import { snapshotOf, statusAt, type Voucher, type VoucherStore } from "./voucher-store.ts";
+import { redemptionToRollBack, usesLeft, withoutRedemption } from "./uses.ts";
+import { personOf, snapshotOf, statusAt, type Voucher } from "./voucher.ts";
+import type { VoucherStore } from "./voucher-store.ts";
 
 /** The outcome of the acts named `K`. */
 export type VoucherDecision<K extends keyof VoucherActs> = Decision<VoucherEffect<K>, VoucherNotice>;
+
+/** A key that was destroyed while the command was on its way must encrypt nothing new. */
+export function decideCreateCustomer(
+  store: VoucherStore,
+  { email, person }: VoucherAct<"create_customer">,
+): VoucherDecision<"create_customer"> {
+  if (store.customer(email) !== undefined) return reject("customer_exists", email);
+  if (person !== undefined && store.isErased(keyOfPerson(person))) return reject("customer_erased", email);
+  return { ok: true, effect: null };
+}
+
+export function decideEraseCustomer(
+  store: VoucherStore,
+  { email }: VoucherAct<"erase_customer">,
+): VoucherDecision<"erase_customer"> {
+  const customer = store.customer(email);
+  if (customer === undefined) return reject("customer_not_found", email);
+  if (customer.person === undefined) return reject("customer_not_encrypted", email);
+  return { ok: true, effect: { key: keyOfPerson(customer.person) } };
+}
 
 export function decidePutOffer(
   store: VoucherStore,
@@ -30,7 +53,8 @@ export function decidePutOffer(
 
 /** The customer is checked first: with an unknown customer the offer must stay unchanged. */
 export function decideIssue(store: VoucherStore, act: VoucherAct<"issue">): VoucherDecision<"issue"> {
-  if (store.customer(act.email) === undefined) return reject("customer_not_found", act.email);
+  const customer = store.customer(act.email);
+  if (customer === undefined) return reject("customer_not_found", act.email);
   const known = store.offers.get(act.offer);
   if (known === undefined && act.discount === null) return reject("offer_not_found", act.offer);
   if (known === undefined && store.offers.isFull) return reject("too_many_offers", act.offer);
@@ -38,8 +62,8 @@ export function decideIssue(store: VoucherStore, act: VoucherAct<"issue">): Vouc
   assert(offer !== undefined, "an offer is known or defined by the act");
   const { discount } = offer;
   const issued = { code: store.newCode(act.email), discount, snapshot: snapshotOf(offer) };
-  if (offer === known) return { ok: true, effect: { ...issued, offer: null } };
-  return { ok: true, effect: { ...issued, offer }, notice: { offer } };
+  if (offer === known) return { ok: true, effect: { ...issued, offer: null, ...personOf(customer) } };
+  return { ok: true, effect: { ...issued, offer, ...personOf(customer) }, notice: { offer } };
 }
 
 export function decideRedeem(
@@ -51,22 +75,44 @@ export function decideRedeem(
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
   if (status !== "valid") return reject(INVALID_REASONS[status], act.code);
-  return { ok: true, effect: { offer: voucher.offer, discount: store.discountOf(voucher) } };
+  const { offer, uses, customer } = voucher;
+  const discount = store.discountOf(voucher);
+  const redeemed = { offer, discount, redemption: uses.latest + 1, usesLeft: usesLeft(uses) - 1 };
+  return { ok: true, effect: { ...redeemed, ...personOf(customer) } };
 }
 
-export function decideRollbackOrCancel(
+/** Also of an expired or cancelled voucher: the redemption is undone, and the voucher stays as it is. */
+export function decideRollback(
   store: VoucherStore,
-  act: VoucherAct<"rollback" | "cancel">,
+  act: VoucherAct<"rollback">,
   { nowMs }: DecisionContext,
-): Decision<VoucherTerms, never> {
+): VoucherDecision<"rollback"> {
+  const voucher = voucherOfCustomer(store, act);
+  if (voucher === undefined) return reject("voucher_not_found");
+  const found = redemptionToRollBack(voucher.uses, act.redemption);
+  if (typeof found === "string") return reject(found, act.code);
+  const [redemption] = found;
+  const terms = store.termsOf(voucher, withoutRedemption(voucher.uses, redemption));
+  const status = statusAt({ ...voucher, status: statusAfterRollback(voucher) }, nowMs);
+  return status === "expired" || status === "cancelled"
+    ? { ok: true, effect: { ...terms, redemption, status } }
+    : { ok: true, effect: { ...terms, redemption } };
+}
+
+export function decideCancel(
+  store: VoucherStore,
+  act: VoucherAct<"cancel">,
+  { nowMs }: DecisionContext,
+): VoucherDecision<"cancel"> {
   const voucher = voucherOfCustomer(store, act);
   if (voucher === undefined) return reject("voucher_not_found");
   const status = statusAt(voucher, nowMs);
-  if (act.act === "rollback") {
-    if (status !== "redeemed") return reject("not_redeemed", act.code);
-  } else if (status !== "valid") return reject(INVALID_REASONS[status], act.code);
-  // The terms of an unused voucher: its fixed discount, or the current one of its offer.
-  return { ok: true, effect: store.termsOf({ ...voucher, used: null }) };
+  if (status !== "valid") return reject(INVALID_REASONS[status], act.code);
+  return { ok: true, effect: { ...store.termsOf(voucher, voucher.uses), cancelledAtMs: nowMs } };
+}
+
+function statusAfterRollback({ status }: Voucher): VoucherStatus {
+  return status === "redeemed" ? "valid" : status;
 }
 
 /** `undefined` also for a voucher of another customer, so that a rejection does not reveal that the code exists. */

@@ -3,54 +3,83 @@
  * which set the discount of their vouchers, are stored on every shard.
  */
 import { assert } from "../../../errors/assert.ts";
-import { reject } from "../../records/command.ts";
+import { type Fact, reject } from "../../records/command.ts";
 import {
   type Answers,
   type Changes,
   type DecisionContext,
   type Decisions,
+  type PersonKeysUsed,
   type ProgrammeContext,
   type Random,
   TypedProgramme,
 } from "../programme.ts";
-import type {
-  BatchOrder,
-  CustomerView,
-  Offer,
-  Recipients,
-  VoucherAct,
-  VoucherActs,
-  VoucherNotice,
-  VoucherQuestions,
-  VoucherStatus,
+import {
+  type BatchOrder,
+  type Discount,
+  type Offer,
+  type Recipients,
+  type VoucherAct,
+  type VoucherActs,
+  type VoucherNotice,
+  type VoucherQuestions,
+  type VoucherStatus,
 } from "./acts.ts";
 import { type Batch, Batches, PORTION_MAX, partOf, sizeOf } from "./batches.ts";
+import { itemOfUses, lastRedemption, type UsesItem, unusedOf, usesOfItem, withRedemption } from "./uses.ts";
 import {
+  type NewVoucher,
+  nextSerial,
+  personOf,
+  snapshotOf,
+  type Voucher,
+  viewOfCustomer,
+} from "./voucher.ts";
+import {
+  decideCancel,
+  decideCreateCustomer,
+  decideEraseCustomer,
   decideIssue,
   decidePutOffer,
   decideRedeem,
-  decideRollbackOrCancel,
+  decideRollback,
   type VoucherDecision,
 } from "./voucher-decisions.ts";
-import { type NewVoucher, snapshotOf, type Voucher, VoucherStore } from "./voucher-store.ts";
+import { VoucherStore } from "./voucher-store.ts";
 
 const ID_BYTES = 12;
 
+type VoucherItem = readonly [
+  "voucher",
+  partner: string,
+  email: string,
+  code: string,
+  offer: string,
+  expiresAtMs: number,
+  createdAtMs: number,
+  snapshot: Discount | null,
+  status: VoucherStatus,
+  /** While redeemed. */
+  used: Readonly<{ atMs: number; discount: Discount }> | null,
+];
+
 type Item =
   | readonly ["offer", partner: string, offer: Offer, addedAtMs: number]
-  | readonly ["customer", partner: string, email: string, name: string | null, createdAtMs: number]
+  /** Without `person`: as older versions wrote it. */
   | readonly [
-      "voucher",
+      "customer",
       partner: string,
       email: string,
-      code: string,
-      offer: string,
-      expiresAtMs: number,
+      name: string | null,
       createdAtMs: number,
-      snapshot: number | null,
-      status: VoucherStatus,
-      used: Voucher["used"],
+      ...person: readonly [string] | readonly [],
     ]
+  | readonly ["erased", partner: string, key: string, createdAtMs: number]
+  /** As older versions wrote it: a voucher of one use. */
+  | VoucherItem
+  | readonly [...VoucherItem, uses: UsesItem]
+  /** `serial`: `null` if it follows that of the customer's voucher before. */
+  | readonly [...VoucherItem, uses: UsesItem | null, cancelledAtMs: number | null, serial: number | null]
   | readonly [
       "batch",
       partner: string,
@@ -60,6 +89,7 @@ type Item =
       issued: number,
       isDone: boolean,
       nextAtMs: number,
+      ...skipped: readonly [number] | readonly [],
     ];
 
 export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, VoucherNotice, Item> {
@@ -74,59 +104,82 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
   }
 
   protected readonly decisions: Decisions<VoucherActs, VoucherNotice> = {
-    create_customer: ({ email }, { partner }) =>
-      this.#storeForRead(partner).customer(email) === undefined
-        ? { ok: true, effect: null }
-        : reject("customer_exists", email),
+    create_customer: (act, { partner }) => decideCreateCustomer(this.#storeForRead(partner), act),
+    erase_customer: (act, { partner }) => decideEraseCustomer(this.#storeForRead(partner), act),
     put_offer: (act, { partner }) => decidePutOffer(this.#storeForRead(partner), act),
     issue: (act, { partner }) => decideIssue(this.#storeForRead(partner), act),
     redeem: (act, context) => decideRedeem(this.#storeForRead(context.partner), act, context),
-    rollback: (act, context) => decideRollbackOrCancel(this.#storeForRead(context.partner), act, context),
-    cancel: (act, context) => decideRollbackOrCancel(this.#storeForRead(context.partner), act, context),
+    rollback: (act, context) => decideRollback(this.#storeForRead(context.partner), act, context),
+    cancel: (act, context) => decideCancel(this.#storeForRead(context.partner), act, context),
     expire: ({ email }, { partner, nowMs }) => {
-      const expired = this.#storeForRead(partner).firstExpired(email, nowMs);
-      return { ok: true, effect: { expired: expired.map(({ id, offer }) => [id, offer]) } };
+      const store = this.#storeForRead(partner);
+      const expired = store.firstExpired(email, nowMs).map(({ id, offer }) => [id, offer] as const);
+      const customer = store.customer(email);
+      assert(customer !== undefined, "the customer of an expiry exists");
+      return { ok: true, effect: { expired, ...personOf(customer) } };
     },
+    forget: (_, { partner, nowMs }) => ({
+      ok: true,
+      effect: { forgotten: this.#storeForRead(partner).nextForgotten(nowMs) },
+    }),
     create_batch: (act, context) => this.#decideBatch(act, context),
     issue_portion: ({ batch }, { partner }) => this.#decidePortion(partner, batch),
   };
 
   protected readonly changes: Changes<VoucherActs> = {
-    create_customer: ({ email, name }, _, { partner, timeMs }) =>
-      this.#storeOf(partner).addCustomer(email, name, timeMs),
+    create_customer: ({ email, name, person }, _, { partner, timeMs }) =>
+      this.#storeOf(partner).addCustomer({ email, name, person, createdAtMs: timeMs }),
+    erase_customer: ({ email }, { key }, { partner }) => this.#storeOf(partner).erase(email, key),
     put_offer: (_, offer, { partner, timeMs }) => this.#storeOf(partner).offers.put(offer, timeMs),
     issue: (act, { code, snapshot, offer }, { partner, timeMs }) => {
       const store = this.#storeOf(partner);
       if (offer !== null) store.offers.put(offer, timeMs);
-      store.addVoucher(act.email, newVoucher(code, act.offer, act.expiresAtMs, timeMs, snapshot));
+      const { offer: name, expiresAtMs, usesMax } = act;
+      store.addVoucher(act.email, newVoucher(code, name, expiresAtMs, timeMs, snapshot, usesMax));
     },
-    redeem: ({ code }, { discount }, { partner, timeMs }) =>
-      this.#storeOf(partner).setStatus(code, "redeemed", { atMs: timeMs, discount }),
-    rollback: ({ code }, _, { partner }) => this.#storeOf(partner).setStatus(code, "valid"),
-    cancel: ({ code }, _, { partner }) => this.#storeOf(partner).setStatus(code, "cancelled"),
+    redeem: ({ code }, { discount, redemption = 0 }, { partner, timeMs }) =>
+      this.#storeOf(partner).redeem(code, [redemption, timeMs, discount]),
+    rollback: ({ code }, { redemption = 0 }, { partner }) =>
+      this.#storeOf(partner).rollBack(code, redemption),
+    cancel: ({ code }, { cancelledAtMs = null }, { partner }) =>
+      this.#storeOf(partner).cancel(code, cancelledAtMs),
     expire: (_, { expired }, { partner }) => {
-      for (const [code] of expired) this.#storeOf(partner).setStatus(code, "expired");
+      for (const [code] of expired) this.#storeOf(partner).expire(code);
     },
+    forget: (_, { forgotten }, { partner, timeMs }) =>
+      this.#storeOf(partner).forget(
+        forgotten.map(([, code]) => code),
+        timeMs,
+      ),
     create_batch: ({ recipients }, { id, order }, { partner }) =>
       this.#addBatch(partner, id, order, recipients),
-    issue_portion: ({ batch: id }, { offer, expiresAtMs, snapshot, issued }, { partner, timeMs }) => {
+    issue_portion: ({ batch: id }, effect, { partner, timeMs }) => {
+      const { offer, expiresAtMs, snapshot, issued, usesMax, passed = issued.length } = effect;
       const store = this.#storeOf(partner);
       for (const [email, code] of issued)
-        store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot));
-      this.#batches.issued(this.#batch(partner, id), issued.length, timeMs);
+        store.addVoucher(email, newVoucher(code, offer, expiresAtMs, timeMs, snapshot, usesMax));
+      this.#batches.issued(this.#batch(partner, id), issued.length, passed, timeMs);
     },
   };
 
   protected readonly answers: Answers<VoucherQuestions> = {
-    customer: (partner, [email]) => customerView(this.#storeForRead(partner), email),
+    customer: (partner, [email]) => {
+      const customer = this.#storeForRead(partner).customer(email);
+      return customer === undefined ? null : viewOfCustomer(customer);
+    },
     voucher: (partner, [email, code], nowMs) => {
       const store = this.#storeForRead(partner);
       const voucher = store.voucher(code);
       return voucher?.customer.email === email ? store.viewOf(voucher, nowMs) : null;
     },
-    owner: (partner, [code]) => this.#storeForRead(partner).voucher(code)?.customer.email ?? null,
+    owner: (partner, [code]) => {
+      const voucher = this.#storeForRead(partner).voucher(code);
+      return voucher === undefined ? null : viewOfCustomer(voucher.customer);
+    },
     vouchers: (partner, [email, status, ...page], nowMs) =>
       this.#storeForRead(partner).list(email, status, page, nowMs),
+    codes: (partner, [codes], nowMs) => this.#storeForRead(partner).viewsOf(codes, nowMs),
+    customers: (partner, page) => this.#storeForRead(partner).listCustomers(page),
     offer: (partner, [name]) => this.#storeForRead(partner).offers.get(name) ?? null,
     offers: (partner, page) => this.#storeForRead(partner).offers.list(page),
     count: (partner) => this.#storeForRead(partner).customers.length,
@@ -148,14 +201,33 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
   *items(): Generator<Item> {
     for (const [partner, store] of this.#stores) {
       for (const { offer, addedAtMs } of store.offers.all()) yield ["offer", partner, offer, addedAtMs];
-      for (const { email, name, createdAtMs, vouchers } of store.customers) {
-        yield ["customer", partner, email, name, createdAtMs];
-        for (const { id, offer, endsAtMs, createdAtMs: at, snapshot, status, used } of vouchers)
-          yield ["voucher", partner, email, id, offer, endsAtMs, at, snapshot, status, used];
+      for (const customer of store.customers) {
+        if ("key" in customer) {
+          yield ["erased", partner, customer.key, customer.createdAtMs];
+          continue;
+        }
+        const { email, name, person, createdAtMs, vouchers } = customer;
+        const item = ["customer", partner, email, name, createdAtMs] as const;
+        yield person === undefined ? item : [...item, person];
+        for (const [i, voucher] of vouchers.entries())
+          yield itemOf(partner, email, voucher, nextSerial(vouchers.slice(Math.max(0, i - 1), i)));
       }
     }
-    for (const { partner, id, order, recipients, issued, isDone, endsAtMs } of this.#batches.all())
-      yield ["batch", partner, id, order, recipients, issued, isDone, endsAtMs];
+    for (const { partner, id, order, recipients, issued, isDone, endsAtMs, skipped } of this.#batches.all()) {
+      const item = ["batch", partner, id, order, recipients, issued, isDone, endsAtMs] as const;
+      yield skipped === 0 ? item : [...item, skipped];
+    }
+  }
+
+  *facts(): Generator<Fact> {
+    for (const [partner, store] of this.#stores) {
+      for (const key of store.erasedKeys) yield { fact: "person_erased", key };
+      if (store.hasClearCustomers) yield { fact: "clear_customers", partner };
+    }
+  }
+
+  *personKeys(): Generator<PersonKeysUsed> {
+    for (const store of this.#stores.values()) yield* store.personKeys();
   }
 
   protected restoreItem(item: Item): void {
@@ -165,17 +237,23 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
         store.offers.put(item[2], item[3]);
         return;
       case "customer":
-        store.addCustomer(item[2], item[3], item[4]);
+        store.addCustomer({ email: item[2], name: item[3], createdAtMs: item[4], person: item[5] });
+        return;
+      case "erased":
+        store.addErased({ key: item[2], createdAtMs: item[3] });
         return;
       case "voucher": {
-        const [, , email, code, offer, expiresAtMs, createdAtMs, snapshot, status, used] = item;
+        const [, , email, code, offer, expiresAtMs, createdAtMs, snapshot, status, used, ...more] = item;
+        const [uses = null, cancelledAtMs = null, serial = null] = more;
         const issued = newVoucher(code, offer, expiresAtMs, createdAtMs, snapshot);
-        store.addVoucher(email, { ...issued, status, used });
+        const old = used === null ? issued.uses : withRedemption(issued.uses, [0, used.atMs, used.discount]);
+        const restored = { status, uses: uses === null ? old : usesOfItem(uses), cancelledAtMs, serial };
+        store.addVoucher(email, { ...issued, ...restored });
         return;
       }
       case "batch": {
-        const [, partner, id, order, recipients, issued, isDone, endsAtMs] = item;
-        this.#batches.add({ partner, id, order, recipients, issued, isDone, endsAtMs });
+        const [, partner, id, order, recipients, issued, isDone, endsAtMs, skipped = 0] = item;
+        this.#batches.add({ partner, id, order, recipients, issued, isDone, endsAtMs, skipped });
         return;
       }
     }
@@ -207,8 +285,8 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
     if (act.unknown !== null) return reject("customer_not_found", act.unknown);
     if (this.#batches.isFullFor(partner)) return reject("too_many_batches", partner);
     const id = newId(this.#context.random);
-    const { expiresAtMs, runAtMs, recipients } = act;
-    const order = { offer: offer.name, expiresAtMs, runAtMs: runAtMs ?? nowMs };
+    const { expiresAtMs, runAtMs, recipients, usesMax } = act;
+    const order = { offer: offer.name, expiresAtMs, runAtMs: runAtMs ?? nowMs, ...severalUses(usesMax) };
     const requested = recipients.reduce<number>((sum, those) => sum + sizeOf(those), 0);
     return {
       ok: true,
@@ -219,18 +297,23 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
 
   #decidePortion(partner: string, id: string): VoucherDecision<"issue_portion"> {
     const store = this.#storeForRead(partner);
-    const { recipients, issued: from, order } = this.#batch(partner, id);
+    const { recipients, issued: before, skipped, order } = this.#batch(partner, id);
     const offer = store.offers.get(order.offer);
     assert(offer !== undefined, "the offer of a batch exists");
     const taken = new Set<string>();
-    const issued = store.recipients(recipients, from, PORTION_MAX).map(({ email }) => {
+    const next = store.recipients(recipients, before + skipped, PORTION_MAX);
+    const issued = next.flatMap((customer) => {
+      if ("key" in customer) return [];
+      const { email, person } = customer;
       let code = store.newCode(email);
       while (taken.has(code)) code = store.newCode(email);
       taken.add(code);
-      return [email, code] as const;
+      return [person === undefined ? ([email, code] as const) : ([email, code, person] as const)];
     });
-    const { offer: name, expiresAtMs } = order;
-    return { ok: true, effect: { offer: name, expiresAtMs, snapshot: snapshotOf(offer), issued } };
+    const passed = issued.length === next.length ? {} : { passed: next.length };
+    const { offer: name, expiresAtMs, usesMax } = order;
+    const terms = { offer: name, expiresAtMs, snapshot: snapshotOf(offer) };
+    return { ok: true, effect: { ...terms, issued, ...severalUses(usesMax), ...passed } };
   }
 
   #addBatch(partner: string, id: string, order: BatchOrder, recipients: readonly Recipients[]): void {
@@ -241,6 +324,7 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
       order,
       recipients: ownRecipients,
       issued: 0,
+      skipped: 0,
       isDone: false,
       endsAtMs: order.runAtMs,
     });
@@ -250,13 +334,6 @@ export class Vouchers extends TypedProgramme<VoucherActs, VoucherQuestions, Vouc
 /** Vouchers must not be expired when they are issued. */
 export function futureTimesOfVouchers(act: VoucherAct): readonly (readonly [string, number])[] {
   return act.act === "issue" || act.act === "create_batch" ? [["expires_at", act.expiresAtMs]] : [];
-}
-
-function customerView(store: VoucherStore, email: string): CustomerView | null {
-  const customer = store.customer(email);
-  if (customer === undefined) return null;
-  const { name, createdAtMs } = customer;
-  return { email, name, createdAtMs };
 }
 
 function newId(random: Random): string {
@@ -269,7 +346,30 @@ function newVoucher(
   offer: string,
   expiresAtMs: number,
   createdAtMs: number,
-  snapshot: number | null,
+  snapshot: Discount | null,
+  usesMax = 1,
 ): NewVoucher {
-  return { id: code, offer, endsAtMs: expiresAtMs, createdAtMs, snapshot, status: "valid", used: null };
+  const uses = unusedOf(usesMax);
+  const issued = { id: code, offer, endsAtMs: expiresAtMs, createdAtMs, snapshot, uses } as const;
+  return { ...issued, status: "valid", cancelledAtMs: null, serial: null };
+}
+
+/** Records of vouchers with one use stay as older versions wrote them. */
+function severalUses(usesMax = 1): { usesMax?: number } {
+  return usesMax === 1 ? {} : { usesMax };
+}
+
+/** @param expectedSerial the serial that a voucher has unless its item states it */
+function itemOf(partner: string, email: string, voucher: Voucher, expectedSerial: number): Item {
+  const { id, offer, endsAtMs, createdAtMs, snapshot, status, uses, settled } = voucher;
+  const last = status === "redeemed" ? lastRedemption(uses) : null;
+  const used = last === null ? null : { atMs: last[1], discount: last[2] };
+  const item = ["voucher", partner, email, id, offer, endsAtMs, createdAtMs, snapshot, status, used] as const;
+  const usesItem = uses.max === 1 && uses.latest === 0 ? null : itemOfUses(uses);
+  // Of a voucher that an older version has cancelled it is not known, and `settled` has the expiry.
+  const isCancelled = status === "cancelled" && settled !== undefined && settled.sinceMs !== endsAtMs;
+  const cancelledAtMs = isCancelled ? settled.sinceMs : null;
+  const serial = voucher.serial === expectedSerial ? null : voucher.serial;
+  if (cancelledAtMs !== null || serial !== null) return [...item, usesItem, cancelledAtMs, serial];
+  return usesItem === null ? item : [...item, usesItem];
 }

@@ -5,6 +5,7 @@
  */
 
 import { assert } from "../../../errors/assert.ts";
+import { type Account, viewOf as accountViewOf } from "../../ledger/account.ts";
 import { vnodeOfAccount } from "../../ledger/routing.ts";
 import { textBytes } from "../../quotas/bytes.ts";
 import { actAlone, type Command, reject } from "../../records/command.ts";
@@ -16,8 +17,10 @@ import {
   PLATFORM_TENANT,
   SESSION_MS_MAX,
   type SessionView,
+  type SupportedUser,
   sessionSubject,
   type UserActs,
+  type UserProfile,
   type UserView,
   type WalletAct,
   walletAccount,
@@ -35,11 +38,16 @@ interface User extends UserView {
   readonly asset: string;
   readonly createdAtMs: number;
   password: string;
+  /** The token by which the password can be reset; the newest one only. */
+  reset: Reset | null;
   /** Number of the password: 1, 2, 3, … */
   credential: number;
   /** By the time of opening. */
   readonly sessions: Session[];
 }
+
+/** `token`: SHA-256 of the token, in hex. */
+type Reset = Readonly<{ token: string; expiresAtMs: number }>;
 
 interface Session {
   readonly id: string;
@@ -66,6 +74,7 @@ export type UserItem = readonly [
   password: string,
   credential: number,
   sessions: readonly StoredSession[],
+  ...reset: readonly [] | readonly [token: string, expiresAtMs: number],
 ];
 
 /** Approximate size in memory, including the password hash. */
@@ -75,32 +84,45 @@ export class Users {
   readonly #context: ProgrammeContext;
   readonly #byEmail = new Map<string, User>();
   readonly #byWallet = new Map<string, User>();
+  readonly #byId = new Map<string, User>();
+  readonly #resets = new Map<string, User>();
   readonly #sessions = new Map<string, Session>();
 
   constructor(context: ProgrammeContext) {
     this.#context = context;
   }
 
+  /** Whether there is an open wallet with this id. */
   has(wallet: string): boolean {
-    return this.#byWallet.has(wallet);
+    return this.#isOpen(this.#byWallet.get(wallet));
+  }
+
+  /** The user of a wallet, open or closed. */
+  user(wallet: string): SupportedUser | undefined {
+    const user = this.#byWallet.get(wallet);
+    return user && { ...viewOf(user), createdAtMs: user.createdAtMs };
   }
 
   readonly decisions: Decisions<UserActs> = {
     sign_up: (act) => this.#decideSignUp(act),
     // The password may have changed while the gateway verified it.
-    open_session: ({ email, credential }) => ofUser(this.#byEmail.get(email), credential),
+    open_session: ({ email, credential }) => {
+      const user = this.#byEmail.get(email);
+      return this.#isOpen(user) ? ofUser(user, credential) : reject("bad_credentials");
+    },
     touch_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
     refresh_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
     end_session: ({ session }) => ofUser(this.#sessions.get(session)?.user),
     change_password: ({ wallet, credential }) => ofUser(this.#byWallet.get(wallet), credential),
-    deposit: ({ ref }, { isTaken }) =>
-      isTaken ? reject("duplicate_reference", ref) : { ok: true, effect: null },
+    deposit: ({ ref }, { isTaken, takenBy }) =>
+      isTaken ? reject("duplicate_reference", takenBy || ref) : { ok: true, effect: null },
     send: () => ({ ok: true, effect: null }),
   };
 
   readonly changes: Changes<UserActs> = {
     sign_up: ({ asset, password, session }, view, { timeMs }) => {
-      const user: User = { ...view, asset, password, credential: 1, createdAtMs: timeMs, sessions: [] };
+      const common = { ...view, asset, password, createdAtMs: timeMs };
+      const user: User = { ...common, credential: 1, sessions: [], reset: null };
       this.#add(user);
       this.#open(user, session, timeMs, timeMs);
     },
@@ -125,20 +147,57 @@ export class Users {
       this.#open(user, next, openedAtMs, timeMs);
     },
     end_session: ({ session }) => this.#end(session),
-    change_password: ({ wallet, password }) => {
-      const user = this.#byWallet.get(wallet);
-      assert(user !== undefined, "the user of a changed password exists");
-      user.password = password;
-      user.credential += 1;
-      for (const { id } of user.sessions.toReversed()) this.#end(id);
-    },
+    change_password: ({ wallet, password }) => this.#setPassword(this.#byWallet.get(wallet), password),
     deposit: () => {},
     send: () => {},
   };
 
+  /** `null` also for a closed wallet, so that a login is answered as for an unknown e-mail. */
   credentialOf(email: string): CredentialView | null {
     const user = this.#byEmail.get(email);
-    return user === undefined ? null : { password: user.password, credential: user.credential };
+    if (!this.#isOpen(user)) return null;
+    return { password: user.password, credential: user.credential };
+  }
+
+  walletOf(email: string): string | null {
+    const user = this.#byEmail.get(email);
+    return this.#isOpen(user) ? user.walletId : null;
+  }
+
+  profile(id: string): UserProfile | null {
+    return this.#profileOf(this.#byId.get(id));
+  }
+
+  profileOf(email: string): UserProfile | null {
+    return this.#profileOf(this.#byEmail.get(email));
+  }
+
+  canReset(token: string, nowMs: number): boolean {
+    return this.#userOfReset(token, nowMs) !== undefined;
+  }
+
+  decideReset(token: string, nowMs: number): Decision<UserView, never> {
+    const user = this.#userOfReset(token, nowMs);
+    return user === undefined ? reject("bad_reset_token") : { ok: true, effect: viewOf(user) };
+  }
+
+  resetPassword(token: string, password: string): void {
+    this.#setPassword(this.#resets.get(token), password);
+  }
+
+  /** A new token replaces the one before. */
+  issueReset(wallet: string, reset: Reset): void {
+    const user = this.#byWallet.get(wallet);
+    assert(user !== undefined, "the user of a reset exists");
+    this.#setReset(user, reset);
+  }
+
+  /** Ends all sessions of a wallet that is closed. */
+  close(wallet: string): void {
+    const user = this.#byWallet.get(wallet);
+    assert(user !== undefined, "the user of a closed wallet exists");
+    this.#setReset(user, null);
+    this.#endSessions(user);
   }
 
   session(id: string, nowMs: number): SessionView | null {
@@ -151,15 +210,17 @@ export class Users {
   *items(): Generator<UserItem> {
     for (const user of this.#byEmail.values()) {
       const sessions = user.sessions.map(storedSession);
-      const { asset, createdAtMs, password, credential } = user;
-      yield ["user", viewOf(user), asset, createdAtMs, password, credential, sessions];
+      const { asset, createdAtMs, password, credential, reset } = user;
+      const stored = reset === null ? ([] as const) : ([reset.token, reset.expiresAtMs] as const);
+      yield ["user", viewOf(user), asset, createdAtMs, password, credential, sessions, ...stored];
     }
   }
 
   restore(item: UserItem): void {
-    const [, view, asset, createdAtMs, password, credential, sessions] = item;
-    const user: User = { ...view, asset, createdAtMs, password, credential, sessions: [] };
+    const [, view, asset, createdAtMs, password, credential, sessions, token, expiresAtMs = 0] = item;
+    const user: User = { ...view, asset, createdAtMs, password, credential, sessions: [], reset: null };
     this.#add(user);
+    if (token !== undefined) this.#setReset(user, { token, expiresAtMs });
     for (const [id, openedAtMs, touchedAtMs, replacedUntilMs = null] of sessions)
       this.#open(user, id, openedAtMs, touchedAtMs, replacedUntilMs);
   }
@@ -178,7 +239,47 @@ export class Users {
   #add(user: User): void {
     this.#byEmail.set(user.email, user);
     this.#byWallet.set(user.walletId, user);
+    this.#byId.set(user.userId, user);
     this.#context.countBytes?.(PLATFORM_TENANT, USER_BYTES + textBytes(user.email) + textBytes(user.name));
+  }
+
+  #accountOf(user: User | undefined): Account | undefined {
+    return user && this.#context.account(PLATFORM_TENANT, walletAccount(user.walletId));
+  }
+
+  #isOpen(user: User | undefined): user is User {
+    return user !== undefined && this.#accountOf(user)?.status !== "closed";
+  }
+
+  #profileOf(user: User | undefined): UserProfile | null {
+    const account = this.#accountOf(user);
+    if (user === undefined || account === undefined) return null;
+    const { asset, status, posted, held, limits = [] } = accountViewOf(account);
+    return { ...viewOf(user), createdAtMs: user.createdAtMs, asset, status, posted, held, limits };
+  }
+
+  #userOfReset(token: string, nowMs: number): User | undefined {
+    const user = this.#resets.get(token);
+    return user?.reset && user.reset.expiresAtMs > nowMs ? user : undefined;
+  }
+
+  #setReset(user: User, reset: Reset | null): void {
+    if (user.reset !== null) this.#resets.delete(user.reset.token);
+    user.reset = reset;
+    if (reset !== null) this.#resets.set(reset.token, user);
+  }
+
+  /** Whoever knows the old password, or holds a token for it, has nothing any more. */
+  #setPassword(user: User | undefined, password: string): void {
+    assert(user !== undefined, "the user of a changed password exists");
+    user.password = password;
+    user.credential += 1;
+    this.#setReset(user, null);
+    this.#endSessions(user);
+  }
+
+  #endSessions(user: User): void {
+    for (const { id } of user.sessions.toReversed()) this.#end(id);
   }
 
   #open(

@@ -19,9 +19,10 @@ import type {
 } from "../programme.ts";
 import {
   type HoldView,
+  listsOf,
   type OrderActs,
+  type OrderList,
   PLATFORM_TENANT,
-  type RequestRole,
   type RequestView,
   vnodeOfWallet,
   type WalletAct,
@@ -32,12 +33,10 @@ import {
   walletAct,
 } from "./acts.ts";
 import { drawRoutedId } from "./ids.ts";
+import { OverOrders } from "./over-orders.ts";
 
 /** Orders kept per wallet and kind. One more removes the oldest closed one; its entries stay in the archive. */
 export const ORDERS_MAX = 500;
-
-/** Lists of orders: of one wallet, or of all (`all_withdrawals`). */
-export type OrderList = "holds" | RequestRole | "withdrawals" | "all_withdrawals";
 
 type Mutable<P extends WalletOrder> = { -readonly [K in keyof P]: P[K] };
 type StoredOrder = Mutable<HoldView> | Mutable<RequestView> | Mutable<WithdrawalView>;
@@ -45,7 +44,7 @@ type StoredOrder = Mutable<HoldView> | Mutable<RequestView> | Mutable<Withdrawal
 export type OrderItem = readonly ["paper", order: WalletOrder];
 
 /** Approximate size in memory. */
-const ORDER_BYTES = 600;
+const ORDER_BYTES = 640;
 
 function orderBytes(order: StoredOrder): number {
   return ORDER_BYTES + textBytes(order.kind === "withdrawal" ? order.details : order.memo);
@@ -60,8 +59,10 @@ export class WalletOrders {
   readonly #scheduled = new Map<string, ScheduledCommand>();
   /** By list and wallet; see `keyOf`. */
   readonly #indexes = new Map<string, PagedIndex<StoredOrder>>();
+  readonly #over: OverOrders;
 
   constructor(context: ProgrammeContext, hasWallet: (wallet: string) => boolean) {
+    this.#over = new OverOrders(context.scheduler);
     this.#context = context;
     this.#hasWallet = hasWallet;
   }
@@ -70,7 +71,7 @@ export class WalletOrders {
     hold: ({ wallet }, { nowMs }) => this.#rejectIfFull("holds", wallet, nowMs) ?? ACCEPTED,
     withdraw: ({ wallet }, { nowMs }) => this.#rejectIfFull("withdrawals", wallet, nowMs) ?? ACCEPTED,
     request_payment: (act, context) => this.#decideRequest(act, context),
-    capture: (act) => this.#decideHold(act),
+    capture: (act, { credit }) => this.#decideHold(act, credit),
     void_hold: (act) => this.#decideHold(act),
     accept_request: (act, { amount, credit }) => {
       const request = this.#requestFor(act, "wallet");
@@ -94,15 +95,22 @@ export class WalletOrders {
       assert(request?.kind === "request", "a request that expires exists");
       return decideRequest(request, "expired");
     },
-    confirm_withdrawal: (act) => this.#decideWithdrawal(act),
-    fail_withdrawal: (act) => this.#decideWithdrawal(act),
+    confirm_withdrawal: (act, { nowMs }) => this.#decideWithdrawal(act, nowMs),
+    fail_withdrawal: (act, { nowMs }) => this.#decideWithdrawal(act, nowMs),
+    take_back: ({ amount: asked }, { amount }) =>
+      asked !== null && asked > amount ? reject("amount_exceeds_transfer") : ACCEPTED,
+    forget: (_, { nowMs }) => {
+      const ids = this.#over.nextIds(nowMs);
+      return { ok: true, effect: { forgotten: ids.map((id) => viewOf(this.#known(id), nowMs)) } };
+    },
   };
 
   readonly changes: Changes<OrderActs> = {
-    hold: ({ wallet, amount, memo, timeoutMs }, _, { timeMs, transfer }) => {
+    hold: ({ wallet, amount, memo, timeoutMs, to }, _, { timeMs, transfer }) => {
       const common = { id: transferOf(transfer), wallet, amount, captured: 0, memo } as const;
       const times = { createdAtMs: timeMs, expiresAtMs: timeMs + timeoutMs };
-      this.#add({ kind: "hold", ...common, status: "pending", ...times }, timeMs);
+      const payee = to === undefined ? {} : { to };
+      this.#add({ kind: "hold", ...common, status: "pending", ...times, ...payee }, timeMs);
     },
     withdraw: ({ wallet, amount, details }, _, { timeMs, transfer }) => {
       const common = { id: transferOf(transfer), wallet, amount, details, createdAtMs: timeMs };
@@ -114,19 +122,47 @@ export class WalletOrders {
     },
     capture: ({ hold: id, final }, _, { amount }) => {
       const hold = this.#hold(id);
+      if (hold === undefined) return;
       hold.captured += amount;
       if (final || hold.captured === hold.amount) hold.status = "captured";
     },
-    void_hold: ({ hold }) => {
-      this.#hold(hold).status = "voided";
+    void_hold: ({ hold: id }) => {
+      const hold = this.#hold(id);
+      if (hold !== undefined) hold.status = "voided";
     },
     accept_request: ({ request }, _, { transfer }) => this.#endRequest(request, "accepted", transfer),
     decline_request: ({ request }) => this.#endRequest(request, "declined"),
     cancel_request: ({ request }) => this.#endRequest(request, "cancelled"),
     expire_request: ({ request }) => this.#endRequest(request, "expired"),
-    confirm_withdrawal: (act) => this.#endWithdrawal(act, "confirmed"),
-    fail_withdrawal: (act) => this.#endWithdrawal(act, "failed"),
+    confirm_withdrawal: (act, effect) => this.#endWithdrawal(act, effect, "confirmed"),
+    fail_withdrawal: (act, effect) => this.#endWithdrawal(act, effect, "failed", act.reason),
+    take_back: () => {},
+    forget: (_, { forgotten }, { timeMs }) => {
+      for (const { id } of forgotten) this.#remove(this.#known(id));
+      this.#over.forgotten(
+        forgotten.map(({ id }) => id),
+        timeMs,
+      );
+    },
   };
+
+  /** The pending payment requests that a wallet is to pay. */
+  pendingOf(wallet: string): readonly RequestView[] {
+    const orders = [...(this.#indexes.get(keyOf("payer", wallet))?.all() ?? [])];
+    return orders.filter(isRequest).filter(({ status }) => status === "pending");
+  }
+
+  /** Declines a pending payment request because its payer has gone. */
+  decline(id: string): void {
+    this.#endRequest(id, "declined");
+  }
+
+  /** Number of pending orders on this shard in which the wallet is to be paid. */
+  openFor(wallet: string, nowMs: number): number {
+    const lists = [keyOf("requester", wallet), keyOf("payee_holds", wallet)];
+    const orders = lists.flatMap((key) => [...(this.#indexes.get(key)?.all() ?? [])]);
+    return orders.filter((order) => viewOf(order, nowMs).status === "pending").length;
+  }
 
   order(id: string, nowMs: number): WalletOrder | null {
     const order = this.#byId.get(id);
@@ -157,18 +193,32 @@ export class WalletOrders {
     this.#put({ ...order });
   }
 
-  #decideHold({ hold: id, wallet }: WalletAct<"capture" | "void_hold">): Decision<null, never> {
+  /**
+   * The payee that a hold names captures and voids it; the payer, who has promised it the money, does neither. A hold
+   * that names no payee is its payer's alone.
+   *
+   * @param credit the account that a capture credits; `undefined` for the one that the hold names.
+   */
+  #decideHold(
+    { hold: id, wallet }: WalletAct<"capture" | "void_hold">,
+    credit?: string,
+  ): Decision<null, never> {
     const hold = this.#byId.get(id);
-    const isOwn = hold?.kind === "hold" && hold.wallet === wallet;
-    return isOwn ? ACCEPTED : reject("hold_not_found", id);
+    if (hold?.kind !== "hold" || (hold.wallet !== wallet && hold.to !== wallet))
+      return reject("hold_not_found", id);
+    if (hold.to === undefined) return ACCEPTED;
+    const isForPayee = credit === undefined || credit === walletAccount(hold.to);
+    return hold.to === wallet && isForPayee ? ACCEPTED : reject("hold_of_payee", id);
   }
 
-  #decideWithdrawal({
-    withdrawal: id,
-  }: WalletAct<"confirm_withdrawal" | "fail_withdrawal">): Decision<null, never> {
+  #decideWithdrawal(
+    { withdrawal: id }: WalletAct<"confirm_withdrawal" | "fail_withdrawal">,
+    nowMs: number,
+  ): Decision<WalletEffect<"confirm_withdrawal">, never> {
     const withdrawal = this.#byId.get(id);
     if (withdrawal?.kind !== "withdrawal") return reject("withdrawal_not_found", id);
-    return withdrawal.status === "pending" ? ACCEPTED : reject("already_decided", id);
+    if (withdrawal.status !== "pending") return reject("already_decided", id);
+    return { ok: true, effect: { decidedAtMs: nowMs } };
   }
 
   /** The payment request of an act, if the act's wallet has this role in it. */
@@ -206,6 +256,7 @@ export class WalletOrders {
     if (index !== undefined && index.size >= ORDERS_MAX) {
       for (const old of index.all()) {
         if (viewOf(old, nowMs).status === "pending") continue;
+        this.#over.remove(old.id);
         this.#remove(old);
         break;
       }
@@ -217,7 +268,8 @@ export class WalletOrders {
     assert(!this.#byId.has(order.id), "the id of an order is new");
     this.#byId.set(order.id, order);
     this.#context.countBytes?.(PLATFORM_TENANT, orderBytes(order));
-    for (const key of listsOf(order)) {
+    for (const list of listsOf(order)) {
+      const key = keyOf(...list);
       let index = this.#indexes.get(key);
       if (index === undefined) {
         index = new PagedIndex<StoredOrder>(this.#context.shard);
@@ -225,6 +277,7 @@ export class WalletOrders {
       }
       index.add(order, order.createdAtMs);
     }
+    this.#over.add(order);
     if (order.kind !== "request" || order.status !== "pending") return;
     const expiry = expiryCommandOf(order);
     this.#scheduled.set(order.id, expiry);
@@ -234,27 +287,41 @@ export class WalletOrders {
   #remove(order: StoredOrder): void {
     this.#byId.delete(order.id);
     this.#context.countBytes?.(PLATFORM_TENANT, -orderBytes(order));
-    for (const key of listsOf(order)) {
+    for (const list of listsOf(order)) {
+      const key = keyOf(...list);
       const index = this.#indexes.get(key);
       index?.remove(order);
       if (index?.size === 0) this.#indexes.delete(key);
     }
   }
 
-  #hold(id: string): Mutable<HoldView> {
+  #known(id: string): StoredOrder {
+    const order = this.#byId.get(id);
+    assert(order !== undefined, "an order that is over exists");
+    return order;
+  }
+
+  /** `undefined` if it left memory while another shard was asked about its capture: the clock has jumped by 30 days. */
+  #hold(id: string): Mutable<HoldView> | undefined {
     const hold = this.#byId.get(id);
-    assert(hold?.kind === "hold", "the hold of an act exists");
+    if (hold === undefined) return undefined;
+    assert(hold.kind === "hold", "the hold of an act is a hold");
     return hold;
   }
 
   #endWithdrawal(
     { withdrawal: id, bank }: WalletAct<"confirm_withdrawal" | "fail_withdrawal">,
+    effect: WalletEffect<"confirm_withdrawal">,
     status: "confirmed" | "failed",
+    reason?: string,
   ): void {
     const withdrawal = this.#byId.get(id);
     assert(withdrawal?.kind === "withdrawal", "the withdrawal of an act exists");
     withdrawal.status = status;
     withdrawal.bank = bank;
+    if (reason !== undefined) withdrawal.reason = reason;
+    if (effect !== null) withdrawal.decidedAtMs = effect.decidedAtMs;
+    this.#over.add(withdrawal);
   }
 
   #endRequest(id: string, status: RequestView["status"], transfer: string | null = null): void {
@@ -296,12 +363,6 @@ export function isWithdrawal(order: WalletOrder): order is WithdrawalView {
 
 function homeListOf({ kind }: StoredOrder): OrderList {
   return kind === "hold" ? "holds" : kind === "request" ? "payer" : "withdrawals";
-}
-
-function listsOf(order: StoredOrder): readonly string[] {
-  const own = keyOf(homeListOf(order), order.wallet);
-  if (order.kind === "hold") return [own];
-  return [own, order.kind === "request" ? keyOf("requester", order.requester) : keyOf("all_withdrawals", "")];
 }
 
 function keyOf(list: OrderList, wallet: string): string {

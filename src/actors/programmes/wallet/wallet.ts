@@ -11,7 +11,9 @@ import {
   type ProgrammeContext,
   TypedProgramme,
 } from "../programme.ts";
-import type { WalletAct, WalletActs, WalletQuestions } from "./acts.ts";
+import type { WalletAct, WalletActs } from "./acts.ts";
+import type { WalletQuestions } from "./questions.ts";
+import { Support } from "./support.ts";
 import { referenceClaim, type UserItem, Users } from "./users.ts";
 import { isHold, isRequest, isWithdrawal, type OrderItem, WalletOrders } from "./wallet-orders.ts";
 
@@ -20,6 +22,7 @@ type Item = UserItem | OrderItem;
 export class Wallet extends TypedProgramme<WalletActs, WalletQuestions, never, Item> {
   readonly #users: Users;
   readonly #orders: WalletOrders;
+  readonly #support: Support;
   protected readonly decisions: Decisions<WalletActs>;
   protected readonly changes: Changes<WalletActs>;
 
@@ -27,15 +30,27 @@ export class Wallet extends TypedProgramme<WalletActs, WalletQuestions, never, I
     super();
     this.#users = new Users(context);
     this.#orders = new WalletOrders(context, (wallet) => this.#users.has(wallet));
-    this.decisions = { ...this.#users.decisions, ...this.#orders.decisions };
-    this.changes = { ...this.#users.changes, ...this.#orders.changes };
+    this.#support = new Support(this.#users, this.#orders);
+    this.decisions = { ...this.#users.decisions, ...this.#support.decisions, ...this.#orders.decisions };
+    this.changes = { ...this.#users.changes, ...this.#support.changes, ...this.#orders.changes };
+  }
+
+  takeable(act: WalletAct, _: string, amount: number): number {
+    return act.act === "take_back" && act.amount !== null ? Math.min(act.amount, amount) : amount;
   }
 
   protected readonly answers: Answers<WalletQuestions> = {
     credential: (_, [email]) => this.#users.credentialOf(email),
     session: (_, [session], nowMs) => this.#users.session(session, nowMs),
+    wallet_of: (_, [email]) => this.#users.walletOf(email),
+    profile: (_, [user]) => this.#users.profile(user),
+    profile_of: (_, [email]) => this.#users.profileOf(email),
+    reset: (_, [token], nowMs) => this.#users.canReset(token, nowMs),
     order: (_, [id], nowMs) => this.#orders.order(id, nowMs),
     holds: (_, [wallet, ...page], nowMs) => this.#orders.list("holds", wallet, page, nowMs, isHold),
+    payee_holds: (_, [wallet, ...page], nowMs) =>
+      this.#orders.list("payee_holds", wallet, page, nowMs, isHold),
+    open_for: (_, [wallet], nowMs) => this.#orders.openFor(wallet, nowMs),
     requests: (_, [role, wallet, ...page], nowMs) => this.#orders.list(role, wallet, page, nowMs, isRequest),
     withdrawals: (_, [wallet, ...page], nowMs) =>
       this.#orders.list("withdrawals", wallet, page, nowMs, isWithdrawal),

@@ -9,30 +9,28 @@ import type { Clock } from "../../clock.ts";
 import { prefersText } from "../../input/accept.ts";
 import { knownTimeMsOf, timeTextOf } from "../../input/fields.ts";
 import { rangeQuery } from "../../input/time-range.ts";
+import { TimeZone } from "../../input/time-zone.ts";
 import { invalid } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
 import type { RouteDescription, Routes } from "../../routes.ts";
-import { isTimeZone, MOMENTS_MAX, STEPS, stepMoments, stepsBefore } from "./step-moments.ts";
+import { MOMENTS_MAX, STEPS, stepMoments, stepsBefore } from "./step-moments.ts";
 
 export type StatisticsDeps = Readonly<{ statistics: Pick<SeriesReader, "read">; clock: Clock }>;
 
 const STEPS_DEFAULT = 60;
-const ZONE_LENGTH_MAX = 64;
 
-const Query = z.strictObject({
+export const StatisticsQuery = z.strictObject({
   from: rangeQuery.from.openapi({
     description: `Inclusive; ${STEPS_DEFAULT} steps before \`to\` if absent.`,
   }),
   to: rangeQuery.to.openapi({ description: "Exclusive; now if absent." }),
   step: z.enum(STEPS).default("1h"),
-  time_zone: z
-    .string()
-    .max(ZONE_LENGTH_MAX)
-    .refine(isTimeZone, "must be an IANA time zone, such as Europe/Berlin")
-    .default("UTC")
-    .openapi({ description: "Hours and days begin in this IANA time zone.", example: "Europe/Berlin" }),
+  time_zone: TimeZone.openapi({
+    description: "Hours and days begin in this IANA time zone.",
+    example: "Europe/Berlin",
+  }),
 });
-type Query = z.infer<typeof Query>;
+type Query = z.infer<typeof StatisticsQuery>;
 
 type SeriesRoute = Readonly<{
   path: string;
@@ -95,7 +93,7 @@ export function addStatistics(routes: Routes, deps: StatisticsDeps): void {
         description:
           `One row per step, at most ${MOMENTS_MAX}. ${DESCRIPTIONS[kind]} The statistics service writes the values once a ` +
           "minute, so they lag by a minute or two. `Accept: text/csv` gets CSV.",
-        query: Query,
+        query: StatisticsQuery,
         answer: {
           status: 200,
           description: "The rows, oldest first. Moments after `complete_until` are left out.",
@@ -104,7 +102,7 @@ export function addStatistics(routes: Routes, deps: StatisticsDeps): void {
         problems: ["statistics_unavailable"],
       },
       async (request, call, query) =>
-        statisticsAnswer(request, call, series, await rowsOf(deps, call, series, query)),
+        statisticsAnswer(request, call, series, await seriesRows(deps, call, series, query)),
     );
   }
 }
@@ -120,7 +118,7 @@ function pageOf(names: readonly string[]): z.ZodType {
 type Found = Readonly<{ rows: readonly Values[]; closedAt: number }>;
 
 /** @throws Problem 400, OperatingError `statistics_unavailable` */
-async function rowsOf(
+export async function seriesRows(
   { statistics, clock }: StatisticsDeps,
   call: Call,
   group: SeriesGroup,

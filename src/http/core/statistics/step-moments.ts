@@ -13,16 +13,6 @@ const UNITS = {
   "1d": { unit: "day", duration: { days: 1 } },
 } as const;
 
-/** Whether it is a name of the IANA time zone database, or an offset such as `+03:30`. */
-export function isTimeZone(name: string): boolean {
-  try {
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * The beginnings of steps from `fromMs` (inclusive) to `toMs` (exclusive), and the end of the last one.
  *

@@ -1,23 +1,25 @@
-/** `POST /v1/transfers/batch`: thousands of independent transfers in one request. */
+/** Batches: thousands of independent items in one request. `POST /v1/transfers/batch` is one kind of them. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "@hono/zod-openapi";
 import type { Transfers } from "../../../actors/records/packed-transfers.ts";
 import { OperatingError } from "../../../errors/operating-error.ts";
 import type { ItemAnswer, Ledger } from "../../../gateway/ports.ts";
 import { Turns } from "../../../gateway/turns.ts";
-import { answer, type Call, callerOf } from "../../call.ts";
+import { answer, type Call, callerOf, type HttpAnswer } from "../../call.ts";
 import { encodeResults } from "../../input/message-pack.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
-import type { Routes } from "../../routes.ts";
+import type { RouteDescription, Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX, mediaType, readBody } from "../../server/body.ts";
 import { WaitingBodies } from "../../server/incoming-bodies.ts";
 import {
   BATCH_ITEMS_MAX,
+  type BatchFormat,
   type BatchRead,
   type BatchSource,
   type Encoding,
   readBatch,
+  TRANSFERS,
 } from "./batch-items.ts";
 import { DryRunQuery } from "./dry-run.ts";
 import { TransferItem } from "./transfer-schema.ts";
@@ -148,74 +150,113 @@ async function startInTurn(
   }
 }
 
-function createBegin({ ledger, readLarge }: BatchDeps) {
+/** Reads a batch and begins to submit it. */
+type Begin = (
+  body: Buffer,
+  call: Call,
+  source: BatchSource,
+  format: BatchFormat,
+  isDryRun: boolean,
+) => Promise<StartedBatch>;
+
+/** One for all kinds of batches: they share the readers. */
+export type Batches = Readonly<{ begin: Begin }>;
+
+export function createBatches({ ledger, readLarge }: BatchDeps): Batches {
   const turns = new Turns({ slots: 1, share: 1 });
   // Two slots: while one body is read, the next one is sent to the other thread.
   const largeTurns = new Turns({ slots: 2, share: 1 });
-  return async (body: Buffer, call: Call, source: BatchSource, isDryRun: boolean): Promise<StartedBatch> => {
+  const begin: Begin = async (body, call, source, format, isDryRun) => {
     const isLarge = body.length > LARGE_BYTES;
     return startInTurn(isLarge ? largeTurns : turns, call, body.length, async () => {
-      const { count, refused, transfers } = await (isLarge ? readLarge : readBatch)(body, source);
+      const { count, refused, transfers } = await (isLarge
+        ? readLarge(body, source)
+        : readBatch(body, source, format));
       if (count === refused.size) return { count, refused, answered: NO_ANSWERS };
       const answered = isDryRun ? dryRunBatch(ledger, call, transfers) : ledger.submitTransfers(transfers);
       return { count, refused, answered };
     });
   };
+  return { begin };
 }
+
+/** Reads a batch, submits its items and answers with their results, in the encoding of the request. */
+export async function batchAnswer(
+  { begin }: Batches,
+  request: HttpRequest,
+  call: Call,
+  format: BatchFormat,
+  { isDryRun = false, ...from }: Pick<BatchSource, "kind" | "till"> & Readonly<{ isDryRun?: boolean }>,
+): Promise<HttpAnswer> {
+  const encoding = encodingOf(request);
+  const source: BatchSource = { ...from, partner: call.partner, encoding, headerKey: call.key };
+  const body = await readBody(request, BATCH_BYTES_MAX);
+  const started = await begin(body, call, source, format, isDryRun);
+  const { items: answers, positions } = await started.answered;
+  const merged = merge(started, answers);
+  const headers: Record<string, string> =
+    positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
+  if (encoding === "application/msgpack") {
+    headers["Content-Type"] = "application/msgpack";
+    return answer(call, 200, encodeResults(merged, statusOfCode), headers);
+  }
+  headers["Content-Type"] = "application/json";
+  return answer(call, 200, resultsJson(merged), headers);
+}
+
+/** The body of a route for batches. @param item the schema of an item, whose OpenAPI name is `itemName`. */
+export function batchBody(
+  body: z.ZodType,
+  item: z.ZodType,
+  itemName: string,
+): NonNullable<RouteDescription["body"]> {
+  return {
+    schema: body,
+    types: {
+      "application/json": body,
+      "application/x-ndjson": z.string().openapi({ description: `One ${itemName} per line.` }),
+      "application/msgpack": z.array(item),
+    },
+  };
+}
+
+export const BATCH_ANSWER: RouteDescription["answer"] = {
+  status: 200,
+  description: "The results, in the order of the items.",
+  content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
+};
+
+export const BATCH_RULES =
+  "Items fail independently; `results[i]` is the result of item i. An item's own `idempotency_key` takes precedence " +
+  "over the header's, which gives item i the key `<key>#i`. In NDJSON, blank lines are skipped. MessagePack (an array " +
+  "of maps) is answered in MessagePack; in it an amount is an integer, or a float beyond the range of 32 bits.";
 
 export type BatchDeps = Readonly<{ ledger: Ledger; readLarge: ReadLarge }>;
 
-export function addBatch(routes: Routes, deps: BatchDeps): void {
-  const begin = createBegin(deps);
+export function addBatch(routes: Routes, batches: Batches): void {
   routes.add(
     {
       method: "post",
       operationId: "createTransferBatch",
-      path: "/v1/transfers/batch",
+      path: TRANSFERS.path,
       routerPath: "/v1/transfers/:id",
       access: "partner",
       group: "batch",
       summary: "Create up to 10,000 independent transfers, in order",
-      description:
-        "Items fail independently; `results[i]` is the result of item i. An item's own `idempotency_key` takes precedence " +
-        "over the header's, which gives item i the key `<key>#i`. In NDJSON, blank lines are skipped. MessagePack (an array " +
-        "of maps) is answered in MessagePack; in it an amount is an integer, or a float beyond the range of 32 bits.",
+      description: BATCH_RULES,
       query: DryRunQuery,
-      body: {
-        schema: BatchRequest,
-        types: {
-          "application/json": BatchRequest,
-          "application/x-ndjson": z.string().openapi({ description: "One TransferItem per line." }),
-          "application/msgpack": z.array(TransferItem),
-        },
-      },
-      answer: {
-        status: 200,
-        description: "The results, in the order of the items.",
-        content: { "application/json": BatchAnswer, "application/msgpack": BatchAnswer },
-      },
+      body: batchBody(BatchRequest, TransferItem, "TransferItem"),
+      answer: BATCH_ANSWER,
       problems: ["batch_too_large"],
     },
-    async (request, call, { dry_run }) => {
+    (request, call, { dry_run }) => {
       if (request.param("id") !== "batch") {
         throw new Problem("method_not_allowed", "Use one of: GET, HEAD.", {
           headers: { Allow: "GET, HEAD" },
         });
       }
-      const encoding = encodingOf(request);
-      const source: BatchSource = { partner: call.partner, encoding, headerKey: call.key };
-      const body = await readBody(request, BATCH_BYTES_MAX);
-      const started = await begin(body, call, source, dry_run === "true");
-      const { items: answers, positions } = await started.answered;
-      const merged = merge(started, answers);
-      const headers: Record<string, string> =
-        positions.length === 0 ? {} : { "Daybook-Position": positions.join(",") };
-      if (encoding === "application/msgpack") {
-        headers["Content-Type"] = "application/msgpack";
-        return answer(call, 200, encodeResults(merged, statusOfCode), headers);
-      }
-      headers["Content-Type"] = "application/json";
-      return answer(call, 200, resultsJson(merged), headers);
+      const from = { kind: "transfers", isDryRun: dry_run === "true" } as const;
+      return batchAnswer(batches, request, call, TRANSFERS, from);
     },
   );
 }

@@ -48,12 +48,19 @@ export function postingsJson(postings: readonly Posting[]): string {
   return postings.map(({ debit, credit, amount }) => postingJson(debit, credit, amount)).join(",");
 }
 
+/** The reference of a movement of points. */
+function referenceJson({ act }: TransferView): string {
+  if (act?.programme !== "loyalty" || !("reference" in act)) return "";
+  return `"reference":${JSON.stringify(act.reference)},`;
+}
+
 /** The members without braces. A dry run has no id. */
 function members(view: TransferView): string {
   const { id, status, postings, postedAmount, createdAtMs, expiresAtMs } = view;
   return (
     (id === "" ? "" : `"id":"${id}",`) +
     `"status":"${status}","postings":[${postingsJson(postings)}],"posted_amount":${postedAmount},` +
+    referenceJson(view) +
     detailsJson(view, expiresAtMs === null ? "" : `"expires_at":"${timeTextOf(expiresAtMs)}",`) +
     `"created_at":"${timeTextOf(createdAtMs)}"` +
     (view.reverts === null ? "" : `,"reverts":"${view.reverts}"`)
@@ -106,6 +113,7 @@ const { occurred_at, ...otherDetails } = answerDetails;
 const fields = {
   status: z.enum(["posted", "pending", "voided", "expired"]),
   postings: z.array(PostingSchema),
+  reference: z.string().optional().openapi({ description: "Only of movements of loyalty points." }),
   posted_amount: z.int().openapi({ description: "The amount posted so far, summed over all postings." }),
   ...otherDetails,
   expires_at: z.iso

@@ -4,6 +4,7 @@ import {
   askLots,
   askMember,
   askMembers,
+  askNamed,
   type LotView,
   loyaltyAct,
   type MemberView,
@@ -11,17 +12,19 @@ import {
 } from "../../../actors/programmes/loyalty/acts.ts";
 import type { LotPlace } from "../../../actors/programmes/loyalty/lots.ts";
 import { actAlone } from "../../../actors/records/command.ts";
+import type { Page } from "../../../archive/queries/query.ts";
 import type { Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS, madeId, type Random } from "../../idempotency.ts";
-import { Balance, NewId, ProgrammeName, timeTextOf } from "../../input/fields.ts";
-import { PageQuery, pageAnswer, pageOf } from "../../input/pagination.ts";
+import { Balance, NewId, ProgrammeName, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
+import { PageQuery, pageAnswer, pageOf, pageQuery } from "../../input/pagination.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { invalid, Problem } from "../../problem.ts";
 import { readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
+import { TILL_ACCESS } from "./till.ts";
 
 export type LoyaltyDeps = Readonly<{ ledger: Ledger; random: Random }>;
 
@@ -37,6 +40,7 @@ const MemberSchema = z
     name: z.string().nullable(),
     balance: Balance,
     held: Balance,
+    pending: Points.openapi({ description: "Points that begin later. They are not part of the balance." }),
     earned: Points,
     spent: Points,
     expired: Points,
@@ -48,6 +52,7 @@ const MemberSchema = z
       name: "Alice",
       balance: 120,
       held: 0,
+      pending: 0,
       earned: 200,
       spent: 80,
       expired: 0,
@@ -55,8 +60,20 @@ const MemberSchema = z
     },
   });
 const LotSchema = z
-  .object({ id: z.string(), points: Points, expires_at: z.iso.datetime() })
+  .object({
+    id: z.string(),
+    points: Points,
+    expires_at: z.iso.datetime().nullable().openapi({ description: "Null only for pending points: never." }),
+    activates_at: z.iso.datetime().optional().openapi({ description: "Only for pending points." }),
+  })
   .openapi("Lot", { example: { id: "tr_0a11001", points: 100, expires_at: "2027-11-20T00:00:00.000Z" } });
+
+const MembersQuery = z.strictObject({
+  ...pageQuery,
+  name: ProgrammeName.refine((text) => !/\p{Cc}/u.test(text), "must not contain control characters")
+    .optional()
+    .openapi({ description: "The beginning of a name.", example: "ali" }),
+});
 
 const answerSchema = { description: "The member.", content: { "application/json": MemberSchema } };
 
@@ -67,29 +84,57 @@ export function memberNotFound(id: string): Problem {
 export function addMembers(routes: Routes, deps: LoyaltyDeps): void {
   addCreate(routes, deps);
   addReads(routes, deps);
+  addLots(routes, deps);
   addChanges(routes, deps);
 }
 
 function memberJson(view: Omit<MemberView, "since">): string {
-  const { id, name, balance, held, earned, spent, expired, createdAtMs } = view;
+  const { id, name, balance, held, pending = 0, earned, spent, expired, createdAtMs } = view;
   const created_at = timeTextOf(createdAtMs);
-  return JSON.stringify({ id, name, balance, held, earned, spent, expired, created_at });
+  return JSON.stringify({ id, name, balance, held, pending, earned, spent, expired, created_at });
 }
 
-function lotJson({ id, points, expiresAtMs }: LotView): string {
-  return JSON.stringify({ id, points, expires_at: timeTextOf(expiresAtMs) });
+function lotJson({ id, points, expiresAtMs, activatesAtMs }: LotView): string {
+  const begins = activatesAtMs === undefined ? {} : { activates_at: timeTextOf(activatesAtMs) };
+  return JSON.stringify({ id, points, expires_at: timeTextOrNull(expiresAtMs), ...begins });
 }
 
-function lotCursor({ id, expiresAtMs }: LotView): string {
-  return `${expiresAtMs}.${id}`;
+function lotCursor({ id, expiresAtMs, activatesAtMs }: LotView): string {
+  return activatesAtMs === undefined ? `${expiresAtMs}.${id}` : `p${activatesAtMs}.${id}`;
+}
+
+/**
+ * A page of the members whose name begins with `prefix`. The cursor is the place of the last one, in base64url.
+ * @throws Problem 400
+ */
+export async function membersByName(
+  ledger: Ledger,
+  partner: string,
+  prefix: string,
+  { limit, cursor }: PageQuery,
+): Promise<Page<MemberView>> {
+  const after = cursor === undefined ? null : Buffer.from(cursor, "base64url").toString("utf8");
+  if (after !== null && cursorOf(after) !== cursor)
+    throw invalid("cursor", "must be the next_cursor of the previous page");
+  // Each shard returns its first ones, so the first ones of the union are complete.
+  const parts = await ledger.askAll(partner, askNamed(prefix, limit + 1, after));
+  const all = parts.flat().toSorted((a, b) => (a.place < b.place ? -1 : 1));
+  const shown = all.slice(0, limit);
+  const cursors = shown.map(({ place }) => cursorOf(place));
+  const nextCursor = all.length > limit ? (cursors.at(-1) ?? null) : null;
+  return { data: shown.map(({ member }) => member), cursors, nextCursor };
+}
+
+function cursorOf(place: string): string {
+  return Buffer.from(place, "utf8").toString("base64url");
 }
 
 /** @throws Problem 400 */
 function lotPlaceOf(cursor: string): LotPlace {
-  const [, expiresAt, id] = /^(\d{1,15})\.(tr_[0-9a-z]{1,64})$/.exec(cursor) ?? [];
-  if (expiresAt === undefined || id === undefined)
+  const [, kind, at, id] = /^(p?)(-?\d{1,15})\.(tr_[0-9a-z]{1,64})$/.exec(cursor) ?? [];
+  if (at === undefined || id === undefined)
     throw invalid("cursor", "must be the next_cursor of the previous page");
-  return [Number(expiresAt), id];
+  return kind === "" ? [Number(at), id] : [Number(at), id, "pending"];
 }
 
 function addCreate(routes: Routes, { ledger, random }: LoyaltyDeps): void {
@@ -123,20 +168,25 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
     routes,
     {
       path: "/v1/loyalty/members",
-      access: "partner",
+      access: TILL_ACCESS,
       group: "loyalty",
-      summary: "List members, newest first",
-      query: PageQuery,
+      summary: "List members, newest first, or find them by name",
+      description:
+        "With `name`: the members whose name begins with it, in the order of their names. Letter case does not count.",
+      query: MembersQuery,
       row: MemberSchema,
     },
-    (_, call, query) => ledger.list(call.partner, askMembers, query, callerOf(call)),
+    async (_, call, query) =>
+      query.name === undefined
+        ? ledger.list(call.partner, askMembers, query, callerOf(call))
+        : membersByName(ledger, call.partner, query.name, query),
     memberJson,
   );
   addReadRoute(
     routes,
     {
       path: "/v1/loyalty/members/{id}",
-      access: "partner",
+      access: TILL_ACCESS,
       group: "loyalty",
       summary: "Get a member",
       params: IdParams,
@@ -151,18 +201,24 @@ function addReads(routes: Routes, { ledger }: LoyaltyDeps): void {
     },
     memberJson,
   );
+}
+
+function addLots(routes: Routes, { ledger }: LoyaltyDeps): void {
   routes.add(
     {
       method: "get",
       path: "/v1/loyalty/members/{id}/lots",
       access: "partner",
       group: "loyalty",
-      summary: "List a member's expiring points, soonest expiry first",
+      summary:
+        "List a member's expiring points, soonest expiry first, then pending ones, soonest beginning first",
       params: IdParams,
       query: PageQuery,
       answer: {
         ...pageOf(LotSchema),
-        description: "A page. A lot is an accrual with `expires_at`; `points` is what is left of it.",
+        description:
+          "A page. A lot is an accrual with `expires_at`; `points` is what is left of it. Accruals with `activates_at` whose " +
+          "points have not begun follow.",
       },
       problems: ["member_not_found"],
     },

@@ -3,42 +3,56 @@ import { z } from "@hono/zod-openapi";
 import {
   askMember,
   type LoyaltyAct,
-  loyaltyAct,
+  type LoyaltyEffect,
+  type MovementSource,
   pointsAccount,
 } from "../../../actors/programmes/loyalty/acts.ts";
-import type { Act } from "../../../actors/records/act.ts";
-import type { TransferPosted } from "../../../actors/records/command.ts";
+import type { Transfer, TransferPosted } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { CompoundTransfer, TransferChanged } from "../../../actors/records/compound-command.ts";
 import type { Entry } from "../../../archive/queries/query.ts";
+import { assert } from "../../../errors/assert.ts";
 import { callerOf } from "../../call.ts";
 import { entriesPageOf, formatOf, statementAnswer, statementSchema } from "../../core/accounts/statement.ts";
-import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import {
-  Amount,
-  Balance,
-  Description,
-  knownTimeMsOf,
-  Time,
-  timeMsOrNull,
-  timeTextOf,
-} from "../../input/fields.ts";
+  BATCH_ANSWER,
+  BATCH_RULES,
+  type Batches,
+  batchAnswer,
+  batchBody,
+} from "../../core/transfers/batch.ts";
+import { BATCH_ITEMS_MAX } from "../../core/transfers/batch-items.ts";
+import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
+import { Balance, knownTimeMsOf, timeMsOrNull, timeTextOf } from "../../input/fields.ts";
 import { IdParams, idOf } from "../../input/path-id.ts";
 import { RangeQuery, rangeOf } from "../../input/time-range.ts";
 import type { ProblemCode } from "../../problem.ts";
-import { readChange, transferWith } from "../../read-change.ts";
+import { readChange } from "../../read-change.ts";
 import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
 import { type LoyaltyDeps, memberNotFound } from "./members.ts";
+import {
+  accrualCommand,
+  MOVEMENTS,
+  MovementItem,
+  NewAccrual,
+  NewRedemption,
+  type RedemptionFields,
+  redemptionCommand,
+} from "./movements.ts";
+import { TILL_ACCESS, tillOf } from "./till.ts";
 
-const newMovement = { points: Amount, description: Description, occurred_at: Time.optional() };
-const NewAccrual = z
-  .strictObject({
-    ...newMovement,
-    expires_at: Time.optional().openapi({ description: "When the points expire; absent if never." }),
-  })
-  .openapi("NewAccrual", { example: { points: 100, description: "Haircut" } });
-const NewRedemption = z
-  .strictObject(newMovement)
-  .openapi("NewRedemption", { example: { points: 80, description: "Free coffee" } });
+export type PointsDeps = LoyaltyDeps & Readonly<{ batches: Batches }>;
+
+const MovementBatch = z
+  .object({ movements: z.array(MovementItem).max(BATCH_ITEMS_MAX) })
+  .openapi("PointsMovementBatch");
+
+const ofSource = {
+  reference: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  till: z.string().optional().openapi({ description: "Name of the key, if a till's key was used." }),
+};
 
 const MovementSchema = z
   .object({
@@ -46,6 +60,8 @@ const MovementSchema = z
     member: z.string(),
     points: z.int(),
     description: z.string(),
+    ...ofSource,
+    activates_at: z.iso.datetime().optional().openapi({ description: "Only if the points begin later." }),
     occurred_at: z.iso.datetime(),
     created_at: z.iso.datetime(),
     balance: Balance,
@@ -62,7 +78,7 @@ const MovementSchema = z
     },
   });
 
-const TYPES = ["accrual", "redemption", "expiry", "revert"] as const;
+const TYPES = ["accrual", "redemption", "activation", "expiry", "revert"] as const;
 const PointsEntrySchema = z
   .object({
     seq: z.int(),
@@ -73,6 +89,8 @@ const PointsEntrySchema = z
     counterparty: z.string(),
     description: z.string().nullable(),
     memo: z.string().nullable(),
+    reference: z.string().nullable(),
+    till: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
     occurred_at: z.iso.datetime(),
     at: z.iso.datetime(),
@@ -80,29 +98,26 @@ const PointsEntrySchema = z
   .openapi("PointsEntry");
 const PointsEntriesPage = statementSchema(PointsEntrySchema).openapi("PointsEntriesPage");
 
-export function addPoints(routes: Routes, deps: LoyaltyDeps): void {
+export function addPoints(routes: Routes, deps: PointsDeps): void {
   addMovement(routes, deps, NewAccrual, {
     path: "/v1/loyalty/members/{id}/accruals",
     summary: "Credit points to a member",
     description:
-      "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own.",
-    problems: ["member_not_found", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
-    actOf: (account, { expires_at }) =>
-      loyaltyAct(
-        "accrual",
-        account,
-        expires_at === undefined ? {} : { expiresAtMs: knownTimeMsOf(expires_at) },
-      ),
-    balanceOf: ({ creditPosted }) => creditPosted,
+      "Moves points from `@issuance` to the member. With `expires_at` the points become a lot of their own. With " +
+      "`activates_at` they are pending until then; a revert before that voids their transfer.",
+    problems: ["member_not_found", "duplicate_reference", "balance_out_of_range", ...IDEMPOTENCY_PROBLEMS],
+    commandOf: accrualCommand,
+    side: "creditPosted",
   });
   addMovement(routes, deps, NewRedemption, {
     path: "/v1/loyalty/members/{id}/redemptions",
     summary: "Debit points from a member",
     description: "Moves points from the member to `@redemption`. Points that expire soonest are spent first.",
-    problems: ["member_not_found", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
-    actOf: (account) => loyaltyAct("redemption", account, {}),
-    balanceOf: ({ debitPosted }) => debitPosted,
+    problems: ["member_not_found", "duplicate_reference", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+    commandOf: redemptionCommand,
+    side: "debitPosted",
   });
+  addMovementBatch(routes, deps);
   addEntries(routes, deps);
 }
 
@@ -110,23 +125,28 @@ type Direction<T> = Pick<RouteDescription, "path" | "summary"> &
   Readonly<{
     description: string;
     problems: readonly ProblemCode[];
-    actOf: (account: string, value: T) => LoyaltyAct<"accrual" | "redemption">;
-    /** The member's balance after the transfer. */
-    balanceOf: (posted: TransferPosted) => number;
+    commandOf: (
+      header: CommandHeader,
+      member: string,
+      fields: T,
+      till: string | undefined,
+    ) => Transfer | CompoundTransfer;
+    /** The member's side of the transfer. */
+    side: "debitPosted" | "creditPosted";
   }>;
 
 /** A route that credits points to a member or debits them. */
-function addMovement<T extends z.infer<typeof NewRedemption>>(
+function addMovement<T extends RedemptionFields & Readonly<{ activates_at?: string | undefined }>>(
   routes: Routes,
   { ledger }: LoyaltyDeps,
   schema: z.ZodType<T>,
-  { actOf, balanceOf, ...description }: Direction<T>,
+  { commandOf, side, ...description }: Direction<T>,
 ): void {
   routes.add(
     {
       method: "post",
       ...description,
-      access: "partner",
+      access: TILL_ACCESS,
       group: "loyalty",
       params: IdParams,
       body: { schema },
@@ -135,34 +155,71 @@ function addMovement<T extends z.infer<typeof NewRedemption>>(
     async (request, call) => {
       const member = idOf(request);
       const { value, header } = await readChange(request, call, schema);
-      const { points, description: memo } = value;
-      const occurredAtMs = timeMsOrNull(value.occurred_at);
-      const move = { amount: points, memo, occurredAtMs };
-      const command = transferWith(header, actOf(pointsAccount(member), value), move);
-      return decidedAnswer(call, await ledger.submit(command), 201, (posted, { timeMs }) =>
-        movementJson({ member, points, description: memo, occurredAtMs, timeMs }, posted, balanceOf(posted)),
+      const command = commandOf(header, member, value, tillOf(call));
+      const answer = await ledger.submit<Transfer | CompoundTransfer>(command);
+      return decidedAnswer(call, answer, 201, (done, { timeMs }) =>
+        movementJson(done.id, member, value, resultOf(done, side), timeMs),
       );
     },
   );
 }
 
-type Movement = Readonly<{
-  member: string;
-  points: number;
-  description: string;
-  occurredAtMs: number | null;
-  timeMs: number;
-}>;
+function addMovementBatch(routes: Routes, { batches }: PointsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      operationId: "createPointsMovementBatch",
+      path: MOVEMENTS.path,
+      access: TILL_ACCESS,
+      group: "loyalty",
+      summary: "Credit and debit points: up to 10,000 independent movements, in order",
+      description: BATCH_RULES,
+      body: batchBody(MovementBatch, MovementItem, "PointsMovementItem"),
+      answer: BATCH_ANSWER,
+      problems: ["batch_too_large"],
+    },
+    (request, call) => {
+      const till = tillOf(call);
+      const from = { kind: "movements", ...(till !== undefined && { till }) } as const;
+      return batchAnswer(batches, request, call, MOVEMENTS, from);
+    },
+  );
+}
+
+type Shown = Pick<RedemptionFields, "points" | "description" | "reference" | "metadata" | "occurred_at"> &
+  Readonly<{ activates_at?: string | undefined }>;
+
+/**
+ * What the record says beyond the request. The balance is that of the member: of the side that a transfer moved, or the one
+ * that points which begin later have left as it was.
+ */
+function resultOf(
+  done: TransferPosted | TransferChanged,
+  side: "debitPosted" | "creditPosted",
+): Readonly<{ balance: number; till: string | undefined }> {
+  // The effect of an act of this programme.
+  const effect = (done.effect ?? null) as LoyaltyEffect<"accrual">;
+  const till = effect?.till;
+  if (effect !== null && "pending" in effect) return { balance: effect.balance, till };
+  assert(side in done, "only points that begin later move with a compound transfer");
+  return { balance: (done as TransferPosted)[side], till };
+}
 
 function movementJson(
-  { member, points, description, occurredAtMs, timeMs }: Movement,
-  { id }: TransferPosted,
-  balance: number,
+  id: string,
+  member: string,
+  { points, description, reference, metadata, occurred_at, activates_at }: Shown,
+  { balance, till }: ReturnType<typeof resultOf>,
+  timeMs: number,
 ): string {
   // Concatenated, because it is the programme's most frequent answer. Ids contain no characters that JSON escapes.
   return (
     `{"id":"${id}","member":"${member}","points":${points},"description":${JSON.stringify(description)},` +
-    `"occurred_at":"${timeTextOf(occurredAtMs ?? timeMs)}","created_at":"${timeTextOf(timeMs)}","balance":${balance}}`
+    (reference === undefined ? "" : `"reference":${JSON.stringify(reference)},`) +
+    (metadata === undefined ? "" : `"metadata":${JSON.stringify(metadata)},`) +
+    (till === undefined ? "" : `"till":${JSON.stringify(till)},`) +
+    (activates_at === undefined ? "" : `"activates_at":"${timeTextOf(knownTimeMsOf(activates_at))}",`) +
+    `"occurred_at":"${timeTextOf(timeMsOrNull(occurred_at) ?? timeMs)}","created_at":"${timeTextOf(timeMs)}","balance":${balance}}`
   );
 }
 
@@ -201,15 +258,19 @@ function addEntries(routes: Routes, { ledger }: LoyaltyDeps): void {
 function entryView(entry: Entry) {
   const { seq, transferId, amount, balanceAfter, counterparty, memo, metadata, timeMs, act, occurredAtMs } =
     entry;
+  // Only this programme moves points of members.
+  const loyalty = act as LoyaltyAct | undefined;
   return {
     seq,
     transfer_id: transferId,
-    type: typeOf(act),
+    type: typeOf(loyalty),
     amount,
     balance_after: balanceAfter,
     counterparty,
     description: memo,
     memo,
+    reference: sourceOf(loyalty).reference ?? null,
+    till: sourceOf(loyalty).till ?? null,
     metadata: metadata === null ? {} : JSON.parse(metadata),
     occurred_at: timeTextOf(occurredAtMs ?? timeMs),
     at: timeTextOf(timeMs),
@@ -224,18 +285,25 @@ const ENTRIES = formatOf(entryView, {
   balance_after: "ours",
   counterparty: "ours",
   description: "text",
+  reference: "text",
+  till: "text",
   metadata: "text",
   occurred_at: "ours",
   at: "ours",
 });
 
-function typeOf(act: Act | undefined): (typeof TYPES)[number] {
+function typeOf(act: LoyaltyAct | undefined): (typeof TYPES)[number] {
   switch (act?.act) {
     case "accrual":
+      return act.activatesAtMs === undefined ? "accrual" : "activation";
     case "redemption":
     case "expiry":
       return act.act;
     default:
       return "revert";
   }
+}
+
+function sourceOf(act: LoyaltyAct | undefined): MovementSource {
+  return act?.act === "accrual" || act?.act === "redemption" ? act : {};
 }

@@ -19,9 +19,16 @@ import type { LoyaltyDeps } from "./members.ts";
 
 const Total = z.int().openapi({ description: "Points. Most JSON readers round numbers above 2^53." });
 const SummarySchema = z
-  .object({ members: z.int(), outstanding: Total, earned: Total, spent: Total, expired: Total })
+  .object({
+    members: z.int(),
+    outstanding: Total,
+    earned: Total,
+    spent: Total,
+    expired: Total,
+    pending: Total,
+  })
   .openapi("LoyaltySummary", {
-    example: { members: 10, outstanding: 1200, earned: 2000, spent: 700, expired: 100 },
+    example: { members: 10, outstanding: 1200, earned: 2000, spent: 700, expired: 100, pending: 50 },
   });
 const Settings = z
   .strictObject({ member_threshold: Amount, total_threshold: Amount })
@@ -40,6 +47,8 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
       access: "partner",
       group: "loyalty",
       summary: "Get the totals of all members",
+      description:
+        "`outstanding` is the sum of all balances. `pending` are points that begin later: they are part of no other total.",
       answer: answerOf(200, "The totals.", SummarySchema),
     },
     (_, call) => ledger.askAll(call.partner, askSummary()),
@@ -48,18 +57,22 @@ export function addProgramme(routes: Routes, { ledger }: LoyaltyDeps): void {
   addSettings(routes, ledger);
 }
 
-/** @param parts one per shard. */
-function summaryJson(parts: readonly LoyaltySummary[]): string {
-  const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n };
-  for (const { members, earned, spent, expired } of parts) {
+/** The totals of a partner. @param parts one per shard. */
+export function totalsOf(parts: readonly LoyaltySummary[]) {
+  const sums = { members: 0, earned: 0n, spent: 0n, expired: 0n, pending: 0n };
+  for (const { members, earned, spent, expired, pending } of parts) {
     sums.members += members;
     sums.earned += BigInt(earned);
     sums.spent += BigInt(spent);
     sums.expired += BigInt(expired);
+    sums.pending += BigInt(pending);
   }
-  const { members, earned, spent, expired } = sums;
-  const outstanding = earned - spent - expired;
-  return `{"members":${members},"outstanding":${outstanding},"earned":${earned},"spent":${spent},"expired":${expired}}`;
+  return { ...sums, outstanding: sums.earned - sums.spent - sums.expired };
+}
+
+function summaryJson(parts: readonly LoyaltySummary[]): string {
+  const { members, outstanding, earned, spent, expired, pending } = totalsOf(parts);
+  return `{"members":${members},"outstanding":${outstanding},"earned":${earned},"spent":${spent},"expired":${expired},"pending":${pending}}`;
 }
 
 function addSettings(routes: Routes, ledger: LoyaltyDeps["ledger"]): void {

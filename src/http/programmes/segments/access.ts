@@ -78,9 +78,14 @@ export function isCurrent(part: SegmentPart | null): boolean {
   return part === null || part.isCurrent;
 }
 
-/** Whether a shard knows the segment and has added every user whom its percentage selects. */
+/** Whether a shard knows the segment, and its percentage selects the automatic members and nobody else. */
 export function isFilled(part: SegmentPart | null): boolean {
   return part?.isFilled === true;
+}
+
+/** Whether no change of the percentage is on its way to some of the shards. */
+function isOfOnePercent(parts: readonly (SegmentPart | null)[]): boolean {
+  return new Set(parts.map((part) => part?.percent)).size <= 1;
 }
 
 /**
@@ -98,16 +103,18 @@ export async function segmentView(
   const { view } = await waitUntil(clock, call, async () => {
     const parts = await ledger.askAll(call.partner, askSegment(slug));
     const isGone = parts.every((part) => part === null);
-    return isGone || parts.every(isReady) ? { view: mergedView(slug, parts) } : undefined;
+    return isGone || (parts.every(isReady) && isOfOnePercent(parts))
+      ? { view: mergedView(slug, parts) }
+      : undefined;
   });
   return view;
 }
 
 /**
- * The answer to a request that fills a segment. Its number of members is known only after the request's own record was
+ * The answer to a request that changes who is in a segment. Its number of members is known only after the request's own record was
  * logged. So the answer to a keyed request is recorded too, and retries get the recorded one.
  *
- * @param waitFilled waits until the segment is filled.
+ * @param waitFilled waits until the percentage is applied.
  */
 export async function recordedAnswer(
   ledger: Ledger,

@@ -1,4 +1,4 @@
-/** `/v1/segments/{slug}/users`: lists the users of a segment, and adds many at once. */
+/** `/v1/segments/{slug}/users`: lists the users of a segment, and adds or removes many at once. */
 import { z } from "@hono/zod-openapi";
 import { shardOfVnode, vnodeOfAccount } from "../../../actors/ledger/routing.ts";
 import {
@@ -7,15 +7,15 @@ import {
   askSegment,
   type HolderView,
   type MembershipExpiry,
+  removeUsers,
   type SegmentsAct,
   segmentSubject,
   userSubject,
 } from "../../../actors/programmes/segments/acts.ts";
-import type { ActAlone } from "../../../actors/records/command.ts";
-import { actAlone } from "../../../actors/records/command.ts";
+import { type ActAlone, type ActDone, actAlone } from "../../../actors/records/command.ts";
 import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
-import { callerOf, writeAnswer } from "../../call.ts";
+import { type Call, callerOf, type HttpAnswer, writeAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Id, NewId } from "../../input/fields.ts";
 import { PageQuery } from "../../input/pagination.ts";
@@ -36,13 +36,19 @@ import {
 } from "./access.ts";
 
 const USERS_MAX = 10_000;
-/** Users that one act adds. */
+/** Users that one act adds or removes. */
 const PORTION_MAX = 250;
 
 const NewHolders = z
   .strictObject({ ids: z.array(NewId).min(1).max(USERS_MAX), ttl_s: Ttl.optional() })
   .openapi("NewSegmentUsers", { example: { ids: ["1000", "1002"], ttl_s: 86_400 } });
 const AddedHolders = z.object({ added: z.int() }).openapi("AddedSegmentUsers", { example: { added: 2 } });
+const FormerHolders = z
+  .strictObject({ ids: z.array(Id).min(1).max(USERS_MAX) })
+  .openapi("FormerSegmentUsers", { example: { ids: ["1000", "1002"] } });
+const RemovedHolders = z
+  .object({ removed: z.int() })
+  .openapi("RemovedSegmentUsers", { example: { removed: 2 } });
 const HolderSchema = z
   .object({ id: Id, expires_at: z.iso.datetime().optional(), source: z.enum(["manual", "auto"]) })
   .openapi("SegmentUser", { example: { id: "1000", source: "manual" } });
@@ -52,6 +58,7 @@ const HOLDERS = "/v1/segments/{slug}/users";
 export function addHolders(routes: Routes, deps: SegmentsDeps): void {
   addList(routes, deps);
   addMany(routes, deps);
+  addRemoval(routes, deps);
 }
 
 function holderJson({ id, endsAtMs, source }: HolderView): string {
@@ -101,48 +108,89 @@ function addMany(routes: Routes, { ledger }: SegmentsDeps): void {
       const slug = slugOf(request);
       const { value, header } = await readChange(request, call, NewHolders, { bytesMax: BATCH_BYTES_MAX });
       const expiry: MembershipExpiry = value.ttl_s === undefined ? null : ["after", value.ttl_s * 1000];
-      const recorded = await recordKey(ledger, header, { owner: segmentSubject(slug) });
-      const done: Done[] = [];
-      let added = 0;
-      for (const { act, answer } of await addAll(ledger, recorded, slug, value.ids, expiry)) {
-        if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
-        done.push(answer);
-        added += effectOf(act, answer.outcome).added.length;
-      }
-      return writeAnswer(call, 200, JSON.stringify({ added }), {
-        position: done.map(({ position }) => position).join(","),
-        replayed: done.every(({ replayed }) => replayed),
-      });
+      const actOf = (users: readonly string[], vnode: number) => addUsers(slug, users, expiry, vnode);
+      const portions = await submitPortions(ledger, header, slug, value.ids, actOf);
+      return portionsAnswer(call, portions, ({ act, outcome }) => effectOf(act, outcome).added, "added");
     },
   );
 }
 
-type Portion = Readonly<{ act: SegmentsAct<"add_users">; answer: Answer<ActAlone> }>;
+function addRemoval(routes: Routes, { ledger }: SegmentsDeps): void {
+  routes.add(
+    {
+      method: "post",
+      operationId: "removeSegmentUsers",
+      path: `${HOLDERS}/remove`,
+      access: "partner",
+      group: "segments",
+      summary: "Remove up to 10,000 users from a segment",
+      description:
+        "As by hand: a percentage does not add them again. Users who are unknown, or not in the segment, do not count as " +
+        "removed.",
+      params: SegmentParams,
+      body: { schema: FormerHolders },
+      answer: answerOf(200, "The number of users removed.", RemovedHolders),
+      problems: ["segment_not_found", ...IDEMPOTENCY_PROBLEMS],
+    },
+    async (request, call) => {
+      const slug = slugOf(request);
+      const { value, header } = await readChange(request, call, FormerHolders, {
+        bytesMax: BATCH_BYTES_MAX,
+      });
+      const actOf = (users: readonly string[], vnode: number) => removeUsers(slug, users, vnode);
+      const portions = await submitPortions(ledger, header, slug, value.ids, actOf);
+      return portionsAnswer(call, portions, ({ act, outcome }) => effectOf(act, outcome).removed, "removed");
+    },
+  );
+}
+
+type Portion<A extends SegmentsAct> = Readonly<{ act: A; answer: Answer<ActAlone> }>;
+
+/** The answer with the number of users whom the portions have changed, or the first refusal of a portion. */
+function portionsAnswer<A extends SegmentsAct>(
+  call: Call,
+  portions: readonly Portion<A>[],
+  changedBy: (portion: Readonly<{ act: A; outcome: ActDone }>) => readonly string[],
+  name: "added" | "removed",
+): HttpAnswer {
+  const done: Done[] = [];
+  let count = 0;
+  for (const { act, answer } of portions) {
+    if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
+    done.push(answer);
+    count += changedBy({ act, outcome: answer.outcome }).length;
+  }
+  return writeAnswer(call, 200, JSON.stringify({ [name]: count }), {
+    position: done.map(({ position }) => position).join(","),
+    replayed: done.every(({ replayed }) => replayed),
+  });
+}
 
 /**
- * Adds users in portions. Each portion belongs to one shard, and each shard gets one portion at a time, so that it serves
+ * Submits an act about many users in portions. Each portion belongs to one shard, and each shard gets one portion at a time, so that it serves
  * other requests in between. Portions and their keys depend on the request alone, so a retry repeats them.
  */
-async function addAll(
+async function submitPortions<A extends SegmentsAct>(
   ledger: Ledger,
-  header: CommandHeader,
+  request: CommandHeader,
   slug: string,
   users: readonly string[],
-  expiry: MembershipExpiry,
-): Promise<readonly Portion[]> {
+  actOf: (portion: readonly string[], vnode: number) => A,
+): Promise<readonly Portion<A>[]> {
+  const header = await recordKey(ledger, request, { owner: segmentSubject(slug) });
   const { partner } = header;
   const shards = (await ledger.askAll(partner, askSegment(slug))).length;
   const vnodeOf = (user: string) => vnodeOfAccount(partner, userSubject(user));
   const byShard = Map.groupBy(new Set(users), (user) => shardOfVnode(vnodeOf(user), shards));
-  const addPortions = async ([shard, shardUsers]: readonly [number, readonly string[]]) => {
-    const portions: Portion[] = [];
+  const submitTo = async ([shard, shardUsers]: readonly [number, readonly string[]]) => {
+    const portions: Portion<A>[] = [];
     for (let at = 0; at < shardUsers.length; at += PORTION_MAX) {
       const portion = shardUsers.slice(at, at + PORTION_MAX);
       const key = header.key === null ? null : `${header.key}#${shard}.${at}`;
-      const act = addUsers(slug, portion, expiry, vnodeOf(portion[0] ?? ""));
+      const act = actOf(portion, vnodeOf(portion[0] ?? ""));
       portions.push({ act, answer: await ledger.submit(actAlone({ ...header, key }, act)) });
     }
     return portions;
   };
-  return (await Promise.all([...byShard].map(addPortions))).flat();
+  return (await Promise.all([...byShard].map(submitTo))).flat();
 }

@@ -105,6 +105,9 @@ type Plan = Readonly<{
   keyId: string;
 }>;
 
+/** What a report is about. */
+export type ReportPeriod = Pick<Plan, "partner" | "year" | "month" | "user" | "separator">;
+
 export type ReportsDeps = SegmentsDeps &
   Readonly<{ directory: Directory; openSecret: OpenSecret; publicUrl?: () => string }>;
 
@@ -219,22 +222,29 @@ function addDownload(routes: Routes, deps: ReportsDeps): void {
       if (plan.expiresAtMs <= nowMs) throw new Problem("report_expired");
       const { year, month } = plan;
       const name = `segments-${year}-${String(month).padStart(2, "0")}.csv`;
-      // Reads the first page before the headers are sent: a later failure can only cut the body off.
-      const first = await pageOf(ledger, plan, undefined);
       const headers = {
         "Content-Type": "text/csv; charset=utf-8; header=present",
         "Content-Disposition": `attachment; filename="${name}"`,
       };
-      return answer(call, 200, textOf(ledger, plan, first), headers);
+      return answer(call, 200, await reportText(ledger, plan), headers);
     },
   );
 }
 
-async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>): AsyncGenerator<string> {
-  const { user, separator } = plan;
-  const { fromMs, toMs } = monthOf(plan);
+/** The CSV of a report. The first page is read at once: a later failure can only cut the text off. */
+export async function reportText(ledger: Ledger, period: ReportPeriod): Promise<AsyncIterable<string>> {
+  return textOf(ledger, period, await pageOf(ledger, period, undefined));
+}
+
+async function* textOf(
+  ledger: Ledger,
+  period: ReportPeriod,
+  first: Page<ArchivedRecord>,
+): AsyncGenerator<string> {
+  const { user, separator } = period;
+  const { fromMs, toMs } = monthOf(period);
   yield csvRow(HEADER, separator);
-  for (let page = first; ; page = await pageOf(ledger, plan, page.nextCursor ?? undefined)) {
+  for (let page = first; ; page = await pageOf(ledger, period, page.nextCursor ?? undefined)) {
     for (const record of page.data) {
       const lines = rowsOfRecord(record)
         .filter((row) => row.atMs >= fromMs && row.atMs < toMs && (user === null || row.user === user))
@@ -248,8 +258,12 @@ async function* textOf(ledger: Ledger, plan: Plan, first: Page<ArchivedRecord>):
   }
 }
 
-function pageOf(ledger: Ledger, plan: Plan, cursor: string | undefined): Promise<Page<ArchivedRecord>> {
-  const { fromMs, toMs } = monthOf(plan);
+function pageOf(
+  ledger: Ledger,
+  period: ReportPeriod,
+  cursor: string | undefined,
+): Promise<Page<ArchivedRecord>> {
+  const { fromMs, toMs } = monthOf(period);
   const range = {
     fromMs,
     toMs: toMs + LATE_MS_MAX,
@@ -257,10 +271,10 @@ function pageOf(ledger: Ledger, plan: Plan, cursor: string | undefined): Promise
     cursor,
     first: "oldest",
   } as const;
-  return ledger.acts(plan.partner, "segments", { ...range, subject: plan.user ?? undefined });
+  return ledger.acts(period.partner, "segments", { ...range, subject: period.user ?? undefined });
 }
 
-function monthOf({ year, month }: Plan): Readonly<{ fromMs: number; toMs: number }> {
+function monthOf({ year, month }: ReportPeriod): Readonly<{ fromMs: number; toMs: number }> {
   return { fromMs: Date.UTC(year, month - 1, 1), toMs: Date.UTC(year, month, 1) };
 }
 

@@ -1,22 +1,20 @@
-/** `/v1/segments`: segments, and the draw that gives a percentage of the users a segment. */
+/** `/v1/segments`: segments, and the percentage of the users that each is given to. */
 import { z } from "@hono/zod-openapi";
 import {
-  askPlaces,
   askSegmentParts,
   askSegments,
-  askSurvey,
   createSegment,
   deleteSegment,
+  lowerPercent,
   raisePercent,
-  SURVEY_BUCKETS,
-  SURVEY_USERS_MAX,
-  type SurveyPart,
+  type SegmentsAct,
   segmentSubject,
 } from "../../../actors/programmes/segments/acts.ts";
-import { type Draw, shareOf } from "../../../actors/programmes/segments/draw.ts";
-import { actAlone } from "../../../actors/records/command.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
-import { callerOf } from "../../call.ts";
+import { type ActAlone, actAlone } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { Page } from "../../../archive/queries/query.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
+import { type Call, callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery } from "../../input/pagination.ts";
 import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
@@ -30,6 +28,7 @@ import {
   recordedAnswer,
   SegmentParams,
   type SegmentsDeps,
+  type SegmentView,
   Slug,
   segmentJson,
   segmentNotFound,
@@ -37,68 +36,7 @@ import {
   slugOf,
   waitUntil,
 } from "./access.ts";
-
-/** Below every place: a draw with this threshold chooses nobody. */
-const NOBODY = -1;
-
-export function emptyDraw(percent: number): Draw {
-  return { percent, threshold: NOBODY, cutoffs: [] };
-}
-
-/** `chosen`: users who are in the segment already. `pieces`: how many others have their place in which piece. */
-type Survey = Readonly<{ cutoffs: readonly number[]; chosen: number; pieces: readonly number[] }>;
-
-/**
- * A draw that makes the share of the existing users exact. A user's place is a stable hash of segment and user; the
- * threshold is the place of the last user who is needed. The piece that contains the threshold is found by counting, so
- * only its places are fetched.
- */
-export async function drawOf(ledger: Ledger, partner: string, slug: string, percent: number): Promise<Draw> {
-  const { cutoffs, chosen, pieces } = await survey(ledger, partner, slug);
-  const share = shareOf(sumOf(cutoffs), percent);
-  // Users who were chosen before stay in the segment; `wanted` users are missing.
-  const wanted = share - chosen;
-  if (wanted <= 0) return { percent, threshold: NOBODY, cutoffs };
-  let before = 0;
-  let piece = 0;
-  while (before + (pieces[piece] ?? wanted) < wanted) before += pieces[piece++] ?? 0;
-  const places = await placesOf(ledger, partner, slug, cutoffs, piece);
-  return { percent, threshold: places[wanted - before - 1] ?? NOBODY, cutoffs };
-}
-
-async function survey(ledger: Ledger, partner: string, slug: string): Promise<Survey> {
-  const pieces = new Array<number>(SURVEY_BUCKETS).fill(0);
-  let cutoffs: readonly number[] | null = null;
-  let chosen = 0;
-  for (let after = 0; cutoffs === null || after < Math.max(...cutoffs); after += SURVEY_USERS_MAX) {
-    const parts: readonly SurveyPart[] = await ledger.askAll(partner, askSurvey(slug, after, cutoffs));
-    cutoffs ??= parts.map(({ cutoff }) => cutoff);
-    for (const part of parts) {
-      chosen += part.chosen;
-      for (const [piece, count] of part.pieces.entries()) pieces[piece] = (pieces[piece] ?? 0) + count;
-    }
-  }
-  return { cutoffs, chosen, pieces };
-}
-
-/** The places in one piece, ascending. */
-async function placesOf(
-  ledger: Ledger,
-  partner: string,
-  slug: string,
-  cutoffs: readonly number[],
-  piece: number,
-): Promise<readonly number[]> {
-  const places: number[] = [];
-  for (let after = 0; after < Math.max(...cutoffs); after += SURVEY_USERS_MAX)
-    for (const part of await ledger.askAll(partner, askPlaces(slug, after, cutoffs, piece)))
-      for (const place of part) places.push(place);
-  return places.toSorted((a, b) => a - b);
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0);
-}
+import { drawOf, emptyDraw } from "./draws.ts";
 
 const Percent = z.int().min(1).max(100).openapi({ example: 30 });
 const NewSegment = z
@@ -130,7 +68,7 @@ export function addSegments(routes: Routes, deps: SegmentsDeps): void {
   addCreate(routes, deps);
   addList(routes, deps);
   addRead(routes, deps);
-  addRaise(routes, deps);
+  addPercent(routes, deps);
   addDelete(routes, deps);
 }
 
@@ -154,11 +92,7 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
     async (request, call) => {
       const { value, header } = await readChange(request, call, NewSegment);
       const { slug, user_percent: percent } = value;
-      const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
-        const draw = percent === undefined ? null : await drawOf(ledger, call.partner, slug, percent);
-        return actAlone(header, createSegment(slug, draw));
-      });
-      const answer = await ledger.submit(command);
+      const answer = await makeSegment(ledger, header, slug, percent);
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
       const view = await recordedAnswer(ledger, header, answer, slug, async () => {
         const { members = 0 } = (await segmentView(deps, call, slug, isFilled)) ?? {};
@@ -169,7 +103,21 @@ function addCreate(routes: Routes, deps: SegmentsDeps): void {
   );
 }
 
-function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
+/** Creates a segment. The users who are drawn are in it a moment later. @param percent of the users; absent: nobody is drawn. */
+export async function makeSegment(
+  ledger: Ledger,
+  header: CommandHeader,
+  slug: string,
+  percent: number | undefined,
+): Promise<Answer<ActAlone>> {
+  const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
+    const draw = percent === undefined ? null : await drawOf(ledger, header.partner, slug, percent, null);
+    return actAlone<SegmentsAct>(header, createSegment(slug, draw));
+  });
+  return ledger.submit<ActAlone>(command);
+}
+
+function addList(routes: Routes, deps: SegmentsDeps): void {
   addListRoute(
     routes,
     {
@@ -180,33 +128,35 @@ function addList(routes: Routes, { ledger, clock }: SegmentsDeps): void {
       query: PageQuery,
       row: SegmentSchema,
     },
-    async (_, call, query) => {
-      const { data, cursors, nextCursor } = await ledger.list(
-        call.partner,
-        askSegments,
-        query,
-        callerOf(call),
-      );
-      const slugs = data.map(({ slug }) => slug);
-      const views = await waitUntil(clock, call, async () => {
-        const parts = await ledger.askAll(call.partner, askSegmentParts(slugs));
-        if (!parts.flat().every(isCurrent)) return undefined;
-        return slugs.map((slug, i) =>
-          mergedView(
-            slug,
-            parts.map((shardParts) => shardParts[i] ?? null),
-          ),
-        );
-      });
-      // Omits segments that were deleted after the page was read.
-      const known = cursors.flatMap((cursor, i) => {
-        const view = views[i];
-        return view === undefined ? [] : [{ view, cursor }];
-      });
-      return { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
-    },
+    (_, call, query) => listSegments(deps, call, query),
     ({ view }) => segmentJson(view),
   );
+}
+
+/** The segments with their numbers of members, newest first. */
+export async function listSegments(
+  { ledger, clock }: Pick<SegmentsDeps, "ledger" | "clock">,
+  call: Call,
+  query: PageQuery,
+): Promise<Page<Readonly<{ view: SegmentView; cursor: string }>>> {
+  const { data, cursors, nextCursor } = await ledger.list(call.partner, askSegments, query, callerOf(call));
+  const slugs = data.map(({ slug }) => slug);
+  const views = await waitUntil(clock, call, async () => {
+    const parts = await ledger.askAll(call.partner, askSegmentParts(slugs));
+    if (!parts.flat().every(isCurrent)) return undefined;
+    return slugs.map((slug, i) =>
+      mergedView(
+        slug,
+        parts.map((shardParts) => shardParts[i] ?? null),
+      ),
+    );
+  });
+  // Omits segments that were deleted after the page was read.
+  const known = cursors.flatMap((cursor, i) => {
+    const view = views[i];
+    return view === undefined ? [] : [{ view, cursor }];
+  });
+  return { data: known, cursors: known.map(({ cursor }) => cursor), nextCursor };
 }
 
 function addRead(routes: Routes, deps: SegmentsDeps): void {
@@ -231,7 +181,7 @@ function addRead(routes: Routes, deps: SegmentsDeps): void {
   );
 }
 
-function addRaise(routes: Routes, deps: SegmentsDeps): void {
+function addPercent(routes: Routes, deps: SegmentsDeps): void {
   const { ledger } = deps;
   routes.add(
     {
@@ -239,26 +189,27 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       path: SEGMENT,
       access: "partner",
       group: "segments",
-      summary: "Set or raise the percentage of a segment",
+      summary: "Set, raise or lower the percentage of a segment",
       description:
-        "Existing members stay. The answer is sent once all users added by the change are in the segment.",
+        "A higher percentage adds users, a lower one removes those automatic members who were chosen last, down to that " +
+        "share of the users. Members who were added by hand stay; who was removed by hand is not added again. The answer is " +
+        "sent once the members are right.",
       params: SegmentParams,
       body: { schema: SegmentPatch },
       answer: { status: 200, ...answerSchema },
-      problems: ["segment_not_found", "percent_lowered", "too_many_segments", ...IDEMPOTENCY_PROBLEMS],
+      problems: [
+        "segment_not_found",
+        "percent_changed",
+        "too_many_percent_changes",
+        "too_many_segments",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
     },
     async (request, call) => {
       const slug = slugOf(request);
       const { value, header } = await readChange(request, call, SegmentPatch);
       const { user_percent: percent } = value;
-      const command = await firstOrNew(ledger, header, { owner: segmentSubject(slug) }, async () => {
-        const before = await segmentView(deps, call, slug, isCurrent);
-        // An unknown segment is rejected by its home shard.
-        const draw =
-          before === undefined ? emptyDraw(percent) : await drawOf(ledger, call.partner, slug, percent);
-        return actAlone(header, raisePercent(slug, before?.generation ?? 0, draw));
-      });
-      const answer = await ledger.submit(command);
+      const answer = await changePercent(deps, call, header, slug, percent);
       if (!isDone(answer)) return decidedAnswer(call, answer, 200, () => null);
       const view = await recordedAnswer(ledger, header, answer, slug, async () => {
         const after = await segmentView(deps, call, slug, isFilled);
@@ -268,6 +219,42 @@ function addRaise(routes: Routes, deps: SegmentsDeps): void {
       return decidedAnswer(call, answer, 200, () => segmentJson(view));
     },
   );
+}
+
+/** Draws for one request. Each further one is needed only if another request has changed the percentage meanwhile. */
+const DRAWS_MAX = 10;
+
+/** Each draw has a key of its own, so that a retry repeats all of them. */
+async function changePercent(
+  deps: SegmentsDeps,
+  call: Call,
+  header: CommandHeader,
+  slug: string,
+  percent: number,
+): Promise<Answer<ActAlone>> {
+  const { ledger } = deps;
+  const { key } = header;
+  for (let tries = 1; ; tries++) {
+    // Callers' keys contain no blanks, so these are unique.
+    const ofTry = tries === 1 || key === null ? header : { ...header, key: `${key} ${tries}` };
+    const command = await firstOrNew(ledger, ofTry, { owner: segmentSubject(slug) }, async () => {
+      const before = await segmentView(deps, call, slug, isCurrent);
+      // An unknown segment is rejected by its home shard.
+      const from = before?.percent ?? null;
+      const generation = before?.generation ?? 0;
+      const draw =
+        before === undefined ? emptyDraw(percent) : await drawOf(ledger, call.partner, slug, percent, from);
+      return actAlone<SegmentsAct>(
+        ofTry,
+        percent < (from ?? 0)
+          ? lowerPercent(slug, generation, draw, from)
+          : raisePercent(slug, generation, draw, from),
+      );
+    });
+    const answer = await ledger.submit(command);
+    const isStale = "outcome" in answer && !answer.outcome.ok && answer.outcome.code === "percent_changed";
+    if (!isStale || tries === DRAWS_MAX) return answer;
+  }
 }
 
 function addDelete(routes: Routes, { ledger }: SegmentsDeps): void {

@@ -11,6 +11,7 @@ import {
 } from "../../../actors/programmes/topup/acts.ts";
 import type { CreateKey } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
@@ -24,6 +25,7 @@ import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf, isDone, together } from "../../write-answers.ts";
+import { LIMITS, limitsMembers, limitsOf, SaleLimitsSchema, SaleLimitsView } from "./sale-limits.ts";
 import { maySee, SELLER, SELLER_ACCESS, sellerNotFound, sellerOfKey } from "./seller-access.ts";
 
 export type TopupDeps = Readonly<{
@@ -32,8 +34,11 @@ export type TopupDeps = Readonly<{
   clock: Clock;
   random: Random;
   assets: Readonly<{ topup: string }>;
+  /** Whether an operator completes top-ups; else they are completed at once. */
+  asksOperator: boolean;
 }>;
 
+const SELLERS = "/v1/sellers";
 const LOW_CREDIT =
   "Credit in minor units. When the seller's credit falls below it, there is an event `seller.low_credit`.";
 const NewSeller = z
@@ -44,8 +49,14 @@ const NewSeller = z
   })
   .openapi("NewSeller", { example: { id: "kiosk", name: "Kiosk" } });
 const SellerPatch = z
-  .strictObject({ low_credit_threshold: Amount.nullable().openapi({ description: LOW_CREDIT }) })
-  .openapi("SellerPatch", { example: { low_credit_threshold: 100_000 } });
+  .strictObject({
+    low_credit_threshold: Amount.nullable().optional().openapi({ description: LOW_CREDIT }),
+    limits: SaleLimitsSchema.nullable()
+      .optional()
+      .openapi({ description: `Of the seller's top-ups; null: none. ${LIMITS}` }),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, "must change something")
+  .openapi("SellerPatch", { example: { low_credit_threshold: 100_000, limits: { max_amount: 500_000 } } });
 const Total = z.int().openapi({ minimum: 0 });
 
 const sellerFields = {
@@ -53,9 +64,12 @@ const sellerFields = {
   name: z.string(),
   status: z.enum(["active", "suspended"]),
   credit: Balance,
+  held: Total.openapi({ description: "Credit that pending and unknown top-ups hold, in minor units." }),
+  available: Balance.openapi({ description: "`credit` − `held`." }),
   total_credited: Total.openapi({ description: "Credit granted, net of decreases, in minor units." }),
   total_sold: Total.openapi({ description: "Without reverted sales, in minor units." }),
   low_credit_threshold: z.int().nullable().openapi({ description: LOW_CREDIT }),
+  limits: SaleLimitsView.nullable(),
   created_at: z.iso.datetime(),
 };
 const EXAMPLE = {
@@ -63,9 +77,12 @@ const EXAMPLE = {
   name: "Kiosk",
   status: "active",
   credit: 700_000,
+  held: 0,
+  available: 700_000,
   total_credited: 1_000_000,
   total_sold: 300_000,
   low_credit_threshold: null,
+  limits: null,
   created_at: "2026-11-20T10:00:00.000Z",
 };
 const SellerSchema = z.object(sellerFields).openapi("Seller", { example: EXAMPLE });
@@ -89,21 +106,31 @@ export function addSellers(routes: Routes, deps: TopupDeps): void {
 
 function sellerMembers(seller: SellerView) {
   const { id, name, status, credit, totalCredited, totalSold, createdAtMs, lowCreditThreshold } = seller;
-  const totals = { total_credited: totalCredited, total_sold: totalSold };
-  const low_credit_threshold = lowCreditThreshold ?? null;
-  return { id, name, status, credit, ...totals, low_credit_threshold, created_at: timeTextOf(createdAtMs) };
+  const { held = 0, limits } = seller;
+  return {
+    id,
+    name,
+    status,
+    credit,
+    held,
+    available: credit - held,
+    total_credited: totalCredited,
+    total_sold: totalSold,
+    low_credit_threshold: lowCreditThreshold ?? null,
+    limits: limitsMembers(limits ?? null),
+    created_at: timeTextOf(createdAtMs),
+  };
 }
 
 function sellerJson(seller: SellerView): string {
   return JSON.stringify(sellerMembers(seller));
 }
 
-function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupDeps): void {
-  const path = "/v1/sellers";
+function addCreate(routes: Routes, deps: TopupDeps): void {
   routes.add(
     {
       method: "post",
-      path,
+      path: SELLERS,
       access: "partner",
       group: "sellers",
       summary: "Create a seller with an API key of its own",
@@ -116,46 +143,61 @@ function addCreate(routes: Routes, { ledger, directory, random, assets }: TopupD
     },
     async (request, call) => {
       const { value, header } = await readChange(request, call, NewSeller);
-      const { partner, key, fingerprint } = header;
-      const seller = value.id ?? madeId("slr", partner, `POST ${path}`, key, random);
       const { name, low_credit_threshold } = value;
       const threshold =
         low_credit_threshold === undefined ? {} : { lowCreditThreshold: low_credit_threshold };
-      const route = `POST ${path}\0${seller}`;
-      const newKey = makeKey(partner, { role: SELLER, name, seller }, key, route, random);
-      const asset = assets.topup;
-      const subject = creditAccount(seller);
-      const act = topupAct("create_seller", subject, { name, asset, ...threshold });
-      const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
-        if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
-          throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
-        return actAlone(header, act);
+      const { id, created, keyed, newKey } = await createSeller(deps, header, {
+        id: value.id,
+        name,
+        ...threshold,
       });
-      const created = await ledger.submit(command);
-      if (!isDone(created)) return decidedAnswer(call, created, 201, () => null);
-      // Callers' keys contain no blanks, so this one is unique.
-      const ownKey = key === null ? null : `seller ${seller} ${key}`;
-      const keyed = await ledger.submit<CreateKey>({
-        op: "create_key",
-        partner,
-        key: ownKey,
-        fingerprint,
-        newKey: newKey.newKey,
-      });
-      return decidedAnswer(call, together(created, keyed), 201, ({ key: stored }, done) => {
+      if (!isDone(created) || keyed === undefined) return decidedAnswer(call, created, 201, () => null);
+      return decidedAnswer(call, keyed, 201, ({ key: stored }, done) => {
         const totals = { credit: 0, totalCredited: 0, totalSold: 0, createdAtMs: created.timeMs };
-        const members = sellerMembers({ id: seller, name, status: "active", ...totals, ...threshold });
+        const members = sellerMembers({ id, name, status: "active", ...totals, ...threshold });
         return JSON.stringify({ ...members, key_id: stored.id, ...apiKeyMembers(newKey, done) });
       });
     },
   );
 }
 
+type NewSellerFields = Readonly<{ id: string | undefined; name: string; lowCreditThreshold?: number }>;
+
+/**
+ * Creates a seller, and then its key. `keyed`: the answer about the key; `undefined` if the seller was not created.
+ *
+ * @throws Problem 409 `too_many_keys`
+ */
+export async function createSeller(
+  { ledger, directory, random, assets }: TopupDeps,
+  header: CommandHeader,
+  { id: chosen, ...fields }: NewSellerFields,
+) {
+  const { partner, key, fingerprint } = header;
+  const id = chosen ?? madeId("slr", partner, `POST ${SELLERS}`, key, random);
+  const route = `POST ${SELLERS}\0${id}`;
+  const newKey = makeKey(partner, { role: SELLER, name: fields.name, seller: id }, key, route, random);
+  const subject = creditAccount(id);
+  const { name, ...threshold } = fields;
+  const act = topupAct("create_seller", subject, { name, asset: assets.topup, ...threshold });
+  const command = await firstOrNew(ledger, header, { owner: ownerKeyOf(subject) }, () => {
+    if (directory.keys(partner).length >= KEYS_PER_PARTNER_MAX)
+      throw new Problem("too_many_keys", `A partner may have ${KEYS_PER_PARTNER_MAX} keys.`);
+    return actAlone(header, act);
+  });
+  const created = await ledger.submit(command);
+  if (!isDone(created)) return { id, created, keyed: undefined, newKey };
+  // Callers' keys contain no blanks, so this one is unique.
+  const ownKey = key === null ? null : `seller ${id} ${key}`;
+  const made = { op: "create_key", partner, key: ownKey, fingerprint, newKey: newKey.newKey } as const;
+  return { id, created, keyed: together(created, await ledger.submit<CreateKey>(made)), newKey };
+}
+
 function addReads(routes: Routes, { ledger }: TopupDeps): void {
   addListRoute(
     routes,
     {
-      path: "/v1/sellers",
+      path: SELLERS,
       access: SELLER_ACCESS,
       group: "sellers",
       summary: "List sellers, newest first",
@@ -199,7 +241,7 @@ function addPatch(routes: Routes, { ledger }: TopupDeps): void {
       path: "/v1/sellers/{id}",
       access: "partner",
       group: "sellers",
-      summary: "Change the credit below which a seller is reported",
+      summary: "Change a seller's limits, and the credit below which it is reported",
       params: IdParams,
       body: { schema: SellerPatch },
       answer: { status: 200, ...answerSchema },
@@ -208,7 +250,11 @@ function addPatch(routes: Routes, { ledger }: TopupDeps): void {
     async (request, call) => {
       const seller = idOf(request);
       const { value, header } = await readChange(request, call, SellerPatch);
-      const fields = { lowCreditThreshold: value.low_credit_threshold };
+      const { low_credit_threshold: lowCreditThreshold, limits } = value;
+      const fields = {
+        ...(lowCreditThreshold !== undefined && { lowCreditThreshold }),
+        ...(limits !== undefined && { limits: limitsOf(limits) }),
+      };
       const act = topupAct("update_seller", creditAccount(seller), fields);
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, (outcome) => {
         const view = effectOf(act, outcome)?.seller;

@@ -4,12 +4,16 @@ import {
   askBatch,
   askCount,
   askPlaces,
+  type BatchPart,
   type Recipients,
   VOUCHERS_SUBJECT,
   voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
+import type { Command } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { Answer, Ledger } from "../../../gateway/ports.ts";
+import { workSlices } from "../../../gateway/work-slices.ts";
 import { jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
@@ -19,7 +23,8 @@ import { firstOrNew, readChange } from "../../read-change.ts";
 import type { Routes } from "../../routes.ts";
 import { BATCH_BYTES_MAX } from "../../server/body.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
-import { OfferName, type VoucherDeps } from "./fields.ts";
+import { OfferName, UsesMax, type VoucherDeps } from "./fields.ts";
+import { withEmailOf } from "./pseudonyms.ts";
 
 const EMAILS_MAX = 10_000;
 /** E-mails in one lookup. */
@@ -40,6 +45,7 @@ const NewBatch = z
       description: "The customers, or `all` for every customer who exists now. Duplicates count once.",
     }),
     run_at: Time.optional().openapi({ description: "When to issue the vouchers; now if absent." }),
+    uses_max: UsesMax,
   })
   .openapi("NewVoucherBatch", {
     example: { offer_name: "Autumn sale", expires_at: "2027-01-01T00:00:00.000Z", emails: "all" },
@@ -57,7 +63,8 @@ export function addVoucherBatches(routes: Routes, deps: VoucherDeps): void {
   addRead(routes, deps);
 }
 
-function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
+function addCreate(routes: Routes, deps: VoucherDeps): void {
+  const { persons } = deps;
   routes.add(
     {
       method: "post",
@@ -75,22 +82,51 @@ function addCreate(routes: Routes, { ledger }: VoucherDeps): void {
       const { value, header } = await readChange(request, call, NewBatch, {
         bytesMax: BATCH_BYTES_MAX,
         longList: { member: "emails", element: Email },
+        // One keyed hash of all e-mails.
+        shown: ({ emails: all, ...rest }) => ({
+          ...rest,
+          emails: all === "all" ? all : persons.pseudonymOf(call.partner, all.join(" ")),
+        }),
       });
-      const { offer_name: offer, emails, run_at } = value;
+      const { offer_name: offer, emails, run_at, uses_max: usesMax = 1 } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
       const runAtMs = timeMsOrNull(run_at);
       if (runAtMs !== null && runAtMs >= expiresAtMs) throw invalid("run_at", "must be before expires_at");
-      const command = await firstOrNew(ledger, header, { owner: VOUCHERS_SUBJECT }, async () => {
-        const resolved = await recipientsOf(ledger, call.partner, emails);
-        const act = { offer, expiresAtMs, runAtMs, ...resolved };
-        return actAlone(header, voucherAct("create_batch", VOUCHERS_SUBJECT, act));
-      });
-      return decidedAnswer(call, await ledger.submit(command), 202, (done, { timeMs }) => {
-        const { id, requested, order } = effectOf(command.act, done);
+      const terms = { offer, emails, expiresAtMs, runAtMs, usesMax };
+      const { act, decided } = await createBatch(deps, header, terms);
+      return decidedAnswer(call, decided, 202, (done, { timeMs }) => {
+        const { id, requested, order } = effectOf(act, done);
         return batchJson(id, order.runAtMs > timeMs ? "scheduled" : "running", requested, 0);
       });
     },
   );
+}
+
+/** @param order `usesMax`: of each voucher. `runAtMs`: `null` for now. */
+export async function createBatch(
+  deps: VoucherDeps,
+  header: CommandHeader,
+  {
+    emails,
+    usesMax,
+    ...order
+  }: Readonly<{
+    offer: string;
+    emails: readonly string[] | "all";
+    expiresAtMs: number;
+    runAtMs: number | null;
+    usesMax: number;
+  }>,
+) {
+  const { ledger } = deps;
+  const { partner } = header;
+  const command = await firstOrNew(ledger, header, { owner: VOUCHERS_SUBJECT }, async () => {
+    const resolved = await recipientsOf(deps, partner, emails);
+    const act = { ...order, ...resolved, ...(usesMax > 1 && { usesMax }) };
+    return actAlone(header, voucherAct("create_batch", VOUCHERS_SUBJECT, act));
+  });
+  const decided = await withUnknownEmail(deps, partner, await ledger.submit(command), emails);
+  return { act: command.act, decided };
 }
 
 function addRead(routes: Routes, { ledger }: VoucherDeps): void {
@@ -107,44 +143,83 @@ function addRead(routes: Routes, { ledger }: VoucherDeps): void {
     },
     async (request, call) => {
       const id = request.param("id");
-      const parts = (await ledger.askAll(call.partner, askBatch(id))).filter((part) => part !== null);
-      const [first] = parts;
-      if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);
-      const sumOf = (count: "requested" | "issued") => parts.reduce((sum, part) => sum + part[count], 0);
-      const isDone = parts.every((part) => part.isDone);
-      const unfinished = first.isScheduled && sumOf("issued") === 0 ? "scheduled" : "running";
-      return jsonAnswer(
-        call,
-        200,
-        batchJson(id, isDone ? "completed" : unfinished, sumOf("requested"), sumOf("issued")),
-      );
+      const batch = await readBatch(ledger, call.partner, id);
+      return jsonAnswer(call, 200, batchJson(id, batchStatus(batch), batch.requested, batch.issued));
     },
   );
+}
+
+/** The batch, from the parts of all shards. @throws Problem 404 */
+export async function readBatch(ledger: Ledger, partner: string, id: string): Promise<BatchPart> {
+  const parts = (await ledger.askAll(partner, askBatch(id))).filter((part) => part !== null);
+  const [first] = parts;
+  if (first === undefined) throw new Problem("voucher_batch_not_found", `There is no batch ${id}.`);
+  const sumOf = (count: "requested" | "issued") => parts.reduce((sum, part) => sum + part[count], 0);
+  const isDone = parts.every((part) => part.isDone);
+  return { ...first, requested: sumOf("requested"), issued: sumOf("issued"), isDone };
+}
+
+export function batchStatus({ isDone, isScheduled, issued }: BatchPart): (typeof STATUSES)[number] {
+  if (isDone) return "completed";
+  return isScheduled && issued === 0 ? "scheduled" : "running";
 }
 
 type ResolvedRecipients = Readonly<{ recipients: readonly Recipients[]; unknown: string | null }>;
 
 /**
- * Resolves e-mails to customers by shard. Customers are never deleted, so the result is still true when the batch is
- * decided. `unknown` is the first e-mail that belongs to no customer.
+ * Resolves e-mails to customers by shard. A customer keeps its place, so the result is still true when the batch is
+ * decided. `unknown`: the pseudonym of the first e-mail that belongs to no customer.
  */
 async function recipientsOf(
-  ledger: Ledger,
+  deps: VoucherDeps,
   partner: string,
   emails: readonly string[] | "all",
 ): Promise<ResolvedRecipients> {
+  const { ledger, persons } = deps;
   if (emails === "all") return { recipients: await ledger.askAll(partner, askCount()), unknown: null };
   const unique = [...new Set(emails)];
   const recipients: number[][] = [];
   for (let from = 0; from < unique.length; from += LOOKED_UP_AT_ONCE_MAX) {
+    if (workSlices.isOver) await workSlices.next(partner);
     const chunk = unique.slice(from, from + LOOKED_UP_AT_ONCE_MAX);
-    const byShard = await ledger.askAll(partner, askPlaces(chunk));
-    const unknown = chunk.find((_, i) => byShard.every((places) => places[i] === null));
+    const names = chunk.map((email) => persons.pseudonymOf(partner, email));
+    const byShard = await placesOf(deps, partner, chunk, names);
+    const unknown = names.find((_, i) => byShard.every((places) => places[i] == null));
     if (unknown !== undefined) return { recipients: [], unknown };
     for (const [shard, places] of byShard.entries())
       (recipients[shard] ??= []).push(...places.filter((place) => place !== null));
   }
   return { recipients, unknown: null };
+}
+
+/** By shard: for each customer the place there, or `null`. Customers from an older version are found by their e-mails. */
+async function placesOf(
+  { ledger, directory }: VoucherDeps,
+  partner: string,
+  emails: readonly string[],
+  names: readonly string[],
+): Promise<readonly (readonly (number | null)[])[]> {
+  const byShard = await ledger.askAll(partner, askPlaces(names));
+  if (!directory.hasClearCustomers(partner)) return byShard;
+  const clear = await ledger.askAll(partner, askPlaces(emails));
+  return byShard.map((places, shard) => places.map((place, i) => place ?? clear[shard]?.[i] ?? null));
+}
+
+/** Names the unknown customer of a rejection by its e-mail, also in a replay. */
+async function withUnknownEmail<C extends Command>(
+  { persons }: VoucherDeps,
+  partner: string,
+  answer: Answer<C>,
+  emails: readonly string[] | "all",
+): Promise<Answer<C>> {
+  if (!("outcome" in answer) || answer.outcome.ok || answer.outcome.code !== "customer_not_found")
+    return answer;
+  const { subject } = answer.outcome;
+  for (const email of emails === "all" ? [] : emails) {
+    if (workSlices.isOver) await workSlices.next(partner);
+    if (persons.pseudonymOf(partner, email) === subject) return withEmailOf(answer, () => email);
+  }
+  return answer;
 }
 
 function batchJson(id: string, status: (typeof STATUSES)[number], requested: number, issued: number): string {

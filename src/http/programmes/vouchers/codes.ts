@@ -1,4 +1,4 @@
-/** `/v1/vouchers/{code}/…`: validates, redeems, rolls back and cancels vouchers, and limits the guessing of codes. */
+/** `/v1/vouchers/{code}/…`: validates, redeems, rolls back and cancels vouchers. */
 import { z } from "@hono/zod-openapi";
 import {
   askOwner,
@@ -10,42 +10,48 @@ import {
   type VoucherTerms,
   voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
-import { codeOf } from "../../../actors/programmes/vouchers/codes.ts";
-import type { ActAlone } from "../../../actors/records/command.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import type { Answer, Ledger } from "../../../gateway/ports.ts";
-import { keyIdOf } from "../../auth.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import { keyNameOf } from "../../auth.ts";
 import { type Call, jsonAnswer } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
-import { timeTextOf } from "../../input/fields.ts";
-import { withoutTypography } from "../../input/typed-text.ts";
+import { timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { check } from "../../input/validation.ts";
-import { RateLimit } from "../../limits/rate-limit.ts";
-import type { WindowCounters } from "../../limits/window-counters.ts";
-import { Problem } from "../../problem.ts";
-import { firstOrNew, readBareChange, readChange } from "../../read-change.ts";
+import { readBareChange } from "../../read-change.ts";
 import type { HttpRequest } from "../../request.ts";
 import { answerOf, type RouteDescription, type Routes } from "../../routes.ts";
 import { readJson } from "../../server/body.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
-import { percentOf, type VoucherDeps } from "./fields.ts";
-
-/** How many unknown codes one API key may send for one customer in a window. */
-const UNKNOWN_MAX = 50;
-const UNKNOWN_WINDOW_MS = 60_000;
+import { discountAnswer, discountMembers, ERASED, type VoucherDeps } from "./fields.ts";
+import { answerOfOld, GuessLimit } from "./guess-limit.ts";
+import { customerNameOf, personIn, readCustomerChange } from "./pseudonyms.ts";
 
 /** Why a voucher cannot be redeemed or cancelled. */
 const NOT_VALID = Object.values(INVALID_REASONS);
 
+/** The role of keys that validate and redeem vouchers, and do nothing else. */
+export const REDEEMER = "redeemer";
+
+const REDEEMER_ACCESS = { roles: ["partner", REDEEMER] } as const;
+
 const Holder = z.strictObject({ email: Email }).openapi("VoucherHolder");
+const Rollback = z
+  .strictObject({
+    email: Email,
+    redemption: z.int().min(1).optional().openapi({
+      description: "The redemption to roll back, as its answer names it; the latest one if absent.",
+    }),
+  })
+  .openapi("VoucherRollback", { example: { email: "alice@example.com", redemption: 3 } });
 const VerdictSchema = z
   .union([
     z.object({
       valid: z.literal(true),
-      discount: z.number(),
+      ...discountAnswer,
       offer_name: z.string(),
       expires_at: z.iso.datetime(),
+      uses_left: z.int(),
     }),
     z.object({
       valid: z.literal(false),
@@ -56,9 +62,14 @@ const VerdictSchema = z
 const RedeemedSchema = z
   .object({
     code: z.string(),
-    discount: z.number(),
+    ...discountAnswer,
     offer_name: z.string(),
     used_at: z.iso.datetime(),
+    redemption: z.int().nullable().openapi({
+      description:
+        "The number of this redemption of the voucher, for a rollback. Null in a retry of one that an older version made.",
+    }),
+    uses_left: z.int(),
   })
   .openapi("RedeemedVoucher", {
     example: {
@@ -66,20 +77,27 @@ const RedeemedSchema = z
       discount: 38.5,
       offer_name: "Autumn sale",
       used_at: "2026-11-21T10:00:00.000Z",
+      redemption: 1,
+      uses_left: 0,
     },
   });
-const UnusedSchema = z
+const ChangedSchema = z
   .object({
     code: z.string(),
-    email: z.string(),
+    email: z.string().nullable().openapi({ description: ERASED }),
     offer_name: z.string(),
-    discount: z.number(),
+    ...discountAnswer,
     status: z.enum(["valid", "expired", "cancelled"]),
     expires_at: z.iso.datetime(),
     created_at: z.iso.datetime(),
-    used_at: z.null(),
+    used_at: z.iso.datetime().nullable().openapi({ description: "The last redemption that still counts." }),
+    uses_max: z.int(),
+    uses_left: z.int(),
   })
-  .openapi("UnusedVoucher");
+  .openapi("ChangedVoucher");
+const RolledBackSchema = ChangedSchema.extend({
+  redemption: z.int().nullable().openapi({ description: "The redemption that was rolled back." }),
+}).openapi("RolledBackVoucher");
 
 type CodeDeps = VoucherDeps & Readonly<{ guessLimit: GuessLimit }>;
 
@@ -91,72 +109,6 @@ export function addCodes(routes: Routes, deps: VoucherDeps): void {
   addCancel(routes, codeDeps);
 }
 
-/**
- * Limits unknown codes by API key and customer. A code that exists is never refused, so guesses cannot block a real
- * voucher. Beyond the limit an unknown code gets 429 instead of 404.
- */
-class GuessLimit {
-  readonly #limit: RateLimit;
-
-  constructor(counters: WindowCounters) {
-    const window = { limit: UNKNOWN_MAX, windowMs: UNKNOWN_WINDOW_MS };
-    this.#limit = new RateLimit({ name: "unknown voucher", ...window, counters });
-  }
-
-  /** The normalized code of the path. @param email of the customer; empty if not given. @throws Problem 404, 429 */
-  codeOf(request: HttpRequest, call: Call, email = ""): string {
-    return codeOf(withoutTypography(request.param("code"))) ?? this.unknown(call, email);
-  }
-
-  /** Counts an unknown code. @throws Problem 404, or 429 beyond the limit */
-  unknown(call: Call, email = ""): never {
-    this.#limit.take(limitKey(call, email));
-    throw new Problem("voucher_not_found");
-  }
-
-  /**
-   * Submits a command that names a code. It counts as a guess until its answer shows that the code exists, so concurrent
-   * requests cannot pass the limit. Beyond the limit only commands with existing codes reach the log.
-   *
-   * @throws Problem 429
-   */
-  async submit(
-    call: Call,
-    email: string,
-    ledger: Ledger,
-    command: ActAlone,
-    code: string,
-  ): Promise<Answer<ActAlone>> {
-    const giveBack = this.#limit.tryTake(limitKey(call, email));
-    if (giveBack === undefined) {
-      const known = await firstOrNew(ledger, command, { owner: command.act.subject }, async () => {
-        if ((await ledger.ask(call.partner, askVoucher(email, code))) === null) this.unknown(call, email);
-        return command;
-      });
-      return ledger.submit(known);
-    }
-    let isGuess = false;
-    try {
-      const answer = await ledger.submit(command);
-      isGuess = isUnknownCode(answer);
-      return answer;
-    } finally {
-      if (!isGuess) giveBack();
-    }
-  }
-}
-
-/** Guesses are counted by API key and customer. */
-function limitKey(call: Call, email: string): string {
-  return `${keyIdOf(call)}\0${email}`;
-}
-
-/** A replayed answer reveals nothing new, so it is no guess. */
-function isUnknownCode(answer: Answer<ActAlone>): boolean {
-  if (!("outcome" in answer) || answer.outcome.ok || answer.replayed) return false;
-  return answer.outcome.code === "voucher_not_found";
-}
-
 const COMMON = {
   method: "post",
   access: "partner",
@@ -164,10 +116,12 @@ const COMMON = {
   params: z.object({ code: z.string().openapi({ example: "7QK3MWPA2XHT9C" }) }),
 } as const satisfies Partial<RouteDescription>;
 
-function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
+function addValidate(routes: Routes, deps: CodeDeps): void {
+  const { ledger, guessLimit } = deps;
   routes.add(
     {
       ...COMMON,
+      access: REDEEMER_ACCESS,
       path: "/v1/vouchers/{code}/validate",
       summary: "Check whether a voucher can be redeemed now; changes nothing",
       body: { schema: Holder },
@@ -180,17 +134,19 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
     },
     async (request, call) => {
       const { email } = check(Holder, await readJson(request));
-      const code = guessLimit.codeOf(request, call, email);
-      const voucher = await ledger.ask(call.partner, askVoucher(email, code));
-      if (voucher === null) return guessLimit.unknown(call, email);
-      const { status, discount, offer, expiresAtMs } = voucher;
+      const customer = await customerNameOf(deps, call.partner, email);
+      const code = guessLimit.codeOf(request, call, customer);
+      const voucher = await ledger.ask(call.partner, askVoucher(customer, code));
+      const known = voucher ?? (await guessLimit.old(call, customer, ledger, code));
+      const { status, discount, offer, expiresAtMs, usesLeft } = known;
       const verdict =
         status === "valid"
           ? {
               valid: true,
-              discount: percentOf(discount),
+              ...discountMembers(discount),
               offer_name: offer,
               expires_at: timeTextOf(expiresAtMs),
+              uses_left: usesLeft,
             }
           : { valid: false, reason: INVALID_REASONS[status] };
       return jsonAnswer(call, 200, JSON.stringify(verdict));
@@ -199,52 +155,56 @@ function addValidate(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
 }
 
 /** Submits an act that names the customer and the code. @throws Problem 400, 404, 413, 415, 429 */
-async function submitByHolder<A extends VoucherAct>(
+async function submitByHolder<T extends Readonly<{ email: string }>, A extends VoucherAct>(
   request: HttpRequest,
   call: Call,
-  { ledger, guessLimit }: CodeDeps,
-  actOf: (subject: string, holder: Readonly<{ email: string; code: string }>) => A,
+  deps: CodeDeps,
+  schema: z.ZodType<T>,
+  actOf: (subject: string, holder: Readonly<{ email: string; code: string }>, value: T) => A,
 ) {
-  const { value, header } = await readChange(request, call, Holder);
-  const { email } = value;
-  const code = guessLimit.codeOf(request, call, email);
-  const act = actOf(customerSubject(email), { email, code });
-  const answer = await guessLimit.submit(call, email, ledger, actAlone(header, act), code);
-  return { code, email, act, answer };
+  const { ledger, guessLimit } = deps;
+  const { value, header, customer } = await readCustomerChange(request, call, deps, schema);
+  const code = guessLimit.codeOf(request, call, customer);
+  const act = actOf(customerSubject(customer), { email: customer, code }, value);
+  const answer = await guessLimit.submit(call, customer, ledger, actAlone(header, act), code);
+  return { code, email: value.email, act, answer };
 }
 
 function addRedeem(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
+      access: REDEEMER_ACCESS,
       path: "/v1/vouchers/{code}/redeem",
       summary: "Redeem a voucher",
+      description: "Takes one use. The name of the API key is kept with the redemption.",
       body: { schema: Holder },
       answer: answerOf(
         200,
-        "The voucher is redeemed; `discount` is the percentage that it grants.",
+        "A use of the voucher is redeemed; it grants this `discount`, or this `amount`.",
         RedeemedSchema,
       ),
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { code, act, answer } = await submitByHolder(request, call, deps, (subject, holder) =>
-        voucherAct("redeem", subject, holder),
+      const by = keyNameOf(call);
+      const { code, act, answer } = await submitByHolder(request, call, deps, Holder, (subject, holder) =>
+        voucherAct("redeem", subject, { ...holder, by }),
       );
       return decidedAnswer(call, answer, 200, (done, { timeMs }) => {
-        const { discount, offer } = effectOf(act, done);
+        const { discount, offer, redemption = null, usesLeft = 0 } = effectOf(act, done);
         return JSON.stringify({
           code,
-          discount: percentOf(discount),
+          ...discountMembers(discount),
           offer_name: offer,
           used_at: timeTextOf(timeMs),
+          redemption,
+          uses_left: usesLeft,
         });
       });
     },
   );
 }
-
-const unused = { status: 200, content: { "application/json": UnusedSchema } } as const;
 
 function addRollback(routes: Routes, deps: CodeDeps): void {
   routes.add(
@@ -253,60 +213,93 @@ function addRollback(routes: Routes, deps: CodeDeps): void {
       path: "/v1/vouchers/{code}/rollback",
       summary: "Roll back a redemption",
       description:
-        "Each redemption can be rolled back once. The voucher is valid again, or expired if `expires_at` has passed.",
-      body: { schema: Holder },
-      answer: { ...unused, description: "The unused voucher." },
-      problems: ["voucher_not_found", "not_redeemed", "rate_limited", ...IDEMPOTENCY_PROBLEMS],
+        "Gives one use back: that of the redemption that `redemption` names, or else of the latest one. Each redemption " +
+        "can be rolled back once, and only the latest 100 that were not. A voucher that was used up is valid again, or " +
+        "expired if `expires_at` has passed; an expired or cancelled voucher stays so.",
+      body: { schema: Rollback },
+      answer: answerOf(200, "The voucher after the rollback.", RolledBackSchema),
+      problems: [
+        "voucher_not_found",
+        "not_redeemed",
+        "redemption_too_old",
+        "rate_limited",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
     },
     async (request, call) => {
-      const { code, email, act, answer } = await submitByHolder(request, call, deps, (subject, holder) =>
-        voucherAct("rollback", subject, holder),
+      const { code, email, act, answer } = await submitByHolder(
+        request,
+        call,
+        deps,
+        Rollback,
+        (subject, holder, { redemption }) =>
+          voucherAct("rollback", subject, { ...holder, ...(redemption !== undefined && { redemption }) }),
       );
       return decidedAnswer(call, answer, 200, (done, { timeMs }) => {
         const terms = effectOf(act, done);
-        return unusedJson(code, email, terms, terms.expiresAtMs <= timeMs ? "expired" : "valid");
+        // Older records do not state it.
+        const isOver = terms.expiresAtMs <= timeMs;
+        const shown = personIn(deps.persons, { email, person: terms.person }).email;
+        const status = terms.status ?? (isOver ? "expired" : "valid");
+        const redemption = terms.redemption === 0 ? null : (terms.redemption ?? null);
+        return JSON.stringify({ ...changedMembers(code, shown, terms, status), redemption });
       });
     },
   );
 }
 
-function addCancel(routes: Routes, { ledger, guessLimit }: CodeDeps): void {
+function addCancel(routes: Routes, deps: CodeDeps): void {
   routes.add(
     {
       ...COMMON,
       path: "/v1/vouchers/{code}/cancel",
       summary: "Cancel a valid voucher for good",
-      answer: { ...unused, description: "The cancelled voucher." },
+      answer: answerOf(200, "The cancelled voucher.", ChangedSchema),
       problems: ["voucher_not_found", ...NOT_VALID, "rate_limited", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
       const header = await readBareChange(request, call);
-      const code = guessLimit.codeOf(request, call);
-      // A voucher never changes its owner.
-      const email = await ledger.ask(call.partner, askOwner(code));
-      if (email === null) return guessLimit.unknown(call);
-      const act = voucherAct("cancel", customerSubject(email), { email, code });
-      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, (done) =>
-        unusedJson(code, email, effectOf(act, done), "cancelled"),
+      const { code, act, owner, decided } = await cancelVoucher(deps, request, call, header);
+      const shown = owner === null ? null : personIn(deps.persons, owner).email;
+      return decidedAnswer(call, decided, 200, (done) =>
+        JSON.stringify(changedMembers(code, shown, effectOf(act, done), "cancelled")),
       );
     },
   );
 }
 
-function unusedJson(
-  code: string,
-  email: string,
-  { offer, discount, expiresAtMs, createdAtMs }: VoucherTerms,
-  status: VoucherStatus,
-): string {
-  return JSON.stringify({
+/** Cancels the voucher with the code of the path. `owner`: `null` if only the archive has it. @throws Problem 404, 429 */
+export async function cancelVoucher(
+  { ledger, guessLimit }: Pick<CodeDeps, "ledger" | "guessLimit">,
+  request: HttpRequest,
+  call: Call,
+  header: CommandHeader,
+) {
+  const code = guessLimit.codeOf(request, call);
+  // A voucher never changes its owner.
+  const owner = await ledger.ask(call.partner, askOwner(code));
+  // Submitted even so: if its key is known, the first answer counts.
+  const { email } = owner ?? (await guessLimit.old(call, "", ledger, code));
+  const act = voucherAct("cancel", customerSubject(email), { email, code });
+  const command = actAlone(header, act);
+  const answer = await ledger.submit(command);
+  const old = owner === null ? await answerOfOld(ledger, command, answer) : undefined;
+  return { code, act, owner, decided: old ?? answer };
+}
+
+function changedMembers(code: string, email: string | null, terms: VoucherTerms, status: VoucherStatus) {
+  // Older records do not state the uses.
+  const { usesMax = 1, usesLeft = usesMax, usedAtMs = null } = terms;
+  return {
     code,
     email,
-    offer_name: offer,
-    discount: percentOf(discount),
+    offer_name: terms.offer,
+    ...discountMembers(terms.discount),
     status,
-    expires_at: timeTextOf(expiresAtMs),
-    created_at: timeTextOf(createdAtMs),
-    used_at: null,
-  });
+    expires_at: timeTextOf(terms.expiresAtMs),
+    created_at: timeTextOf(terms.createdAtMs),
+    used_at: timeTextOrNull(usedAtMs),
+    uses_max: usesMax,
+    uses_left: usesLeft,
+  };
 }

@@ -1,4 +1,4 @@
-/** `/v1/offers`: discounts that vouchers refer to. */
+/** `/v1/offers`: discounts, percentages or amounts, that vouchers refer to. */
 import { z } from "@hono/zod-openapi";
 import {
   askOffer,
@@ -8,26 +8,34 @@ import {
   voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import { assert } from "../../../errors/assert.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { PageQuery } from "../../input/pagination.ts";
-import { Problem } from "../../problem.ts";
+import { invalid, Problem } from "../../problem.ts";
 import { readChange } from "../../read-change.ts";
 import { addListRoute, addReadRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
-import { Discount, hundredthsOf, OfferName, offerNameOf, percentOf, type VoucherDeps } from "./fields.ts";
+import {
+  DISCOUNT_DECIMALS,
+  discountAnswer,
+  discountFields,
+  discountMembers,
+  discountOf,
+  OfferName,
+  offerNameOf,
+  type VoucherDeps,
+} from "./fields.ts";
 
 const Pricing = z.enum(["live", "snapshot"]).openapi({
   description:
     "`live`: vouchers follow the offer's discount until redeemed. `snapshot`: they keep the discount of their issue.",
 });
 const OfferTerms = z
-  .strictObject({ discount: Discount, pricing: Pricing.default("live") })
+  .strictObject({ ...discountFields, pricing: Pricing.default("live") })
   .openapi("OfferTerms", { example: { discount: 38.5 } });
 const OfferSchema = z
-  .object({ name: z.string(), discount: z.number(), pricing: Pricing })
+  .object({ name: z.string(), ...discountAnswer, pricing: Pricing })
   .openapi("Offer", { example: { name: "Autumn sale", discount: 38.5, pricing: "live" } });
 const params = z.object({ name: OfferName });
 const answer = { description: "The offer.", content: { "application/json": OfferSchema } };
@@ -45,6 +53,9 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
       access: "partner",
       group: "vouchers",
       summary: "Create or replace an offer",
+      description:
+        "Either `discount`, or `amount` with `asset`. A replaced offer may change from one to the other: its vouchers " +
+        "with `live` pricing that are not used up follow, those with `snapshot` pricing keep what they had at their issue.",
       params,
       body: { schema: OfferTerms },
       answer: { status: 200, ...answer },
@@ -52,10 +63,10 @@ function addPut(routes: Routes, { ledger }: VoucherDeps): void {
     },
     async (request, call) => {
       const name = offerNameOf(request.param("name"));
-      const { value, header } = await readChange(request, call, OfferTerms, { decimals: 2 });
+      const { value, header } = await readChange(request, call, OfferTerms, { decimals: DISCOUNT_DECIMALS });
       const { pricing } = value;
-      const discount = hundredthsOf(value.discount);
-      assert(discount !== undefined, "the schema has checked the discount");
+      const discount = discountOf(value);
+      if (discount === undefined) throw invalid("discount", "is required, or amount with asset");
       const act = voucherAct("put_offer", offerSubject(name), { name, discount, pricing });
       return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 200, () =>
         offerJson({ name, discount, pricing }),
@@ -100,5 +111,5 @@ function addReads(routes: Routes, { ledger }: VoucherDeps): void {
 }
 
 function offerJson({ name, discount, pricing }: Pick<Offer, "name" | "discount" | "pricing">): string {
-  return JSON.stringify({ name, discount: percentOf(discount), pricing });
+  return JSON.stringify({ name, ...discountMembers(discount), pricing });
 }

@@ -4,32 +4,46 @@ import {
   askCustomer,
   askVouchers,
   customerSubject,
+  type Discount,
   type VoucherView,
   voucherAct,
 } from "../../../actors/programmes/vouchers/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
-import { callerOf } from "../../call.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { Page } from "../../../archive/queries/query.ts";
+import { type Call, callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Email } from "../../input/email.ts";
 import { knownTimeMsOf, Time, timeTextOf, timeTextOrNull } from "../../input/fields.ts";
 import { pageQuery } from "../../input/pagination.ts";
-import { readChange } from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
 import { answerOf, type Routes } from "../../routes.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
+import { continued, isPageFollowed, pageInMemory } from "../forgotten-items.ts";
 import { customerNotFound } from "./customers.ts";
-import { Discount, hundredthsOf, OfferName, percentOf, type VoucherDeps } from "./fields.ts";
+import {
+  DISCOUNT_DECIMALS,
+  discountAnswer,
+  discountFields,
+  discountMembers,
+  discountOf,
+  ERASED,
+  OfferName,
+  UsesMax,
+  type VoucherDeps,
+} from "./fields.ts";
+import { type OldVoucher, oldVouchersOf } from "./forgotten-vouchers.ts";
+import { customerNameOf, personIn, readCustomerChange, withEmailOf } from "./pseudonyms.ts";
 
-const STATUSES = ["valid", "redeemed", "expired", "cancelled"] as const;
+export const VOUCHER_STATUSES = ["valid", "redeemed", "expired", "cancelled"] as const;
 
 const NewVoucher = z
   .strictObject({
     email: Email,
     offer_name: OfferName,
-    discount: Discount.optional().openapi({
-      description: "Percent. Creates the offer, or changes its discount, atomically with the voucher.",
-    }),
+    ...discountFields,
     expires_at: Time,
+    uses_max: UsesMax,
   })
   .openapi("NewVoucher", {
     example: {
@@ -42,11 +56,12 @@ const NewVoucher = z
 const VoucherSchema = z
   .object({
     code: z.string(),
-    email: z.string(),
+    email: z.string().nullable().openapi({ description: ERASED }),
     offer_name: z.string(),
-    discount: z.number(),
+    ...discountAnswer,
     expires_at: z.iso.datetime(),
     created_at: z.iso.datetime(),
+    uses_max: z.int(),
   })
   .openapi("Voucher", {
     example: {
@@ -56,21 +71,26 @@ const VoucherSchema = z
       discount: 38.5,
       expires_at: "2027-01-01T00:00:00.000Z",
       created_at: "2026-11-20T10:00:00.000Z",
+      uses_max: 1,
     },
   });
 const VoucherRow = z
   .object({
     code: z.string(),
     offer_name: z.string(),
-    discount: z.number().openapi({ description: "Percent; for a redeemed voucher, the discount granted." }),
-    status: z.enum(STATUSES),
+    ...discountAnswer,
+    status: z
+      .enum(VOUCHER_STATUSES)
+      .openapi({ description: "`valid` while a use is left, `redeemed` once it is used up." }),
     expires_at: z.iso.datetime(),
-    used_at: z.iso.datetime().nullable(),
+    used_at: z.iso.datetime().nullable().openapi({ description: "The last redemption that counts." }),
+    uses_max: z.int(),
+    uses_left: z.int(),
   })
   .openapi("VoucherRow");
 const ListQuery = z.strictObject({
   email: Email,
-  status: z.enum([...STATUSES, "all"]).default("valid"),
+  status: z.enum([...VOUCHER_STATUSES, "all"]).default("valid"),
   ...pageQuery,
 });
 
@@ -79,7 +99,8 @@ export function addVouchers(routes: Routes, deps: VoucherDeps): void {
   addList(routes, deps);
 }
 
-function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
+function addIssue(routes: Routes, deps: VoucherDeps): void {
+  const { persons } = deps;
   routes.add(
     {
       method: "post",
@@ -87,32 +108,62 @@ function addIssue(routes: Routes, { ledger }: VoucherDeps): void {
       access: "partner",
       group: "vouchers",
       summary: "Issue a voucher to a customer",
+      description:
+        "`discount`, or `amount` with `asset`, creates the offer, or changes what it grants, atomically with the voucher. " +
+        "Without them the offer must exist.",
       body: { schema: NewVoucher },
       answer: answerOf(201, "The voucher with its code.", VoucherSchema),
       problems: ["customer_not_found", "offer_not_found", "too_many_offers", ...IDEMPOTENCY_PROBLEMS],
     },
     async (request, call) => {
-      const { value, header } = await readChange(request, call, NewVoucher, { decimals: 2 });
-      const { email, offer_name: offer } = value;
+      const { value, header, customer } = await readCustomerChange(request, call, deps, NewVoucher, {
+        decimals: DISCOUNT_DECIMALS,
+      });
+      const { email, offer_name: offer, uses_max: usesMax = 1 } = value;
       const expiresAtMs = knownTimeMsOf(value.expires_at);
-      const discount = value.discount === undefined ? null : (hundredthsOf(value.discount) ?? null);
-      const act = voucherAct("issue", customerSubject(email), { email, offer, discount, expiresAtMs });
-      return decidedAnswer(call, await ledger.submit(actAlone(header, act)), 201, (done, { timeMs }) => {
-        const { code, discount: granted } = effectOf(act, done);
+      const discount = discountOf(value) ?? null;
+      const terms = { offer, discount, expiresAtMs, usesMax };
+      const { act, decided } = await issueVoucher(deps, header, { customer, email }, terms);
+      return decidedAnswer(call, decided, 201, (done, { timeMs }) => {
+        const { code, discount: granted, person } = effectOf(act, done);
         return JSON.stringify({
           code,
-          email,
+          email: personIn(persons, { email, person }).email,
           offer_name: offer,
-          discount: percentOf(granted),
+          ...discountMembers(granted),
           expires_at: timeTextOf(expiresAtMs),
           created_at: timeTextOf(timeMs),
+          uses_max: usesMax,
         });
       });
     },
   );
 }
 
-function addList(routes: Routes, { ledger }: VoucherDeps): void {
+/** @param of what names the customer in the ledger, and the e-mail. */
+export async function issueVoucher(
+  { ledger }: VoucherDeps,
+  header: CommandHeader,
+  { customer, email }: Readonly<{ customer: string; email: string }>,
+  {
+    usesMax,
+    ...terms
+  }: Readonly<{
+    offer: string;
+    discount: Discount | null;
+    expiresAtMs: number;
+    usesMax: number;
+  }>,
+) {
+  const fields = { email: customer, ...terms, ...(usesMax > 1 && { usesMax }) };
+  const act = voucherAct("issue", customerSubject(customer), fields);
+  const decided = withEmailOf(await ledger.submit(actAlone(header, act)), (subject) =>
+    subject === customer ? email : undefined,
+  );
+  return { act, decided };
+}
+
+function addList(routes: Routes, deps: VoucherDeps): void {
   addListRoute(
     routes,
     {
@@ -120,29 +171,50 @@ function addList(routes: Routes, { ledger }: VoucherDeps): void {
       access: "partner",
       group: "vouchers",
       summary: "List a customer's vouchers, newest first",
+      description:
+        "Vouchers that were redeemed, cancelled or have expired more than 30 days ago come last, those that were settled last " +
+        "first. A page may have fewer than `limit` of them although more follow, and one that passes the 30 days while " +
+        "the pages are read can come twice.",
       query: ListQuery,
       row: VoucherRow,
       problems: ["customer_not_found"],
     },
-    async (_, call, { email, status, ...paging }) => {
-      const question = askVouchers(email, status === "all" ? null : status);
-      const page = await ledger.list(call.partner, question, paging, callerOf(call));
-      // Only an empty page can belong to an unknown customer.
-      if (page.data.length === 0 && (await ledger.ask(call.partner, askCustomer(email))) === null)
-        throw customerNotFound(email);
-      return page;
-    },
+    (_, call, query) => listVouchers(deps, call, query),
     rowJson,
   );
 }
 
-function rowJson({ code, offer, discount, status, expiresAtMs, usedAtMs }: VoucherView): string {
+/** A customer's vouchers. @throws Problem 404 */
+export async function listVouchers(
+  deps: VoucherDeps,
+  call: Call,
+  { email, status, ...paging }: z.infer<typeof ListQuery>,
+): Promise<Page<VoucherView>> {
+  const { ledger } = deps;
+  const customer = await customerNameOf(deps, call.partner, email);
+  const wanted = askVouchers(customer, status === "all" ? null : status);
+  const inMemory: Page<VoucherView> = await pageInMemory(paging, () =>
+    ledger.list(call.partner, wanted, paging, callerOf(call)),
+  );
+  if (status === "valid" && inMemory.data.length > 0) return inMemory;
+  if (isPageFollowed(inMemory)) return inMemory;
+  const known = await ledger.ask(call.partner, askCustomer(customer));
+  // A page with vouchers was read while the customer existed.
+  if (known === null && inMemory.data.length === 0) throw customerNotFound(email);
+  if (known === null || status === "valid") return { ...inMemory, nextCursor: null };
+  const old = oldVouchersOf(known, (voucher: OldVoucher) => status === "all" || voucher.status === status);
+  return continued(ledger, call.partner, old, ({ code }) => code, inMemory, paging.limit);
+}
+
+function rowJson({ code, offer, discount, status, expiresAtMs, ...uses }: VoucherView): string {
   return JSON.stringify({
     code,
     offer_name: offer,
-    discount: percentOf(discount),
+    ...discountMembers(discount),
     status,
     expires_at: timeTextOf(expiresAtMs),
-    used_at: timeTextOrNull(usedAtMs),
+    used_at: timeTextOrNull(uses.usedAtMs),
+    uses_max: uses.usesMax,
+    uses_left: uses.usesLeft,
   });
 }

@@ -72,6 +72,7 @@ function addCreate(routes: Routes, { ledger }: WalletDeps): void {
         "too_many_references",
         "wallet_not_found",
         "asset_mismatch",
+        "limit_exceeded",
         "balance_out_of_range",
         ...IDEMPOTENCY_PROBLEMS,
       ],

@@ -1,15 +1,12 @@
 /** `GET /v1/wallet/events`: the events of the user's own wallet, as a list or as a stream. */
 import { PLATFORM_TENANT } from "../../../actors/programmes/wallet/acts.ts";
 import { eventsOfWallet, USER_EVENT_TYPES } from "../../../actors/programmes/wallet/events.ts";
-import type { EventStreams } from "../../events/event-streams.ts";
+import type { FeedDeps } from "../../events/event-stream.ts";
 import { FeedQuery, feedAnswer, feedRoute, typesOf } from "../../events/events.ts";
 import type { Routes } from "../../routes.ts";
 import { findSession, sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
-export function addWalletEvents(
-  routes: Routes,
-  deps: WalletDeps & Readonly<{ streams: EventStreams }>,
-): void {
+export function addWalletEvents(routes: Routes, deps: WalletDeps & FeedDeps): void {
   routes.add(
     {
       ...feedRoute,

@@ -1,16 +1,13 @@
 /** Fields of wallet requests, and the lookup of orders: holds, payment requests and withdrawals. */
 import { z } from "@hono/zod-openapi";
-import {
-  askOrder,
-  PLATFORM_TENANT,
-  type WalletOrder,
-  walletAccount,
-} from "../../../actors/programmes/wallet/acts.ts";
+import { PLATFORM_TENANT, type WalletOrder, walletAccount } from "../../../actors/programmes/wallet/acts.ts";
+import { askOrder } from "../../../actors/programmes/wallet/questions.ts";
 import type { Command } from "../../../actors/records/command.ts";
 import type { Rejection } from "../../../actors/records/rejection.ts";
 import type { Answer, Ledger } from "../../../gateway/ports.ts";
 import { isText, Memo } from "../../input/fields.ts";
 import type { HttpRequest } from "../../request.ts";
+import { findOldOrder } from "./forgotten-orders.ts";
 
 export const OrderParams = z.object({ id: z.string() });
 
@@ -18,10 +15,11 @@ export function orderIdOf(request: HttpRequest): string {
   return request.param("id");
 }
 
-/** The order with this id; `null` if there is none. */
+/** The order with this id, in memory or in the archive; `null` if there is none. */
 export async function orderOf(ledger: Ledger, id: string): Promise<WalletOrder | null> {
   const question = askOrder(id);
-  return question === null ? null : await ledger.ask(PLATFORM_TENANT, question);
+  if (question === null) return null;
+  return (await ledger.ask(PLATFORM_TENANT, question)) ?? (await findOldOrder(ledger, id)) ?? null;
 }
 
 type CodeMap = Readonly<Partial<Record<Rejection, Rejection>>>;
@@ -30,7 +28,12 @@ type CodeMap = Readonly<Partial<Record<Rejection, Rejection>>>;
 export function withWalletCodes<C extends Command>(answer: Answer<C>, more: CodeMap = {}): Answer<C> {
   if ("refused" in answer || answer.outcome.ok) return answer;
   const { code, subject } = answer.outcome;
-  const codes: CodeMap = { account_not_found: "wallet_not_found", ...more };
+  // To others a closed wallet is as if it had never been.
+  const codes: CodeMap = {
+    account_not_found: "wallet_not_found",
+    account_closed: "wallet_not_found",
+    ...more,
+  };
   const wallet = subject === null ? null : walletOf(subject);
   return { ...answer, outcome: { ok: false, code: codes[code] ?? code, subject: wallet } };
 }

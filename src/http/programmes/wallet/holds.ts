@@ -1,21 +1,35 @@
 /** `/v1/wallet/holds`: money that a wallet reserves, to be captured or voided later. */
 import { z } from "@hono/zod-openapi";
 import {
-  askHolds,
   type HoldView,
   isWalletAct,
   PLATFORM_TENANT,
+  type WalletOrder,
   walletAccount,
   walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
-import type { TransferChanged } from "../../../actors/records/compound-command.ts";
-import type { Ledger } from "../../../gateway/ports.ts";
+import { askHolds, askPayeeHolds, vnodeOfOrder } from "../../../actors/programmes/wallet/questions.ts";
+import { isHold } from "../../../actors/programmes/wallet/wallet-orders.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type {
+  PostTransfer,
+  TransferChanged,
+  VoidTransfer,
+} from "../../../actors/records/compound-command.ts";
+import type { Answer, KeyScope, Ledger } from "../../../gateway/ports.ts";
 import { callerOf } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { Amount, Balance, timeTextOf } from "../../input/fields.ts";
-import { PageQuery } from "../../input/pagination.ts";
+import { pageQuery } from "../../input/pagination.ts";
 import { Problem } from "../../problem.ts";
-import { pendingWith, readBareChange, readChange } from "../../read-change.ts";
+import {
+  firstCommandOf,
+  firstOrNew,
+  pendingWith,
+  readBareChange,
+  readChange,
+  recordKey,
+} from "../../read-change.ts";
 import { addListRoute } from "../../read-routes.ts";
 import type { Routes } from "../../routes.ts";
 import { decidedAnswer } from "../../write-answers.ts";
@@ -23,16 +37,25 @@ import {
   DEFAULT_SECONDS,
   OrderParams,
   orderIdOf,
+  orderOf,
   Seconds,
-  WalletId,
   WalletMemo,
   walletOf,
   withWalletCodes,
 } from "./fields.ts";
+import { listOrders, OLD_ORDERS } from "./forgotten-orders.ts";
+import {
+  checkRecipient,
+  hasRecipient,
+  RECIPIENT_RULE,
+  type Recipients,
+  recipientFields,
+} from "./recipients.ts";
 import { sessionRoute, type WalletDeps, withSession } from "./session.ts";
 
 const NewHold = z
   .strictObject({
+    ...recipientFields,
     amount: Amount,
     memo: WalletMemo,
     timeout_s: Seconds.openapi({ description: "Seconds until the hold expires; 7 days if absent." }),
@@ -40,7 +63,7 @@ const NewHold = z
   .openapi("NewHold", { example: { amount: 2500, memo: "taxi", timeout_s: 3600 } });
 const CaptureBody = z
   .strictObject({
-    to_wallet_id: WalletId,
+    ...recipientFields,
     amount: Amount.optional().openapi({ description: "Minor units; all that remains if absent." }),
     final: z
       .boolean()
@@ -52,6 +75,9 @@ const HoldSchema = z
   .object({
     id: z.string(),
     wallet_id: z.string(),
+    to_wallet_id: z.string().nullable().openapi({
+      description: "The payee, if the hold names one: the wallet that alone captures it.",
+    }),
     amount: Amount,
     captured: Balance,
     memo: z.string().nullable(),
@@ -63,10 +89,12 @@ const HoldSchema = z
 const theHold = { description: "The hold.", content: { "application/json": HoldSchema } };
 const NOT_PENDING = ["transfer_not_pending", "transfer_expired"] as const;
 
-export function addHolds(routes: Routes, deps: WalletDeps): void {
+const ListQuery = z.strictObject({ role: z.enum(["payer", "payee"]).optional(), ...pageQuery });
+
+export function addHolds(routes: Routes, deps: WalletDeps, recipients: Recipients): void {
   addList(routes, deps);
-  addCreate(routes, deps);
-  addCapture(routes, deps);
+  addCreate(routes, deps, recipients);
+  addCapture(routes, deps, recipients);
   addVoid(routes, deps);
 }
 
@@ -77,18 +105,28 @@ function addList(routes: Routes, deps: WalletDeps): void {
       path: "/v1/wallet/holds",
       ...sessionRoute,
       summary: "List the wallet's holds, newest first",
-      description: "All pending holds, and the newest others, up to 500 in total.",
-      query: PageQuery,
+      description:
+        "`role=payer` (the default) lists holds of the wallet's own money, `role=payee` those that name the wallet. For " +
+        "each payer: all pending holds, and the newest others of the last 30 days, up to 500 in total. " +
+        OLD_ORDERS,
+      query: ListQuery,
       row: HoldSchema,
     },
-    withSession(deps, (_, call, { walletId }, query: PageQuery) =>
-      deps.ledger.list(PLATFORM_TENANT, askHolds(walletId), query, callerOf(call)),
-    ),
+    withSession(deps, (_, call, { walletId }, query: z.infer<typeof ListQuery>) => {
+      const { role = "payer", ...page } = query;
+      const isPayer = role === "payer";
+      const holds = isPayer ? askHolds(walletId) : askPayeeHolds(walletId);
+      const inMemory = () => deps.ledger.list(PLATFORM_TENANT, holds, page, callerOf(call));
+      const shows = (order: WalletOrder): order is HoldView =>
+        isHold(order) && (isPayer ? order.wallet : order.to) === walletId;
+      const list = isPayer ? "holds" : "payee_holds";
+      return listOrders(deps.ledger, list, walletId, shows, page, inMemory);
+    }),
     holdJson,
   );
 }
 
-function addCreate(routes: Routes, deps: WalletDeps): void {
+function addCreate(routes: Routes, deps: WalletDeps, recipients: Recipients): void {
   const { ledger } = deps;
   routes.add(
     {
@@ -97,24 +135,46 @@ function addCreate(routes: Routes, deps: WalletDeps): void {
       ...sessionRoute,
       summary: "Hold money of the wallet",
       description:
-        "The amount stays in `balance`, but leaves `available` until the hold is captured, voided or expires.",
+        "The amount stays in `balance`, but leaves `available` until the hold is captured, voided or expires. A hold may " +
+        "name a payee: then the payee alone captures or voids it, and the payer waits for its expiry. " +
+        RECIPIENT_RULE,
       body: { schema: NewHold },
       answer: { status: 201, ...theHold },
-      problems: ["too_many_pending", "insufficient_funds", ...IDEMPOTENCY_PROBLEMS],
+      problems: [
+        "too_many_pending",
+        "same_account",
+        "wallet_not_found",
+        "asset_mismatch",
+        "account_frozen",
+        "insufficient_funds",
+        "limit_exceeded",
+        "rate_limited",
+        ...IDEMPOTENCY_PROBLEMS,
+      ],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, header } = await readChange(request, call, NewHold);
-      const { amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
+      hasRecipient(value);
+      const { to_wallet_id, to_email, amount, memo = null, timeout_s = DEFAULT_SECONDS } = value;
       const timeoutMs = timeout_s * 1000;
-      const act = walletAct("hold", walletAccount(wallet), { wallet, amount, memo, timeoutMs });
-      const move = { amount, memo };
-      const command = pendingWith(header, act, move, timeoutMs);
+      const subject = walletAccount(wallet);
+      const holdFor = (to: string | undefined) => {
+        const payee = to === undefined ? {} : { to };
+        const act = walletAct("hold", subject, { wallet, amount, memo, timeoutMs, ...payee });
+        return pendingWith(header, act, { amount, memo }, timeoutMs);
+      };
+      const command =
+        to_email === undefined
+          ? holdFor(to_wallet_id)
+          : await firstOrNew(ledger, header, { owner: subject }, async () =>
+              holdFor(await recipients.walletOf(request, wallet, to_email)),
+            );
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 201, changedJson);
     }),
   );
 }
 
-function addCapture(routes: Routes, deps: WalletDeps): void {
+function addCapture(routes: Routes, deps: WalletDeps, recipients: Recipients): void {
   const { ledger } = deps;
   routes.add(
     {
@@ -122,36 +182,44 @@ function addCapture(routes: Routes, deps: WalletDeps): void {
       path: "/v1/wallet/holds/{id}/capture",
       ...sessionRoute,
       summary: "Capture a hold in full or in part",
+      description:
+        "By the payer, for the wallet that the body names; or, if the hold names a payee, by the payee for its own " +
+        "wallet. " +
+        RECIPIENT_RULE,
       params: OrderParams,
       body: { schema: CaptureBody },
       answer: { status: 200, ...theHold },
       problems: [
         "hold_not_found",
+        "hold_of_payee",
         ...NOT_PENDING,
         "amount_exceeds_pending",
         "same_account",
         "wallet_not_found",
         "asset_mismatch",
+        "limit_exceeded",
         "balance_out_of_range",
+        "rate_limited",
         ...IDEMPOTENCY_PROBLEMS,
       ],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const { value, header } = await readChange(request, call, CaptureBody);
-      const hold = await ownHold(ledger, orderIdOf(request), wallet);
-      const { to_wallet_id, amount = null, final = true } = value;
-      const act = walletAct("capture", walletAccount(wallet), { wallet, hold: hold.id, final });
-      const credit = walletAccount(to_wallet_id);
-      const command = {
-        op: "post_transfer",
-        ...header,
-        ...hold,
-        amount,
-        final,
-        settled: null,
-        credit,
-        act,
-      } as const;
+      const isNamed = hasRecipient(value);
+      const { payee, ...hold } = await holdAt(ledger, header, orderIdOf(request), wallet);
+      if (!isNamed && payee === undefined) checkRecipient(value);
+      const { to_wallet_id, to_email, amount = null, final = true } = value;
+      const captureFor = (to: string | undefined): PostTransfer => {
+        const act = walletAct("capture", walletAccount(wallet), { wallet, hold: hold.id, final });
+        const credit = to === undefined ? {} : { credit: walletAccount(to) };
+        return { op: "post_transfer", ...hold, amount, final, settled: null, ...credit, act };
+      };
+      const command =
+        to_email === undefined
+          ? captureFor(to_wallet_id)
+          : await firstOrNew(ledger, hold, scopeOf(hold), async () =>
+              captureFor(await recipients.walletOf(request, wallet, to_email)),
+            );
       return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
     }),
   );
@@ -165,37 +233,66 @@ function addVoid(routes: Routes, deps: WalletDeps): void {
       path: "/v1/wallet/holds/{id}/void",
       ...sessionRoute,
       summary: "Void a hold: release what remains",
+      description: "By the payer; or, if the hold names a payee, by the payee alone.",
       params: OrderParams,
       answer: { status: 200, ...theHold },
-      problems: ["hold_not_found", ...NOT_PENDING, ...IDEMPOTENCY_PROBLEMS],
+      problems: ["hold_not_found", "hold_of_payee", ...NOT_PENDING, ...IDEMPOTENCY_PROBLEMS],
     },
     withSession(deps, async (request, call, { walletId: wallet }) => {
       const header = await readBareChange(request, call);
-      const hold = await ownHold(ledger, orderIdOf(request), wallet);
-      const act = walletAct("void_hold", walletAccount(wallet), { wallet, hold: hold.id });
-      const command = { op: "void_transfer", ...header, ...hold, settled: null, act } as const;
-      return decidedAnswer(call, withWalletCodes(await ledger.submit(command)), 200, changedJson);
+      const answer = await voidHold(ledger, wallet, header, orderIdOf(request));
+      return decidedAnswer(call, answer, 200, changedJson);
     }),
   );
 }
 
-/** A hold of this wallet, with the owner of its idempotency keys. Neither ever changes. @throws Problem 404 */
-async function ownHold(
+/** Releases what remains of a hold, for its payer or its payee. @throws Problem 404, 422 */
+export async function voidHold(
   ledger: Ledger,
-  id: string,
   wallet: string,
-): Promise<Readonly<{ id: string; owner: string }>> {
-  const origin = await ledger.origin(PLATFORM_TENANT, id, walletAccount(wallet));
-  if (origin === undefined || !isWalletAct(origin.act) || origin.act.act !== "hold")
-    throw new Problem("hold_not_found", `There is no hold ${id}.`);
-  return { id, owner: origin.owner };
+  header: CommandHeader,
+  id: string,
+): Promise<Answer<VoidTransfer>> {
+  const { payee: _, ...hold } = await holdAt(ledger, header, id, wallet);
+  const act = walletAct("void_hold", walletAccount(wallet), { wallet, hold: hold.id });
+  return withWalletCodes(await ledger.submit({ op: "void_transfer", ...hold, settled: null, act }));
+}
+
+/** A hold that a wallet acts on, with the idempotency key of its request. `payee`: the wallet that the hold names. */
+type HoldAt = CommandHeader & Readonly<{ id: string; owner: string; payee: string | undefined }>;
+
+/**
+ * The hold, if the wallet is its payer or its payee. None of these facts ever changes.
+ *
+ * @throws Problem 404; 422 for the key
+ */
+async function holdAt(ledger: Ledger, header: CommandHeader, id: string, wallet: string): Promise<HoldAt> {
+  const owner = walletAccount(wallet);
+  const origin = await ledger.origin(PLATFORM_TENANT, id, owner);
+  if (isWalletAct(origin?.act) && origin.act.act === "hold")
+    return { ...header, id, owner: origin.owner, payee: origin.act.to };
+  if ((await firstCommandOf(ledger, header, { owner })) === undefined) {
+    const hold = await orderOf(ledger, id);
+    if (hold?.kind !== "hold" || hold.to !== wallet)
+      throw new Problem("hold_not_found", `There is no hold ${id}.`);
+  }
+  // The payee's shard stores the key; the payer's shard, which the id contains, decides.
+  return { ...(await recordKey(ledger, header, { owner })), id, owner, payee: wallet };
+}
+
+/** Where the shard that decides about a hold keeps the key. */
+function scopeOf({ id, owner }: Readonly<{ id: string; owner: string }>): KeyScope {
+  return { owner, vnode: vnodeOfOrder(id) };
 }
 
 function changedJson({ transfer }: TransferChanged): string {
   const { id, postings, postedAmount: captured, status, memo, createdAtMs, expiresAtMs } = transfer;
   const [posting] = postings;
+  const { act } = transfer;
+  const payee = isWalletAct(act) && act.act === "hold" && act.to !== undefined ? { to: act.to } : {};
   return holdJson({
     kind: "hold",
+    ...payee,
     id,
     wallet: walletOf(posting?.debit ?? ""),
     amount: posting?.amount ?? 0,
@@ -210,13 +307,15 @@ function changedJson({ transfer }: TransferChanged): string {
 function holdJson({
   id,
   wallet,
+  to = null,
   amount,
   captured,
   memo,
   status,
   createdAtMs,
   expiresAtMs,
-}: HoldView): string {
+}: Omit<HoldView, "to"> & Readonly<{ to?: string | null }>): string {
   const times = { created_at: timeTextOf(createdAtMs), expires_at: timeTextOf(expiresAtMs) };
-  return JSON.stringify({ id, wallet_id: wallet, amount, captured, memo, status, ...times });
+  const wallets = { wallet_id: wallet, to_wallet_id: to };
+  return JSON.stringify({ id, ...wallets, amount, captured, memo, status, ...times });
 }

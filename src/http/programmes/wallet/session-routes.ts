@@ -1,11 +1,19 @@
 /** Routes of an existing session: refresh and logout. */
-import { sessionSubject, walletAct } from "../../../actors/programmes/wallet/acts.ts";
+import { sessionSubject, type WalletAct, walletAct } from "../../../actors/programmes/wallet/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import type { Routes } from "../../routes.ts";
 import { readNothing } from "../../server/body.ts";
 import { decidedAnswer, effectOf } from "../../write-answers.ts";
-import { KEYLESS, newToken, notLoggedIn, readSession, sessionRoute, type WalletDeps } from "./session.ts";
+import {
+  KEYLESS,
+  newToken,
+  notLoggedIn,
+  readSession,
+  sessionRoute,
+  type Token,
+  type WalletDeps,
+} from "./session.ts";
 import { loggedIn, theUser, userJson } from "./user-view.ts";
 
 export function addSessions(routes: Routes, deps: WalletDeps): void {
@@ -56,14 +64,19 @@ function addLogout(routes: Routes, deps: WalletDeps): void {
       answer: theUser,
     },
     async (request, call) => {
-      const { id: session, vnode } = (await readSession(request, call, deps)).token;
+      const { token } = await readSession(request, call, deps);
       await readNothing(request);
-      const act = walletAct("end_session", sessionSubject(session), { vnode, session });
+      const act = endOf(token);
       const answer = stillLoggedIn(await ledger.submit(actAlone(KEYLESS, act)));
       const response = decidedAnswer(call, answer, 200, (done) => userJson(effectOf(act, done)));
       return cookie.clear(request, response);
     },
   );
+}
+
+/** The act that ends the session of a token. */
+export function endOf({ id: session, vnode }: Token): WalletAct<"end_session"> {
+  return walletAct("end_session", sessionSubject(session), { vnode, session });
 }
 
 /** @throws Problem 401 if the session has ended since it was read */

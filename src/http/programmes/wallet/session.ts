@@ -3,24 +3,25 @@
  * token's SHA-256. The token contains the vnode of that shard, so one query to one shard authenticates a request.
  */
 import {
-  askSession,
   PLATFORM_TENANT,
   type SessionView,
   sessionSubject,
   walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
 import { vnodeOfId, vnodeText } from "../../../actors/programmes/wallet/ids.ts";
+import { askSession } from "../../../actors/programmes/wallet/questions.ts";
 import { actAlone } from "../../../actors/records/command.ts";
 import { keyless } from "../../../actors/records/command-header.ts";
 import type { Directory, Ledger } from "../../../gateway/ports.ts";
 import { bearerToken, hashOfKey } from "../../auth.ts";
 import type { Call } from "../../call.ts";
 import type { Clock } from "../../clock.ts";
+import type { SessionCookie } from "../../cookie.ts";
 import type { Random } from "../../idempotency.ts";
 import type { WindowCounters } from "../../limits/window-counters.ts";
 import { Problem } from "../../problem.ts";
 import type { HttpRequest } from "../../request.ts";
-import type { SessionCookie } from "./session-cookie.ts";
+import { siteOf } from "../../same-site.ts";
 
 export type WalletDeps = Readonly<{
   ledger: Ledger;
@@ -140,21 +141,14 @@ async function touch(ledger: Ledger, { id, vnode }: Token): Promise<void> {
   await ledger.submit(actAlone(KEYLESS, act));
 }
 
-/** Prevents CSRF: a change may use the cookie only from Daybook's own pages. @throws Problem 403 */
+/**
+ * Prevents CSRF: a change may use the cookie only from Daybook's own pages. A client that sends neither header is no
+ * browser. @throws Problem 403
+ */
 function cookieFrom(request: HttpRequest, cookie: SessionCookie): string {
   const token = cookie.read(request);
   const isRead = request.method === "GET" || request.method === "HEAD";
-  if (token !== "" && !isRead && isFromAnotherSite(request))
+  if (token !== "" && !isRead && siteOf(request) === "other")
     throw new Problem("forbidden", "The session cookie is not accepted for changes from another site.");
   return token;
-}
-
-/** Browsers send at least one of these headers; a client that sends neither is no browser. */
-function isFromAnotherSite(request: HttpRequest): boolean {
-  const site = request.header("sec-fetch-site");
-  // `none`: the user navigated directly.
-  if (site !== undefined) return site !== "same-origin" && site !== "none";
-  const origin = request.header("origin");
-  if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== request.header("host");
 }

@@ -2,14 +2,16 @@
 import { z } from "@hono/zod-openapi";
 import { vnodeOfAccount } from "../../../actors/ledger/routing.ts";
 import {
-  askCredential,
   emailSubject,
   PLATFORM_TENANT,
+  type SessionView,
   type WalletAct,
   walletAccount,
   walletAct,
 } from "../../../actors/programmes/wallet/acts.ts";
+import { askCredential } from "../../../actors/programmes/wallet/questions.ts";
 import { type ActAlone, actAlone } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
 import type { Answer } from "../../../gateway/ports.ts";
 import type { Call } from "../../call.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
@@ -24,7 +26,7 @@ import type { HttpRequest } from "../../request.ts";
 import type { Routes } from "../../routes.ts";
 import { LOGIN_BYTES_MAX, readJson } from "../../server/body.ts";
 import { decidedAnswer, effectOf, isDone } from "../../write-answers.ts";
-import { NewPassword, Passwords, TypedPassword } from "./passwords.ts";
+import { NewPassword, type Passwords, TypedPassword } from "./passwords.ts";
 import {
   enterPlatformTenant,
   findSession,
@@ -42,6 +44,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const FAILURES_MAX = 10;
 /** Failures per minute of one e-mail from all addresses, or of one address, which many people may share. */
 const FAILURES_OF_MANY_MAX = 100;
+/** Wrong reset tokens per minute from one address. */
+export const WRONG_RESETS_MAX = 10;
 /** Sign-ups per hour from one address. */
 const SIGN_UPS_MAX = 500;
 
@@ -52,12 +56,13 @@ export type LoginAttempt = Readonly<{
   isKnown: boolean;
 }>;
 
-/** Rate limits of failed logins, and of sign-ups. */
+/** Rate limits of failed logins and resets, and of sign-ups. */
 export class LoginLimits {
   readonly #byEmailAndAddress: RateLimit;
   readonly #byEmail: RateLimit;
   readonly #byAddress: RateLimit;
   readonly #ofKnownDevice: RateLimit;
+  readonly #resets: RateLimit;
   readonly #signUps: RateLimit;
 
   constructor(counters: WindowCounters) {
@@ -67,12 +72,18 @@ export class LoginLimits {
     this.#byEmail = rate("login of e-mail", FAILURES_OF_MANY_MAX);
     this.#byAddress = rate("login from address", FAILURES_OF_MANY_MAX);
     this.#ofKnownDevice = rate("login of known device", FAILURES_MAX);
+    this.#resets = rate("password reset", WRONG_RESETS_MAX);
     this.#signUps = rate("sign-up", SIGN_UPS_MAX, HOUR_MS);
   }
 
   /** Counts the attempt if it fails. @throws Problem 429 */
   attempt<T>(login: LoginAttempt, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
     return attempt(this.#limitsOf(login), make, hasFailed);
+  }
+
+  /** Counts the reset if it fails. @throws Problem 429 */
+  reset<T>(address: string, make: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
+    return attempt([{ rate: this.#resets, key: address }], make, hasFailed);
   }
 
   /** @throws Problem 429 */
@@ -92,31 +103,27 @@ export class LoginLimits {
 
 const LOGIN = { bytesMax: LOGIN_BYTES_MAX };
 
-const NewUser = z.strictObject({ name: Name, email: Email, password: NewPassword }).openapi("NewWalletUser", {
-  example: { name: "Ann", email: "ann@example.com", password: "correct horse battery" },
-});
-const Login = z.strictObject({ email: Email, password: TypedPassword }).openapi("WalletLogin");
-const PasswordChange = z
+export const NewUser = z
+  .strictObject({ name: Name, email: Email, password: NewPassword })
+  .openapi("NewWalletUser", {
+    example: { name: "Ann", email: "ann@example.com", password: "correct horse battery" },
+  });
+export const Login = z.strictObject({ email: Email, password: TypedPassword }).openapi("WalletLogin");
+export const PasswordChange = z
   .strictObject({ password: TypedPassword, new_password: NewPassword })
   .openapi("WalletPasswordChange");
 
-/** Shared by the three routes: their rate limits, and the slots for hashing. */
-type PasswordDeps = WalletDeps & Readonly<{ passwords: Passwords; limits: LoginLimits }>;
+/** Shared by all who take a password: their rate limits, and the slots for hashing. */
+export type PasswordDeps = WalletDeps & Readonly<{ passwords: Passwords; limits: LoginLimits }>;
 
-export function addUsers(routes: Routes, deps: WalletDeps): void {
-  const { random, counters } = deps;
-  const passwordDeps: PasswordDeps = {
-    ...deps,
-    passwords: new Passwords(random),
-    limits: new LoginLimits(counters),
-  };
-  addSignUp(routes, passwordDeps);
-  addLogin(routes, passwordDeps);
-  addPassword(routes, passwordDeps);
+export function addUsers(routes: Routes, deps: PasswordDeps): void {
+  addSignUp(routes, deps);
+  addLogin(routes, deps);
+  addPassword(routes, deps);
 }
 
 function addSignUp(routes: Routes, deps: PasswordDeps): void {
-  const { ledger, directory, random, assets, passwords, limits, clientAddress } = deps;
+  const { directory } = deps;
   routes.add(
     {
       method: "post",
@@ -139,27 +146,49 @@ function addSignUp(routes: Routes, deps: PasswordDeps): void {
         shown: ({ name, email }) => [name, email],
         ...LOGIN,
       });
-      const { name, email, password } = value;
-      const subject = emailSubject(email);
-      const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
-      const address = clientAddress(request);
-      limits.signUp(address);
-      const passwordHash = await passwords.hash(password, address);
-      const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
-      const act = walletAct("sign_up", subject, user);
-      const answer = await ledger.submit(actAlone(header, act));
+      const { act, answer, token } = await openWallet(deps, request, header, value);
       if (!isDone(answer)) return decidedAnswer(call, answer, 201, () => null);
-      const isReplay = answer.replayed;
-      // The logged fingerprint excludes the password, so that it cannot be guessed from the log. So a retry must prove it.
-      const login = { email, address, isKnown: false };
-      if (isReplay && (await credentialFor(deps, login, password)) === undefined)
-        throw new Problem("idempotency_key_reused");
       const response = decidedAnswer<ActAlone>(call, answer, 201, (done) =>
-        userJson(effectOf(act, done), isReplay ? null : token.text),
+        userJson(effectOf(act, done), token),
       );
-      return isReplay ? response : deps.cookie.set(request, response, token.text);
+      return token === null ? response : deps.cookie.set(request, response, token);
     },
   );
+}
+
+type OpenedWallet = Readonly<{
+  act: WalletAct<"sign_up">;
+  answer: Answer<ActAlone>;
+  /** Of the new session; `null` in a retry, which starts none. */
+  token: string | null;
+}>;
+
+/**
+ * Opens a wallet and a session. The header's fingerprint must not contain the password, so that nobody can guess it from the
+ * log; so a retry must prove it.
+ *
+ * @throws Problem 422, 429
+ */
+export async function openWallet(
+  deps: PasswordDeps,
+  request: HttpRequest,
+  header: CommandHeader,
+  { name, email, password }: z.infer<typeof NewUser>,
+): Promise<OpenedWallet> {
+  const { ledger, random, assets, passwords, limits, clientAddress } = deps;
+  const subject = emailSubject(email);
+  const token = newToken(vnodeOfAccount(PLATFORM_TENANT, subject), random);
+  const address = clientAddress(request);
+  limits.signUp(address);
+  const passwordHash = await passwords.hash(password, address);
+  const user = { email, name, password: passwordHash, session: token.id, asset: assets.wallet };
+  const act = walletAct("sign_up", subject, user);
+  const answer = await ledger.submit(actAlone(header, act));
+  const isReplay = isDone(answer) && answer.replayed;
+  const login = { email, address, isKnown: false };
+  if (isReplay && (await credentialFor(deps, login, password)) === undefined)
+    throw new Problem("idempotency_key_reused");
+  return { act, answer, token: isReplay ? null : token.text };
 }
 
 function addLogin(routes: Routes, deps: PasswordDeps): void {
@@ -198,7 +227,7 @@ type OpenedSession = Readonly<{
 }>;
 
 /** Opens a session if the password is right. @throws Problem 429 */
-async function openSession(
+export async function openSession(
   deps: PasswordDeps,
   request: HttpRequest,
   email: string,
@@ -233,7 +262,6 @@ async function credentialFor(
 }
 
 function addPassword(routes: Routes, deps: PasswordDeps): void {
-  const { ledger, cookie, passwords, clientAddress } = deps;
   routes.add(
     {
       method: "post",
@@ -246,17 +274,28 @@ function addPassword(routes: Routes, deps: PasswordDeps): void {
       answer: theUser,
       problems: ["bad_credentials", "rate_limited"],
     },
-    withSession(deps, async (request: HttpRequest, call: Call, { walletId, email }) => {
+    withSession(deps, async (request: HttpRequest, call: Call, session) => {
       const value = check(PasswordChange, await readJson(request, LOGIN));
-      const login = { email, address: clientAddress(request), isKnown: true };
-      const credential = await credentialFor(deps, login, value.password);
-      if (credential === undefined) throw new Problem("bad_credentials");
-      const password = await passwords.hash(value.new_password, `user ${email}`);
-      const fields = { wallet: walletId, credential, password };
-      const act = walletAct("change_password", walletAccount(walletId), fields);
-      const changed = await ledger.submit(actAlone(KEYLESS, act));
-      const response = decidedAnswer(call, changed, 200, (done) => userJson(effectOf(act, done)));
-      return cookie.clear(request, response);
+      const { act, answer } = await changePassword(deps, request, session, value);
+      const response = decidedAnswer(call, answer, 200, (done) => userJson(effectOf(act, done)));
+      return deps.cookie.clear(request, response);
     }),
   );
+}
+
+/** Changes the password of a session's user and ends all of the user's sessions. @throws Problem 401, 429 */
+export async function changePassword(
+  deps: PasswordDeps,
+  request: HttpRequest,
+  { walletId, email }: SessionView,
+  { password, new_password }: z.infer<typeof PasswordChange>,
+): Promise<Readonly<{ act: WalletAct<"change_password">; answer: Answer<ActAlone> }>> {
+  const { ledger, passwords, clientAddress } = deps;
+  const login = { email, address: clientAddress(request), isKnown: true };
+  const credential = await credentialFor(deps, login, password);
+  if (credential === undefined) throw new Problem("bad_credentials");
+  const hash = await passwords.hash(new_password, `user ${email}`);
+  const fields = { wallet: walletId, credential, password: hash };
+  const act = walletAct("change_password", walletAccount(walletId), fields);
+  return { act, answer: await ledger.submit(actAlone(KEYLESS, act)) };
 }

@@ -1,8 +1,10 @@
 /** `/v1/webhooks/{id}/deliveries`: what became of the events that a webhook has got, and requests to send one. */
 import { z } from "@hono/zod-openapi";
 import { WEBHOOKS_SUBJECT, webhooksAct } from "../../../actors/programmes/webhooks/acts.ts";
-import { actAlone } from "../../../actors/records/command.ts";
-import { DELIVERY_STATUSES, type Delivery } from "../../../gateway/ports.ts";
+import { type ActAlone, actAlone } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { Page } from "../../../archive/queries/query.ts";
+import { type Answer, DELIVERY_STATUSES, type Delivery } from "../../../gateway/ports.ts";
 import { IDEMPOTENCY_PROBLEMS } from "../../idempotency.ts";
 import { timeTextOf } from "../../input/fields.ts";
 import { pageQuery } from "../../input/pagination.ts";
@@ -76,17 +78,27 @@ function addList(routes: Routes, { ledger, operations }: WebhooksDeps): void {
       row: DeliverySchema,
       problems: ["webhook_not_found"],
     },
-    async (request, call, { status, limit, cursor }) => {
-      const webhook = webhookIdOf(request);
-      const before = rowOf(cursor);
-      await findWebhook(ledger, call.partner, webhook);
-      const query = { partner: call.partner, webhook, status, before, limit };
-      const data = await operations.deliveries(query);
-      const cursors = data.map(({ row }) => String(row));
-      return { data, cursors, nextCursor: data.length < limit ? null : (cursors.at(-1) ?? null) };
+    async (request, call, query) => {
+      const { partner } = call;
+      return listDeliveries({ ledger, operations }, { partner, webhook: webhookIdOf(request), ...query });
     },
     deliveryJson,
   );
+}
+
+type DeliveryDeps = Pick<WebhooksDeps, "ledger" | "operations">;
+type DeliveryList = z.infer<typeof DeliveriesParameters> & Readonly<{ partner: string; webhook: string }>;
+
+/** The deliveries of a webhook, newest event first. @throws Problem 400, 404 */
+export async function listDeliveries(
+  { ledger, operations }: DeliveryDeps,
+  { partner, webhook, status, limit, cursor }: DeliveryList,
+): Promise<Page<Delivery>> {
+  const before = rowOf(cursor);
+  await findWebhook(ledger, partner, webhook);
+  const data = await operations.deliveries({ partner, webhook, status, before, limit });
+  const cursors = data.map(({ row }) => String(row));
+  return { data, cursors, nextCursor: data.length < limit ? null : (cursors.at(-1) ?? null) };
 }
 
 function addTest(routes: Routes, { ledger }: WebhooksDeps): void {
@@ -111,7 +123,7 @@ function addTest(routes: Routes, { ledger }: WebhooksDeps): void {
   );
 }
 
-function addRetry(routes: Routes, { ledger, operations }: WebhooksDeps): void {
+function addRetry(routes: Routes, deps: WebhooksDeps): void {
   routes.add(
     {
       ...ofWebhook,
@@ -127,23 +139,34 @@ function addRetry(routes: Routes, { ledger, operations }: WebhooksDeps): void {
     },
     async (request, call) => {
       const header = await readBareChange(request, call);
-      const { partner } = call;
-      const webhook = webhookIdOf(request);
       const event = request.param("delivery");
-      const act = webhooksAct("send", WEBHOOKS_SUBJECT, { webhook, event });
-      const command = await firstOrNew(ledger, header, { owner: WEBHOOKS_SUBJECT }, async () => {
-        await findWebhook(ledger, partner, webhook);
-        const query = { partner, webhook, event, before: Number.MAX_SAFE_INTEGER, limit: 1 };
-        const found = await operations.deliveries(query);
-        if (found.length === 0)
-          throw new Problem("delivery_not_found", `There is no delivery of ${event} to this webhook.`);
-        return actAlone(header, act);
-      });
-      return decidedAnswer(call, await ledger.submit(command), 202, (accepted) =>
-        JSON.stringify(effectOf(act, accepted)),
-      );
+      const { act, answer } = await sendAgain(deps, header, { webhook: webhookIdOf(request), event });
+      return decidedAnswer(call, answer, 202, (accepted) => JSON.stringify(effectOf(act, accepted)));
     },
   );
+}
+
+function sendAct(webhook: string, event: string) {
+  return webhooksAct("send", WEBHOOKS_SUBJECT, { webhook, event });
+}
+
+/** Sends an event of a webhook again. @throws Problem 404, 422 */
+export async function sendAgain(
+  { ledger, operations }: DeliveryDeps,
+  header: CommandHeader,
+  { webhook, event }: Readonly<{ webhook: string; event: string }>,
+): Promise<Readonly<{ act: ReturnType<typeof sendAct>; answer: Answer<ActAlone> }>> {
+  const { partner } = header;
+  const act = sendAct(webhook, event);
+  const command = await firstOrNew(ledger, header, { owner: WEBHOOKS_SUBJECT }, async () => {
+    await findWebhook(ledger, partner, webhook);
+    const query = { partner, webhook, event, before: Number.MAX_SAFE_INTEGER, limit: 1 };
+    const found = await operations.deliveries(query);
+    if (found.length === 0)
+      throw new Problem("delivery_not_found", `There is no delivery of ${event} to this webhook.`);
+    return actAlone(header, act);
+  });
+  return { act, answer: await ledger.submit(command) };
 }
 
 /** @throws Problem 400 */

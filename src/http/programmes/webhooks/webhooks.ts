@@ -10,6 +10,8 @@ import {
   webhooksAct,
 } from "../../../actors/programmes/webhooks/acts.ts";
 import { actAlone } from "../../../actors/records/command.ts";
+import type { CommandHeader } from "../../../actors/records/command-header.ts";
+import type { EventType } from "../../../actors/records/event.ts";
 import { assert } from "../../../errors/assert.ts";
 import type { Ledger, Operations } from "../../../gateway/ports.ts";
 import type { OpenSecret } from "../../../sealed-secrets.ts";
@@ -37,7 +39,7 @@ export type WebhooksDeps = Readonly<{
 const URL_LENGTH_MAX = 2_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const Url = z.string().max(URL_LENGTH_MAX).openapi({
+export const Url = z.string().max(URL_LENGTH_MAX).openapi({
   description: "https, without a user name. Private and reserved addresses are refused.",
   example: "https://shop.example.com/daybook-events",
 });
@@ -139,19 +141,24 @@ function addCreate(routes: Routes, deps: WebhooksDeps): void {
     async (request, call) => {
       const { value, header } = await readChange(request, call, NewWebhook);
       const { url, types, description = null } = value;
-      checkUrl(deps, url);
-      const act = webhooksAct("create_webhook", WEBHOOKS_SUBJECT, { url, types, description });
-      return decidedAnswer(
-        call,
-        await deps.ledger.submit(actAlone(header, act)),
-        201,
-        (accepted, { replayed }) => {
-          const { webhook, secret } = effectOf(act, accepted);
-          return JSON.stringify({ ...webhookView(webhook), ...secretMembers(deps, call, secret, replayed) });
-        },
-      );
+      const { act, answer } = await createWebhook(deps, header, { url, types, description });
+      return decidedAnswer(call, answer, 201, (accepted, { replayed }) => {
+        const { webhook, secret } = effectOf(act, accepted);
+        return JSON.stringify({ ...webhookView(webhook), ...secretMembers(deps, call, secret, replayed) });
+      });
     },
   );
+}
+
+/** @throws Problem 400 for a URL that events are not sent to */
+export async function createWebhook(
+  deps: WebhooksDeps,
+  header: CommandHeader,
+  fields: Readonly<{ url: string; types: readonly EventType[]; description: string | null }>,
+) {
+  checkUrl(deps, fields.url);
+  const act = webhooksAct("create_webhook", WEBHOOKS_SUBJECT, fields);
+  return { act, answer: await deps.ledger.submit(actAlone(header, act)) };
 }
 
 function addReads(routes: Routes, { ledger }: WebhooksDeps): void {
@@ -299,9 +306,14 @@ function secretMembers(
   replayed: boolean,
 ): object {
   if (replayed) return { secret: null, secret_shown: true };
+  return { secret: openedSecret(openSecret, partner, stored) };
+}
+
+/** The secret that signs a webhook's events, as its receiver needs it. @param stored as the ledger has it. */
+export function openedSecret(openSecret: OpenSecret, partner: string, stored: string): string {
   const secret = openSecret(stored, webhookSecretOf(partner));
   assert(secret !== undefined, "the shards seal secrets with this server's key");
-  return { secret: secretText(secret) };
+  return secretText(secret);
 }
 
 function webhookView({ id, url, types, description, enabled, createdAtMs }: WebhookView): object {

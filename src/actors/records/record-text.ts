@@ -1,14 +1,9 @@
 /** Describes a record in one line of text. Pure. */
-import type { Command, LogRecord, Recorded } from "../../actors/records/command.ts";
-import type {
-  Leg,
-  Move,
-  Posting,
-  TransferChanged,
-  TransferExpired,
-} from "../../actors/records/compound-command.ts";
+
 import { unreachable } from "../../errors/assert.ts";
 import { printable } from "../../text/printable.ts";
+import type { Command, LogRecord, Recorded } from "./command.ts";
+import type { Leg, Move, Posting, TransferChanged, TransferExpired } from "./compound-command.ts";
 
 /** Further postings are only counted. */
 const POSTINGS_SHOWN = 3;

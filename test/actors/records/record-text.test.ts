@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { Command, LogRecord, Recorded } from "../../../src/actors/records/command.ts";
 import { OPS } from "../../../src/actors/records/record-kinds.ts";
+import { describeCommand, describeOutcome } from "../../../src/actors/records/record-text.ts";
 import { formatBar, formatBytes } from "../../../src/cli/terminal.ts";
 import { accountsOf, matches } from "../../../src/cli/wal/record.ts";
-import { describeCommand, describeOutcome } from "../../../src/cli/wal/record-text.ts";
 import { printable } from "../../../src/text/printable.ts";
 
 const asked = { partner: "acme", key: null, fingerprint: 0 };
