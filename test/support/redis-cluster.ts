@@ -188,6 +188,16 @@ export class RedisCluster {
       .map((node) => this.#memberAt(node));
   }
 
+  /** Resolves with the key's primary once all its replicas have everything that it has. */
+  async catchesUp(key: string): Promise<ClusterMember> {
+    const primary = await this.primary(key);
+    const { length } = await this.replicas(key);
+    await primary.client.set(`${key}:seen`, "");
+    const confirmed = await primary.client.wait(length, 10_000);
+    if (confirmed < length) throw new Error(`only ${confirmed} of ${length} replicas have everything`);
+    return primary;
+  }
+
   /** Resolves when another member serves the key of one that was killed or paused. */
   async replaces(former: ClusterMember, key: string): Promise<void> {
     const others = this.members.filter((member) => member !== former && member.isRunning);
@@ -204,12 +214,9 @@ export class RedisCluster {
    * other replicas are linked again.
    */
   async leaveBehind(key: string): Promise<ClusterMember> {
-    const primary = await this.primary(key);
+    const primary = await this.catchesUp(key);
     const [behind, ...others] = await this.replicas(key);
     if (behind === undefined) throw new Error("its primary has no replica");
-    // It has everything up to now.
-    await primary.client.set(`${key}:seen`, "");
-    await primary.client.wait(1 + others.length, 5_000);
     behind.pause();
     await primary.client.call("CLIENT", "KILL", "TYPE", "replica");
     const { client } = primary;

@@ -113,12 +113,13 @@ export class ClusterStream implements LogStream {
         if (this.#pending === undefined || compareLogIds(this.#pending.id, id) < 0) this.#pending = entry;
         if (this.#audit.isDue) void this.#audit.run(client).catch(() => undefined);
         await this.#within(client, timeoutMs, () => this.#store(client, entry, create));
+        if (id.seq === 0) this.#memory.claimed(entry, await this.#readLast(client, id));
       });
     } catch (error) {
       if (isReplyError(error)) throw this.#refused(id, error);
       throw error;
     }
-    this.#memory.acknowledged(entry);
+    if (id.seq > 0) this.#memory.acknowledged(entry);
     this.#forgetPending(id);
   }
 
@@ -231,8 +232,10 @@ export class ClusterStream implements LogStream {
     throw this.#lost(`it has entries of another owner after ${formatLogId(last.id)}`);
   }
 
-  async #readLast(client: Redis): Promise<StoredEntry | undefined> {
-    return toEntries(await client.xrevrangeBuffer(this.name, "+", "-", "COUNT", 1))[0];
+  /** @param before only entries below this one. */
+  async #readLast(client: Redis, before?: LogId): Promise<StoredEntry | undefined> {
+    const end = before === undefined ? "+" : `(${formatLogId(before)}`;
+    return toEntries(await client.xrevrangeBuffer(this.name, end, "-", "COUNT", 1))[0];
   }
 
   async #read(client: Redis, from: LogId, to: LogId): Promise<StoredEntry[]> {

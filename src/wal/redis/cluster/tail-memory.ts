@@ -25,6 +25,8 @@ export class TailMemory {
   #bytes = 0;
   /** Entries that were read are remembered up to our claim; the later ones are our own. */
   #claim: StoredEntry | undefined;
+  /** The entry before our claim. */
+  #beforeClaim: StoredEntry | undefined;
   #hasReadClaim = false;
 
   constructor(bytesMax: number) {
@@ -45,18 +47,24 @@ export class TailMemory {
   read(entries: readonly StoredEntry[]): void {
     for (const entry of entries) {
       if (this.#hasReadClaim) return;
-      this.#push(entry);
       this.#hasReadClaim = this.#claim !== undefined && isSame(entry, this.#claim);
+      // A claimant that had read everything before does not read that entry again.
+      if (this.#hasReadClaim && this.#beforeClaim !== undefined) this.#push(this.#beforeClaim);
+      this.#push(entry);
     }
   }
 
-  /** Takes an entry that was acknowledged: first our claim, then our batches. Those known already are ignored. */
+  /** Takes our claim once it was acknowledged, and the entry before it in the log. A claim known already is ignored. */
+  claimed(claim: StoredEntry, before: StoredEntry | undefined): void {
+    if (this.#claim !== undefined && compareLogIds(claim.id, this.#claim.id) <= 0) return;
+    this.#claim = claim;
+    this.#beforeClaim = before;
+    this.#hasReadClaim = false;
+  }
+
+  /** Takes a batch of ours that was acknowledged. One known already is ignored. */
   acknowledged(entry: StoredEntry): void {
-    if (entry.id.seq > 0) this.#push(entry);
-    else if (this.#claim === undefined || compareLogIds(entry.id, this.#claim.id) > 0) {
-      this.#claim = entry;
-      this.#hasReadClaim = false;
-    }
+    this.#push(entry);
   }
 
   /** @param last the newest entry of the log. @param pending the entry that is being appended. */
@@ -67,12 +75,22 @@ export class TailMemory {
     const sign = compareLogIds(last.id, newest.id);
     if (sign === 0) return { kind: isSame(last, newest) ? "none" : "fenced" };
     if (sign > 0) return { kind: pending !== undefined && isSame(last, pending) ? "none" : "fenced" };
-    const index = this.#hasReadClaim ? this.#indexOf(last.id) : -1;
-    const ours = this.#entries[index];
+    const [ours, ...missing] = this.#newestFrom(last.id);
     if (ours === undefined) return { kind: "lost" };
-    return isSame(last, ours)
-      ? { kind: "behind", missing: this.#entries.slice(index + 1) }
-      : { kind: "fenced" };
+    return isSame(last, ours) ? { kind: "behind", missing } : { kind: "fenced" };
+  }
+
+  /** All entries of the log from this one up to our newest; none if one of them is not remembered. */
+  #newestFrom(id: LogId): readonly StoredEntry[] {
+    const index = this.#indexOf(id);
+    const read = index < 0 ? [] : this.#entries.slice(index);
+    if (this.#hasReadClaim) return read;
+    // Between what we have read so far and our claim there may be more, which only the log knows.
+    const [before, claim] = [this.#beforeClaim, this.#claim];
+    if (before === undefined || claim === undefined) return [];
+    if (compareLogIds(id, before.id) === 0) return [before, claim];
+    const newestRead = read.at(-1);
+    return newestRead !== undefined && isSame(newestRead, before) ? [...read, claim] : [];
   }
 
   #push(entry: StoredEntry): void {

@@ -171,6 +171,24 @@ describe.each(LEVELS)("on a cluster of $level", ({ program }) => {
     expect(await idsOf(open())).toEqual(["1-0", "1-1", "2-0", "2-1", "3-0", "3-1", "3-2"]);
   });
 
+  test.each([
+    ["at once", false],
+    ["having read the log ahead", true],
+  ])("a claim that is lost before its owner replays is appended again: %s", async (_, readsAhead) => {
+    await write(makeJournal(open(), claimant("one")), "a");
+    const behind = await cluster.leaveBehind(key());
+    const journal = makeJournal(open(), claimant("two"));
+    await journal.inspect();
+    if (readsAhead) await journal.readAhead(() => undefined);
+    await journal.claim();
+    const killed = await cluster.promoteAlone(behind, key());
+    const replayed = replayAll(journal);
+    await restart(killed);
+    expect(await replayed).toHaveLength(readsAhead ? 0 : 1);
+    await journal.append(10, 1, X);
+    expect(await idsOf(open())).toEqual(["1-0", "1-1", "2-0", "2-1"]);
+  });
+
   test("if the owner is gone too, nobody claims the log, and the position is named", async () => {
     const journal = makeJournal(open(), claimant("one"));
     await write(journal, "a");

@@ -11,7 +11,7 @@ const entry = (id: string, text = `bytes of ${id}`): StoredEntry => ({
 function owner(bytesMax = 1 << 20): TailMemory {
   const memory = new TailMemory(bytesMax);
   memory.read([entry("1-0"), entry("1-1"), entry("1-2")]);
-  memory.acknowledged(entry("2-0"));
+  memory.claimed(entry("2-0"), entry("1-2"));
   memory.read([entry("2-0")]);
   for (const id of ["2-1", "2-2", "2-3"]) memory.acknowledged(entry(id));
   return memory;
@@ -54,13 +54,34 @@ test("who has not claimed the log is compared with nothing", () => {
   expect(memory.compare(undefined, entry("2-0"))).toEqual({ kind: "none" });
 });
 
+test("a claim that was lost before it was read is repaired if the log ends with the entry before it", () => {
+  const memory = new TailMemory(1 << 20);
+  memory.claimed(entry("2-0"), entry("1-9"));
+  expect(memory.compare(entry("1-9"), undefined)).toEqual({ kind: "behind", missing: [entry("2-0")] });
+  expect(memory.compare(entry("1-9", "of another"), undefined)).toEqual({ kind: "fenced" });
+  expect(memory.compare(entry("1-8"), undefined)).toEqual({ kind: "lost" });
+  const first = new TailMemory(1 << 20);
+  first.claimed(entry("1-0"), undefined);
+  expect(first.compare(entry("0-9"), undefined)).toEqual({ kind: "lost" });
+});
+
+test("a claim is repaired also if nothing before it had to be read", () => {
+  const memory = new TailMemory(1 << 20);
+  memory.claimed(entry("2-0"), entry("1-9"));
+  memory.read([entry("2-0")]);
+  expect(memory.compare(entry("1-9"), undefined)).toEqual({ kind: "behind", missing: [entry("2-0")] });
+});
+
 test("entries below the claim are a repair only once all of them were read", () => {
   const memory = new TailMemory(1 << 20);
   memory.read([entry("1-0"), entry("1-1")]);
-  memory.acknowledged(entry("2-0"));
+  memory.claimed(entry("2-0"), entry("1-2"));
   expect(memory.compare(entry("1-1"), undefined)).toEqual({ kind: "lost" });
   // The former owner had appended one more before the claim.
-  memory.read([entry("1-2"), entry("2-0")]);
+  memory.read([entry("1-2")]);
+  const missing = [entry("1-2"), entry("2-0")];
+  expect(memory.compare(entry("1-1"), undefined)).toEqual({ kind: "behind", missing });
+  memory.read([entry("2-0")]);
   expect(memory.compare(entry("1-1"), undefined)).toEqual({
     kind: "behind",
     missing: [entry("1-2"), entry("2-0")],
@@ -76,7 +97,8 @@ test("what is read after the claim, by the archive, is not remembered", () => {
 
 test("an acknowledgement that comes twice changes nothing", () => {
   const memory = owner();
-  for (const id of ["1-0", "2-0", "2-1", "2-3"]) memory.acknowledged(entry(id));
+  memory.claimed(entry("2-0"), entry("1-2"));
+  for (const id of ["2-1", "2-3"]) memory.acknowledged(entry(id));
   expect(memory.newest).toEqual(entry("2-3"));
   expect(memory.compare(entry("2-2"), undefined)).toEqual({ kind: "behind", missing: [entry("2-3")] });
 });
@@ -84,7 +106,7 @@ test("an acknowledgement that comes twice changes nothing", () => {
 test("a gap in what is read forgets everything before it", () => {
   const memory = new TailMemory(1 << 20);
   memory.read([entry("1-0"), entry("1-1"), entry("1-5"), entry("1-6")]);
-  memory.acknowledged(entry("2-0"));
+  memory.claimed(entry("2-0"), entry("1-6"));
   memory.read([entry("2-0")]);
   expect(memory.compare(entry("1-1"), undefined)).toEqual({ kind: "lost" });
   expect(memory.compare(entry("1-6"), undefined)).toEqual({ kind: "behind", missing: [entry("2-0")] });
