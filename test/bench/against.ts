@@ -5,12 +5,12 @@
  */
 import { join } from "node:path";
 import { inParallel } from "../support/client.ts";
-import { type Arm, compareLoads } from "./arms.ts";
+import { measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { batchBodies, type Encoding, MEDIA_TYPES, singleBodies } from "./bodies.ts";
 import type { Checkout } from "./checkout.ts";
 import type { Backend, Daybook } from "./daybook.ts";
-import { type Bodies, writeBodies } from "./load.ts";
+import { batchBodies, type Encoding, MEDIA_TYPES, singleBodies } from "./loads/bodies.ts";
+import { type Bodies, writeBodies } from "./loads/load.ts";
 import { ACTS, writeActs } from "./programmes.ts";
 import { acrossBodies, compoundBodies, salesBodies, startFunded } from "./shapes.ts";
 
@@ -32,7 +32,7 @@ const BATCH = 1000;
 const SHARDS = 2;
 
 const batch = (encoding: Encoding, connections: number): AgainstLoad => ({
-  name: `batch.${encoding}.${connections}`,
+  name: `batch.${encoding}`,
   connections,
   path: "/v1/transfers/batch",
   contentType: MEDIA_TYPES[encoding],
@@ -41,7 +41,7 @@ const batch = (encoding: Encoding, connections: number): AgainstLoad => ({
 });
 
 const single = (connections: number, keyed: boolean): AgainstLoad => ({
-  name: `single.${keyed ? "keyed." : ""}${connections}`,
+  name: keyed ? "keyed" : "single",
   connections,
   keyed,
   write: (file, accounts) => writeBodies(file, singleBodies(accounts)),
@@ -75,7 +75,7 @@ const PLAN: readonly (readonly [Pair, readonly AgainstLoad[]])[] = [
       batch("json", 8),
       batch("json", 32),
       batch("msgpack", 8),
-      shape("hot.256", () => salesBodies(1)),
+      shape("hot", () => salesBodies(1)),
       act("accrual"),
       act("sale"),
     ],
@@ -83,10 +83,10 @@ const PLAN: readonly (readonly [Pair, readonly AgainstLoad[]])[] = [
   [
     { name: "redis.shards", backend: "redis", shards: SHARDS },
     [
-      shape("across.256", (accounts) => acrossBodies(accounts, SHARDS, true)),
-      shape("pending.256", (accounts) => compoundBodies(accounts, SHARDS, "pending")),
-      shape("postings.256", (accounts) => compoundBodies(accounts, SHARDS, "postings")),
-      shape("debits.256", (accounts) => compoundBodies(accounts, SHARDS, "debits")),
+      shape("across", (accounts) => acrossBodies(accounts, SHARDS, true)),
+      shape("pending", (accounts) => compoundBodies(accounts, SHARDS, "pending")),
+      shape("postings", (accounts) => compoundBodies(accounts, SHARDS, "postings")),
+      shape("debits", (accounts) => compoundBodies(accounts, SHARDS, "debits")),
     ],
   ],
   [
@@ -97,7 +97,9 @@ const PLAN: readonly (readonly [Pair, readonly AgainstLoad[]])[] = [
 
 export async function measureAgainst(bench: BenchContext, other: Checkout): Promise<void> {
   for (const [pair, loads] of PLAN) {
-    const wanted = loads.filter(({ name }) => bench.wants(`against.${pair.name}.${name}`));
+    const wanted = loads.filter(({ name, connections }) =>
+      bench.wants(`against.${pair.name}.${name}.${connections}`),
+    );
     if (wanted.length > 0) await measurePair(bench, pair, wanted, other);
   }
 }
@@ -115,14 +117,23 @@ async function measurePair(
   const servers = [
     { arm: "this", daybook: await start("this", {}) },
     { arm: revision, daybook: await start("other", { checkout }) },
-  ];
+  ] as const;
   for (const load of loads) {
     const { write, connections, size = 1 } = load;
     for (const { daybook } of servers) await prepare(daybook, load, accounts);
     const bodies = write(join(folder, load.name), accounts);
-    const arms = servers.map(({ arm, daybook }): Arm => ({ ...load, name: arm, daybook, bodies }));
-    const settings = { backend, shards, size };
-    await compareLoads(bench, `against.${name}.${load.name}`, connections, arms as [Arm, Arm], settings);
+    const armOf = ({ arm, daybook }: (typeof servers)[number]) => ({
+      ...load,
+      name: arm,
+      subject: daybook,
+      bodies,
+    });
+    await measureLoads(bench, {
+      name: `against.${name}.${load.name}`,
+      connections: [connections],
+      arms: [armOf(servers[0]), armOf(servers[1])],
+      settings: { backend, shards, size },
+    });
   }
   for (const { daybook } of servers) await daybook.stop();
 }

@@ -1,6 +1,6 @@
 /** The context of every part of the benchmark. */
 
-import type { LoadGenerator } from "./load.ts";
+import type { LoadGenerator } from "./loads/load.ts";
 import type { Measured } from "./measurement.ts";
 import type { Options } from "./options.ts";
 
@@ -17,8 +17,3 @@ export type BenchContext = Readonly<{
   /** Prints progress. */
   say(text: string): void;
 }>;
-
-/** Warm-up: before, the compiler competes with the server, and on few cores uses most of them. */
-export function warmUpSeconds({ quick }: Options): number {
-  return quick ? 1 : 6;
-}

@@ -10,7 +10,7 @@ import { openChannel, portsOf } from "../../src/workers/channels/open-channel.ts
 import { SocketFolder } from "../../src/workers/channels/socket-folder.ts";
 import type { BenchContext } from "./bench-context.ts";
 import type { EchoMessage } from "./channel-echo.ts";
-import { cpuUsOfTree } from "./process-tree-cpu.ts";
+import { cpuUsOfTree } from "./process-tree.ts";
 
 const ECHO = fileURLToPath(new URL("channel-echo.ts", import.meta.url));
 const WAYS = ["port", "socket", "ipc_json", "ipc_advanced"] as const;

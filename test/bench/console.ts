@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { launchChromium } from "../support/chromium.ts";
-import { type Arm, compareLoads } from "./arms.ts";
+import { measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { singleBodies } from "./bodies.ts";
 import { Daybook, OPERATOR_KEY } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { singleBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
 
 const CONNECTIONS = 64;
 const SAME_ORIGIN = { "sec-fetch-site": "same-origin" };
@@ -21,13 +21,15 @@ export async function measureConsole(bench: BenchContext): Promise<void> {
   const daybook = await Daybook.start({ folder: bench.newFolder(), backend: "redis", shards });
   await daybook.createAccounts(accounts);
   const load = {
-    daybook,
+    subject: daybook,
     bodies: writeBodies(join(daybook.dataFolder, "bodies"), singleBodies(accounts)),
   };
-  const open: Arm = { ...load, name: "open", during: () => watch(daybook.url) };
-  const closed: Arm = { ...load, name: "closed" };
+  const arms = [
+    { ...load, name: "open", during: () => watch(daybook.url) },
+    { ...load, name: "closed" },
+  ] as const;
   await measureFirstView(bench, daybook.url);
-  await compareLoads(bench, "console.single", CONNECTIONS, [open, closed], { backend: "redis" });
+  await measureLoads(bench, { name: "console.single", connections: [CONNECTIONS], arms });
   await daybook.stop();
 }
 

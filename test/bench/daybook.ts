@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, catchUpMs, inParallel, portionsOf } from "../support/client.ts";
 import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
+import { sendEach } from "./loads/send-each.ts";
+import { type CpuTimes, cpuTimesOfServer } from "./process-tree.ts";
 import { type PrivateRedis, startRedis } from "./redis-server.ts";
+import type { Subject } from "./subject.ts";
 
 export const BACKENDS = ["redis", "sqlite"] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -41,7 +44,7 @@ export type DaybookOptions = Readonly<{
   operator?: string;
 }>;
 
-export class Daybook {
+export class Daybook implements Subject {
   readonly #options: DaybookOptions;
   readonly #redis: PrivateRedis | undefined;
   #server: Spawned;
@@ -90,8 +93,8 @@ export class Daybook {
     return this.#redis?.socket;
   }
 
-  get redisPid(): number | undefined {
-    return this.#redis?.pid;
+  cpuTimes(): CpuTimes {
+    return cpuTimesOfServer(this.pid, this.#redis?.pid);
   }
 
   operator<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -108,15 +111,23 @@ export class Daybook {
     return this.#partner;
   }
 
-  /** Time in ms until the archive has indexed everything that was answered so far. */
-  catchUpMs(): Promise<number> {
-    return catchUpMs(this.client);
+  /** Resolves when the archive has indexed everything that was answered so far. */
+  async settle(): Promise<void> {
+    await catchUpMs(this.client);
   }
 
-  async createAccounts(count: number): Promise<void> {
-    await inParallel(Array(count).keys(), (i) =>
-      this.partner("POST", "/v1/accounts", { id: accountId(i), asset: "PTS/0" }),
-    );
+  /** @throws Error if the books do not balance, or a transfer was rejected. */
+  async check(): Promise<void> {
+    const { balanced } = await this.partner<{ balanced: boolean }>("GET", "/v1/trial-balance");
+    if (!balanced) throw new Error("the books do not balance");
+    const rejections = await this.metric("daybook_rejections_total");
+    if (rejections > 0) throw new Error(`${rejections} commands were rejected`);
+  }
+
+  async createAccounts(count: number, idOf: (i: number) => string = accountId): Promise<void> {
+    const { url, token } = this;
+    const bodyOf = (i: number) => JSON.stringify({ id: idOf(i), asset: "PTS/0" });
+    await sendEach({ url, path: "/v1/accounts", token, connections: CONNECTIONS, count, bodyOf });
   }
 
   /** Funds each account with this amount. */

@@ -1,4 +1,7 @@
-/** A server that parses JSON and echoes it: the limit of HTTP itself. `node echo.ts http|hono` */
+/**
+ * A server that parses JSON and echoes it: the limit of HTTP itself. `node echo.ts http|hono ANSWER`: Hono also answers a
+ * GET of an account with this JSON.
+ */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
@@ -20,6 +23,8 @@ const plain: RequestListener = (request, response) => {
 function honoListener(): RequestListener {
   const app = new Hono();
   app.post("/v1/transfers", async (c) => c.json(await c.req.json(), 201));
+  const answer = JSON.parse(process.argv[3] ?? "{}") as object;
+  app.get("/v1/accounts/:id", (c) => c.json(answer));
   const listener = getRequestListener(app.fetch);
   return (request, response) => void listener(request, response);
 }

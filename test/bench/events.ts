@@ -4,11 +4,11 @@
  */
 import { get } from "node:http";
 import { join } from "node:path";
-import { type Arm, compareLoads } from "./arms.ts";
+import { measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { batchBodies, MEDIA_TYPES, singleBodies } from "./bodies.ts";
 import { accountId, Daybook } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { batchBodies, MEDIA_TYPES, singleBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
 
 const BATCH = 1_000;
 /** Records of the large partner. */
@@ -36,15 +36,17 @@ async function measureReader(bench: BenchContext, { name, connections, size }: L
   await daybook.createAccounts(accounts);
   const texts = size === 1 ? singleBodies(accounts) : batchBodies("json", size, accounts);
   const load = {
-    daybook,
+    subject: daybook,
     bodies: writeBodies(join(folder, "bodies"), texts),
     path: size === 1 ? "/v1/transfers" : "/v1/transfers/batch",
     contentType: MEDIA_TYPES.json,
     size,
   };
-  const reader: Arm = { ...load, name: "with_reader", during: () => followEvents(daybook) };
-  const alone: Arm = { ...load, name: "alone" };
-  await compareLoads(bench, name, connections, [reader, alone], { backend: "redis" });
+  const arms = [
+    { ...load, name: "with_reader", during: () => followEvents(daybook) },
+    { ...load, name: "alone" },
+  ] as const;
+  await measureLoads(bench, { name, connections: [connections], arms });
   await daybook.stop();
 }
 
@@ -73,7 +75,7 @@ async function measureSmallPartner(bench: BenchContext): Promise<void> {
     await small.ask("POST", "/v1/accounts", { id: accountId(i), asset: "PTS/0" });
     await daybook.issue(accounts, records / SMALL_PARTNER_EVENTS, RECORDS_PER_REQUEST);
   }
-  await daybook.catchUpMs();
+  await daybook.settle();
   const times: number[] = [];
   for (let run = 0; run < runs; run++) {
     // Also an event of the large partner, so that this read waits for the idle shards.

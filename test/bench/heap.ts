@@ -48,7 +48,7 @@ async function measureServer(bench: BenchContext, name: string): Promise<void> {
   };
   const before = await heapBytes();
   await daybook.createAccounts(accounts);
-  await daybook.catchUpMs();
+  await daybook.settle();
   const bytes = ((await heapBytes()) - before) / accounts;
   await daybook.stop();
   bench.emit({ name, unit: "bytes", settings: { accounts, ...SERVER_SETTINGS }, runs: [bytes] });

@@ -2,23 +2,20 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BenchContext, warmUpSeconds } from "./bench-context.ts";
-import { MEDIA_TYPES, singleBodies } from "./bodies.ts";
-import { connectionsOf } from "./ceilings.ts";
+import { type Answered, type Arm, runArm } from "./arms.ts";
+import type { BenchContext } from "./bench-context.ts";
 import { run } from "./child-processes.ts";
 import { Daybook, SERVER_SETTINGS } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
-import { perSecond } from "./load-report.ts";
-import type { OpenLoopPlan, OpenLoopReport } from "./open-loop-load.ts";
-import type { Options } from "./options.ts";
-import { type Answered, verifyBooks } from "./verification.ts";
+import { MEDIA_TYPES, singleBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
+import type { OpenLoopPlan, OpenLoopReport } from "./loads/open-loop-load.ts";
+import { CONNECTIONS } from "./options.ts";
+import { verifyBooks } from "./verification.ts";
 
-const PROGRAM = fileURLToPath(new URL("open-loop-load.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("loads/open-loop-load.ts", import.meta.url));
 /** Enough connections that one is free whenever a request is due. */
-const CONNECTIONS = 64;
+const OPEN_CONNECTIONS = 64;
 const SHARE_OF_PEAK = 0.5;
-/** Long enough that one request in a thousand is still many. */
-const SECONDS_MIN = { quick: 3, full: 10 } as const;
 /** Warm-up, not counted. */
 export const WARM_UP_SECONDS = 2;
 const PERCENTILES = ["p50", "p90", "p99", "p99_9", "max"] as const;
@@ -28,29 +25,21 @@ type Round = Readonly<{ peak: number; offered: number; report: OpenLoopReport }>
 
 export async function measureOpenLoop(bench: BenchContext): Promise<void> {
   if (!bench.wants("open")) return;
-  const { options, load } = bench;
-  const { accounts, runs, seconds } = options;
+  const { accounts, runs, seconds, warmUpSeconds, openSeconds } = bench.options;
   const { folder, daybook, target } = await serveSingles(bench);
   const answered: Answered = { items: 0, unanswered: 0 };
-  const closedLoop = async (connections: number, duration: number) => {
-    await daybook.catchUpMs();
-    const report = await load.run({ ...target, connections, seconds: duration });
-    answered.items += report.requests;
-    answered.unanswered += connections;
-    return perSecond(report);
-  };
-  await closedLoop(CONNECTIONS, warmUpSeconds(options));
+  const closed: Arm = { name: "closed", subject: daybook, bodies: target.bodies, answered };
+  await runArm(bench, closed, OPEN_CONNECTIONS, warmUpSeconds);
 
   const fsyncUs: number[] = [];
   const rounds: Round[] = [];
   for (let i = 0; i < runs; i++) {
     let peak = 0;
-    for (const connections of connectionsOf(options))
-      peak = Math.max(peak, await closedLoop(connections, seconds));
-    await daybook.catchUpMs();
+    for (const connections of CONNECTIONS)
+      peak = Math.max(peak, (await runArm(bench, closed, connections, seconds)).rate);
     fsyncUs.push(bench.fsyncUs());
     const offered = Math.round(peak * SHARE_OF_PEAK);
-    const report = await openLoop(folder, target, offered, openSeconds(options));
+    const report = await openLoop(folder, target, offered, openSeconds);
     answered.items += report.requests;
     rounds.push({ peak, offered, report });
   }
@@ -90,7 +79,7 @@ export async function openLoop(
 ): Promise<OpenLoopReport> {
   const plan: OpenLoopPlan = {
     ...target,
-    connections: CONNECTIONS,
+    connections: OPEN_CONNECTIONS,
     perSecond: offered,
     seconds,
     warmUpSeconds: WARM_UP_SECONDS,
@@ -103,10 +92,6 @@ export async function openLoop(
   return report;
 }
 
-function openSeconds({ quick, seconds }: Options): number {
-  return Math.max(seconds, quick ? SECONDS_MIN.quick : SECONDS_MIN.full);
-}
-
 function emitRounds(
   bench: BenchContext,
   common: Readonly<Record<string, string | number | boolean>>,
@@ -116,9 +101,9 @@ function emitRounds(
   const last = rounds.at(-1)?.report;
   const settings = {
     ...common,
-    connections: CONNECTIONS,
+    connections: OPEN_CONNECTIONS,
     share_of_peak: SHARE_OF_PEAK,
-    seconds: openSeconds(bench.options),
+    seconds: bench.options.openSeconds,
     // The generator's own delay in the last run.
     waited_for_a_connection: Number(last?.waitedShare.toPrecision(2)),
     generator_late_p50_ms: Number(last?.late.p50.toFixed(3)),

@@ -5,6 +5,10 @@ export type Options = Readonly<{
   runs: number;
   /** Duration of one run of load. */
   seconds: number;
+  /** Before: until then the compiler competes with the server, and on few cores uses most of them. */
+  warmUpSeconds: number;
+  /** Duration of one open-loop run: long enough that one request in a thousand is still many. */
+  openSeconds: number;
   /** Accounts that single and batch transfers are spread over. */
   accounts: number;
   /** Number of accounts and keys in the measurement of the heap. */
@@ -12,19 +16,43 @@ export type Options = Readonly<{
   shards: number | undefined;
   only: string;
   quick: boolean;
+  /** Only the measurements that machines are compared by, as a block to paste. */
+  short: boolean;
+  /** Whether the figures go into docs/BENCHMARKS.md. */
+  report: boolean;
   /** A git revision to compare this checkout with; nothing else is measured then. */
   against: string | undefined;
 }>;
 
-const QUICK = { runs: 1, seconds: 1, accounts: 1_000, heapObjects: 50_000 };
-const FULL = { runs: 5, seconds: 2, accounts: 10_000, heapObjects: 200_000 };
+const QUICK = { runs: 1, seconds: 1, warmUpSeconds: 1, openSeconds: 3, accounts: 1_000, heapObjects: 50_000 };
+const SHORT = {
+  runs: 3,
+  seconds: 1,
+  warmUpSeconds: 4,
+  openSeconds: 5,
+  accounts: 10_000,
+  heapObjects: 50_000,
+};
+const FULL = {
+  runs: 3,
+  seconds: 2,
+  warmUpSeconds: 5,
+  openSeconds: 10,
+  accounts: 10_000,
+  heapObjects: 200_000,
+};
 
-/** @throws TypeError for an unknown flag, RangeError for a number out of range. */
+/** Numbers of connections of single requests. */
+export const CONNECTIONS = [64, 256] as const;
+
+/** @throws TypeError for an unknown flag or two that exclude each other, RangeError for a number out of range. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
       quick: { type: "boolean", default: false },
+      short: { type: "boolean", default: false },
+      report: { type: "boolean", default: false },
       runs: { type: "string" },
       seconds: { type: "string" },
       accounts: { type: "string" },
@@ -33,17 +61,33 @@ export function readOptions(args: readonly string[]): Options {
       against: { type: "string" },
     },
   });
-  const base = values.quick ? QUICK : FULL;
+  const { quick, short, report, only, against } = values;
+  const alone = short || against !== undefined;
+  if (alone && (report || (short && (quick || only !== "" || against !== undefined))))
+    throw new TypeError("--short and --against do not go with --report, --short not with --quick or --only");
+  const base = quick ? QUICK : short ? SHORT : FULL;
   return {
+    ...base,
     runs: countIf("runs", values.runs) ?? base.runs,
     seconds: countIf("seconds", values.seconds) ?? base.seconds,
     accounts: countIf("accounts", values.accounts) ?? base.accounts,
-    heapObjects: base.heapObjects,
     shards: countIf("shards", values.shards),
-    only: values.only,
-    quick: values.quick,
-    against: values.against,
+    only,
+    quick,
+    short,
+    report,
+    against,
   };
+}
+
+/**
+ * Whether a part of the benchmark, or one of its measurements, is selected.
+ *
+ * @param selection names of measurements, or what they begin with.
+ * @param name of a measurement, or the whole words that the names of several begin with.
+ */
+export function isSelected(selection: readonly string[], name: string): boolean {
+  return selection.some((each) => name.startsWith(each) || each.startsWith(`${name}.`));
 }
 
 function countIf(name: string, text: string | undefined): number | undefined {

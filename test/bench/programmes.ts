@@ -4,12 +4,12 @@
  */
 import { join } from "node:path";
 import { Client, inParallel } from "../support/client.ts";
-import { type Arm, compare } from "./arms.ts";
+import { type Arm, measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { connectionsOf } from "./ceilings.ts";
 import { accountId, Daybook } from "./daybook.ts";
-import { type Bodies, writeBodies } from "./load.ts";
-import { FUNDS } from "./owner-transfers.ts";
+import { type Bodies, writeBodies } from "./loads/load.ts";
+import { CONNECTIONS } from "./options.ts";
+import { FUNDS } from "./rivals/owner-transfers.ts";
 
 const BODIES = 5_000;
 /** A prime, so that adjacent requests have no account in common. */
@@ -58,13 +58,8 @@ export const ACTS: readonly Act[] = [
 ];
 
 export async function measureProgrammes(bench: BenchContext): Promise<void> {
-  for (const act of ACTS) {
-    for (const connections of connectionsOf(bench.options)) {
-      if (bench.wants(`${act.name}.${connections}`)) await measureAct(bench, act, connections);
-    }
-  }
-  for (const connections of connectionsOf(bench.options))
-    if (bench.wants(`operator_sale.${connections}`)) await measureOperator(bench, connections);
+  for (const act of ACTS) if (bench.wants(act.name)) await measureAct(bench, act);
+  if (bench.wants("operator_sale")) await measureOperator(bench);
 }
 
 async function makeMember(daybook: Daybook, party: number): Promise<void> {
@@ -101,7 +96,7 @@ function chosenOf(parties: number): number[] {
   return Array.from({ length: BODIES }, (_, i) => (i * STRIDE) % parties);
 }
 
-async function measureAct(bench: BenchContext, act: Act, connections: number): Promise<void> {
+async function measureAct(bench: BenchContext, act: Act): Promise<void> {
   const { accounts, shards } = bench.options;
   const folder = bench.newFolder();
   const daybook = await Daybook.start({ folder, backend: "redis", shards });
@@ -115,16 +110,16 @@ async function measureAct(bench: BenchContext, act: Act, connections: number): P
     const [debit_account, credit_account] = act.plain(accountId(i));
     return JSON.stringify({ debit_account, credit_account, amount: 1, memo: MEMO });
   });
-  const arms: [Arm, Arm] = [
+  const arms = [
     await armOf(daybook, folder, act, accounts),
-    { name: "plain", daybook, bodies: writeBodies(join(folder, "plain"), plain) },
-  ];
-  await compare(bench, `${act.name}.${connections}`, connections, arms);
+    { name: "plain", subject: daybook, bodies: writeBodies(join(folder, "plain"), plain) },
+  ] as const;
+  await measureLoads(bench, { name: act.name, connections: CONNECTIONS, arms });
   await daybook.stop();
 }
 
 /** A sale and the operator's answer are two records. Each kind of sale has a server of its own. */
-async function measureOperator(bench: BenchContext, connections: number): Promise<void> {
+async function measureOperator(bench: BenchContext): Promise<void> {
   const { accounts, shards } = bench.options;
   const folder = bench.newFolder();
   const begin = async (name: string, operator?: string): Promise<Arm> => {
@@ -133,14 +128,14 @@ async function measureOperator(bench: BenchContext, connections: number): Promis
     const daybook = await Daybook.start({ ...options, ...(operator !== undefined && { operator }) });
     return { ...(await armOf(daybook, own, SALE, accounts)), name };
   };
-  const arms: [Arm, Arm] = [await begin("operator", "simulated:"), await begin("immediate")];
-  await compare(bench, `operator_sale.${connections}`, connections, arms);
-  for (const { daybook } of arms) await daybook.stop();
+  const arms = [await begin("operator", "simulated:"), await begin("immediate")] as const;
+  await measureLoads(bench, { name: "operator_sale", connections: CONNECTIONS, arms });
+  for (const { subject } of arms) await subject.stop();
 }
 
 /** Prepares the parties of an act. */
 async function armOf(daybook: Daybook, folder: string, act: Act, accounts: number): Promise<Arm> {
   const parties = act.parties(accounts);
   await inParallel(Array(parties).keys(), (i) => act.prepare(daybook, i));
-  return { name: act.name, daybook, bodies: writeActs(join(folder, act.name), act, parties) };
+  return { name: act.name, subject: daybook, bodies: writeActs(join(folder, act.name), act, parties) };
 }

@@ -2,13 +2,14 @@
  * Measures a start with a large state, and the cost of snapshots: ten million commands on a million accounts, a
  * snapshot, a hundred thousand commands more, and kill -9.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { BenchContext } from "./bench-context.ts";
-import { bodiesOverAll, MEDIA_TYPES, singleBodies } from "./bodies.ts";
 import { Daybook, SERVER_SETTINGS, sumOfMetric } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { fillLog } from "./fill-log.ts";
+import { bodiesOverAll, MEDIA_TYPES, singleBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
+import { processTree, residentBytes } from "./process-tree.ts";
 
 const BATCH_SIZE = 1000;
 const SIZES = {
@@ -35,13 +36,8 @@ async function measure(bench: BenchContext, name: string, keyed: boolean): Promi
   const bodies = writeBodies(join(folder, "bodies"), bodiesOverAll(BATCH_SIZE, accounts));
   await daybook.createAccounts(accounts);
   bench.say(`${accounts} accounts, Redis ${megabytes(await redis.usedBytes())} MB`);
-  const load = { path: "/v1/transfers/batch", contentType: MEDIA_TYPES.json, bodies, keyed, connections: 4 };
-  const decided = () => daybook.metric("daybook_commands_total");
-  for (let count = await decided(); count < commands; count = await decided()) {
-    await bench.load.run({ ...load, url: daybook.url, token: daybook.token, seconds: quick ? 1 : 10 });
-    bench.say(`${await decided()} commands, Redis ${megabytes(await redis.usedBytes())} MB`);
-  }
-  const settings = { accounts, commands: await decided(), keyed, ...SERVER_SETTINGS };
+  const decided = await fillLog(bench, daybook, { bodies, commands, keyed });
+  const settings = { accounts, commands: decided, keyed, ...SERVER_SETTINGS };
   const figure = (what: string, unit: string, value: number) =>
     bench.emit({ name: `${name}.${what}`, unit, settings, runs: [value] });
   figure("redis_most", "MB", megabytes(redis.most()));
@@ -63,7 +59,7 @@ async function measure(bench: BenchContext, name: string, keyed: boolean): Promi
   for (const body of items) await daybook.partner("POST", "/v1/transfers/batch", JSON.parse(body));
   const heapBytes = await daybook.metric("daybook_heap_bytes");
   figure("heap", "MB", megabytes(heapBytes));
-  figure("server_memory", "MB", residentMegabytes(daybook.pid));
+  figure("server_memory", "MB", megabytes(residentBytes(processTree(daybook.pid))));
   const startedMs = performance.now();
   await daybook.restart("SIGKILL");
   figure("start", "s", (performance.now() - startedMs) / 1000);
@@ -165,11 +161,6 @@ function watchRedis(socket: string): Readonly<{ usedBytes(): Promise<number>; mo
       client.disconnect();
     },
   };
-}
-
-function residentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
 function megabytes(bytes: number): number {

@@ -1,12 +1,12 @@
 /** Measures how fast a shard replays its log. */
 import { join } from "node:path";
 import type { BenchContext } from "./bench-context.ts";
-import { batchBodies, MEDIA_TYPES } from "./bodies.ts";
 import { BACKENDS, type Backend, Daybook, SERVER_SETTINGS } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { fillLog } from "./fill-log.ts";
+import { batchBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
 
 const BATCH_SIZE = 1000;
-const CONNECTIONS = 4;
 /** Enough for a replay of a second, and not too much for Redis. */
 const COMMANDS_MIN = { quick: 200_000, full: 1_500_000 } as const;
 
@@ -18,19 +18,14 @@ export async function measureReplay(bench: BenchContext): Promise<void> {
 }
 
 async function measure(bench: BenchContext, name: string, backend: Backend): Promise<void> {
-  const { accounts, quick, runs, seconds } = bench.options;
+  const { accounts, quick, runs } = bench.options;
   const folder = bench.newFolder();
   const bodies = writeBodies(join(folder, "bodies"), batchBodies("json", BATCH_SIZE, accounts));
   const daybook = await Daybook.start({ folder, backend, shards: bench.options.shards });
   await daybook.createAccounts(accounts);
   const wanted = quick ? COMMANDS_MIN.quick : COMMANDS_MIN.full;
-  while ((await daybook.metric("daybook_commands_total")) < wanted) {
-    const { url, token } = daybook;
-    const plan = { url, token, path: "/v1/transfers/batch", contentType: MEDIA_TYPES.json, bodies };
-    await bench.load.run({ ...plan, connections: CONNECTIONS, seconds });
-  }
-  await daybook.catchUpMs();
-  const commands = await daybook.metric("daybook_commands_total");
+  const commands = await fillLog(bench, daybook, { bodies, commands: wanted });
+  await daybook.settle();
 
   const rates: number[] = [];
   const fsyncUs: number[] = [];

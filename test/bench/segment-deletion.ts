@@ -28,7 +28,7 @@ export async function measureSegmentDeletion(bench: BenchContext): Promise<void>
       const ids = Array.from({ length: HOLDERS_AT_ONCE }, (_, user) => `user${first + user}`);
       await daybook.partner("POST", `${SEGMENTS}/${slug}/users`, { ids });
     }
-    await daybook.catchUpMs();
+    await daybook.settle();
     alone.push(await offer());
     const besides = offer();
     await delay((WARM_UP_SECONDS + 1) * 1000);

@@ -4,12 +4,12 @@
  */
 import { join } from "node:path";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
-import { type Arm, compare } from "./arms.ts";
+import { type Arm, measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { connectionsOf } from "./ceilings.ts";
 import { accountId, Daybook, type DaybookOptions } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
-import { FUNDS } from "./owner-transfers.ts";
+import { writeBodies } from "./loads/load.ts";
+import { CONNECTIONS } from "./options.ts";
+import { FUNDS } from "./rivals/owner-transfers.ts";
 
 /** A prime, so that adjacent requests have no account in common. */
 const STRIDE = 7919;
@@ -17,26 +17,26 @@ const BODIES = 5_000;
 const PARTNER = "bench";
 
 export async function measureShapes(bench: BenchContext): Promise<void> {
-  for (const connections of connectionsOf(bench.options)) {
-    if (bench.wants(`hot.${connections}`)) await measureHot(bench, connections);
-    if (bench.wants(`across.${connections}`)) await measureAcross(bench, connections);
-    for (const shape of COMPOUND_SHAPES) {
-      if (bench.wants(`${shape}.${connections}`)) await measureCompound(bench, shape, connections);
-    }
-    if (bench.wants(`processes.${connections}`)) await measureProcesses(bench, connections);
-  }
+  await measureHot(bench);
+  await measureAcross(bench);
+  await measureProcesses(bench);
 }
 
-async function measureHot(bench: BenchContext, connections: number): Promise<void> {
+async function measureHot(bench: BenchContext): Promise<void> {
   const { accounts, shards } = bench.options;
+  if (!bench.wants("hot")) return;
   const folder = bench.newFolder();
   const daybook = await startFunded(folder, accounts, { shards });
-  const [hot, spread] = [1, accounts].map((spreadOver, n) => {
-    const bodies = writeBodies(join(folder, `${n}`), salesBodies(spreadOver));
-    return { name: n === 0 ? "hot" : "spread", daybook, bodies };
-  });
-  await compare(bench, `hot.${connections}`, connections, [hot as Arm, spread as Arm]);
+  const arms = [
+    armOf(folder, "hot", daybook, salesBodies(1)),
+    armOf(folder, "spread", daybook, salesBodies(accounts)),
+  ] as const;
+  await measureLoads(bench, { name: "hot", connections: CONNECTIONS, arms });
   await daybook.stop();
+}
+
+function armOf(folder: string, name: string, subject: Daybook, bodies: readonly string[]): Arm {
+  return { name, subject, bodies: writeBodies(join(folder, `${name}.bodies`), bodies) };
 }
 
 /** Transfers from this many accounts in turn. */
@@ -44,16 +44,22 @@ export function salesBodies(accounts: number): string[] {
   return Array.from({ length: BODIES }, (_, i) => body(accountId((i * STRIDE) % accounts), "@sales"));
 }
 
-async function measureAcross(bench: BenchContext, connections: number): Promise<void> {
+/** All that need two shards or more. */
+async function measureAcross(bench: BenchContext): Promise<void> {
   const { accounts } = bench.options;
+  if (!["across", ...COMPOUND_SHAPES].some((name) => bench.wants(name))) return;
   const shards = Math.max(2, bench.options.shards ?? 2);
   const folder = bench.newFolder();
   const daybook = await startFunded(folder, accounts, { shards });
-  const arms = [true, false].map((across) => {
-    const name = across ? "across" : "within";
-    return { name, daybook, bodies: writeBodies(join(folder, name), acrossBodies(accounts, shards, across)) };
-  });
-  await compare(bench, `across.${connections}`, connections, arms as [Arm, Arm]);
+  const arm = (name: string, bodies: readonly string[]) => armOf(folder, name, daybook, bodies);
+  const within = arm("within", acrossBodies(accounts, shards, false));
+  const across = arm("across", acrossBodies(accounts, shards, true));
+  await measureLoads(bench, { name: "across", connections: CONNECTIONS, arms: [across, within] });
+  const plain = arm("plain", compoundBodies(accounts, shards, "plain"));
+  for (const shape of COMPOUND_SHAPES) {
+    const compound = arm(shape, compoundBodies(accounts, shards, shape));
+    await measureLoads(bench, { name: shape, connections: CONNECTIONS, arms: [compound, plain] });
+  }
   await daybook.stop();
 }
 
@@ -74,23 +80,6 @@ export function acrossBodies(accounts: number, shards: number, across: boolean):
 const COMPOUND_SHAPES = ["pending", "postings", "debits"] as const;
 export type CompoundShape = (typeof COMPOUND_SHAPES)[number];
 
-async function measureCompound(
-  bench: BenchContext,
-  shape: CompoundShape,
-  connections: number,
-): Promise<void> {
-  const { accounts } = bench.options;
-  const shards = Math.max(2, bench.options.shards ?? 2);
-  const folder = bench.newFolder();
-  const daybook = await startFunded(folder, accounts, { shards });
-  const arms = ([shape, "plain"] as const).map((name) => {
-    const bodies = writeBodies(join(folder, name), compoundBodies(accounts, shards, name));
-    return { name, daybook, bodies };
-  });
-  await compare(bench, `${shape}.${connections}`, connections, arms as [Arm, Arm]);
-  await daybook.stop();
-}
-
 /** Requests of one of the shapes, or plain transfers from the same accounts. */
 export function compoundBodies(accounts: number, shards: number, shape: CompoundShape | "plain"): string[] {
   const ids = Array.from({ length: accounts }, (_, i) => accountId(i));
@@ -110,17 +99,17 @@ export function compoundBodies(accounts: number, shards: number, shape: Compound
   return Array.from({ length: BODIES }, (_, i) => JSON.stringify(asked(i)));
 }
 
-async function measureProcesses(bench: BenchContext, connections: number): Promise<void> {
+async function measureProcesses(bench: BenchContext): Promise<void> {
   const { accounts, shards } = bench.options;
+  if (!bench.wants("processes")) return;
   const folder = bench.newFolder();
-  const arms: Arm[] = [];
-  for (const isolation of ["processes", "threads"] as const) {
+  const start = async (isolation: "processes" | "threads") => {
     const daybook = await startFunded(join(folder, isolation), accounts, { shards, isolation });
-    const bodies = writeBodies(join(folder, `${isolation}.bodies`), salesBodies(accounts));
-    arms.push({ name: isolation, daybook, bodies });
-  }
-  await compare(bench, `processes.${connections}`, connections, arms as [Arm, Arm]);
-  for (const { daybook } of arms) await daybook.stop();
+    return armOf(folder, isolation, daybook, salesBodies(accounts));
+  };
+  const arms = [await start("processes"), await start("threads")] as const;
+  await measureLoads(bench, { name: "processes", connections: CONNECTIONS, arms });
+  for (const { subject } of arms) await subject.stop();
 }
 
 function posting(debit: string, credit: string): object {

@@ -1,12 +1,12 @@
 /** Measures what the statistics service costs the load that it follows. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Arm, compareLoads } from "./arms.ts";
+import { measureLoads } from "./arms.ts";
 import type { BenchContext } from "./bench-context.ts";
-import { singleBodies } from "./bodies.ts";
 import { start, stop, waitForLine } from "./child-processes.ts";
 import { Daybook } from "./daybook.ts";
-import { writeBodies } from "./load.ts";
+import { singleBodies } from "./loads/bodies.ts";
+import { writeBodies } from "./loads/load.ts";
 
 const SERVICE = fileURLToPath(new URL("../../src/statistics/main.ts", import.meta.url));
 const CONNECTIONS = 64;
@@ -18,10 +18,12 @@ export async function measureStatistics(bench: BenchContext): Promise<void> {
   const folder = bench.newFolder();
   const daybook = await Daybook.start({ folder, backend: "redis", shards });
   await daybook.createAccounts(accounts);
-  const load = { daybook, bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)) };
-  const followed: Arm = { ...load, name: "followed", during: () => follow(daybook.dataFolder) };
-  const alone: Arm = { ...load, name: "alone" };
-  await compareLoads(bench, "statistics.single", CONNECTIONS, [followed, alone], { backend: "redis" });
+  const load = { subject: daybook, bodies: writeBodies(join(folder, "bodies"), singleBodies(accounts)) };
+  const arms = [
+    { ...load, name: "followed", during: () => follow(daybook.dataFolder) },
+    { ...load, name: "alone" },
+  ] as const;
+  await measureLoads(bench, { name: "statistics.single", connections: [CONNECTIONS], arms });
   await daybook.stop();
 }
 

@@ -1,20 +1,15 @@
 /** Checks over the API, after a load, that every answered transfer is there, and that the books balance. */
 import { inParallel, portionsOf } from "../support/client.ts";
+import type { Answered } from "./arms.ts";
 import { accountId, type Daybook } from "./daybook.ts";
 
 const IDS_PER_CALL = 100;
 
-type TrialBalance = Readonly<{
-  balanced: boolean;
-  assets: Readonly<Record<string, { sum: number; in_transit: number }>>;
-}>;
 type Accounts = Readonly<{ data: readonly { posted: number }[]; missing: readonly string[] }>;
 
 /** @throws Error if the books do not balance, or lack an item that was answered with 201. */
 export async function verifyBooks(daybook: Daybook, accounts: number, answered: Answered): Promise<void> {
-  const trial = await daybook.partner<TrialBalance>("GET", "/v1/trial-balance");
-  if (!trial.balanced) throw new Error(`the books do not balance: ${JSON.stringify(trial)}`);
-
+  await daybook.check();
   // One point per item: the sum of all balances is the number of accepted items.
   let posted = 0;
   await inParallel(portionsOf([...Array(accounts).keys()], IDS_PER_CALL), async (portion) => {
@@ -32,6 +27,3 @@ export async function verifyBooks(daybook: Daybook, accounts: number, answered: 
   if (issued.balances["PTS/0"]?.posted !== -posted) throw new Error(`issued is not what arrived: ${counted}`);
   if (posted < items || posted > items + unanswered) throw new Error(`items are lost or doubled: ${counted}`);
 }
-
-/** The load generator disconnects at its end: its last requests may be done, but were not counted. */
-export type Answered = { items: number; unanswered: number };

@@ -1,5 +1,5 @@
 /** Samples the sizes of the server and its log, and which snapshots there are. */
-import { processTree, residentBytes } from "../stress/process-tree.ts";
+import { processTree, residentBytes } from "../bench/process-tree.ts";
 import type { LogSize, LogStore } from "./log-store.ts";
 import type { SoakedServer } from "./soaked-server.ts";
 

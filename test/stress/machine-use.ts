@@ -1,5 +1,5 @@
 /** Processor time and memory of the server, its shards and its Redis during a load. */
-import { cpuTimesOfTree, processTree, proportionalBytes, residentBytes } from "./process-tree.ts";
+import { cpuTimesOfServer, processTree, proportionalBytes, residentBytes } from "../bench/process-tree.ts";
 
 const SAMPLE_MS = 200;
 const MEGABYTE = 2 ** 20;
@@ -73,7 +73,7 @@ export class MachineMeter {
   }
 
   #read() {
-    return { atMs: performance.now(), cpu: new Map(cpuTimesOfTree(this.#server, this.#redis)) };
+    return { atMs: performance.now(), cpu: new Map(cpuTimesOfServer(this.#server, this.#redis)) };
   }
 
   #sample(): void {

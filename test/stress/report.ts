@@ -1,4 +1,5 @@
 /** The results of the trials, as a table and as a JSON document. */
+import { markdownTable } from "../support/markdown.ts";
 import type { Trial } from "./trial.ts";
 
 export type Row = Readonly<{
@@ -166,16 +167,6 @@ function more(value: number | undefined, base: number | undefined): string {
   if (value === undefined || base === undefined) return "–";
   const difference = value - base;
   return difference < 0 ? `− ${-difference}` : `+ ${difference}`;
-}
-
-function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = titles.map((title, no) =>
-    Math.max(title.length, ...rows.map((row) => row[no]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, no) => (no === 0 ? cell.padEnd(widths[no] ?? 0) : cell.padStart(widths[no] ?? 0))).join(" | ")} |`;
-  const rule = `|${widths.map((width, no) => (no === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [line(titles), rule, ...rows.map(line)].join("\n");
 }
 
 function orDash(value: number | null | undefined): string {

@@ -8,10 +8,10 @@
  *     npm run stress -- --doc                 writes the measurements into docs/threads-vs-processes.md
  */
 import { join } from "node:path";
-import { makeDataFolder, measureFsyncUs } from "../bench/disk.ts";
+import { makeDataFolder } from "../bench/disk.ts";
+import { machineText, thisMachine } from "../bench/machine.ts";
 import { startRedis } from "../bench/redis-server.ts";
 import { writeFigures } from "./document.ts";
-import { machineText, thisMachine } from "./machine.ts";
 import { readOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { comparisonOf, cpuTableOf, finalsOf, type Row, rowOf, tableOf } from "./report.ts";
@@ -27,7 +27,7 @@ const { modes, shards, seconds, seed, preset, loadProcesses } = options;
 // Before the folder is removed at exit: killed processes need a moment to end, and may still write there.
 process.on("exit", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DYING_MS));
 const root = makeDataFolder();
-const machine = thisMachine(measureFsyncUs(root));
+const machine = thisMachine(root);
 // Configurations that are compared run one right after the other.
 const trials = shards.flatMap((count) => modes.map((isolation) => ({ isolation, shards: count })));
 const progress = new Progress(trials.length);

@@ -7,6 +7,7 @@
 const KEY_PLACE = "00000000-0000-4000-8000-000000000000";
 
 export type WrkScript = Readonly<{
+  method: "GET" | "POST";
   path: string;
   /** The path of each body; if empty, all use `path`. */
   paths: readonly string[];
@@ -20,7 +21,7 @@ export type WrkScript = Readonly<{
 }>;
 
 export function wrkScript(script: WrkScript): string {
-  const { path, paths, contentType, token, bodiesFile, lengths, keyTag } = script;
+  const { method, path, paths, contentType, token, bodiesFile, lengths, keyTag } = script;
   const keyHeader = keyTag === undefined ? "" : `headers["Idempotency-Key"] = "${KEY_PLACE}"`;
   return `local lengths = {${lengths.join(",")}}
 local paths = {${paths.map((each) => JSON.stringify(each)).join(",")}}
@@ -37,7 +38,7 @@ function init()
   ${keyHeader}
   local file = assert(io.open("${bodiesFile}", "rb"))
   for i, length in ipairs(lengths) do
-    local text = wrk.format("POST", paths[i] or "${path}", headers, file:read(length))
+    local text = wrk.format("${method}", paths[i] or "${path}", headers, file:read(length))
     local from, to = text:find("${KEY_PLACE}", 1, true)
     if from == nil then
       heads[i] = text

@@ -4,6 +4,7 @@ import autocannon, { type AutocannonRequest as Request } from "autocannon";
 
 export type AutocannonPlan = Readonly<{
   url: string;
+  method: "GET" | "POST";
   connections: number;
   seconds: number;
   headers: Readonly<Record<string, string>>;
@@ -14,7 +15,7 @@ export type AutocannonPlan = Readonly<{
   keyTag: string | undefined;
 }>;
 
-function requestsOf({ headers, bodiesFile, paths, lengths, keyTag }: AutocannonPlan) {
+function requestsOf({ method, headers, bodiesFile, paths, lengths, keyTag }: AutocannonPlan) {
   const bodies = readFileSync(bodiesFile);
   let turn = 0;
   let at = 0;
@@ -23,9 +24,9 @@ function requestsOf({ headers, bodiesFile, paths, lengths, keyTag }: AutocannonP
     at += length;
     const path = paths[i];
     const request: Request = {
-      method: "POST",
+      method,
       headers: { ...headers },
-      body,
+      ...(length > 0 && { body }),
       ...(path !== undefined && { path }),
     };
     if (keyTag === undefined) return request;

@@ -1,12 +1,12 @@
 /** Load from a separate process: wrk if it is on the PATH, otherwise autocannon. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "../child-processes.ts";
 import type { AutocannonPlan } from "./autocannon-load.ts";
-import { run } from "./child-processes.ts";
 import { type LoadReport, parseAutocannon, parseWrk } from "./load-report.ts";
 import { wrkScript } from "./wrk-script.ts";
 
@@ -20,7 +20,11 @@ export type Load = Readonly<{
   seconds: number;
   /** Whether each request has a new Idempotency-Key. */
   keyed?: boolean;
+  /** Default: POST. A GET has empty bodies, and so a path for each. */
+  method?: Method;
 }>;
+
+export type Method = "GET" | "POST";
 
 /** Prebuilt bodies in a file, so that the generator only has to send. */
 export type Bodies = Readonly<{
@@ -41,7 +45,6 @@ export function writeBodies(
 }
 
 const WRK = "wrk";
-const REDIS = "redis-server";
 
 export class RefusedLoad extends Error {
   readonly report: LoadReport;
@@ -66,27 +69,43 @@ export class LoadGenerator {
     this.name = this.#wrk ? (/^wrk \S+/.exec(stdout)?.[0] ?? "wrk") : `autocannon ${autocannonVersion()}`;
   }
 
-  /** @throws RefusedLoad if any request failed: a rate of refusals would be meaningless. */
-  async run(load: Load): Promise<LoadReport> {
+  /**
+   * @param count sees the report in any case.
+   * @throws RefusedLoad if any request failed: a rate of refusals would be meaningless.
+   */
+  async run(load: Load, count?: (report: LoadReport) => void): Promise<LoadReport> {
     const report = this.#wrk ? await this.#runWrk(load) : await this.#runAutocannon(load);
+    count?.(report);
     if (report.failures > 0) throw new RefusedLoad(load.path, report);
     return report;
   }
 
-  async #runWrk({ url, path, contentType, token, bodies, connections, seconds, keyed }: Load) {
+  async #runWrk({ url, method = "POST", path, contentType, token, bodies, connections, ...rest }: Load) {
+    const { seconds, keyed } = rest;
     const file = join(this.#folder, "load.lua");
     const keyTag = keyed ? newKeyTag() : undefined;
     const { file: bodiesFile, lengths, paths = [] } = bodies;
-    const script = { path, paths, contentType, token, bodiesFile, lengths, keyTag };
+    const script = { method, path, paths, contentType, token, bodiesFile, lengths, keyTag };
     writeFileSync(file, wrkScript(script));
     const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", file, url];
     return parseWrk(await run(WRK, args, { timeoutMs: (seconds + 20) * 1000 }));
   }
 
-  async #runAutocannon({ url, path, contentType, token, bodies, connections, seconds, keyed }: Load) {
+  async #runAutocannon({
+    url,
+    method = "POST",
+    path,
+    contentType,
+    token,
+    bodies,
+    connections,
+    ...rest
+  }: Load) {
+    const { seconds, keyed } = rest;
     const file = join(this.#folder, "load.json");
     const plan: AutocannonPlan = {
       url: `${url}${path}`,
+      method,
       paths: bodies.paths ?? [],
       connections,
       seconds,
@@ -110,9 +129,4 @@ function newKeyTag(): string {
 function autocannonVersion(): string {
   const path = createRequire(import.meta.url).resolve("autocannon/package.json");
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
-}
-
-export function redisVersion(): string {
-  const text = execFileSync(REDIS, ["--version"], { encoding: "utf8" });
-  return /v=(\S+)/.exec(text)?.[1] ?? text.trim();
 }

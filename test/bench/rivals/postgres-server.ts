@@ -11,7 +11,7 @@ import {
   statSync,
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { run, type Spawned, start, stop, waitForLine } from "./child-processes.ts";
+import { run, type Spawned, start, stop, waitForLine } from "../child-processes.ts";
 
 export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
   synchronous_commit: "on",

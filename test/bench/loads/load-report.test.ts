@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { cpuPerOperation, parseStat } from "./cpu-time.ts";
-import { sumOfMetric } from "./daybook.ts";
+import { sumOfMetric } from "../daybook.ts";
+import { figureOf, median } from "../measurement.ts";
+import { isSelected, readOptions } from "../options.ts";
+import { cpuPerOperation, parseStat, totalUs } from "../process-tree.ts";
 import { parseAutocannon, parseWrk, perSecond } from "./load-report.ts";
-import { figureOf, median } from "./measurement.ts";
-import { readOptions } from "./options.ts";
 import { wrkScript } from "./wrk-script.ts";
 
 const WRK = `Running 2s test @ http://127.0.0.1:4101
@@ -76,21 +76,19 @@ test("a ratio keeps its digits", () => {
 
 test("a thread's CPU time is found whatever characters are in its name", () => {
   const stat = "812 (node (a) b) S 1 812 812 0 -1 4194304 9 0 0 0 150 25 0 0 20 0 11 0 99 1 2 3";
-  expect(parseStat(stat)).toEqual({ name: "node (a) b", us: 1_750_000 });
+  expect(parseStat(stat)).toEqual({ name: "node (a) b", us: 1_750_000, endedChildrenUs: 0 });
 });
 
-test("CPU time is reported per operation, by role and in total", () => {
+test("CPU time is reported per operation, by part and in total", () => {
   const before = new Map([["main", 100]]);
   const after = new Map([
     ["main", 1100],
     ["shards", 500],
   ]);
-  expect(cpuPerOperation(before, after, 100)).toEqual({
-    cpu_us_main: 10,
-    cpu_us_shards: 5,
-    cpu_us_total: 15,
-  });
-  expect(cpuPerOperation(new Map(), new Map(), 100)).toEqual({});
+  const each = cpuPerOperation(before, after, 100);
+  expect(Object.fromEntries(each)).toEqual({ main: 10, shards: 5 });
+  expect(totalUs(each)).toBe(15);
+  expect(totalUs(cpuPerOperation(new Map(), new Map(), 100))).toBe(0);
 });
 
 test("a metric is summed over its shards, without metrics whose name only begins with it", () => {
@@ -102,7 +100,7 @@ test("a metric is summed over its shards, without metrics whose name only begins
 });
 
 test("options: quick means one run, flags win, unknown flags are refused", () => {
-  expect(readOptions([])).toMatchObject({ runs: 5, quick: false, only: "" });
+  expect(readOptions([])).toMatchObject({ runs: 3, quick: false, only: "" });
   expect(readOptions(["--quick"])).toMatchObject({ runs: 1 });
   expect(readOptions(["--quick", "--runs", "3", "--only", "batch"])).toMatchObject({
     runs: 3,
@@ -110,17 +108,28 @@ test("options: quick means one run, flags win, unknown flags are refused", () =>
   });
   expect(() => readOptions(["--runs", "0"])).toThrow(RangeError);
   expect(() => readOptions(["--fast"])).toThrow(TypeError);
+  expect(() => readOptions(["--short", "--only", "hot"])).toThrow(TypeError);
+  expect(() => readOptions(["--report", "--against", "HEAD~1"])).toThrow(TypeError);
+});
+
+test("a part is selected by what its names begin with, or by one of its names", () => {
+  expect(isSelected([""], "hot")).toBe(true);
+  expect(isSelected(["single.redis"], "single.redis.plain.64")).toBe(true);
+  expect(isSelected(["single.redis.plain.64.daybook"], "single.redis.plain")).toBe(true);
+  expect(isSelected(["single.redis.plain.64.daybook"], "single.redis.plain.256")).toBe(false);
+  expect(isSelected(["redis-lua.single"], "redis")).toBe(false);
 });
 
 test("the script for wrk uses a new idempotency key per request only if keys are wanted", () => {
   const script = {
+    method: "POST",
     path: "/v1/transfers",
     paths: [],
     contentType: "application/json",
     token: "t",
     bodiesFile: "/b",
     lengths: [3, 4],
-  };
+  } as const;
   expect(wrkScript({ ...script, keyTag: undefined })).not.toContain("Idempotency-Key");
   expect(wrkScript({ ...script, keyTag: "5f0c2a7e" })).toContain('headers["Idempotency-Key"]');
 });

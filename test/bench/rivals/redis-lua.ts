@@ -1,8 +1,8 @@
 /** Compares Daybook with Lua scripts in Redis. */
 import { join } from "node:path";
-import type { BenchContext } from "./bench-context.ts";
+import type { BenchContext } from "../bench-context.ts";
+import { REDIS_SETTINGS, startRedis } from "../redis-server.ts";
 import { measureDuels } from "./duel.ts";
-import { REDIS_SETTINGS, startRedis } from "./redis-server.ts";
 
 export async function measureRedisLua(bench: BenchContext): Promise<void> {
   if (!bench.wants("redis-lua")) return;

@@ -44,6 +44,11 @@ export class KeepAliveConnection {
     this.#socket.write(bytes);
   }
 
+  /** The last call of `answered` follows, with status 0. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
   #read(piece: Buffer): void {
     const bytes = this.#begun === undefined ? piece : Buffer.concat([this.#begun, piece]);
     const end = bytes.indexOf(HEAD_END);
@@ -56,6 +61,20 @@ export class KeepAliveConnection {
     this.#begun = undefined;
     this.#answered(this, Number(head.slice("HTTP/1.1 ".length, "HTTP/1.1 201".length)));
   }
+}
+
+export type PostTarget = Readonly<{ url: string; path: string; token: string; contentType: string }>;
+
+/** The bytes of a POST. */
+export function postRequest({ url, path, token, contentType }: PostTarget, body: Buffer): Buffer {
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    `Host: ${new URL(url).host}`,
+    `Authorization: Bearer ${token}`,
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${body.length}`,
+  ];
+  return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
 }
 
 function bodyBytes(head: string): number {

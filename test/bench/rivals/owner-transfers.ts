@@ -2,7 +2,7 @@
  * Transfers for comparisons with other ledgers: one point each, from an owner's points to the same owner's savings, in
  * a scattered order. No account is hot and none runs dry, so no request waits for a locked row.
  */
-import { accountId } from "./daybook.ts";
+import { accountId } from "../daybook.ts";
 
 /** Opening balance of the points of every owner: more than any run can spend. */
 export const FUNDS = 1_000_000_000;

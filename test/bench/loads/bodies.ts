@@ -1,6 +1,6 @@
 /** Request bodies: transfers of one point from the issuer to accounts in a scattered order. */
 import { Packr } from "msgpackr";
-import { accountId } from "./daybook.ts";
+import { accountId } from "../daybook.ts";
 
 /** Coprime to any number of accounts that is used here, so that the order visits all of them before it repeats. */
 const STRIDE = 7919;

@@ -6,7 +6,7 @@
  * would never send the others.
  */
 import { readFileSync } from "node:fs";
-import { KeepAliveConnection } from "./keep-alive-connection.ts";
+import { KeepAliveConnection, postRequest } from "./keep-alive-connection.ts";
 import { type Latencies, latenciesOf } from "./latencies.ts";
 import type { Bodies } from "./load.ts";
 
@@ -44,19 +44,12 @@ export type OpenLoopReport = Readonly<{
   cpuShare: number;
 }>;
 
-function requestsOf({ url, path, contentType, token, bodies }: OpenLoopPlan): Buffer[] {
-  const all = readFileSync(bodies.file);
+function requestsOf(plan: OpenLoopPlan): Buffer[] {
+  const all = readFileSync(plan.bodies.file);
   let at = 0;
-  return bodies.lengths.map((length) => {
-    const head = [
-      `POST ${path} HTTP/1.1`,
-      `Host: ${new URL(url).host}`,
-      `Authorization: Bearer ${token}`,
-      `Content-Type: ${contentType}`,
-      `Content-Length: ${length}`,
-    ];
+  return plan.bodies.lengths.map((length) => {
     at += length;
-    return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), all.subarray(at - length, at)]);
+    return postRequest(plan, all.subarray(at - length, at));
   });
 }
 

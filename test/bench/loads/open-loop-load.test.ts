@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { makeScratchFolder } from "../support/scratch-folder.ts";
+import { makeScratchFolder } from "../../support/scratch-folder.ts";
 import { writeBodies } from "./load.ts";
 import type { OpenLoopPlan, OpenLoopReport } from "./open-loop-load.ts";
 

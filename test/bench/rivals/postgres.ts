@@ -1,9 +1,9 @@
 /** Compares Daybook with a ledger on PostgreSQL. */
-import type { BenchContext } from "./bench-context.ts";
+import type { BenchContext } from "../bench-context.ts";
 import { measureDuels } from "./duel.ts";
 import { findPostgres, POSTGRES_SETTINGS, startPostgres } from "./postgres-server.ts";
 
-const POOLS = [8, 16, 32, 64] as const;
+const POOLS = [8, 16, 32] as const;
 /** Batches with common accounts wait for each other's rows; more of them make that worse. */
 const BATCH_CONNECTIONS = [1, 2, 4] as const;
 

@@ -1,10 +1,11 @@
 /** A rival under test: its store, and a separate server process in front. */
 import { fileURLToPath } from "node:url";
-import { type Spawned, start, stop, waitForLine } from "./child-processes.ts";
-import type { Subject } from "./contender.ts";
+import { type Spawned, start, stop, waitForLine } from "../child-processes.ts";
+import { type CpuTimes, cpuUsOfTree } from "../process-tree.ts";
+import type { Subject } from "../subject.ts";
 import { FUNDS, pointsOf, savingsOf } from "./owner-transfers.ts";
 import { openRival } from "./rival-kinds.ts";
-import type { RivalKind, RivalLedger } from "./rival-ledger.ts";
+import type { RivalKind, RivalLedger, RivalTotals } from "./rival-ledger.ts";
 
 const PROGRAM = fileURLToPath(new URL("rival.ts", import.meta.url));
 
@@ -16,7 +17,8 @@ export class RivalServer implements Subject {
   /** A client for filling and counting; the server has its own. */
   readonly #ledger: RivalLedger;
   #server: Spawned | undefined;
-  #url = "";
+  readonly token = "none";
+  url = "";
 
   private constructor(store: Store, ledger: RivalLedger) {
     this.#store = store;
@@ -39,22 +41,25 @@ export class RivalServer implements Subject {
     const { kind, socket } = this.#store;
     this.#server = start(process.execPath, [PROGRAM, kind, socket, String(connections)]);
     const [, url = ""] = await waitForLine(this.#server, /listens on (\S+)/);
-    this.#url = url;
+    this.url = url;
   }
 
-  address() {
-    return { url: this.#url, token: "none" };
+  cpuTimes(): CpuTimes {
+    const server = this.#server === undefined ? 0 : cpuUsOfTree(this.#server.pid);
+    return new Map([
+      ["server", server],
+      ["store", cpuUsOfTree(this.#store.pid)],
+    ]);
   }
 
-  pids() {
-    return this.#server === undefined ? [this.#store.pid] : [this.#server.pid, this.#store.pid];
-  }
-
-  settle() {
+  settle(): Promise<void> {
     return this.#ledger.settle();
   }
 
-  totals() {
+  /** Its books are compared with what was answered: see `totals`. */
+  async check(): Promise<void> {}
+
+  totals(): Promise<RivalTotals> {
     return this.#ledger.totals();
   }
 
