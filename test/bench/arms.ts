@@ -5,7 +5,7 @@
 import type { BenchContext } from "./bench-context.ts";
 import { SERVER_SETTINGS } from "./daybook.ts";
 import { MEDIA_TYPES } from "./loads/bodies.ts";
-import type { Bodies, Method } from "./loads/load.ts";
+import { type Bodies, type Method, RefusedLoad } from "./loads/load.ts";
 import type { LoadReport } from "./loads/load-report.ts";
 import type { Settings } from "./measurement.ts";
 import { type CpuTimes, cpuPerOperation, totalUs } from "./process-tree.ts";
@@ -93,10 +93,14 @@ export async function runArm(
   const plan = { ...arm, path, contentType, url, token, connections: used, seconds };
   let report: LoadReport;
   try {
-    report = await bench.load.run(plan, count);
+    report = await bench.load.run(plan);
+  } catch (failure) {
+    if (failure instanceof RefusedLoad) count(failure.report);
+    throw failure;
   } finally {
     await end?.();
   }
+  count(report);
   // Work that is left would affect the next run, which may be of the other arm.
   const startedMs = performance.now();
   await subject.settle();

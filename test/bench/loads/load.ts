@@ -69,13 +69,9 @@ export class LoadGenerator {
     this.name = this.#wrk ? (/^wrk \S+/.exec(stdout)?.[0] ?? "wrk") : `autocannon ${autocannonVersion()}`;
   }
 
-  /**
-   * @param count sees the report in any case.
-   * @throws RefusedLoad if any request failed: a rate of refusals would be meaningless.
-   */
-  async run(load: Load, count?: (report: LoadReport) => void): Promise<LoadReport> {
+  /** @throws RefusedLoad if any request failed: a rate of refusals would be meaningless. */
+  async run(load: Load): Promise<LoadReport> {
     const report = this.#wrk ? await this.#runWrk(load) : await this.#runAutocannon(load);
-    count?.(report);
     if (report.failures > 0) throw new RefusedLoad(load.path, report);
     return report;
   }

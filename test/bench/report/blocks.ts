@@ -115,6 +115,30 @@ export const BLOCKS: readonly Block[] = [
     ],
   },
   {
+    name: "readers",
+    tables: [
+      comparisons([
+        ["an open console ÷ none, 64 connections", "console.single.64", "open", "closed", "≥ 0.97"],
+        [
+          "a reader of events ÷ none, 64 connections",
+          "events.reader.single.64",
+          "with_reader",
+          "alone",
+          "≥ 0.95",
+        ],
+        [
+          "the same, batches of 1000, 8 connections",
+          "events.reader.batch.8",
+          "with_reader",
+          "alone",
+          "≥ 0.9",
+        ],
+        ["the statistics service ÷ none, 64 connections", "statistics.single.64", "followed", "alone", ""],
+      ]),
+      values([["the overview of the console is there, ms", "console.first_view", "≤ 300"]]),
+    ],
+  },
+  {
     name: "postgres",
     tables: [
       comparisons([
