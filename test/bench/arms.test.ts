@@ -63,7 +63,7 @@ test("two loads take turns, each round in the other order, and a ratio compares 
   expect(bench.figures.get("x.64.a")).toMatchObject({ runs: [100, 100], unit: "transfers/s" });
   expect(bench.figures.get("x.64.b")).toMatchObject({ runs: [200, 400], fsync_p50_us: 100 });
   expect(bench.figures.get("x.64.ratio")).toMatchObject({ runs: [0.5, 0.25], unit: "a ÷ b" });
-  expect(bench.figures.get("x.64.a.cpu")?.runs).toEqual([10 / 200, 10 / 200]);
+  expect(bench.figures.get("x.64.a.cpu")?.runs).toEqual([10 / 100, 10 / 100]);
   expect(bench.figures.get("x.64.p99.ratio")?.runs).toEqual([1, 1]);
 });
 
@@ -75,6 +75,12 @@ test("only the selected numbers of connections are measured, after one warm-up",
   expect(bench.figures.get("x.256.a")?.value).toBe(10_000);
   expect(bench.figures.has("x.256.a.settle")).toBe(true);
   expect(bench.figures.has("x.256.ratio")).toBe(false);
+});
+
+test("what an earlier load has warmed up is not warmed up again", async () => {
+  const bench = new FakeBench([10, 10]);
+  await measureLoads(bench.context, { name: "x", connections: [64], arms: [armOf("a")], isWarm: true });
+  expect(bench.figures.get("x.64.a")?.runs).toEqual([10, 10]);
 });
 
 test("the items of a run are counted, and those that a disconnected generator may have left", async () => {

@@ -42,6 +42,8 @@ export type Comparison = Readonly<{
   /** One, or two whose ratio is of interest. */
   arms: readonly [Arm] | readonly [Arm, Arm];
   settings?: Settings;
+  /** Whether an earlier load has warmed up the same code. */
+  isWarm?: boolean;
   /** What the rate counts. Default: transfers. */
   unit?: "transfer" | "request";
 }>;
@@ -55,9 +57,10 @@ type Turn = Readonly<{ rate: number; p99Ms: number; cpuUs: number; settleMs: num
  */
 export async function measureLoads(bench: BenchContext, comparison: Comparison): Promise<void> {
   const { runs, warmUpSeconds, seconds } = bench.options;
-  const { name, arms } = comparison;
+  const { name, arms, isWarm = false } = comparison;
   const wanted = comparison.connections.filter((connections) => bench.wants(`${name}.${connections}`));
-  for (const arm of wanted.length === 0 ? [] : arms) await runArm(bench, arm, wanted[0] ?? 1, warmUpSeconds);
+  for (const arm of wanted.length === 0 || isWarm ? [] : arms)
+    await runArm(bench, arm, wanted[0] ?? 1, warmUpSeconds);
   for (const connections of wanted) {
     const turns = arms.map((): Turn[] => []);
     const fsyncUs: number[] = [];

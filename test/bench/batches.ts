@@ -8,12 +8,10 @@ import { writeBodies } from "./loads/load.ts";
 import { verifyBooks } from "./verification.ts";
 
 const MOST = 32;
-/** The large size is the first one, so that its warm-up is long enough for the others. */
 const SIZES: readonly Readonly<{ size: number; connections: readonly number[] }>[] = [
   { size: 1000, connections: [1, 8, MOST] },
   { size: 100, connections: [MOST] },
   { size: 10, connections: [MOST] },
-  { size: 1, connections: [MOST] },
 ];
 
 export async function measureBatches(bench: BenchContext): Promise<void> {
@@ -30,14 +28,17 @@ async function measureEncoding(bench: BenchContext, backend: Backend, encoding: 
   const daybook = await Daybook.start({ folder, backend, shards });
   await daybook.createAccounts(accounts);
   const answered: Answered = { items: 0, unanswered: 0 };
-  for (const { size, connections } of SIZES) {
+  const name = `batch.${backend}.${encoding}`;
+  const wanted = SIZES.filter(({ size }) => bench.wants(`${name}.${size}`));
+  for (const { size, connections } of wanted) {
     const bodies = writeBodies(join(folder, "bodies"), batchBodies(encoding, size, accounts));
     const load = { subject: daybook, bodies, size, answered };
     const path = "/v1/transfers/batch";
     await measureLoads(bench, {
-      name: `batch.${backend}.${encoding}.${size}`,
+      name: `${name}.${size}`,
       connections,
       arms: [{ name: "daybook", ...load, path, contentType: MEDIA_TYPES[encoding] }],
+      isWarm: size !== wanted[0]?.size,
       settings: { backend, encoding, size, shards: (await daybook.shards()).length },
     });
   }

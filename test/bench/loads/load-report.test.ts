@@ -100,7 +100,7 @@ test("a metric is summed over its shards, without metrics whose name only begins
 });
 
 test("options: quick means one run, flags win, unknown flags are refused", () => {
-  expect(readOptions([])).toMatchObject({ runs: 3, quick: false, only: "" });
+  expect(readOptions([])).toMatchObject({ runs: 4, quick: false, only: "" });
   expect(readOptions(["--quick"])).toMatchObject({ runs: 1 });
   expect(readOptions(["--quick", "--runs", "3", "--only", "batch"])).toMatchObject({
     runs: 3,

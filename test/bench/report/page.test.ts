@@ -59,7 +59,7 @@ test("a block has the recorded figures: the median, the lowest and the highest r
     "| bare `node:http`, JSON echo | 56,510 (56,229 – 57,060) | 54,603 |",
     "| bare Hono, JSON echo | 45,133 (44,429 – 45,273) | 0.685 |",
     "",
-    "2026-12-01, commit `abc1234`, 2 × AMD EPYC, median fsync 180 µs; 3 runs of 2 s.",
+    "2026-12-01, commit `abc1234`, 2 × AMD EPYC, median fsync 180 µs; 4 runs of 1 s.",
   ]);
 });
 

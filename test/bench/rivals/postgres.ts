@@ -3,9 +3,9 @@ import type { BenchContext } from "../bench-context.ts";
 import { measureDuels } from "./duel.ts";
 import { findPostgres, POSTGRES_SETTINGS, startPostgres } from "./postgres-server.ts";
 
-const POOLS = [8, 16, 32] as const;
+const POOLS = [16, 32] as const;
 /** Batches with common accounts wait for each other's rows; more of them make that worse. */
-const BATCH_CONNECTIONS = [1, 2, 4] as const;
+const BATCH_CONNECTIONS = [1, 2] as const;
 
 const VARIANTS = [
   { prefix: "postgres", kind: "postgres", loads: ["single", "batch"], batchPool: "caller" },

@@ -10,7 +10,7 @@ export async function measureRedisLua(bench: BenchContext): Promise<void> {
     // ioredis pipelines calls by itself; more connections would only split the pipelines.
     loads: ["single", "batch"],
     pools: [1],
-    batchConnections: [1, 2, 4, 8, 16, 32],
+    batchConnections: [4, 8, 32],
     batchPool: 1,
     settings: REDIS_SETTINGS,
     async startStore(folder) {
