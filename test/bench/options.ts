@@ -49,9 +49,9 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const { quick, short, report, only, against } = values;
-  const alone = short || against !== undefined;
-  if (alone && (report || (short && (quick || only !== "" || against !== undefined))))
-    throw new TypeError("--short and --against do not go with --report, --short not with --quick or --only");
+  if (report && against !== undefined) throw new TypeError("--against writes no report");
+  if (short && (report || quick || only !== "" || against !== undefined))
+    throw new TypeError("--short has a selection of its own");
   const base = quick ? QUICK : short ? SHORT : FULL;
   return {
     ...base,

@@ -108,7 +108,8 @@ test("options: quick means one run, flags win, unknown flags are refused", () =>
   });
   expect(() => readOptions(["--runs", "0"])).toThrow(RangeError);
   expect(() => readOptions(["--fast"])).toThrow(TypeError);
-  expect(() => readOptions(["--short", "--only", "hot"])).toThrow(TypeError);
+  for (const other of [["--only", "hot"], ["--quick"], ["--report"], ["--against", "HEAD~1"]])
+    expect(() => readOptions(["--short", ...other])).toThrow(TypeError);
   expect(() => readOptions(["--report", "--against", "HEAD~1"])).toThrow(TypeError);
 });
 
