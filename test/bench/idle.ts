@@ -8,7 +8,7 @@ import { processTree, residentBytes, totalUs } from "./process-tree.ts";
 const ACCOUNTS = { quick: 20_000, full: 1_000_000 } as const;
 /** Until the compiler and the collector have done what they put off. */
 const REST_MS = 10_000;
-const RUN_MS = 5_000;
+const RUN_MS = 3_000;
 
 type Rest = Readonly<{ memoryMb: number; cpuMs: number; redisCpuMs: number; commandsPerSecond: number }>;
 

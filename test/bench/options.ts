@@ -27,7 +27,7 @@ export type Options = Readonly<{
 const QUICK = { runs: 1, seconds: 1, warmUpSeconds: 1, openSeconds: 3, accounts: 1_000, heapObjects: 50_000 };
 const SHORT = { ...QUICK, runs: 3, warmUpSeconds: 4, openSeconds: 5, accounts: 10_000 };
 /** An even number of runs: of two loads, each is the first one in half of them. */
-const FULL = { ...SHORT, runs: 4, openSeconds: 10, heapObjects: 200_000 };
+const FULL = { ...SHORT, runs: 4, openSeconds: 8, heapObjects: 200_000 };
 
 /** Numbers of connections of single requests. */
 export const CONNECTIONS = [64, 256] as const;

@@ -10,7 +10,7 @@ const HOLDERS_AT_ONCE = 10_000;
 const SEGMENTS = "/v1/segments";
 /** Transfers per second at the same time: few, so that the server has spare capacity. */
 const OFFERED = 1_000;
-const SECONDS = 4;
+const SECONDS = 3;
 
 export async function measureSegmentDeletion(bench: BenchContext): Promise<void> {
   if (!bench.wants("segment-deletion")) return;

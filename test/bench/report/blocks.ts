@@ -80,7 +80,7 @@ export const BLOCKS: readonly Block[] = [
       comparisons([
         ...at("one hot account ÷ all accounts", "hot", "hot", "spread", "≥ 0.9"),
         ...at("across two shards ÷ within one", "across", "across", "within", "≥ 0.4, p99 ≤ 2"),
-        ...at("processes ÷ threads", "processes", "processes", "threads", "≥ 0.8"),
+        ["processes ÷ threads, 256 connections", "processes.256", "processes", "threads", "≥ 0.8"],
         ["a hold ÷ a plain transfer, 256 connections", "pending.256", "pending", "plain", ""],
         ["four postings on one shard ÷ one, 256 connections", "postings.256", "postings", "plain", ""],
         ["two debits on two shards ÷ one posting, 256 connections", "debits.256", "debits", "plain", ""],
@@ -159,7 +159,7 @@ export const BLOCKS: readonly Block[] = [
     name: "redis-lua",
     tables: [
       comparisons([
-        ...at("singles, `redis-lua.single`", "redis-lua.single", "daybook", "rival", ""),
+        ["singles, 256 connections, `redis-lua.single`", "redis-lua.single.256", "daybook", "rival", ""],
         ["batches, `redis-lua.batch`", "redis-lua.batch.32", "daybook", "rival", ""],
       ]),
     ],

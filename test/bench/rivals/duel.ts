@@ -25,7 +25,7 @@ const BATCH = 1000;
 /** With these Daybook is fastest. */
 const DAYBOOK_BATCH_CONNECTIONS = 32;
 /** Warm-up and duration of the trial of each candidate. */
-const SCAN_SECONDS = 2;
+const SCAN_SECONDS = 1;
 
 type Setup = Readonly<{ connections: number; pool: number }>;
 
