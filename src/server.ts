@@ -34,6 +34,7 @@ import { HttpGateway } from "./workers/gateways/http-gateway.ts";
 import { GatewaySaleLedger } from "./workers/operator/gateway-sale-ledger.ts";
 import { OperatorDesk } from "./workers/operator/operator-desk.ts";
 import { takeSnapshotInThread } from "./workers/recovery/snapshot-worker.ts";
+import { reportAcceptedLosses } from "./workers/server/accepted-losses.ts";
 import { banner } from "./workers/server/banner.ts";
 import { ClockWatch } from "./workers/server/clock-watch.ts";
 import { boundsOfGateways } from "./workers/server/file-limit.ts";
@@ -109,8 +110,7 @@ async function start(config: Config): Promise<void> {
   if (config.gateways > 1) watchUses(gateway.directory, (uses) => gateways.broadcastUses(uses));
   const snapshots = createSnapshotKeeper(config, { shards, supervisor, archive, log: logs.log });
   parts.snapshots = snapshots;
-  const webhooks = createWebhooks(config, { ...common, supervisor });
-  parts.webhooks = webhooks;
+  const webhooks = (parts.webhooks = createWebhooks(config, { ...common, supervisor }));
   const operator = (parts.operator = createOperatorDesk(config, shards, gateway));
   const checks = gateway.checks();
   const shown = { supervisor, archive, gateways, snapshots, webhooks, operator, ...checks, clock: watch };
@@ -122,6 +122,7 @@ async function start(config: Config): Promise<void> {
   checkPersonKeys(persons, used, logs.log);
   await Promise.all([supervisor.start(), gateways.start()]);
   await gateway.welcomed();
+  reportAcceptedLosses(config.dataDir, logs.log);
   snapshots?.start();
   await gateway.checkSecrets(logs.log);
   const operatorKey = await bootstrap(gateway.directory, (command) => gateway.submit(command));

@@ -50,6 +50,19 @@ const COMMANDS: Commands = {
       },
     },
   },
+  log: {
+    summary: "what to do when the log has lost batches",
+    commands: {
+      repair: {
+        summary: "append what the log has lost and the archive still holds",
+        load: async () => (await import("./log/repair.ts")).logRepair,
+      },
+      "accept-loss": {
+        summary: "give up what nobody can restore, and let the server start",
+        load: async () => (await import("./log/accept-loss.ts")).logAcceptLoss,
+      },
+    },
+  },
   archive: {
     summary: "verify and repair the archive",
     commands: {
@@ -109,7 +122,7 @@ const COMMANDS: Commands = {
 
 const program = new Command("daybook")
   .description(
-    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `trigger`, `clock`, `persons` and `archive repair` only read, and can be used while the server runs.",
+    "A ledger server, and tools for its log. All commands but `serve`, `snapshot`, `seed`, `trigger`, `clock`, `persons`, `log` and `archive repair` only read, and can be used while the server runs.",
   )
   .version(VERSION)
   .enablePositionalOptions();

@@ -24,7 +24,7 @@ export function lostInRestart(name: string, id: LogId): LogError {
 export function lostData(name: string, reason: string, cause?: LogError): LogError {
   return new LogError(
     "log_lost_data",
-    `${name} has lost data: ${reason}. Restore it from a copy; starting without it would lose acknowledged money`,
+    `${name} has lost data: ${reason}. Restore it from a copy, or run "daybook log repair", which restores what the archive holds; starting without it would lose acknowledged money`,
     cause && { cause },
   );
 }

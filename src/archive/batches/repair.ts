@@ -15,7 +15,7 @@ import { type Damage, DamageTable, formatBatchPosition } from "./damage-table.ts
 
 const STEP_BYTES = 8 * 1024 * 1024;
 /** An `index_format` that no version uses, so that the next start rebuilds the index. */
-const NO_INDEX_FORMAT = 0;
+export const NO_INDEX_FORMAT = 0;
 
 /** Looks up a copy of a damaged batch; `undefined` if it has none. */
 export type CopySource = (shard: number, damage: Damage) => Promise<Batch | undefined>;

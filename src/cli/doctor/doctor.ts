@@ -113,7 +113,7 @@ async function examineStream(dataDir: string, source: ShardStream): Promise<read
       ...findings,
       problem(
         `${stream.name} ${what} ${remembered}, which DATA_DIR remembers as durable: the log has lost data`,
-        "restore the log from a copy that has it, or use a DATA_DIR and a WAL_URL that belong together",
+        "daybook log repair, or restore the log from a copy that has it, or use a DATA_DIR and a WAL_URL that belong together",
       ),
     ];
   } catch (error) {

@@ -12,15 +12,20 @@ const FIRST_BYTES = 1 << 16;
 
 export type ShardStream = Readonly<{ generation: number; shard: number; stream: LogStream }>;
 
+/** Bytes of the entries that writers remember together, in case the primary of a cluster changes meanwhile. */
+const REMEMBERED_BYTES = 64 * 1024 * 1024;
+
 /**
  * Opens the streams of all shards, or of one, calls `use`, and closes them. Claims and creates nothing.
  *
+ * @param mayAppend opens them as a server does; else they can only be read.
  * @throws OperatorError if there is no log. @throws UsageError if it has no such shard.
  */
 export async function withStreams<T>(
   settings: LogSettings,
   shard: number | undefined,
   use: (streams: readonly ShardStream[]) => Promise<T>,
+  mayAppend = false,
 ): Promise<T> {
   const count = await countShards(settings);
   if (shard !== undefined && shard >= count) {
@@ -30,7 +35,7 @@ export async function withStreams<T>(
   const streams = shards.map((each) => ({
     generation: GENERATION,
     shard: each,
-    stream: open(settings, each),
+    stream: mayAppend ? openForAppends(settings, each, count) : open(settings, each),
   }));
   try {
     return await use(streams);
@@ -57,6 +62,15 @@ function open({ walUrl }: LogSettings, shard: number): LogStream {
     readOnly: true,
     allowWeakDurability: true,
   });
+}
+
+function openForAppends(
+  { walUrl, walReplicas: replicas }: LogSettings,
+  shard: number,
+  shards: number,
+): LogStream {
+  const rememberedBytes = REMEMBERED_BYTES / shards;
+  return openLogStream(walUrl, { generation: GENERATION, shard, replicas, rememberedBytes });
 }
 
 /** Whether the log itself is damaged. */

@@ -96,9 +96,9 @@ async function verifyOne(
 }
 
 /** Reads only the heads: whether the rest of a snapshot is good does not matter for the log. */
-async function readSnapshotHeads(
+export async function readSnapshotHeads(
   settings: LogSettings,
-  source: ShardStream,
+  source: Pick<ShardStream, "generation" | "shard">,
 ): Promise<readonly RememberedBatch[]> {
   const { generation, shard } = source;
   const store = openSnapshotStore(settings.walUrl, { generation, shard, readOnly: true });

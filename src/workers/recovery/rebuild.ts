@@ -30,18 +30,20 @@ export type Rebuilt = Readonly<{
   last: (Witness & Readonly<{ timeMs: number }>) | undefined;
   /** Where the replay started, for people: "the beginning", or a snapshot. */
   from: string;
+  /** That snapshot. */
+  snapshot: Witness | undefined;
   replayed: number;
 }>;
 
 /**
- * @param onBatch called with each batch, for progress.
+ * @param onBatch called after each batch with the state up to it.
  * @throws LogError `log_corrupt`: a needed batch is damaged. `log_lost_data`: neither log nor archive reaches back far
  *   enough.
  */
 export async function rebuild(
   { shard, shards, stream, snapshots, archived }: Sources,
   until: ReadLimit,
-  onBatch: (batch: Batch) => void,
+  onBatch: (batch: Batch, ledger: Ledger) => void,
 ): Promise<Rebuilt> {
   const ledger = new Ledger(shard, shards);
   const { snapshot } = await restoreNewest(snapshots, ledger, {
@@ -56,14 +58,14 @@ export async function rebuild(
     const { id, hash, timeMs } = batch;
     last = { id, hash, timeMs };
     replayed += batch.count;
-    onBatch(batch);
+    onBatch(batch, ledger);
   };
   let from = snapshot === undefined ? "the beginning" : `the snapshot at ${formatLogId(snapshot.head.id)}`;
   const trimmed = snapshot === undefined ? await trimmedUpTo(stream) : undefined;
   if (trimmed !== undefined) {
     from = "the beginning, in the archive";
     for (const batch of archived()) {
-      if (!isWithin(batch, until)) return { ledger, last, from, replayed };
+      if (!isWithin(batch, until)) return { ledger, last, from, replayed, snapshot: undefined };
       visit(batch);
     }
     if (last === undefined || compareLogIds(last.id, trimmed) < 0) {
@@ -75,7 +77,7 @@ export async function rebuild(
     }
   }
   await followLog(stream, last, until, visit);
-  return { ledger, last, from, replayed };
+  return { ledger, last, from, replayed, snapshot: snapshot?.head };
 }
 
 function isWithin({ id, timeMs }: Pick<SnapshotHead, "id" | "timeMs">, until: ReadLimit): boolean {
