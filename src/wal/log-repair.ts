@@ -1,6 +1,6 @@
 /**
  * Appends to a log what it has lost and copies of its batches still hold: the same bytes under the same ids. A copy is
- * used only if the hash chain proves that it followed the batch before it. docs/adr/0035 gives the reasons.
+ * used only if the hash chain proves that it followed the batch before it. docs/adr/0036 gives the reasons.
  */
 import { Chain } from "./chain.ts";
 import { decodeFrame, encodeBatch, encodeClaim, hashFrame, NO_BATCH } from "./frame.ts";

@@ -20,6 +20,8 @@ export type ServedLog = Readonly<{
   redis: RedisServer | undefined;
   /** A client with the key of partner `acme`. */
   client: Client;
+  /** That key. */
+  key: string;
   /** Starts another server on the same log. */
   serveAgain: () => Promise<ServerProcess>;
   destroy: () => Promise<void>;
@@ -37,14 +39,15 @@ export async function serveLog(store: Store): Promise<ServedLog> {
     return server;
   };
   const server = await serveAgain();
-  const client = new Client(server.url, await makePartner(operator(server)));
+  const key = await makePartner(operator(server));
+  const client = new Client(server.url, key);
   const destroy = async () => {
     client.close();
     for (const each of servers) await each.kill();
     await redis?.destroy();
     rmSync(dataDir, { recursive: true, force: true });
   };
-  return { dataDir, env, server, redis, client, serveAgain, destroy };
+  return { dataDir, env, server, redis, client, key, serveAgain, destroy };
 }
 
 /** It is removed at the end of the test. */

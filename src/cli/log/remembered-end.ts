@@ -48,7 +48,7 @@ export function lockServerFolders({ dataDir, location }: LogSettings): void {
 }
 
 /**
- * Opens the logs of all shards for appends, and the archive for reading; closes them after `use`.
+ * Opens the logs of all shards for appends, and the archive for reading; closes them after `use`, which may close the archive.
  *
  * @param shard must be a shard of this log if given.
  * @throws OperatorError there is no log, or the archive is malformed. UsageError: there is no such shard.
@@ -79,7 +79,7 @@ export async function withLogsAndArchive(
       );
     throw error;
   } finally {
-    archive?.close();
+    if (archive?.isOpen) archive.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Finds ends of all shards' logs that fit together after one of them has lost batches. A shard must not have received
  * what another has not sent (I8), must not have forgotten what another has not received, and must not have sent what
- * cannot be applied where it goes. See docs/adr/0036-what-is-lost-with-a-log.md.
+ * cannot be applied where it goes. See docs/adr/0036-what-a-log-has-lost.md.
  */
 
 import type { Message } from "../../actors/ledger/exchange.ts";

@@ -42,7 +42,11 @@ function cut(store: MemoryStore, { id }: Witness): number {
 function compound(key: string, random: Random): CompoundTransfer {
   const postings = Array.from({ length: 3 }, () => {
     const debit = random.oneOf(ACCOUNTS);
-    return { debit, credit: random.oneOf(ACCOUNTS.filter((id) => id !== debit)), amount: 1 + random.below(5) };
+    return {
+      debit,
+      credit: random.oneOf(ACCOUNTS.filter((id) => id !== debit)),
+      amount: 1 + random.below(5),
+    };
   });
   const [{ debit, credit }] = postings as [(typeof postings)[0]];
   const vnode = homeVnodeOf("acme", debit, credit, key);

@@ -1,0 +1,58 @@
+/** Makes logs of stopped servers lose their end, and looks at what is left. */
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
+import { openLogStream, streamKey } from "../../../src/wal/open.ts";
+import { type LogId, parseLogId } from "../../../src/wal/wal.ts";
+import { testFolder, until } from "../../support/server.ts";
+import { type ServedLog, SHARDS } from "../served-log.ts";
+
+/** Stops the server once its archive has all batches. */
+export async function ended({ env, dataDir, server }: ServedLog): Promise<void> {
+  const streams = Array.from({ length: SHARDS }, (_, shard) =>
+    openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard, readOnly: true }),
+  );
+  const database = new DatabaseSync(join(dataDir, "archive", "archive.sqlite"), { readOnly: true });
+  const find = database.prepare("SELECT 1 FROM batches WHERE shard = ? AND epoch = ? AND seq = ?");
+  await until("the archive has all batches", async () => {
+    const ends = await Promise.all(streams.map((stream) => stream.last()));
+    return ends.every((end, shard) => end && find.get(shard, end.id.epoch, end.id.seq) !== undefined);
+  });
+  database.close();
+  await Promise.all(streams.map((stream) => stream.close()));
+  server.signal("SIGTERM");
+  await server.exited;
+}
+
+/** Deletes the newest entries of a stream, as a promoted replica without them. @returns the newest that is left */
+export async function loseTail({ dataDir, redis }: ServedLog, shard: number, count: number): Promise<LogId> {
+  if (redis === undefined) return loseRows(join(dataDir, "wal", `g1s${shard}.sqlite`), count);
+  const key = streamKey(1, shard);
+  const client = redis.client();
+  const newest = await client.xrevrange(key, "+", "-", "COUNT", count + 1);
+  const ids = newest.map(([id]) => id);
+  const left = ids.pop() as string;
+  await client.xdel(key, ...ids);
+  await client.call("XSETID", key, left);
+  return parseLogId(left);
+}
+
+function loseRows(file: string, count: number): LogId {
+  const database = new DatabaseSync(file);
+  const newest = "SELECT epoch, seq FROM entry ORDER BY epoch DESC, seq DESC LIMIT";
+  database.exec(`DELETE FROM entry WHERE (epoch, seq) IN (${newest} ${count})`);
+  const { epoch, seq } = database.prepare(`${newest} 1`).get() as LogId;
+  database.close();
+  return { epoch, seq };
+}
+
+/** Moves the newest batches of a shard out of the archive. */
+export function archiveLoses({ dataDir }: ServedLog, shard: number, count: number): void {
+  const folder = join(dataDir, "archive");
+  const database = new DatabaseSync(join(folder, "archive.sqlite"));
+  const { epoch, seq } = database
+    .prepare("SELECT epoch, seq FROM batches WHERE shard = ? ORDER BY epoch DESC, seq DESC LIMIT 1 OFFSET ?")
+    .get(shard, count) as LogId;
+  database.close();
+  moveNewest(folder, shard, { epoch, seq }, testFolder());
+}
