@@ -56,7 +56,7 @@ async function lostEnd(program: string, isCalm: boolean): Promise<Lost> {
   await cluster.becomesWhole();
   const refused = await refusedStart(server.settings, 60_000);
   expect(refused.lines.at(-1)).toMatch(
-    /g1s0\}:wal has lost data: it held \d+-\d+ before .*"daybook log repair"/,
+    /g1s\d\}:wal has lost data: it held \d+-\d+ before .*"daybook log repair"/,
   );
   return { server, load, env };
 }
