@@ -40,9 +40,9 @@ export function logAcceptLoss(command: Command): Command {
     .addHelpText(
       "after",
       `
-The last resort, after \`daybook log repair\`: a decision about money. Prints what is
-given up, and asks. If other shards have had messages of the lost batches, as
-many of their newest batches are given up that the books balance. The log is
+The last resort, after \`daybook log repair\`: a decision about money. Prints what
+is given up, and asks. If other shards have had messages of the lost batches,
+as many of their newest batches are given up that the books balance. The log is
 claimed above all lost positions, so that none of them is used again. The
 archive's batches, snapshots and witnesses that remember more are removed; the
 batches and witnesses are moved to the folder given-up in DATA_DIR. The server

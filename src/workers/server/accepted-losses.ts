@@ -7,11 +7,8 @@ import { moveAcceptedLosses, readAcceptedLosses } from "../../wal/accepted-loss.
 export function reportAcceptedLosses(dataDir: string, log: Log): void {
   try {
     for (const { shard, keptUpTo, lostUpTo, timeMs } of readAcceptedLosses(dataDir)) {
-      const acceptedAt = new Date(timeMs).toISOString();
-      log.error(
-        { shard, keptUpTo, lostUpTo, acceptedAt },
-        "batches of the log are lost, as an operator has accepted",
-      );
+      const loss = { shard, keptUpTo, lostUpTo, acceptedAt: new Date(timeMs).toISOString() };
+      log.error(loss, "batches of the log are lost, as an operator has accepted");
     }
     moveAcceptedLosses(dataDir, Date.now());
   } catch (error) {
