@@ -7,6 +7,7 @@ import { MemoryStore } from "../../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../../src/wal/snapshots/snapshot-store.ts";
 import { compareLogIds, type Witness } from "../../../src/wal/wal.ts";
 import { findConsistentEnds } from "../../../src/workers/recovery/consistent-ends.ts";
+import { rebuild, type Sources } from "../../../src/workers/recovery/rebuild.ts";
 import { Random } from "../../support/random.ts";
 import { until } from "../../support/server.ts";
 import { idsOn } from "../cross-shard/cross-shard-history.ts";
@@ -14,7 +15,7 @@ import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/
 import { logProblems, messageProblems } from "../shard/shard-logs.ts";
 
 const SHARDS = 3;
-const SEEDS = Array.from({ length: 12 }, (_, seed) => seed);
+const SEEDS = Array.from({ length: 24 }, (_, seed) => seed);
 const ACCOUNTS = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 2)).flat();
 const OPENED_LATE = Array.from({ length: SHARDS }, (_, shard) => idsOn(shard, SHARDS, 5).slice(2)).flat();
 
@@ -23,13 +24,17 @@ function newestOf(store: MemoryStore): Witness {
   return entry === undefined ? NO_BATCH : { id: entry.id, hash: hashFrame(entry.bytes) };
 }
 
-function endsOf(stores: readonly MemoryStore[]): Promise<readonly Witness[]> {
-  const shards = stores.map((store, shard) => {
+function sourcesOf(stores: readonly MemoryStore[]): readonly Sources[] {
+  return stores.map((store, shard) => {
     const snapshots = new MemorySnapshotStore(`snapshots of ${shard}`);
-    const sources = { shard, shards: stores.length, stream: store.open(), snapshots, archived: () => [] };
-    return { newest: newestOf(store), sources };
+    return { shard, shards: stores.length, stream: store.open(), snapshots, archived: () => [] };
   });
-  return findConsistentEnds(shards);
+}
+
+function endsOf(stores: readonly MemoryStore[]): Promise<readonly Witness[]> {
+  const newest = stores.map(newestOf);
+  const ends = sourcesOf(stores).map((sources, shard) => ({ sources, newest: newest[shard] ?? NO_BATCH }));
+  return findConsistentEnds(ends);
 }
 
 /** Removes what is above an end. @returns the number of batches. */
@@ -79,6 +84,25 @@ async function busyLogs(random: Random): Promise<readonly MemoryStore[]> {
   return stores;
 }
 
+/** The debits on their way that nothing was reserved for: the money may be spent before they arrive. */
+async function unreservedDebits(stores: readonly MemoryStore[]): Promise<readonly string[]> {
+  const states = await Promise.all(
+    sourcesOf(stores).map(async (sources) => (await rebuild(sources, {}, () => {})).ledger),
+  );
+  const found: string[] = [];
+  for (const [from, state] of states.entries())
+    for (const [to, other] of states.entries())
+      for (const { message } of from === to ? [] : state.exchange(to).kept) {
+        if (message.op !== "portion" || message.purpose === "capture") continue;
+        const isOnItsWay = message.no > other.exchange(from).received;
+        const debits = message.legs.filter(({ amount }) => amount < 0);
+        const { id } = message.transfer;
+        if (isOnItsWay && debits.length > 0 && other.compound.reservations.holdsOf(id).length === 0)
+          found.push(`${from} to ${to}: ${id}`);
+      }
+  return found;
+}
+
 /** Starts shards on what is left; resolves when all messages have come. */
 async function checkServes(stores: readonly MemoryStore[]): Promise<void> {
   const cluster = await MemoryCluster.start(stores);
@@ -108,5 +132,6 @@ test.each(SEEDS)("one log has lost its end: seed %i", async (seed) => {
   const ends = await endsOf(stores);
   for (const [shard, store] of stores.entries()) cut(store, ends[shard] as Witness);
   expect(await endsOf(stores), "nothing more has to be given up").toEqual(ends);
+  expect(await unreservedDebits(stores)).toEqual([]);
   await checkServes(stores);
 });
