@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Client, refusedStart, type ServerProcess, until } from "../../support/server.ts";
-import { daybook } from "../cli.ts";
+import { daybook, daybookJson } from "../cli.ts";
 import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
 import { archiveLoses, ended, loseTail } from "./lost-end.ts";
 
@@ -112,6 +112,9 @@ describe.each(STORES)("on %s", (store) => {
     const accepted = await daybook(["log", "accept-loss", "--yes"], env);
     expect(accepted).toMatchObject({ code: 0, stderr: "" });
     expect(accepted.stdout).toContain("statistics -- --rebuild");
+    const streams = await daybookJson<readonly { epoch: number }[]>(["wal", "info"], env);
+    // The lost batches were of epoch 1: the next owner begins above all of them.
+    expect(streams.map(({ epoch }) => epoch)).toEqual(Array(SHARDS).fill(2));
     expect(await daybook(["wal", "verify"], env)).toMatchObject({ code: 0, stderr: "" });
     expect(await daybook(["archive", "verify"], env)).toMatchObject({ code: 0 });
     expect((await daybook(["log", "accept-loss"], env)).stdout).toBe("nothing is lost\n");
