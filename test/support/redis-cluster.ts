@@ -32,6 +32,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "cluster-enabled": "yes",
   "cluster-node-timeout": "2000",
   "cluster-require-full-coverage": "no",
+  "cluster-allow-reads-when-down": "yes",
   "cluster-allow-replica-migration": "no",
   "repl-timeout": "5",
   "repl-ping-replica-period": "1",

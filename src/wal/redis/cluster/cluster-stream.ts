@@ -34,6 +34,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     /** Finds the primary of the key. */
     address: FindAddress;
     key: string;
+    /** The highest epoch of the key at any member; absent: nobody can be asked. */
+    highestEpoch?: () => Promise<number>;
     /** How many replicas must have an entry before it counts. */
     replicas: number;
     /** Bytes of the newest entries that are remembered for a repair. */
@@ -193,7 +195,7 @@ export class ClusterStream implements LogStream {
   }
 
   async #compare(client: Redis): Promise<void> {
-    const last = await this.#readLast(client);
+    const [last] = await Promise.all([this.#readLast(client), this.#checkNotReplaced()]);
     const difference = this.#memory.compare(last, this.#pending);
     if (difference.kind === "none") return;
     const end = last === undefined ? "does not exist" : `ends at ${formatLogId(last.id)}`;
@@ -202,6 +204,16 @@ export class ClusterStream implements LogStream {
     if (difference.kind === "behind" && last !== undefined)
       await this.#repair(client, last, difference.missing);
     else throw this.#lost(`it ${end}`);
+  }
+
+  /**
+   * A failover may have lost the claim of an owner that has replaced us while we were paused. Members that know of it
+   * are asked before anything is appended to a primary that does not.
+   */
+  async #checkNotReplaced(): Promise<void> {
+    const epoch = (await this.#options.highestEpoch?.()) ?? 0;
+    if (epoch > (this.#memory.newest?.id.epoch ?? 0))
+      throw new LogError("fenced", `${this.name}: a member of the cluster has a claim of epoch ${epoch}`);
   }
 
   /** Appends what a promoted replica lacks. */

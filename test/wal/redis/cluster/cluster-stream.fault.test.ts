@@ -229,16 +229,44 @@ describe.each(LEVELS)("on a cluster of $level", ({ program }) => {
       const newer = makeJournal(open(), claimant("two"));
       await write(newer, "b");
       const killed = await cluster.promoteAlone(behind, key());
-      const starting = restart(killed);
-      const [leading, following] = first === "the old owner" ? [old, newer] : [newer, old];
-      await leading.append(10, 1, X);
-      const code = first === "the old owner" ? "log_lost_data" : "fenced";
+      const isOld = first === "the old owner";
+      const [leading, following] = isOld ? [old, newer] : [newer, old];
+      const append = leading.append(10, 1, X);
+      // No other member can be asked until it has gone on.
+      await expect.poll(() => behind.client.xlen(key())).toBe(isOld ? 3 : 5);
+      await restart(killed);
+      await append;
+      const code = isOld ? "log_lost_data" : "fenced";
       await expect(following.append(10, 1, X)).rejects.toMatchObject({ code });
-      await starting;
       await leading.append(11, 1, X);
-      const expected =
-        first === "the old owner" ? ["1-0", "1-1", "1-2", "1-3"] : ["1-0", "1-1", "2-0", "2-1", "2-2", "2-3"];
+      const expected = isOld ? ["1-0", "1-1", "1-2", "1-3"] : ["1-0", "1-1", "2-0", "2-1", "2-2", "2-3"];
       expect(await idsOf(open())).toEqual(expected);
+    },
+  );
+
+  test.each(["lacks nothing of the old owner", "lacks entries of the old owner"])(
+    "an old owner asks the other members before it goes on: a new primary that %s lacks its successor's claim",
+    async (lack) => {
+      const old = makeJournal(open(), claimant("one"));
+      await write(old, "a");
+      const lacksOurs = lack === "lacks entries of the old owner";
+      if (!lacksOurs) await old.append(1, 1, X);
+      const behind = await cluster.leaveBehind(key());
+      if (lacksOurs) await old.append(1, 1, X);
+      const newer = makeJournal(open(), claimant("two"));
+      await write(newer, "b");
+      await newer.close();
+      const [former, witness] = await cluster.promoteAlone(behind, key());
+      // The good replica comes back, but has not taken the new primary's data yet.
+      await behind.client.config("SET", "repl-diskless-sync-delay", 3600);
+      await witness?.start();
+      await expect(old.append(2, 1, X)).rejects.toMatchObject({
+        code: "fenced",
+        message: expect.stringContaining("a member of the cluster has a claim of epoch 2"),
+      });
+      expect(await behind.client.xlen(key())).toBe(lacksOurs ? 2 : 3);
+      await behind.client.config("SET", "repl-diskless-sync-delay", 0);
+      await former?.start();
     },
   );
 
