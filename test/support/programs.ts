@@ -15,6 +15,7 @@ export type CommandLine = readonly [program: string, ...args: string[]];
 
 const REDIS: Packages = { "apt-get": "redis-server", apk: "redis", dnf: "valkey" };
 const STRACE: Packages = { "apt-get": "strace", apk: "strace", dnf: "strace" };
+const IPROUTE: Packages = { "apt-get": "iproute2", apk: "iproute2", dnf: "iproute" };
 const PROMETHEUS: Packages = { "apt-get": "prometheus", apk: "prometheus", dnf: "golang-github-prometheus" };
 const CHROMIUM: Packages = { "apt-get": "chromium", apk: "chromium", dnf: "chromium" };
 
@@ -41,6 +42,12 @@ function findRedis(): string | undefined {
 export function straceProgram(): string {
   const find = () => findProgram("strace");
   return find() ?? install("strace", STRACE, find);
+}
+
+/** The path of ip, for the tests that cut a network. */
+export function ipProgram(): string {
+  const find = () => findProgram("ip");
+  return find() ?? install("ip", IPROUTE, find);
 }
 
 /** The path of Chromium, for the tests of pages in a browser. */

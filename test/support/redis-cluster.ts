@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { inject } from "vitest";
 import { type ClusterNode, parseNodes, primaryOf, slotOf } from "../../src/wal/redis/cluster/cluster-view.ts";
+import { Network, type Place } from "./network.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 import { until } from "./server.ts";
 
@@ -50,6 +51,8 @@ export type ClusterOptions = Readonly<{
   /** A redis.conf to start with, instead of the production settings. */
   configFile?: string;
   settings?: Readonly<Record<string, string>>;
+  /** Its first places have a member each; absent: all members are at 127.0.0.1. */
+  network?: Network;
   /** The user that sets the cluster up and manipulates its data. */
   operator?: Readonly<{ username: string; password: string }>;
 }>;
@@ -58,13 +61,15 @@ export class ClusterMember {
   readonly port: number;
   readonly dir: string;
   readonly busPort: number;
+  readonly place: Place | undefined;
   readonly #options: ClusterOptions;
   #child: ChildProcess | undefined;
   #client: Redis | undefined;
   #isPaused = false;
 
-  constructor(dir: string, ports: readonly [number, number], options: ClusterOptions) {
+  constructor(dir: string, ports: readonly [number, number], options: ClusterOptions, no: number) {
     this.dir = dir;
+    this.place = options.network?.places[no];
     [this.port, this.busPort] = ports;
     this.#options = options;
     mkdirSync(dir, { recursive: true });
@@ -73,10 +78,17 @@ export class ClusterMember {
   /** Starts it, or starts it again on its files. Resolves when it accepts commands. */
   async start(): Promise<void> {
     const { program = inject("redisServer"), configFile, settings } = this.#options;
-    const own = { port: this.port, "cluster-port": this.busPort, dir: this.dir, bind: "127.0.0.1" };
+    const { place } = this;
+    const bound =
+      place === undefined
+        ? { bind: this.host }
+        : { bind: "0.0.0.0", "protected-mode": "no", "cluster-announce-ip": place.host };
+    const own = { port: this.port, "cluster-port": this.busPort, dir: this.dir, ...bound };
     const all = { ...(configFile === undefined ? SETTINGS : {}), ...own, ...settings };
     const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn(program, configFile === undefined ? args : [configFile, ...args], {
+    const command = [program, ...(configFile === undefined ? [] : [configFile]), ...args] as const;
+    const [first, ...rest] = place === undefined ? command : Network.at(place, ...command);
+    const child = spawn(first, rest, {
       stdio: ["ignore", "pipe", "inherit"],
     });
     alive.add(child);
@@ -92,6 +104,11 @@ export class ClusterMember {
     throw new Error(`redis-server did not start:\n${said.slice(-10).join("\n")}`);
   }
 
+  /** Its address for the other members and for servers. */
+  get host(): string {
+    return this.place?.host ?? "127.0.0.1";
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined;
   }
@@ -104,7 +121,8 @@ export class ClusterMember {
   /** A connection for reading and manipulating its data. */
   get client(): Redis {
     if (this.#client === undefined || this.#client.status === "end") {
-      const options = { host: "127.0.0.1", port: this.port, retryStrategy: () => null };
+      const host = this.place?.controlHost ?? this.host;
+      const options = { host, port: this.port, retryStrategy: () => null };
       const { operator } = this.#options;
       this.#client = new Redis({ ...options, ...operator, enableReadyCheck: false, commandTimeout: 5_000 });
       this.#client.on("error", () => undefined);
@@ -149,7 +167,7 @@ export class RedisCluster {
     this.dir = dir;
     this.members = members;
     const known = members.slice(1, PRIMARIES + 1);
-    this.url = `redis+cluster://${known.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+    this.url = `redis+cluster://${known.map(({ host, port }) => `${host}:${port}`).join(",")}`;
   }
 
   /** @param replicas of each primary. */
@@ -159,7 +177,7 @@ export class RedisCluster {
     const ports = await freePorts(2 * count);
     const members = Array.from({ length: count }, (_, no) => {
       const own = [ports[2 * no] ?? 0, ports[2 * no + 1] ?? 0] as const;
-      return new ClusterMember(join(dir, String(no)), own, options);
+      return new ClusterMember(join(dir, String(no)), own, options, no);
     });
     const cluster = new RedisCluster(dir, members);
     try {
@@ -261,8 +279,8 @@ export class RedisCluster {
     }
     for (const [no, { client }] of this.members.entries())
       await client.call("CLUSTER", "SET-CONFIG-EPOCH", no + 1);
-    for (const { port, busPort } of this.members.slice(1))
-      await first?.client.call("CLUSTER", "MEET", "127.0.0.1", port, busPort);
+    for (const { host, port, busPort } of this.members.slice(1))
+      await first?.client.call("CLUSTER", "MEET", host, port, busPort);
     await until("all members know each other", async () => {
       const views = await this.#views();
       return views.every((view) => view.filter(({ isGone }) => !isGone).length === this.members.length);
