@@ -9,6 +9,7 @@ import { Redis } from "ioredis";
 import { inject } from "vitest";
 import { type ClusterNode, parseNodes, primaryOf, slotOf } from "../../src/wal/redis/cluster/cluster-view.ts";
 import { Network, type Place } from "./network.ts";
+import { RedisProxy } from "./redis-proxy.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 import { until } from "./server.ts";
 
@@ -53,12 +54,19 @@ export type ClusterOptions = Readonly<{
   settings?: Readonly<Record<string, string>>;
   /** Its first places have a member each; absent: all members are at 127.0.0.1. */
   network?: Network;
+  /** Whether servers and replicas reach each member through a proxy. */
+  proxied?: boolean;
   /** The user that sets the cluster up and manipulates its data. */
   operator?: Readonly<{ username: string; password: string }>;
 }>;
 
 export class ClusterMember {
+  /** The port that the others know. */
   readonly port: number;
+  /** The port on which it listens: another one behind a proxy. */
+  readonly ownPort: number;
+  /** What is between it and the others, once it has started. */
+  proxy: RedisProxy | undefined;
   readonly dir: string;
   readonly busPort: number;
   readonly place: Place | undefined;
@@ -67,10 +75,11 @@ export class ClusterMember {
   #client: Redis | undefined;
   #isPaused = false;
 
-  constructor(dir: string, ports: readonly [number, number], options: ClusterOptions, no: number) {
+  constructor(dir: string, ports: readonly [number, number, number], options: ClusterOptions, no: number) {
     this.dir = dir;
     this.place = options.network?.places[no];
-    [this.port, this.busPort] = ports;
+    [this.ownPort, this.busPort] = ports;
+    this.port = options.proxied === true ? ports[2] : this.ownPort;
     this.#options = options;
     mkdirSync(dir, { recursive: true });
   }
@@ -83,8 +92,13 @@ export class ClusterMember {
       place === undefined
         ? { bind: this.host }
         : { bind: "0.0.0.0", "protected-mode": "no", "cluster-announce-ip": place.host };
-    const own = { port: this.port, "cluster-port": this.busPort, dir: this.dir, ...bound };
-    const all = { ...(configFile === undefined ? SETTINGS : {}), ...own, ...settings };
+    const own = { port: this.ownPort, "cluster-port": this.busPort, dir: this.dir, ...bound };
+    const isProxied = this.port !== this.ownPort;
+    if (isProxied) this.proxy ??= await RedisProxy.startAt(this.port, this.ownPort);
+    const announced = isProxied
+      ? { "cluster-announce-ip": this.host, "cluster-announce-port": this.port }
+      : {};
+    const all = { ...(configFile === undefined ? SETTINGS : {}), ...own, ...announced, ...settings };
     const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const command = [program, ...(configFile === undefined ? [] : [configFile]), ...args] as const;
     const [first, ...rest] = place === undefined ? command : Network.at(place, ...command);
@@ -122,7 +136,7 @@ export class ClusterMember {
   get client(): Redis {
     if (this.#client === undefined || this.#client.status === "end") {
       const host = this.place?.controlHost ?? this.host;
-      const options = { host, port: this.port, retryStrategy: () => null };
+      const options = { host, port: this.ownPort, retryStrategy: () => null };
       const { operator } = this.#options;
       this.#client = new Redis({ ...options, ...operator, enableReadyCheck: false, commandTimeout: 5_000 });
       this.#client.on("error", () => undefined);
@@ -174,9 +188,9 @@ export class RedisCluster {
   static async start(replicas: number, options: ClusterOptions = {}): Promise<RedisCluster> {
     const dir = makeScratchFolder("daybook-cluster");
     const count = PRIMARIES * (1 + replicas);
-    const ports = await freePorts(2 * count);
+    const ports = await freePorts(3 * count);
     const members = Array.from({ length: count }, (_, no) => {
-      const own = [ports[2 * no] ?? 0, ports[2 * no + 1] ?? 0] as const;
+      const own = [ports[3 * no] ?? 0, ports[3 * no + 1] ?? 0, ports[3 * no + 2] ?? 0] as const;
       return new ClusterMember(join(dir, String(no)), own, options, no);
     });
     const cluster = new RedisCluster(dir, members);
@@ -266,6 +280,7 @@ export class RedisCluster {
 
   async destroy(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
+    for (const { proxy } of this.members) proxy?.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
