@@ -31,6 +31,7 @@ export type OpenLogOptions = StreamName &
     replicas?: number;
     rememberedBytes?: number;
     onRepair?: (message: string) => void;
+    onReplicas?: (message: string) => void;
   }> &
   Omit<RedisStreamOptions, "address" | "key">;
 

@@ -19,6 +19,7 @@ import { RedisAudit, type RedisAuditOptions, toLogError } from "../redis-audit.t
 import { type FindAddress, isReplyError, type NewRedisClient, RedisConnection } from "../redis-connection.ts";
 import { ReadPage, toEntries } from "../stream-entries.ts";
 import { ReplicaWait } from "./replica-wait.ts";
+import { ReplicaWatch } from "./replica-watch.ts";
 import { isSame, TailMemory } from "./tail-memory.ts";
 
 /** A silent primary is given up after this time, and looked for again. */
@@ -43,6 +44,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     timeoutMs?: number;
     /** Called with one line when a new primary lacked entries and has got them again. */
     onRepair?: (message: string) => void;
+    /** Called with one line when replicas no longer follow the primary, or do so again. */
+    onReplicas?: (message: string) => void;
     newClient?: NewRedisClient;
   }>;
 
@@ -65,7 +68,12 @@ export class ClusterStream implements LogStream {
     this.#options = options;
     this.name = key;
     this.#timeoutMs = timeoutMs;
-    this.#audit = new RedisAudit(key, options, true);
+    const watch = new ReplicaWatch();
+    const onInfo = (info: ReadonlyMap<string, string>): void => {
+      const message = watch.look(info);
+      if (message !== undefined) options.onReplicas?.(message);
+    };
+    this.#audit = new RedisAudit(key, { ...options, onInfo }, true);
     this.#wait = new ReplicaWait(replicas);
     this.#memory = new TailMemory(rememberedBytes);
     this.#connection = new RedisConnection({

@@ -130,6 +130,28 @@ describe.each(LEVELS)("on a cluster of $level", ({ program }) => {
     expect(await append).toMatchObject({ settled: true });
   });
 
+  test("a replica that hangs is said in one line, and that it is back", async () => {
+    const said: string[] = [];
+    const journal = makeJournal(
+      open({ auditEveryMs: 0, onReplicas: (message) => said.push(message) }),
+      claimant("one"),
+    );
+    await write(journal, "a");
+    const [replica] = await cluster.replicas(key());
+    replica?.pause();
+    const isSaid = async (count: number): Promise<boolean> => {
+      await journal.confirmOwner();
+      return said.length === count;
+    };
+    await expect.poll(() => isSaid(1)).toBe(true);
+    replica?.resume();
+    await expect.poll(() => isSaid(2)).toBe(true);
+    expect(said).toEqual([
+      "1 of 2 replicas of its primary follow it",
+      "all 2 replicas of its primary follow it again",
+    ]);
+  });
+
   test("a chunk of a snapshot counts once replicas have it", async () => {
     const store = openSnapshotStore(cluster.url, { generation: 1, shard });
     await store.append(3, X);
