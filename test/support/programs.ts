@@ -40,26 +40,27 @@ function findRedis(): string | undefined {
 
 /** The path of strace, for the tests that count system calls. */
 export function straceProgram(): string {
-  const find = () => findProgram("strace");
-  return find() ?? install("strace", STRACE, find);
+  return findProgram("strace") ?? install("strace", STRACE, () => findProgram("strace"));
 }
 
 /** The path of ip, for the tests that cut a network. */
 export function ipProgram(): string {
-  const find = () => findProgram("ip");
-  return find() ?? install("ip", IPROUTE, find);
+  return findProgram("ip") ?? install("ip", IPROUTE, () => findProgram("ip"));
 }
 
 /** The path of Chromium, for the tests of pages in a browser. */
 export function chromiumProgram(): string {
-  const find = () => findProgram("chromium") ?? findProgram("chromium-browser");
-  return find() ?? install("chromium", CHROMIUM, find);
+  return findChromium() ?? install("chromium", CHROMIUM, findChromium);
+}
+
+function findChromium(): string | undefined {
+  return findProgram("chromium") ?? findProgram("chromium-browser");
 }
 
 /** The paths of Prometheus and of its tool, for the tests of rules and dashboards. */
 export function prometheusPrograms(): Readonly<{ prometheus: string; promtool: string }> {
-  const find = () => findProgram("prometheus");
-  const prometheus = find() ?? install("prometheus", PROMETHEUS, find);
+  const prometheus =
+    findProgram("prometheus") ?? install("prometheus", PROMETHEUS, () => findProgram("prometheus"));
   return { prometheus, promtool: findProgram("promtool") ?? "promtool" };
 }
 

@@ -16,11 +16,10 @@ const PATIENCE = ["-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10"]
 
 /** The path of valkey-server. Where it cannot be had, one line says what is tested without it. */
 export function valkeyProgram(): string | undefined {
-  const find = () => findProgram("valkey-server");
-  const found = find();
+  const found = findProgram("valkey-server");
   if (found !== undefined) return found;
   const problem = install();
-  const installed = find();
+  const installed = findProgram("valkey-server");
   if (installed !== undefined) return installed;
   const reason = problem ?? "it is not on the PATH after its installation";
   console.log(`Logs in a cluster are tested with redis-server only. No valkey-server: ${reason}`);

@@ -19,17 +19,6 @@ let shard = 0;
 
 const idsOf = async (stream: LogStream) => (await readAll(stream)).map(({ id }) => formatLogId(id));
 
-/** "pending" if the promise is not settled once the condition holds, else what it settled to. */
-async function stateOf(promise: Promise<unknown>, condition: () => boolean): Promise<string> {
-  let state = "pending";
-  const settle = (how: unknown): void => {
-    state = String(how);
-  };
-  void promise.then(settle, settle);
-  await expect.poll(condition).toBe(true);
-  return state;
-}
-
 async function restart(members: readonly ClusterMember[]): Promise<void> {
   await Promise.all(members.map((member) => member.start()));
 }
@@ -75,18 +64,17 @@ describe.each(LEVELS)("on a cluster of $level", ({ program }) => {
     await expect.poll(() => client.xlen(key())).toBe(3);
     // The second attempt finds the entry in the log, which proves nothing.
     await expect.poll(() => journal.problem).toMatch(/0 of 1 replicas have confirmed/);
-    const commands = async () =>
-      Number(/total_commands_processed:(\d+)/.exec(await client.info("stats"))?.[1]);
-    const before = await commands();
-    let after = before;
-    expect(
-      await stateOf(append, () => {
-        void commands().then((count) => {
-          after = count;
-        });
-        return after > before + 60;
-      }),
-    ).toBe("pending");
+    const refused = async (): Promise<number> => {
+      const stats = await client.info("commandstats");
+      return Number(/cmdstat_xadd:.*failed_calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const before = await refused();
+    let state = "pending";
+    void append.finally(() => {
+      state = "settled";
+    });
+    await expect.poll(refused).toBeGreaterThan(before + 1);
+    expect(state).toBe("pending");
     for (const replica of replicas) replica.resume();
     expect(await append).toMatchObject({ id: { epoch: 1, seq: 2 }, settled: true });
     expect(await journal.append(2, 1, X)).toMatchObject({ id: { epoch: 1, seq: 3 } });
