@@ -31,6 +31,7 @@ export type OpenLogOptions = StreamName &
     replicas?: number;
     rememberedBytes?: number;
     onRepair?: (message: string) => void;
+    onReplicas?: (message: string) => void;
   }> &
   Omit<RedisStreamOptions, "address" | "key">;
 
@@ -89,14 +90,17 @@ export function openLogStream(url: string, options: OpenLogOptions): LogStream {
       return new SqliteStream(join(location.dir, `g${generation}s${shard}.sqlite`), { readOnly });
     case "redis":
       return new RedisStream({ ...others, address: location.address, key });
-    case "cluster":
+    case "cluster": {
+      const place = new ClusterPlace(location.members);
       return new ClusterStream({
         ...others,
-        address: finderOf(location, key),
+        address: (signal) => place.findPrimary(key, signal),
+        highestEpoch: () => place.highestEpoch(key),
         key,
         replicas,
         rememberedBytes,
       });
+    }
     case "memory": {
       const name = `${location.name}/${key}`;
       const store = memoryStores.get(name) ?? new MemoryStore(key);

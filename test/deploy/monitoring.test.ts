@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { Load } from "../support/load.ts";
-import { prometheusPrograms } from "../support/redis-setup.ts";
+import { prometheusPrograms } from "../support/programs.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
 import { Client, makePartner, operator, ServerProcess, until } from "../support/server.ts";
 

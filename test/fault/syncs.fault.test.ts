@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { straceProgram } from "../support/redis-setup.ts";
+import { straceProgram } from "../support/programs.ts";
 import { COMPILED_BEFORE } from "../support/server.ts";
 
 const CHILD = join(import.meta.dirname, "../support/syncing-child.ts");

@@ -1,6 +1,6 @@
 /** Chromium for tests, measurements and pictures of pages. */
 import { type Browser, chromium } from "playwright-core";
-import { chromiumProgram } from "./redis-setup.ts";
+import { chromiumProgram } from "./programs.ts";
 
 const FLAGS = [
   "--no-sandbox",

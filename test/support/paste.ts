@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram } from "./redis-setup.ts";
+import { findProgram } from "./programs.ts";
 import { testFolder } from "./server.ts";
 
 /** The installed shells with their command lines. An interactive zsh passes `#` as an argument. */

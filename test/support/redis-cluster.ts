@@ -8,6 +8,8 @@ import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { inject } from "vitest";
 import { type ClusterNode, parseNodes, primaryOf, slotOf } from "../../src/wal/redis/cluster/cluster-view.ts";
+import { Network, type Place } from "./network.ts";
+import { RedisProxy } from "./redis-proxy.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
 import { until } from "./server.ts";
 
@@ -32,6 +34,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "cluster-enabled": "yes",
   "cluster-node-timeout": "2000",
   "cluster-require-full-coverage": "no",
+  "cluster-allow-reads-when-down": "yes",
   "cluster-allow-replica-migration": "no",
   "repl-timeout": "5",
   "repl-ping-replica-period": "1",
@@ -49,22 +52,34 @@ export type ClusterOptions = Readonly<{
   /** A redis.conf to start with, instead of the production settings. */
   configFile?: string;
   settings?: Readonly<Record<string, string>>;
+  /** Its first places have a member each; absent: all members are at 127.0.0.1. */
+  network?: Network;
+  /** Whether servers and replicas reach each member through a proxy. */
+  proxied?: boolean;
   /** The user that sets the cluster up and manipulates its data. */
   operator?: Readonly<{ username: string; password: string }>;
 }>;
 
 export class ClusterMember {
+  /** The port that the others know. */
   readonly port: number;
+  /** The port on which it listens: another one behind a proxy. */
+  readonly ownPort: number;
+  /** What is between it and the others, once it has started. */
+  proxy: RedisProxy | undefined;
   readonly dir: string;
   readonly busPort: number;
+  readonly place: Place | undefined;
   readonly #options: ClusterOptions;
   #child: ChildProcess | undefined;
   #client: Redis | undefined;
   #isPaused = false;
 
-  constructor(dir: string, ports: readonly [number, number], options: ClusterOptions) {
+  constructor(dir: string, ports: readonly [number, number, number], options: ClusterOptions, no: number) {
     this.dir = dir;
-    [this.port, this.busPort] = ports;
+    this.place = options.network?.places[no];
+    [this.ownPort, this.busPort] = ports;
+    this.port = options.proxied === true ? ports[2] : this.ownPort;
     this.#options = options;
     mkdirSync(dir, { recursive: true });
   }
@@ -72,10 +87,22 @@ export class ClusterMember {
   /** Starts it, or starts it again on its files. Resolves when it accepts commands. */
   async start(): Promise<void> {
     const { program = inject("redisServer"), configFile, settings } = this.#options;
-    const own = { port: this.port, "cluster-port": this.busPort, dir: this.dir, bind: "127.0.0.1" };
-    const all = { ...(configFile === undefined ? SETTINGS : {}), ...own, ...settings };
+    const { place } = this;
+    const bound =
+      place === undefined
+        ? { bind: this.host }
+        : { bind: "0.0.0.0", "protected-mode": "no", "cluster-announce-ip": place.host };
+    const own = { port: this.ownPort, "cluster-port": this.busPort, dir: this.dir, ...bound };
+    const isProxied = this.port !== this.ownPort;
+    if (isProxied) this.proxy ??= await RedisProxy.startAt(this.port, this.ownPort);
+    const announced = isProxied
+      ? { "cluster-announce-ip": this.host, "cluster-announce-port": this.port }
+      : {};
+    const all = { ...(configFile === undefined ? SETTINGS : {}), ...own, ...announced, ...settings };
     const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn(program, configFile === undefined ? args : [configFile, ...args], {
+    const command = [program, ...(configFile === undefined ? [] : [configFile]), ...args] as const;
+    const [first, ...rest] = place === undefined ? command : Network.at(place, ...command);
+    const child = spawn(first, rest, {
       stdio: ["ignore", "pipe", "inherit"],
     });
     alive.add(child);
@@ -91,6 +118,11 @@ export class ClusterMember {
     throw new Error(`redis-server did not start:\n${said.slice(-10).join("\n")}`);
   }
 
+  /** Its address for the other members and for servers. */
+  get host(): string {
+    return this.place?.host ?? "127.0.0.1";
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined;
   }
@@ -103,7 +135,8 @@ export class ClusterMember {
   /** A connection for reading and manipulating its data. */
   get client(): Redis {
     if (this.#client === undefined || this.#client.status === "end") {
-      const options = { host: "127.0.0.1", port: this.port, retryStrategy: () => null };
+      const host = this.place?.controlHost ?? this.host;
+      const options = { host, port: this.ownPort, retryStrategy: () => null };
       const { operator } = this.#options;
       this.#client = new Redis({ ...options, ...operator, enableReadyCheck: false, commandTimeout: 5_000 });
       this.#client.on("error", () => undefined);
@@ -148,17 +181,17 @@ export class RedisCluster {
     this.dir = dir;
     this.members = members;
     const known = members.slice(1, PRIMARIES + 1);
-    this.url = `redis+cluster://${known.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+    this.url = `redis+cluster://${known.map(({ host, port }) => `${host}:${port}`).join(",")}`;
   }
 
   /** @param replicas of each primary. */
   static async start(replicas: number, options: ClusterOptions = {}): Promise<RedisCluster> {
     const dir = makeScratchFolder("daybook-cluster");
     const count = PRIMARIES * (1 + replicas);
-    const ports = await freePorts(2 * count);
+    const ports = await freePorts(3 * count);
     const members = Array.from({ length: count }, (_, no) => {
-      const own = [ports[2 * no] ?? 0, ports[2 * no + 1] ?? 0] as const;
-      return new ClusterMember(join(dir, String(no)), own, options);
+      const own = [ports[3 * no] ?? 0, ports[3 * no + 1] ?? 0, ports[3 * no + 2] ?? 0] as const;
+      return new ClusterMember(join(dir, String(no)), own, options, no);
     });
     const cluster = new RedisCluster(dir, members);
     try {
@@ -247,6 +280,7 @@ export class RedisCluster {
 
   async destroy(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
+    for (const { proxy } of this.members) proxy?.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -260,8 +294,8 @@ export class RedisCluster {
     }
     for (const [no, { client }] of this.members.entries())
       await client.call("CLUSTER", "SET-CONFIG-EPOCH", no + 1);
-    for (const { port, busPort } of this.members.slice(1))
-      await first?.client.call("CLUSTER", "MEET", "127.0.0.1", port, busPort);
+    for (const { host, port, busPort } of this.members.slice(1))
+      await first?.client.call("CLUSTER", "MEET", host, port, busPort);
     await until("all members know each other", async () => {
       const views = await this.#views();
       return views.every((view) => view.filter(({ isGone }) => !isGone).length === this.members.length);

@@ -1,6 +1,6 @@
 /** A proxy between ioredis and Redis that loses replies, delays, or drops everything, as networks do. */
 import { once } from "node:events";
-import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { createConnection, createServer, type NetConnectOpts, type Server, type Socket } from "node:net";
 import type { RedisServer } from "./redis.ts";
 
 export type Trap =
@@ -11,15 +11,18 @@ export type Trap =
   /** Redis has executed the append; from then on the client receives nothing on this connection. */
   | "swallow_replies"
   /** The append never reaches Redis, and the client receives nothing. */
-  | "swallow_requests";
+  | "swallow_requests"
+  /** The connection breaks; the append arrives at Redis later, on another one, perhaps after newer ones. */
+  | "arrive_late";
 
 /** Directions that are blocked while the network is broken. The bytes arrive late, they are not lost, as with TCP. */
 export type Hole = "requests" | "replies" | "both";
 
+/** How late, ms: a client has connected again by then, and sent the append again. */
+const LATE_MS = 200;
+
 export class RedisProxy {
-  readonly path: string;
-  readonly url: string;
-  readonly #target: string;
+  readonly #target: NetConnectOpts;
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
   readonly #upstreams = new Set<Socket>();
@@ -27,19 +30,28 @@ export class RedisProxy {
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #delayMs = 0;
   #hole: Hole | undefined;
+  #doubles = false;
   /** Bytes sent by clients so far. */
   bytes = 0;
 
-  private constructor(server: RedisServer) {
-    this.path = `${server.socket}.proxy`;
-    this.url = `redis+unix://${this.path}`;
-    this.#target = server.socket;
+  private constructor(target: NetConnectOpts) {
+    this.#target = target;
     this.#server = createServer((client) => this.#join(client));
   }
 
-  static async start(server: RedisServer): Promise<RedisProxy> {
-    const proxy = new RedisProxy(server);
-    proxy.#server.listen(proxy.path);
+  /** Before a Redis on a socket. */
+  static async start({ socket }: RedisServer): Promise<RedisProxy & { url: string }> {
+    const proxy = new RedisProxy({ path: socket });
+    const path = `${socket}.proxy`;
+    proxy.#server.listen(path);
+    await once(proxy.#server, "listening");
+    return Object.assign(proxy, { url: `redis+unix://${path}` });
+  }
+
+  /** Before a Redis on a port of 127.0.0.1. */
+  static async startAt(port: number, targetPort: number): Promise<RedisProxy> {
+    const proxy = new RedisProxy({ host: "127.0.0.1", port: targetPort });
+    proxy.#server.listen(port, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
   }
@@ -59,6 +71,11 @@ export class RedisProxy {
   /** Delays everything by this time, in both directions. */
   delay(ms: number): void {
     this.#delayMs = ms;
+  }
+
+  /** Each append arrives at Redis a second time, later and on another connection. */
+  double(isOn: boolean): void {
+    this.#doubles = isOn;
   }
 
   /** Blocks all data on present and new connections, which stay open. */
@@ -121,16 +138,23 @@ export class RedisProxy {
       });
     }
     client.on("data", (chunk: Buffer) => {
-      if (this.#trap !== undefined && chunk.toString("latin1").includes("xadd")) {
+      const isAppend = chunk.toString("latin1").includes("xadd");
+      if (this.#doubles && isAppend) this.#sendLater(chunk);
+      if (this.#trap !== undefined && isAppend) {
         caught = this.#trap;
         this.#trap = undefined;
-        if (caught.kind === "swallow_requests") caught.sprung();
+        if (caught.kind === "swallow_requests" || caught.kind === "arrive_late") caught.sprung();
+        if (caught.kind === "arrive_late") {
+          this.#sendLater(chunk);
+          client.destroy();
+        }
       }
-      if (caught?.kind !== "swallow_requests") this.#forward(chunk, client, upstream);
+      if (caught?.kind !== "swallow_requests" && caught?.kind !== "arrive_late")
+        this.#forward(chunk, client, upstream);
     });
     upstream.on("data", (chunk: Buffer) => {
       if (caught === undefined) this.#pass(chunk, client);
-      else if (caught.kind !== "swallow_requests") {
+      else if (caught.kind !== "swallow_requests" && caught.kind !== "arrive_late") {
         caught.sprung();
         if (caught.kind === "cut_mid_reply") client.end(chunk.subarray(0, chunk.length >> 1));
         if (caught.kind === "cut_before_reply") client.destroy();
@@ -138,5 +162,15 @@ export class RedisProxy {
     });
     // Attach the handler only now, since it starts the socket.
     for (const socket of this.#halted()) socket.pause();
+  }
+
+  /** Sends bytes of a client on a connection of their own. */
+  #sendLater(chunk: Buffer): void {
+    setTimeout(() => {
+      const upstream = createConnection(this.#target);
+      upstream.on("error", () => undefined);
+      upstream.once("data", () => upstream.destroy());
+      upstream.write(chunk);
+    }, LATE_MS);
   }
 }

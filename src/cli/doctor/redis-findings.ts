@@ -21,6 +21,7 @@ export const EXTRA_PARAMETERS = [
   "cluster-node-timeout",
   "cluster-require-full-coverage",
   "cluster-allow-replica-migration",
+  "cluster-allow-reads-when-down",
   "repl-timeout",
 ] as const;
 /** Commands that the server needs on the keys of the log. */
@@ -165,6 +166,8 @@ export function examineMember({ config, info }: RedisValues): readonly Finding[]
     "no",
     moving,
   );
+  const silent = "a member that is cut off cannot tell an owner that was replaced";
+  recommend(found("cluster-allow-reads-when-down") === "yes", "cluster-allow-reads-when-down", "yes", silent);
   return findings.length > 0 ? findings : [ok("a member of a cluster with the recommended settings")];
 }
 

@@ -22,6 +22,8 @@ export type RedisAuditOptions = Readonly<{
   allowWeakDurability?: boolean;
   /** Called with all problems whenever they change, and with none once they are fixed. */
   onProblems?: (problems: readonly string[]) => void;
+  /** Called with each reply of INFO, by field. */
+  onInfo?: (info: RedisValues["info"]) => void;
   /** Called with a reason once Redis is nearly full, and with `undefined` once it no longer is. */
   onFull?: (reason: string | undefined) => void;
 }>;
@@ -65,6 +67,7 @@ export class RedisAudit {
     if (this.#runId !== undefined && runId !== this.#runId) this.restarts += 1;
     this.#runId = runId;
     this.info = values.info;
+    this.#options.onInfo?.(values.info);
     this.#judge(values);
   }
 

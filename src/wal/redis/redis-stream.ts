@@ -6,19 +6,17 @@
  * writes are only as durable as Redis's settings, so these are checked on every new connection and every few seconds.
  */
 import type { Redis } from "ioredis";
-import { assert } from "../../errors/assert.ts";
 import {
   compareLogIds,
   formatLogId,
   LogError,
   type LogId,
   type LogStream,
-  parseLogId,
   type StoredEntry,
 } from "../wal.ts";
 import { RedisAudit, type RedisAuditOptions, toLogError } from "./redis-audit.ts";
 import { isReplyError, type NewRedisClient, type RedisAddress, RedisConnection } from "./redis-connection.ts";
-import { ReadPage, toEntries } from "./stream-entries.ts";
+import { lastGeneratedId, ReadPage, toEntries } from "./stream-entries.ts";
 
 const TIMEOUT_MS = 5_000;
 
@@ -161,9 +159,7 @@ export class RedisStream implements LogStream {
   /** The id that Redis fences with. It outlives the entries, so XREVRANGE cannot tell it. */
   async #readLastId(client: Redis): Promise<LogId | undefined> {
     try {
-      const reply: unknown = await client.xinfo("STREAM", this.#key);
-      assert(Array.isArray(reply), "XINFO STREAM answers with a list of names and values");
-      return parseLogId(String(reply[reply.indexOf("last-generated-id") + 1]));
+      return lastGeneratedId(await client.xinfo("STREAM", this.#key));
     } catch (error) {
       if (isReplyError(error) && error.message.includes("no such key")) return undefined;
       throw toLogError(this.name, error);

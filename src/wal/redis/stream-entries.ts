@@ -1,5 +1,6 @@
 /** Reads of a Redis stream. */
-import { parseLogId, type StoredEntry } from "../wal.ts";
+import { assert } from "../../errors/assert.ts";
+import { type LogId, parseLogId, type StoredEntry } from "../wal.ts";
 
 const COUNT_MIN = 4;
 const COUNT_MAX = 128;
@@ -23,4 +24,10 @@ export function toEntries(reply: readonly [Buffer, Buffer[]][]): StoredEntry[] {
     const bytes = fields[0]?.toString() === "b" && fields[1] !== undefined ? fields[1] : Buffer.alloc(0);
     return { id: parseLogId(id.toString()), bytes };
   });
+}
+
+/** The id that Redis fences with; it outlives the entries. @param reply of XINFO STREAM. */
+export function lastGeneratedId(reply: unknown): LogId {
+  assert(Array.isArray(reply), "XINFO STREAM answers with a list of names and values");
+  return parseLogId(String(reply[reply.indexOf("last-generated-id") + 1]));
 }

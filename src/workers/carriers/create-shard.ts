@@ -39,6 +39,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     replicas: init.walReplicas,
     rememberedBytes: Math.min(REMEMBERED_BYTES_PER_SHARD_MAX, REMEMBERED_BYTES / shards),
     onRepair: (message) => post({ type: "warning", message }),
+    onReplicas: (message) => post({ type: "warning", message }),
     allowWeakDurability: init.allowWeakDurability,
     onProblems: (problems) => {
       warnings = problems;

@@ -76,6 +76,7 @@ test("a member of a cluster may be a replica, and settings that make a failover 
     "repl-timeout": "5",
     "cluster-require-full-coverage": "no",
     "cluster-allow-replica-migration": "no",
+    "cluster-allow-reads-when-down": "yes",
   };
   expect(examineMember(values(info, good))).toMatchObject([{ level: "ok" }]);
   expect(examineMember(values({ role: "master" }, good))).toMatchObject([{ level: "problem" }]);

@@ -3,6 +3,7 @@
  * cut off. A primary counts only if it answers itself and more than half of the primaries do: one that was cut off
  * together with us would still say that it is one.
  */
+import type { Redis } from "ioredis";
 import { messageOf } from "../../../errors/error-message.ts";
 import { LogError } from "../../wal.ts";
 import {
@@ -11,6 +12,7 @@ import {
   RedisConnection,
   type RedisTcpAddress,
 } from "../redis-connection.ts";
+import { lastGeneratedId } from "../stream-entries.ts";
 import { type ClusterNode, type ClusterView, parseNodes, primaryOf, slotOf } from "./cluster-view.ts";
 
 /** A member that is slower than this does not count. */
@@ -26,6 +28,8 @@ export class ClusterPlace {
   readonly #newClient: NewRedisClient | undefined;
   /** Members of the newest view, which may have replaced those that were given. */
   #learned: readonly RedisTcpAddress[] = [];
+  /** Members that it counts as failed. They may only be cut off from the others. */
+  #failed: readonly RedisTcpAddress[] = [];
 
   /** @param seeds some members; the others are learned from them. */
   constructor(seeds: readonly RedisTcpAddress[], newClient?: NewRedisClient) {
@@ -43,12 +47,47 @@ export class ClusterPlace {
     const primary = primaryOf(views(members), slot);
     const found = members.find(({ self }) => self.id === primary?.id);
     if (found !== undefined && isCertain(members, slot)) {
-      this.#learned = found.view.filter(({ isGone }) => !isGone).map((node) => addressOf(node, found));
+      const addresses = (isGone: boolean) =>
+        found.view.filter((node) => node.isGone === isGone).map((node) => addressOf(node, found));
+      this.#learned = addresses(false);
+      this.#failed = addresses(true).filter(({ port }) => port > 0);
       return found.address;
     }
     const denied = refusals.find((error) => error.code === "log_misconfigured");
     if (members.length === 0 && denied !== undefined) throw denied;
     throw new LogError("log_unavailable", `${key}: ${describe(members, primary)}`);
+  }
+
+  /**
+   * The highest epoch of a stream at any member that answers. A replica that became the primary may lack a claim that
+   * others hold: its other replicas until they have its data, and members that count as failed, but are only cut off from
+   * the rest. 0 where nobody has the stream.
+   */
+  async highestEpoch(key: string): Promise<number> {
+    const addresses = [...this.#seeds, ...this.#learned, ...this.#failed];
+    const members = new Map(addresses.map((address) => [nameOf(address), address]));
+    return Math.max(0, ...(await Promise.all([...members.values()].map((each) => this.#epochAt(each, key)))));
+  }
+
+  /** 0 if the member does not answer in time, is loading, or has not this slot. */
+  async #epochAt(address: RedisTcpAddress, key: string): Promise<number> {
+    const connection = new RedisConnection({
+      address,
+      name: key,
+      timeoutMs: ASK_MS,
+      openTimeoutMs: ASK_MS,
+      newClient: this.#newClient,
+    });
+    try {
+      // A replica refers to its primary unless READONLY goes ahead.
+      const ask = (client: Redis) => Promise.all([client.readonly(), client.xinfo("STREAM", key)]);
+      const [, reply] = await connection.run(ask);
+      return lastGeneratedId(reply).epoch;
+    } catch {
+      return 0;
+    } finally {
+      connection.close();
+    }
   }
 
   /** Every member that answers, and those that are known and do not. */
@@ -71,7 +110,7 @@ export class ClusterPlace {
     let waiting = 0;
     const end = (): void => resolve();
     const ask = (address: RedisTcpAddress): void => {
-      const name = `${address.host}:${address.port}`;
+      const name = nameOf(address);
       if (asked.has(name) || signal.aborted) return;
       asked.add(name);
       waiting += 1;
@@ -121,6 +160,10 @@ function isCertain(members: readonly Member[], slot: number): boolean {
 /** A member that does not know its own address has the one at which it was asked. */
 function addressOf({ host, port }: ClusterNode, { address }: Pick<Member, "address">): RedisTcpAddress {
   return { ...address, host: host === "" ? address.host : host, port };
+}
+
+function nameOf({ host, port }: RedisTcpAddress): string {
+  return `${host}:${port}`;
 }
 
 /** A server without cluster mode refuses the question. */

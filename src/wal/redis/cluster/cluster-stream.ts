@@ -19,6 +19,7 @@ import { RedisAudit, type RedisAuditOptions, toLogError } from "../redis-audit.t
 import { type FindAddress, isReplyError, type NewRedisClient, RedisConnection } from "../redis-connection.ts";
 import { ReadPage, toEntries } from "../stream-entries.ts";
 import { ReplicaWait } from "./replica-wait.ts";
+import { ReplicaWatch } from "./replica-watch.ts";
 import { isSame, TailMemory } from "./tail-memory.ts";
 
 /** A silent primary is given up after this time, and looked for again. */
@@ -34,6 +35,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     /** Finds the primary of the key. */
     address: FindAddress;
     key: string;
+    /** The highest epoch of the key at any member; absent: nobody can be asked. */
+    highestEpoch?: () => Promise<number>;
     /** How many replicas must have an entry before it counts. */
     replicas: number;
     /** Bytes of the newest entries that are remembered for a repair. */
@@ -41,6 +44,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     timeoutMs?: number;
     /** Called with one line when a new primary lacked entries and has got them again. */
     onRepair?: (message: string) => void;
+    /** Called with one line when replicas no longer follow the primary, or do so again. */
+    onReplicas?: (message: string) => void;
     newClient?: NewRedisClient;
   }>;
 
@@ -63,7 +68,12 @@ export class ClusterStream implements LogStream {
     this.#options = options;
     this.name = key;
     this.#timeoutMs = timeoutMs;
-    this.#audit = new RedisAudit(key, options, true);
+    const watch = new ReplicaWatch();
+    const onInfo = (info: ReadonlyMap<string, string>): void => {
+      const message = watch.look(info);
+      if (message !== undefined) options.onReplicas?.(message);
+    };
+    this.#audit = new RedisAudit(key, { ...options, onInfo }, true);
     this.#wait = new ReplicaWait(replicas);
     this.#memory = new TailMemory(rememberedBytes);
     this.#connection = new RedisConnection({
@@ -193,7 +203,7 @@ export class ClusterStream implements LogStream {
   }
 
   async #compare(client: Redis): Promise<void> {
-    const last = await this.#readLast(client);
+    const [last] = await Promise.all([this.#readLast(client), this.#checkNotReplaced()]);
     const difference = this.#memory.compare(last, this.#pending);
     if (difference.kind === "none") return;
     const end = last === undefined ? "does not exist" : `ends at ${formatLogId(last.id)}`;
@@ -202,6 +212,16 @@ export class ClusterStream implements LogStream {
     if (difference.kind === "behind" && last !== undefined)
       await this.#repair(client, last, difference.missing);
     else throw this.#lost(`it ${end}`);
+  }
+
+  /**
+   * A failover may have lost the claim of an owner that has replaced us while we were paused. Members that know of it
+   * are asked before anything is appended to a primary that does not.
+   */
+  async #checkNotReplaced(): Promise<void> {
+    const epoch = (await this.#options.highestEpoch?.()) ?? 0;
+    if (epoch > (this.#memory.newest?.id.epoch ?? 0))
+      throw new LogError("fenced", `${this.name}: a member of the cluster has a claim of epoch ${epoch}`);
   }
 
   /** Appends what a promoted replica lacks. */

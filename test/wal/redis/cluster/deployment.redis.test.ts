@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { openLogStream, openSnapshotStore, parseLogUrl, streamKey } from "../../../../src/wal/open.ts";
+import { ClusterPlace } from "../../../../src/wal/redis/cluster/cluster-place.ts";
 import { slotOf } from "../../../../src/wal/redis/cluster/cluster-view.ts";
 import { daybook } from "../../../cli/cli.ts";
 import { LEVELS, RedisCluster } from "../../../support/redis-cluster.ts";
@@ -13,6 +14,7 @@ import { refusedStart, testFolder } from "../../../support/server.ts";
 import { as, makeJournal, replayAll, write } from "../../journal-contract.ts";
 
 const STREAM = { generation: 1, shard: 0 };
+const USER = { username: "daybook", password: "daybook-secret" };
 const DEPLOY = new URL("../../../../deploy/redis/", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, DEPLOY), "utf8");
 
@@ -49,6 +51,9 @@ describe.each(LEVELS)("a cluster of $level with the files of deploy/redis/cluste
     const journal = makeJournal(openLogStream(url, { ...STREAM, rememberedBytes: 1 << 20 }), as("one", 1));
     await write(journal, "a", "b");
     await journal.confirmOwner();
+    const [replica] = await cluster.replicas(streamKey(1, 0));
+    const asked = new ClusterPlace([{ host: "127.0.0.1", port: replica?.port ?? 0, tls: false, ...USER }]);
+    expect(await asked.highestEpoch(streamKey(1, 0))).toBe(1);
     await (await cluster.primary(streamKey(1, 0))).client.call("CLIENT", "KILL", "TYPE", "normal");
     await journal.append(1, 1, Buffer.from("c"));
     const next = makeJournal(openLogStream(url, STREAM), as("two", 1));
@@ -76,7 +81,7 @@ describe.each(LEVELS)("a cluster of $level with the files of deploy/redis/cluste
     "MULTI",
   ])("it cannot %s", async (line) => {
     const { port } = await cluster.primary(streamKey(1, 0));
-    const client = new Redis({ port, username: "daybook", password: "daybook-secret", retryStrategy: null });
+    const client = new Redis({ port, ...USER, retryStrategy: null });
     const [command = "", ...args] = line.split(" ");
 
     await expect(client.call(command, ...args)).rejects.toThrow(/NOPERM/);
