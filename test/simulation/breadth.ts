@@ -8,7 +8,7 @@ import type { Replayed } from "./log-oracles.ts";
 import { PROGRAMMES } from "./programmes/programme-workload.ts";
 import { SimArchive } from "./sim-archive.ts";
 import type { Oracle } from "./sim-context.ts";
-import { SimStore } from "./sim-log.ts";
+import { type LogStore, SimStore } from "./sim-log.ts";
 import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
 import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
 import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
@@ -54,7 +54,7 @@ export function drawBreadth(seed: number): Breadth {
   };
 }
 
-export function newStore({ isRedis }: Breadth, name: string, events: RedisEvents): SimStore {
+export function newStore({ isRedis }: Breadth, name: string, events: RedisEvents): LogStore {
   return isRedis ? new SimRedis(name, events) : new SimStore(name, events);
 }
 
@@ -81,7 +81,7 @@ export function checkArchive(
 /** Injects Redis faults at random times, until `isHealing`. */
 export function troubleRedis(
   breadth: Breadth,
-  stores: readonly SimStore[],
+  stores: readonly LogStore[],
   { random, clock }: Readonly<{ random: Random; clock: VirtualClock }>,
   isHealing: () => boolean,
 ): void {
@@ -99,6 +99,6 @@ export function troubleRedis(
   });
 }
 
-export function healRedis(stores: readonly SimStore[]): void {
+export function healRedis(stores: readonly LogStore[]): void {
   for (const store of stores) if (store instanceof SimRedis) store.heal();
 }

@@ -14,7 +14,7 @@ import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import type { SimContext } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
@@ -78,7 +78,7 @@ export class SimCarrier implements Carrier {
   async close(): Promise<void> {}
 
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
-    const { clock, network, trace } = this.#world;
+    const { clock, network, stores, trace } = this.#world;
     const { shard, instance } = init;
     const owner = new Owner(`${instance} s${shard}`);
     const toShard = new Pipe(clock, owner);
@@ -88,6 +88,7 @@ export class SimCarrier implements Carrier {
     const end = (exit: ShardExit) => {
       if (owner.isDead) return;
       owner.isDead = true;
+      stores[shard]?.ownerEnds();
       if (this.running.get(shard) === carried) this.running.delete(shard);
       network.closeEndsOf((each) => each === owner);
       trace(`${owner.name} ends: ${exit.reason}: ${exit.message.split("\n", 1)[0]}`);
@@ -160,7 +161,7 @@ export class SimCarrier implements Carrier {
       takesOver = false,
     } = init;
     const remembered = witnesses[shard];
-    const store = stores[shard] as SimStore;
+    const store = stores[shard] as LogStore;
     const journal = new StreamJournal({
       stream: store.open(),
       claimant: { instance, generation, shard, shards },

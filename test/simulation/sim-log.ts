@@ -49,6 +49,23 @@ export type LogEvents = Readonly<{
 /** Only for stores with settings. */
 export type OpenOptions = Readonly<{ allowWeakDurability?: boolean }>;
 
+/** The log of a shard in any kind of store, as the rest of the simulation sees it. */
+export type LogStore = Pick<
+  SimStore,
+  | "memory"
+  | "trimmed"
+  | "trimmedByClaim"
+  | "faults"
+  | "nextFault"
+  | "delays"
+  | "isFull"
+  | "isReachable"
+  | "open"
+  | "openSnapshots"
+  | "restart"
+  | "ownerEnds"
+>;
+
 export class SimStore {
   readonly memory: MemoryStore;
   faults: AppendFaults = NO_FAULTS;
@@ -112,6 +129,20 @@ export class SimStore {
     this.#synced -= count;
     if (count > 0) this.#events.count("trim");
     return isMore;
+  }
+
+  /** An owner of this log is about to end, or to be replaced: what only that owner remembers is about to be lost. */
+  ownerEnds(): void {}
+
+  /** Takes over everything that another store holds. */
+  copyFrom({ memory, trimmed, trimmedByClaim }: SimStore): void {
+    this.memory.vanish();
+    for (const { id, bytes } of memory.entries) this.memory.store(id, bytes, true);
+    this.trimmed.splice(0, this.trimmed.length, ...trimmed);
+    this.trimmedByClaim.clear();
+    for (const [epoch, count] of trimmedByClaim) this.trimmedByClaim.set(epoch, count);
+    this.#synced = this.memory.entries.length;
+    this.#isDirty = false;
   }
 
   /** Runs before each answer. Entries from before a restart are synced only with the next entry. */

@@ -21,7 +21,7 @@ import { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
 import { type Oracle, type SimContext, Violation } from "./sim-context.ts";
-import { NO_FAULTS, type SimStore } from "./sim-log.ts";
+import { type LogStore, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import { takeOver } from "./take-over.ts";
@@ -57,7 +57,7 @@ export class World {
   readonly #breadth: Breadth;
   readonly #clock: VirtualClock;
   readonly #network: Network;
-  readonly #stores: readonly SimStore[];
+  readonly #stores: readonly LogStore[];
   readonly #snapshots: readonly MemorySnapshotStore[];
   readonly #archive: SimArchive;
   readonly #workload: Workload;
