@@ -3,6 +3,7 @@
  * only because of an injected fault.
  */
 
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
 import type { ShardExit } from "../../src/workers/shard/messages.ts";
 import type { SimContext } from "./sim-context.ts";
@@ -54,6 +55,13 @@ export class Operator {
     });
     this.servers = [...this.servers, server];
     clock.after(ENVIRONMENT, 0, () => this.#watch(server));
+  }
+
+  /** The running code is a shard that starts to serve with this private ledger. */
+  noteLedger(ledger: Ledger): void {
+    for (const { carrier } of this.servers)
+      for (const shard of carrier.running.values())
+        if (shard.owner === this.#world.clock.current) shard.ledger = ledger;
   }
 
   /** Restarts failed shards, which wait for an operator. */

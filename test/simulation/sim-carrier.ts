@@ -4,6 +4,7 @@
  */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
+import { coversTrim } from "../../src/wal/snapshots/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carriers/carrier.ts";
@@ -13,6 +14,7 @@ import type { FromShard, ShardExit } from "../../src/workers/shard/messages.ts";
 import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
+import { SimCluster } from "./sim-cluster.ts";
 import type { SimContext } from "./sim-context.ts";
 import type { LogStore } from "./sim-log.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
@@ -24,6 +26,7 @@ const FIRST_MESSAGE_MS = 250 * CONTROL_MS;
 const APPEND_DEADLINE_MS = 2_000;
 /** Delay until the witness is written. */
 const WITNESS_MS = 1_000;
+const CLUSTER_WITNESS_MS = 50;
 
 /** Messages to one owner, in order. */
 export class Pipe {
@@ -162,8 +165,11 @@ export class SimCarrier implements Carrier {
     } = init;
     const remembered = witnesses[shard];
     const store = stores[shard] as LogStore;
+    const isCluster = store instanceof SimCluster;
+    const kept = isCluster ? store.openSnapshots(snapshots[shard] as MemorySnapshotStore) : undefined;
     const journal = new StreamJournal({
       stream: store.open(),
+      ...(kept && { mayTrim: (below) => coversTrim(kept, below) }),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,
@@ -179,7 +185,7 @@ export class SimCarrier implements Carrier {
       const isNoted = newest !== undefined;
       newest = batch;
       if (isNoted) return;
-      clock.after(owner, WITNESS_MS, () => {
+      clock.after(owner, isCluster ? CLUSTER_WITNESS_MS : WITNESS_MS, () => {
         if (newest !== undefined) {
           witnesses[shard] = { id: newest.id, hash: newest.hash };
           machine.witnessed[shard] = logClock.witnessed();

@@ -64,6 +64,7 @@ export type LogStore = Pick<
   | "openSnapshots"
   | "restart"
   | "ownerEnds"
+  | "isComplete"
 >;
 
 export class SimStore {
@@ -75,6 +76,8 @@ export class SimStore {
   /** Refuses every append. */
   isFull = false;
   isReachable = true;
+  /** Whether it holds all acknowledged entries. */
+  readonly isComplete: boolean = true;
   /** The number of restarts; a connection ends when it changes. */
   life = 0;
   /** Trimmed entries, kept so that oracles can read the whole log. */
@@ -143,6 +146,12 @@ export class SimStore {
     for (const [epoch, count] of trimmedByClaim) this.trimmedByClaim.set(epoch, count);
     this.#synced = this.memory.entries.length;
     this.#isDirty = false;
+  }
+
+  /** A write, even one elsewhere in the store, syncs everything before it. */
+  syncAll(): void {
+    this.#isDirty = true;
+    this.sync();
   }
 
   /** Runs before each answer. Entries from before a restart are synced only with the next entry. */

@@ -63,6 +63,8 @@ export class SimRedisClient extends EventEmitter {
   #repliesMs = 0;
   /** After a missing reply no later replies arrive. */
   #isMute = false;
+  /** After a command that hangs no later command is executed. */
+  #isDeaf = false;
   /** Commands behind one that blocks the connection; `undefined` while none does. */
   #blocked: (() => void)[] | undefined;
 
@@ -191,6 +193,7 @@ export class SimRedisClient extends EventEmitter {
         return this.#send("xadd", copy, () => {
           if (random.chance(0.5)) execute();
           this.#isMute = true;
+          this.#isDeaf = true;
         });
       case "tear":
         return this.#send("xadd", copy, () => {
@@ -252,7 +255,7 @@ export class SimRedisClient extends EventEmitter {
       store.take(() =>
         this.#inTurn(() => {
           // It may have ended while the command was blocked.
-          if (store.life === life && this.#life === life) run();
+          if (store.life === life && this.#life === life && !this.#isDeaf) run();
         }),
       );
     });

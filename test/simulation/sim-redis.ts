@@ -119,6 +119,16 @@ export class SimRedis extends SimStore {
     this.#nodes.rebuild(this.memory.entries);
   }
 
+  breakConnections(): void {
+    for (const client of this.#connections) client.breakOff(true);
+  }
+
+  /** Trims what another member of its cluster has trimmed. */
+  trimBelow(below: LogId): void {
+    this.trim(below, Number.POSITIVE_INFINITY);
+    this.#nodes.rebuild(this.memory.entries);
+  }
+
   override copyFrom(other: SimRedis): void {
     super.copyFrom(other);
     this.snapshots.copyFrom(other.snapshots);
@@ -186,7 +196,7 @@ export class SimRedis extends SimStore {
         this.#failsNextWrite = true;
         return;
       case "cut_connections":
-        for (const client of this.#connections) client.breakOff(true);
+        this.breakConnections();
         return;
       case "stall":
         this.isStalled = true;
