@@ -69,7 +69,6 @@ describe("the simulation", () => {
       ...OPERATIONS.map((operation) => `op ${operation}`),
       ...REDIS_TROUBLES.map((trouble) => `redis ${trouble}`),
       ...CLUSTER_TROUBLES.map((trouble) => `cluster ${trouble}`),
-      "repair",
       ...PROGRAMME_ACTS,
       "archive crash",
       "archive loses power",
@@ -78,6 +77,12 @@ describe("the simulation", () => {
       "trim",
     ];
     expect(expected.filter((each) => !happened.includes(each))).toEqual([]);
+  });
+
+  test("in clusters owners repair what elections have lost", { timeout: TIMEOUT_MS }, async () => {
+    const { code, output } = await runSimulation([...seeds(131, 70), "--clusters"]);
+    expect(output).toMatch(/^clean: .*, repair \d+/);
+    expect(code).toBe(0);
   });
 
   test("the oracles detect the canary: a log that has lost its last batch", {
