@@ -3,18 +3,21 @@
  * random generator, so that the swarm of a seed does not depend on it.
  */
 import { Random } from "../support/random.ts";
+import { type ClusterPlan, drawClusterPlan } from "./cluster-nemesis.ts";
 import { checkFeeds } from "./event-oracles.ts";
 import type { Replayed } from "./log-oracles.ts";
 import { PROGRAMMES } from "./programmes/programme-workload.ts";
 import { SimArchive } from "./sim-archive.ts";
+import { SimCluster } from "./sim-cluster.ts";
 import type { Oracle } from "./sim-context.ts";
-import { SimStore } from "./sim-log.ts";
+import { type LogStore, SimStore } from "./sim-log.ts";
 import { type RealArchiveWorld, SimRealArchive } from "./sim-real-archive.ts";
 import { REDIS_TROUBLES, type RedisEvents, type RedisTrouble, SimRedis } from "./sim-redis.ts";
 import { checkDamagedArchive, checkStatements } from "./statement-oracle.ts";
 import { ENVIRONMENT, type VirtualClock } from "./virtual-clock.ts";
 
 const SALT = 0x5eed_b4ea;
+const CLUSTER_SALT = 0x5eed_c105;
 
 export type Breadth = Readonly<{
   /** The real `RedisStream` over a simulated Redis. */
@@ -22,6 +25,9 @@ export type Breadth = Readonly<{
   redisTroubles: Readonly<Record<RedisTrouble, number>>;
   /** The longest time between two faults of a Redis; 0: no faults. */
   redisTroubleMs: number;
+  /** The real `ClusterStream` over a simulated Redis Cluster. */
+  isCluster: boolean;
+  clusterPlan: ClusterPlan;
   /** The real archive over files. */
   isArchived: boolean;
   /** Whether the archive is damaged after everything else was judged. */
@@ -34,6 +40,7 @@ export type Breadth = Readonly<{
 
 export function drawBreadth(seed: number): Breadth {
   const random = new Random(seed ^ SALT);
+  const clusterRandom = new Random(seed ^ CLUSTER_SALT);
   const isRedis = random.chance(0.35);
   const some = <K extends string>(names: readonly K[]) =>
     Object.fromEntries(
@@ -47,6 +54,8 @@ export function drawBreadth(seed: number): Breadth {
     isRedis,
     redisTroubles,
     redisTroubleMs: random.oneOf([0, 800, 2_500, 8_000]),
+    isCluster: !isRedis && clusterRandom.chance(0.25),
+    clusterPlan: drawClusterPlan(clusterRandom),
     isArchived: random.chance(0.25),
     isArchiveDamaged: random.chance(0.2),
     programmes: { ...some(PROGRAMMES), [random.oneOf(PROGRAMMES)]: 1 },
@@ -54,7 +63,8 @@ export function drawBreadth(seed: number): Breadth {
   };
 }
 
-export function newStore({ isRedis }: Breadth, name: string, events: RedisEvents): SimStore {
+export function newStore({ isRedis, isCluster }: Breadth, name: string, events: RedisEvents): LogStore {
+  if (isCluster) return new SimCluster(name, events);
   return isRedis ? new SimRedis(name, events) : new SimStore(name, events);
 }
 
@@ -81,7 +91,7 @@ export function checkArchive(
 /** Injects Redis faults at random times, until `isHealing`. */
 export function troubleRedis(
   breadth: Breadth,
-  stores: readonly SimStore[],
+  stores: readonly LogStore[],
   { random, clock }: Readonly<{ random: Random; clock: VirtualClock }>,
   isHealing: () => boolean,
 ): void {
@@ -99,6 +109,6 @@ export function troubleRedis(
   });
 }
 
-export function healRedis(stores: readonly SimStore[]): void {
-  for (const store of stores) if (store instanceof SimRedis) store.heal();
+export function healRedis(stores: readonly LogStore[]): void {
+  for (const store of stores) if (store instanceof SimRedis || store instanceof SimCluster) store.heal();
 }

@@ -19,10 +19,10 @@ import { checkMembers } from "./members.ts";
 import { checkProgrammes } from "./programmes/programme-oracles.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { Oracle } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 
 export type FinishedRun = Readonly<{
-  stores: readonly SimStore[];
+  stores: readonly LogStore[];
   snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
   breadth: Breadth;

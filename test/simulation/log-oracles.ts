@@ -21,7 +21,7 @@ import { LimitsModel } from "./limits-oracle.ts";
 import { checkLotExpiry } from "./members.ts";
 import { SIM_SETTINGS, type SimArchive } from "./sim-archive.ts";
 import type { Oracle } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 
 export type Logged = LogRecord & Readonly<{ shard: number; timeMs: number; at: RecordPosition }>;
 
@@ -43,7 +43,7 @@ const DECIDED_MAX = 2 ** 52;
 
 /** Replays one log; fails if its chain is broken, or the books do not balance after a batch. */
 export function replayLog(
-  { memory, trimmed }: SimStore,
+  { memory, trimmed }: LogStore,
   shard: number,
   shards: number,
   archive: SimArchive,
@@ -294,7 +294,7 @@ export function checkMemory(
 /** I9: the newest good snapshot and the rest of the log give the same state. */
 export async function checkSnapshots(
   { shard, ledger, timeMs }: Replayed,
-  stores: readonly SimStore[],
+  stores: readonly LogStore[],
   snapshots: readonly MemorySnapshotStore[],
   fail: Fail,
 ): Promise<void> {

@@ -2,12 +2,13 @@
 import { checkSnapshot, inspectSlots } from "../../src/wal/snapshots/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Random } from "../support/random.ts";
+import { ClusterNemesis, type ClusterNemesisWorld } from "./cluster-nemesis.ts";
 import type { Moment } from "./moments.ts";
 import type { CarriedShard } from "./sim-carrier.ts";
-import type { SimContext } from "./sim-context.ts";
+import { SimCluster } from "./sim-cluster.ts";
 import { type AppendFault, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
-import { CALAMITIES, type Calamity, type Damage, type Strike, type Swarm } from "./swarm.ts";
+import { CALAMITIES, type Calamity, type Damage, type Strike } from "./swarm.ts";
 import { ENVIRONMENT, type Owner } from "./virtual-clock.ts";
 
 const TROUBLE_MS_MAX = 2_500;
@@ -23,42 +24,41 @@ const APPEND_FAULTS = Object.keys(NO_FAULTS) as readonly AppendFault[];
 /** Longer than other shards wait for a starting shard. */
 const SLOW_START_MS_MAX = 4_000;
 
-export type NemesisWorld = SimContext &
-  Readonly<{
-    swarm: Swarm;
-    servers: () => readonly SimServer[];
-    /** Starts one more server. */
-    startServer: () => void;
-    isHealing: () => boolean;
-  }>;
-
 export class Nemesis {
   /** By shard: the offset of its clock in ms. */
   readonly skewsMs: number[];
-  readonly #world: NemesisWorld;
+  readonly #world: ClusterNemesisWorld;
   readonly #random: Random;
+  readonly #clusters: ClusterNemesis;
   #strikes = 0;
 
-  constructor(world: NemesisWorld) {
+  constructor(world: ClusterNemesisWorld) {
     this.#world = world;
     this.#random = world.random;
+    this.#clusters = new ClusterNemesis(world);
     const { skewMs } = world.swarm;
     this.skewsMs = world.stores.map(() => Math.floor((this.#random.fraction() - 0.5) * skewMs));
   }
 
   begin(): void {
+    this.#beginCalamities();
+    this.#clusters.begin();
+  }
+
+  #beginCalamities(): void {
     const { clock, swarm, isHealing } = this.#world;
     if (swarm.calamityMs === 0 || CALAMITIES.every((each) => swarm.calamities[each] === 0)) return;
     clock.after(ENVIRONMENT, swarm.calamityMs * 2 * this.#random.fraction(), () => {
       if (isHealing()) return;
       this.#strike(this.#draw());
-      this.begin();
+      this.#beginCalamities();
     });
   }
 
   /** The shard that runs in `owner` has reached a moment: strikes if the swarm has an ambush for it. */
   atMoment(moment: Moment, owner: Owner): void {
     const { swarm, isHealing, count, trace } = this.#world;
+    this.#clusters.atMoment(moment, owner);
     for (const { moment: awaited, strike, probability } of swarm.ambushes) {
       if (awaited !== moment || isHealing() || this.#strikes >= STRIKES_MAX) continue;
       if (!this.#random.chance(probability)) continue;
@@ -75,8 +75,9 @@ export class Nemesis {
   /** Damages acknowledged entries of a log. @returns whether there was anything to damage */
   damage(kind: Damage, shard: number): boolean {
     const { stores, witnesses, trace, archive, count } = this.#world;
-    const store = stores[shard]?.memory;
-    if (store === undefined) return false;
+    const log = stores[shard];
+    const store = log?.memory;
+    if (log === undefined || store === undefined) return false;
     const { entries } = store;
     const batches = entries.flatMap(({ id }, index) => (id.seq > 0 ? [index] : []));
     switch (kind) {
@@ -86,7 +87,8 @@ export class Nemesis {
           marks.some((mark) => mark.epoch === id.epoch && mark.seq === id.seq),
         );
         if (at < 1) return false;
-        store.loseTail(entries.length - at);
+        if (log instanceof SimCluster) log.loseTail(entries.length - at);
+        else store.loseTail(entries.length - at);
         break;
       }
       case "flipped_bit": {

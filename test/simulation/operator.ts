@@ -3,10 +3,11 @@
  * only because of an injected fault.
  */
 
+import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { CLAIM_HEADER_BYTES } from "../../src/wal/frame.ts";
 import type { ShardExit } from "../../src/workers/shard/messages.ts";
 import type { SimContext } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 import { type ServerOptions, SimServer } from "./sim-server.ts";
 import { ENVIRONMENT } from "./virtual-clock.ts";
 
@@ -35,10 +36,11 @@ export class Operator {
   }
 
   startServer(): void {
-    const { trace, fail, clock } = this.#world;
+    const { trace, fail, clock, stores } = this.#world;
     this.#instances += 1;
     const instance = `i${this.#instances}`;
     trace(`${instance} starts`);
+    for (const store of stores) store.ownerEnds();
     const server: SimServer = new SimServer(instance, this.#options, this.#world, {
       onExit: (shard, exit) => this.#judge(server, shard, exit),
       onStatus: (shard, status, message) => {
@@ -53,6 +55,13 @@ export class Operator {
     });
     this.servers = [...this.servers, server];
     clock.after(ENVIRONMENT, 0, () => this.#watch(server));
+  }
+
+  /** The running code is a shard that starts to serve with this private ledger. */
+  noteLedger(ledger: Ledger): void {
+    for (const { carrier } of this.servers)
+      for (const shard of carrier.running.values())
+        if (shard.owner === this.#world.clock.current) shard.ledger = ledger;
   }
 
   /** Restarts failed shards, which wait for an operator. */
@@ -103,7 +112,7 @@ export class Operator {
       return;
     }
     // Another server has owned the log in between, and has trimmed entries that this server's archive lacks.
-    if (reason === "archive_behind" && wasOwnedByAnother(stores[shard] as SimStore, shard, server)) {
+    if (reason === "archive_behind" && wasOwnedByAnother(stores[shard] as LogStore, shard, server)) {
       count("archive behind a log of another server");
       return;
     }
@@ -115,13 +124,13 @@ export class Operator {
 }
 
 /** Whether another server has claimed this log after this server, which it may not know yet. */
-function isReplaced(store: SimStore, { instance }: SimServer): boolean {
+function isReplaced(store: LogStore, { instance }: SimServer): boolean {
   const instances = claimsOf(store).map((claim) => claim.instance);
   return instances.includes(instance) && instances.at(-1) !== instance;
 }
 
 /** Whether another server has claimed or trimmed this log between the server's start and its own claim. */
-function wasOwnedByAnother(store: SimStore, shard: number, server: SimServer): boolean {
+function wasOwnedByAnother(store: LogStore, shard: number, server: SimServer): boolean {
   const { instance } = server;
   const since = claimsOf(store).filter(({ epoch }) => epoch > (server.epochsBefore[shard] ?? 0));
   const own = since.findLastIndex((claim) => claim.instance === instance);
@@ -130,7 +139,7 @@ function wasOwnedByAnother(store: SimStore, shard: number, server: SimServer): b
   return own >= 0 && ((others >= 0 && others < own) || trimmed > (server.trimmedBefore[shard] ?? 0));
 }
 
-function claimsOf({ memory, trimmed }: SimStore): readonly Readonly<{ epoch: number; instance: string }>[] {
+function claimsOf({ memory, trimmed }: LogStore): readonly Readonly<{ epoch: number; instance: string }>[] {
   return [...trimmed, ...memory.entries]
     .filter(({ id }) => id.seq === 0)
     .map(({ id, bytes }) => ({

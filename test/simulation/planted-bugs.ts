@@ -68,6 +68,9 @@ export const PLANTED: readonly PlantedBug[] = [
   ["62-reset-token-lives-on", 6, ["programmes add up"]],
   ["65-late-answer-recorded-twice", 40, ["programmes add up"]],
   ["66-later-points-lost-at-snapshot", 130, ["no false alarm", "programmes add up"]],
+  ["70-acknowledged-before-wait", 1, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["71-wait-on-a-new-connection", 346, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["73-found-counts-as-durable", 255, ["no false alarm", "I5 acknowledged is logged once"]],
 ];
 
 export type Hunt = Readonly<{ code: number | null; output: string; oracle: string | undefined }>;

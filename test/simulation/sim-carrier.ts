@@ -4,6 +4,7 @@
  */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
+import { coversTrim } from "../../src/wal/snapshots/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carriers/carrier.ts";
@@ -13,8 +14,9 @@ import type { FromShard, ShardExit } from "../../src/workers/shard/messages.ts";
 import { ShardHost } from "../../src/workers/shard/shard-host.ts";
 import type { FirstTime } from "./machine.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
+import { SimCluster } from "./sim-cluster.ts";
 import type { SimContext } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 import { Owner, type VirtualClock } from "./virtual-clock.ts";
 
 const CONTROL_MS = 0.2;
@@ -24,6 +26,7 @@ const FIRST_MESSAGE_MS = 250 * CONTROL_MS;
 const APPEND_DEADLINE_MS = 2_000;
 /** Delay until the witness is written. */
 const WITNESS_MS = 1_000;
+const CLUSTER_WITNESS_MS = 50;
 
 /** Messages to one owner, in order. */
 export class Pipe {
@@ -78,7 +81,7 @@ export class SimCarrier implements Carrier {
   async close(): Promise<void> {}
 
   start(init: ShardInit, onMessage: (message: FromShard) => void): RunningShard {
-    const { clock, network, trace } = this.#world;
+    const { clock, network, stores, trace } = this.#world;
     const { shard, instance } = init;
     const owner = new Owner(`${instance} s${shard}`);
     const toShard = new Pipe(clock, owner);
@@ -88,6 +91,7 @@ export class SimCarrier implements Carrier {
     const end = (exit: ShardExit) => {
       if (owner.isDead) return;
       owner.isDead = true;
+      stores[shard]?.ownerEnds();
       if (this.running.get(shard) === carried) this.running.delete(shard);
       network.closeEndsOf((each) => each === owner);
       trace(`${owner.name} ends: ${exit.reason}: ${exit.message.split("\n", 1)[0]}`);
@@ -160,9 +164,12 @@ export class SimCarrier implements Carrier {
       takesOver = false,
     } = init;
     const remembered = witnesses[shard];
-    const store = stores[shard] as SimStore;
+    const store = stores[shard] as LogStore;
+    const isCluster = store instanceof SimCluster;
+    const kept = isCluster ? store.openSnapshots(snapshots[shard] as MemorySnapshotStore) : undefined;
     const journal = new StreamJournal({
       stream: store.open(),
+      ...(kept && { mayTrim: (below) => coversTrim(kept, below) }),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,
@@ -178,7 +185,7 @@ export class SimCarrier implements Carrier {
       const isNoted = newest !== undefined;
       newest = batch;
       if (isNoted) return;
-      clock.after(owner, WITNESS_MS, () => {
+      clock.after(owner, isCluster ? CLUSTER_WITNESS_MS : WITNESS_MS, () => {
         if (newest !== undefined) {
           witnesses[shard] = { id: newest.id, hash: newest.hash };
           machine.witnessed[shard] = logClock.witnessed();

@@ -8,7 +8,7 @@ import type { Machine } from "./machine.ts";
 import type { Moment } from "./moments.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import type { Network } from "./sim-channel.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 import type { Owner, VirtualClock } from "./virtual-clock.ts";
 
 /** The invariants that are checked; I1 to I12 are those of docs/SPEC.md. */
@@ -57,7 +57,7 @@ export type SimContext = Readonly<{
   clock: VirtualClock;
   network: Network;
   random: Random;
-  stores: readonly SimStore[];
+  stores: readonly LogStore[];
   snapshots: readonly MemorySnapshotStore[];
   archive: SimArchive;
   /** By shard: the log position that DATA_DIR remembers. */

@@ -49,6 +49,24 @@ export type LogEvents = Readonly<{
 /** Only for stores with settings. */
 export type OpenOptions = Readonly<{ allowWeakDurability?: boolean }>;
 
+/** The log of a shard in any kind of store, as the rest of the simulation sees it. */
+export type LogStore = Pick<
+  SimStore,
+  | "memory"
+  | "trimmed"
+  | "trimmedByClaim"
+  | "faults"
+  | "nextFault"
+  | "delays"
+  | "isFull"
+  | "isReachable"
+  | "open"
+  | "openSnapshots"
+  | "restart"
+  | "ownerEnds"
+  | "isComplete"
+>;
+
 export class SimStore {
   readonly memory: MemoryStore;
   faults: AppendFaults = NO_FAULTS;
@@ -58,6 +76,8 @@ export class SimStore {
   /** Refuses every append. */
   isFull = false;
   isReachable = true;
+  /** Whether it holds all acknowledged entries. */
+  readonly isComplete: boolean = true;
   /** The number of restarts; a connection ends when it changes. */
   life = 0;
   /** Trimmed entries, kept so that oracles can read the whole log. */
@@ -112,6 +132,26 @@ export class SimStore {
     this.#synced -= count;
     if (count > 0) this.#events.count("trim");
     return isMore;
+  }
+
+  /** An owner of this log is about to end, or to be replaced: what only that owner remembers is about to be lost. */
+  ownerEnds(): void {}
+
+  /** Takes over everything that another store holds. */
+  copyFrom({ memory, trimmed, trimmedByClaim }: SimStore): void {
+    this.memory.vanish();
+    for (const { id, bytes } of memory.entries) this.memory.store(id, bytes, true);
+    this.trimmed.splice(0, this.trimmed.length, ...trimmed);
+    this.trimmedByClaim.clear();
+    for (const [epoch, count] of trimmedByClaim) this.trimmedByClaim.set(epoch, count);
+    this.#synced = this.memory.entries.length;
+    this.#isDirty = false;
+  }
+
+  /** A write, even one elsewhere in the store, syncs everything before it. */
+  syncAll(): void {
+    this.#isDirty = true;
+    this.sync();
   }
 
   /** Runs before each answer. Entries from before a restart are synced only with the next entry. */

@@ -20,6 +20,8 @@ export class ReplyError extends Error {
 /** The server has ended during a command. */
 export class ServerDied extends Error {}
 
+export type WaitName = "WAIT" | "WAITAOF";
+
 /** The server's interface for connections. */
 export type RedisServer = Pick<SimStore, "memory" | "delays" | "life" | "isReachable" | "restart"> &
   Readonly<{
@@ -28,6 +30,13 @@ export type RedisServer = Pick<SimStore, "memory" | "delays" | "life" | "isReach
     take: (execute: () => void) => void;
     execute: (client: SimRedisClient, name: string, args: readonly unknown[]) => unknown;
     executeUnsynced: (client: SimRedisClient, args: readonly unknown[]) => void;
+    /** Only of members of a cluster. Calls `done` once replicas have what the connection has written, or after `ms`. */
+    wait?: (
+      client: SimRedisClient,
+      name: WaitName,
+      enough: Readonly<{ replicas: number; ms: number }>,
+      done: (execute: () => unknown) => void,
+    ) => void;
   }>;
 
 export type RedisLink = LogEvents &
@@ -43,6 +52,8 @@ export class SimRedisClient extends EventEmitter {
   status: "wait" | "connecting" | "ready" | "end" = "wait";
   /** Appends since the client should have noticed wrong settings. */
   appendsUnderWrongSettings = 0;
+  /** In a cluster: the replication offset after its last write; 0 before that. */
+  writtenOffset = 0;
   readonly #link: RedisLink;
   readonly #owner: Owner;
   readonly #options: Parameters<NewRedisClient>[0];
@@ -52,6 +63,10 @@ export class SimRedisClient extends EventEmitter {
   #repliesMs = 0;
   /** After a missing reply no later replies arrive. */
   #isMute = false;
+  /** After a command that hangs no later command is executed. */
+  #isDeaf = false;
+  /** Commands behind one that blocks the connection; `undefined` while none does. */
+  #blocked: (() => void)[] | undefined;
 
   constructor(link: RedisLink, options: Parameters<NewRedisClient>[0]) {
     super();
@@ -114,6 +129,27 @@ export class SimRedisClient extends EventEmitter {
   rpush = (key: unknown, value: Uint8Array | string) =>
     this.#send("rpush", [key, typeof value === "string" ? value : Uint8Array.from(value)]);
   unlink = (...args: unknown[]) => this.#send("unlink", args);
+  set = (...args: unknown[]) => this.#send("set", args);
+  wait = (replicas: number, ms: number) => this.#wait("WAIT", replicas, ms);
+  /** Only WAITAOF, with the local disk. */
+  call = (_: "WAITAOF", __: 1, replicas: number, ms: number) => this.#wait("WAITAOF", replicas, ms);
+
+  #wait(name: WaitName, replicas: number, ms: number): Promise<unknown> {
+    return this.#send(name, [], (reply) => {
+      this.#blocked = [];
+      this.#link.store.wait?.(this, name, { replicas, ms }, (execute) => {
+        reply(execute);
+        const rest = this.#blocked ?? [];
+        this.#blocked = undefined;
+        for (const each of rest) this.#inTurn(each);
+      });
+    });
+  }
+
+  #inTurn(run: () => void): void {
+    if (this.#blocked === undefined) run();
+    else this.#blocked.push(run);
+  }
 
   #append(args: readonly unknown[]): Promise<unknown> {
     const { store, random, clock, count, trace } = this.#link;
@@ -157,6 +193,7 @@ export class SimRedisClient extends EventEmitter {
         return this.#send("xadd", copy, () => {
           if (random.chance(0.5)) execute();
           this.#isMute = true;
+          this.#isDeaf = true;
         });
       case "tear":
         return this.#send("xadd", copy, () => {
@@ -211,10 +248,16 @@ export class SimRedisClient extends EventEmitter {
         this.#isMute = true;
         return;
       }
-      store.take(() => {
+      const run = () => {
         if (act === undefined) reply(() => store.execute(this, name, args));
         else act(reply);
-      });
+      };
+      store.take(() =>
+        this.#inTurn(() => {
+          // It may have ended while the command was blocked.
+          if (store.life === life && this.#life === life && !this.#isDeaf) run();
+        }),
+      );
     });
     return promise;
   }

@@ -7,10 +7,19 @@ import type { NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
 import { RedisSnapshotStore } from "../../src/wal/redis/redis-snapshots.ts";
 import { RedisStream } from "../../src/wal/redis/redis-stream.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
-import { compareLogIds, formatLogId, type LogId, type LogStream, parseLogId } from "../../src/wal/wal.ts";
+import {
+  compareLogIds,
+  formatLogId,
+  type LogId,
+  type LogStream,
+  parseLogId,
+  type StoredEntry,
+} from "../../src/wal/wal.ts";
 import type { Oracle } from "./sim-context.ts";
 import { faultOf, type LogEvents, type OpenOptions, SimStore } from "./sim-log.ts";
 import { type RedisLink, ReplyError, ServerDied, SimRedisClient } from "./sim-redis-client.ts";
+import { SnapshotLists } from "./sim-redis-snapshots.ts";
+import { StreamNodes } from "./stream-nodes.ts";
 import { ENVIRONMENT } from "./virtual-clock.ts";
 
 /** Faults of a Redis server, beyond those of single commands. */
@@ -44,13 +53,7 @@ const STALL_MS_MAX = 8_000;
 const NOTICED_MS = 3_000;
 /** Appends that one connection may still send after that: settings are read with an append, and stop a later one. */
 const UNNOTICED_APPENDS_MAX = 3;
-/** Like `stream-node-max-entries` and `stream-node-max-bytes`: XTRIM with `~` drops whole nodes only. */
-const NODE_ENTRIES_MAX = 100;
-const NODE_BYTES_MAX = 4096;
-const CHUNKS_KEPT_MAX = 1 << 20;
-
 type Settings = ReadonlyMap<string, string>;
-type Node = { count: number; bytes: number; last: LogId };
 
 export type RedisEvents = LogEvents & Readonly<{ fail: (oracle: Oracle, message: string) => void }>;
 
@@ -61,8 +64,9 @@ export class SimRedis extends SimStore {
   isLoading = false;
   readonly #redis: RedisEvents;
   readonly #connections = new Set<SimRedisClient>();
-  readonly #newClient: NewRedisClient;
-  #snapshots: MemorySnapshotStore | undefined;
+  /** Makes connections to this server. */
+  readonly newClient: NewRedisClient;
+  readonly snapshots = new SnapshotLists();
   #settings: Settings = RIGHT_SETTINGS;
   #wrongSinceMs = Number.POSITIVE_INFINITY;
   #isConfigDenied = false;
@@ -70,14 +74,14 @@ export class SimRedis extends SimStore {
   #stopsWrites = false;
   #isRewriting = false;
   #failsNextWrite = false;
-  #runId = 1;
+  #runId: number;
   #stalled: (() => void)[] = [];
-  /** Epochs that have written snapshots. */
-  readonly #epochs: string[] = [];
-  #nodes: Node[] = [];
+  readonly #nodes = new StreamNodes();
 
-  constructor(name: string, events: RedisEvents) {
+  /** @param runId the number of its first process; each restart adds 1. */
+  constructor(name: string, events: RedisEvents, runId = 1) {
     super(name, events);
+    this.#runId = runId;
     this.#redis = events;
     const link: RedisLink = {
       ...events,
@@ -85,7 +89,7 @@ export class SimRedis extends SimStore {
       connected: (client) => void this.#connections.add(client),
       closed: (client) => void this.#connections.delete(client),
     };
-    this.#newClient = (options) => new SimRedisClient(link, options) as unknown as ReturnType<NewRedisClient>;
+    this.newClient = (options) => new SimRedisClient(link, options) as unknown as ReturnType<NewRedisClient>;
   }
 
   override open(options: OpenOptions = {}): LogStream {
@@ -93,15 +97,15 @@ export class SimRedis extends SimStore {
       ...options,
       address: { host: "simulated", port: 6379, tls: false },
       key: this.memory.name,
-      newClient: this.#newClient,
+      newClient: this.newClient,
     });
   }
 
   override openSnapshots(memory: MemorySnapshotStore): SnapshotStore {
-    this.#snapshots = memory;
+    this.snapshots.slots = memory.slots;
     const name = `${this.memory.name}:snapshot`;
     const address = { host: "simulated", port: 6379, tls: false };
-    return new RedisSnapshotStore(address, name, { newClient: this.#newClient });
+    return new RedisSnapshotStore(address, name, { newClient: this.newClient });
   }
 
   override restart(losesPower: boolean): void {
@@ -112,7 +116,23 @@ export class SimRedis extends SimStore {
     this.#stalled = [];
     this.isStalled = false;
     for (const client of this.#connections) client.breakOff(random.chance(0.8));
-    this.#rebuildNodes();
+    this.#nodes.rebuild(this.memory.entries);
+  }
+
+  breakConnections(): void {
+    for (const client of this.#connections) client.breakOff(true);
+  }
+
+  /** Trims what another member of its cluster has trimmed. */
+  trimBelow(below: LogId): void {
+    this.trim(below, Number.POSITIVE_INFINITY);
+    this.#nodes.rebuild(this.memory.entries);
+  }
+
+  override copyFrom(other: SimRedis): void {
+    super.copyFrom(other);
+    this.snapshots.copyFrom(other.snapshots);
+    this.#nodes.rebuild(this.memory.entries);
   }
 
   /** Ends all faults. */
@@ -176,7 +196,7 @@ export class SimRedis extends SimStore {
         this.#failsNextWrite = true;
         return;
       case "cut_connections":
-        for (const client of this.#connections) client.breakOff(true);
+        this.breakConnections();
         return;
       case "stall":
         this.isStalled = true;
@@ -225,9 +245,14 @@ export class SimRedis extends SimStore {
       case "xadd":
         return this.#append(client, args);
       case "xrevrangeBuffer":
-        return memory.entries.slice(-1).map(replyOf);
+        return this.#range(String(args[2]), String(args[1]))
+          .slice(-Number(args[4]))
+          .toReversed()
+          .map(replyOf);
       case "xrangeBuffer":
-        return this.#range(String(args[1]), String(args[2]), Number(args[4] ?? Number.POSITIVE_INFINITY));
+        return this.#range(String(args[1]), String(args[2]))
+          .slice(0, Number(args[4] ?? Number.POSITIVE_INFINITY))
+          .map(replyOf);
       case "xinfo": {
         const last = memory.entries.at(-1)?.id;
         if (last === undefined) throw new ReplyError("ERR no such key");
@@ -236,8 +261,11 @@ export class SimRedis extends SimStore {
       case "xtrim":
         this.#checkWritable();
         return this.#trimNodes(parseLogId(String(args[3])), Number(args[5]));
+      case "rpush":
+        this.#checkWritable();
+        return this.snapshots.reply(name, args);
       default:
-        return this.#snapshot(name, args);
+        return this.snapshots.reply(name, args);
     }
   }
 
@@ -262,7 +290,7 @@ export class SimRedis extends SimStore {
         );
     } else client.appendsUnderWrongSettings = 0;
     this.store(id, bytes, true);
-    this.#noteNode(id, bytes.length);
+    this.#nodes.note(id, bytes.length);
     if (!this.#failsNextWrite) return idText;
     // With appendfsync=always Redis exits if it cannot write its AOF.
     this.#failsNextWrite = false;
@@ -282,77 +310,27 @@ export class SimRedis extends SimStore {
     if (this.isFull) throw new ReplyError("OOM command not allowed when used memory > 'maxmemory'.");
   }
 
-  #range(start: string, end: string, count: number): unknown {
+  /** @param start, end an id, which `(` excludes, or `-` and `+`. */
+  #range(start: string, end: string): readonly StoredEntry[] {
     const { memory } = this;
     if (start === end) {
-      const found = memory.entries.filter(({ id }) => formatLogId(id) === start);
-      return found.map(replyOf);
+      const id = parseLogId(start);
+      const bytes = memory.find(id);
+      return bytes === undefined ? [] : [{ id, bytes }];
     }
-    const after = start === "-" ? undefined : parseLogId(start.slice(1));
-    return memory.after(after, Number.POSITIVE_INFINITY).slice(0, count).map(replyOf);
+    const isBelow = start === "-" ? () => false : isOutside(start, -1);
+    const isAbove = end === "+" ? () => false : isOutside(end, 1);
+    const { entries } = memory;
+    let [from, to] = [0, entries.length];
+    while (from < to && isBelow((entries[from] as StoredEntry).id)) from += 1;
+    while (from < to && isAbove((entries[to - 1] as StoredEntry).id)) to -= 1;
+    return entries.slice(from, to);
   }
 
   #trimNodes(below: LogId, entriesMax: number): number {
-    let dropped = 0;
-    let end: LogId | undefined;
-    for (const { count, last } of this.#nodes) {
-      if (compareLogIds(last, below) >= 0 || dropped + count > entriesMax) break;
-      dropped += count;
-      end = last;
-      this.#nodes = this.#nodes.slice(1);
-    }
-    if (end === undefined) return 0;
-    this.trim({ epoch: end.epoch, seq: end.seq + 1 }, dropped);
+    const { dropped, end } = this.#nodes.takeBelow(below, entriesMax);
+    if (end !== undefined) this.trim({ epoch: end.epoch, seq: end.seq + 1 }, dropped);
     return dropped;
-  }
-
-  #noteNode(id: LogId, bytes: number): void {
-    const node = this.#nodes.at(-1);
-    if (node === undefined || node.count >= NODE_ENTRIES_MAX || node.bytes + bytes > NODE_BYTES_MAX)
-      this.#nodes.push({ count: 1, bytes, last: id });
-    else {
-      node.count += 1;
-      node.bytes += bytes;
-      node.last = id;
-    }
-  }
-
-  #rebuildNodes(): void {
-    this.#nodes = [];
-    for (const { id, bytes } of this.memory.entries) this.#noteNode(id, bytes.length);
-  }
-
-  #snapshot(name: string, [key, ...args]: readonly unknown[]): unknown {
-    const part = String(key).slice(String(key).lastIndexOf(":") + 1);
-    if (part === "epochs") return this.#listEpochs(name, args);
-    const slot = Number(part);
-    const slots = this.#snapshots?.slots ?? [];
-    const chunks = slots[slot] ?? [];
-    switch (name) {
-      case "lrangeBuffer":
-        return chunks.slice(Number(args[0]), Number(args[1]) + 1).map((chunk) => Buffer.from(chunk));
-      case "lindexBuffer": {
-        const last = chunks.at(-1);
-        return last === undefined ? null : Buffer.from(last);
-      }
-      case "rpush":
-        this.#checkWritable();
-        if (chunks.length >= CHUNKS_KEPT_MAX) throw new ReplyError("OOM command not allowed");
-        slots[slot] = [...chunks, new Uint8Array(args[0] as Uint8Array)];
-        return chunks.length + 1;
-      case "unlink":
-        slots[slot] = [];
-        return 1;
-      default:
-        throw new Error(`the simulated Redis does not know ${name}`);
-    }
-  }
-
-  #listEpochs(name: string, args: readonly unknown[]): unknown {
-    if (name === "lrange") return [...this.#epochs];
-    if (name !== "rpush") throw new Error(`the simulated Redis does not know ${name} of epochs`);
-    this.#checkWritable();
-    return this.#epochs.push(String(args[0]));
   }
 
   #info(): string {
@@ -393,6 +371,16 @@ export class SimRedis extends SimStore {
   drawFault(): ReturnType<typeof faultOf> {
     return faultOf(this.#redis.random, this.faults);
   }
+}
+
+/** @param sign -1: below the bound; 1: above it. */
+function isOutside(bound: string, sign: 1 | -1): (id: LogId) => boolean {
+  const isExcluded = bound.startsWith("(");
+  const limit = parseLogId(isExcluded ? bound.slice(1) : bound);
+  return (id) => {
+    const distance = sign * compareLogIds(id, limit);
+    return distance > 0 || (isExcluded && distance === 0);
+  };
 }
 
 function replyOf({ id, bytes }: Readonly<{ id: LogId; bytes: Uint8Array }>): unknown {

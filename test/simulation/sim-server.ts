@@ -18,7 +18,7 @@ import { Supervisor } from "../../src/workers/supervisor/supervisor.ts";
 import { SIM_SETTINGS } from "./sim-archive.ts";
 import { type CarriedShard, Pipe, SimCarrier } from "./sim-carrier.ts";
 import type { SimContext } from "./sim-context.ts";
-import type { SimStore } from "./sim-log.ts";
+import type { LogStore } from "./sim-log.ts";
 import { ENVIRONMENT, Owner } from "./virtual-clock.ts";
 
 const NETWORK_MS = 0.5;
@@ -166,6 +166,7 @@ export class SimServer {
     this.isOver = true;
     const dead = this.#owners();
     for (const owner of dead) owner.isDead = true;
+    for (const store of this.#world.stores) store.ownerEnds();
     this.carrier.running.clear();
     this.#world.network.closeEndsOf((owner) => dead.has(owner));
     this.#loseCalls(() => true);
@@ -304,7 +305,7 @@ export class SimServer {
     const task = { ...source, pauseMs: 1, settings: SIM_SETTINGS };
     this.#world.onMoment("snapshot", this.carrier.running.get(shard)?.owner);
     clock.after(this.#snapshots, 0, () => {
-      const store = stores[shard] as SimStore;
+      const store = stores[shard] as LogStore;
       // Like `takeSnapshot`: the shard's owner checks the store's settings.
       const stream = store.open({ allowWeakDurability: true });
       const slots = store.openSnapshots(snapshots[shard] as MemorySnapshotStore);

@@ -1,6 +1,7 @@
 /** Runs a fixed set of seeds. `npm run simulate` runs others, for as long as one likes. */
 import { describe, expect, test } from "vitest";
 import { SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
+import { CLUSTER_TROUBLES } from "./cluster-nemesis.ts";
 import { runSimulation } from "./run-simulation.ts";
 import { NO_FAULTS } from "./sim-log.ts";
 import { REDIS_TROUBLES } from "./sim-redis.ts";
@@ -67,6 +68,7 @@ describe("the simulation", () => {
       ...DAMAGES.map((damage) => `damage ${damage}`),
       ...OPERATIONS.map((operation) => `op ${operation}`),
       ...REDIS_TROUBLES.map((trouble) => `redis ${trouble}`),
+      ...CLUSTER_TROUBLES.map((trouble) => `cluster ${trouble}`),
       ...PROGRAMME_ACTS,
       "archive crash",
       "archive loses power",
@@ -75,6 +77,12 @@ describe("the simulation", () => {
       "trim",
     ];
     expect(expected.filter((each) => !happened.includes(each))).toEqual([]);
+  });
+
+  test("in clusters owners repair what elections have lost", { timeout: TIMEOUT_MS }, async () => {
+    const { code, output } = await runSimulation([...seeds(131, 70), "--clusters"]);
+    expect(output).toMatch(/^clean: .*, repair \d+/);
+    expect(code).toBe(0);
   });
 
   test("the oracles detect the canary: a log that has lost its last batch", {

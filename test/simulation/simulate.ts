@@ -1,5 +1,9 @@
-/** Runs seeds of the simulation, prints a summary, and how to reproduce a failure. */
+/**
+ * Runs seeds of the simulation, prints a summary, and how to reproduce a failure. With `--clusters` it runs only those whose
+ * logs are in a Redis Cluster.
+ */
 import { parseArgs } from "node:util";
+import { drawBreadth } from "./breadth.ts";
 import { huntAll } from "./planted-bugs.ts";
 import { realMs } from "./virtual-clock.ts";
 import { type RunResult, World } from "./world.ts";
@@ -14,6 +18,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: String(STEPS) },
     minutes: { type: "string" },
     canary: { type: "boolean", default: false },
+    clusters: { type: "boolean", default: false },
     planted: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
   },
@@ -31,6 +36,7 @@ const totals = { seeds: 0, steps: 0, answers: 0, virtualMs: 0, counts: new Map<s
 const startedMs = realMs();
 
 for (let seed = first; seed < first + count && realMs() < endMs; seed++) {
+  if (values.clusters && !drawBreadth(seed).isCluster) continue;
   const result = await new World({ seed, steps, isCanary: values.canary }).run();
   add(result);
   if (values.trace) for (const line of result.trace) console.log(line);

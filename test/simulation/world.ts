@@ -3,7 +3,6 @@
  * while faults happen; then all faults end, and the oracles judge the result.
  */
 import crypto from "node:crypto";
-import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import type { MemoryStore } from "../../src/wal/memory.ts";
 import { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { LogId } from "../../src/wal/wal.ts";
@@ -21,7 +20,7 @@ import { ProgrammeWorkload } from "./programmes/programme-workload.ts";
 import type { SimArchive } from "./sim-archive.ts";
 import { Network } from "./sim-channel.ts";
 import { type Oracle, type SimContext, Violation } from "./sim-context.ts";
-import { NO_FAULTS, type SimStore } from "./sim-log.ts";
+import { type LogStore, NO_FAULTS } from "./sim-log.ts";
 import type { SimServer } from "./sim-server.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import { takeOver } from "./take-over.ts";
@@ -57,7 +56,7 @@ export class World {
   readonly #breadth: Breadth;
   readonly #clock: VirtualClock;
   readonly #network: Network;
-  readonly #stores: readonly SimStore[];
+  readonly #stores: readonly LogStore[];
   readonly #snapshots: readonly MemorySnapshotStore[];
   readonly #archive: SimArchive;
   readonly #workload: Workload;
@@ -78,8 +77,9 @@ export class World {
     this.#options = options;
     this.#random = new Random(options.seed);
     const random = this.#random;
-    this.#swarm = drawSwarm(random);
     this.#breadth = drawBreadth(options.seed);
+    const { isCluster, clusterPlan } = this.#breadth;
+    this.#swarm = { ...drawSwarm(random), ...(isCluster && clusterPlan.swarm) };
     this.#clock = new VirtualClock(random);
     this.#network = new Network(this.#clock, random);
     const count = (what: string) => void this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
@@ -112,6 +112,7 @@ export class World {
     this.#nemesis = new Nemesis({
       ...this.#context,
       swarm: this.#swarm,
+      clusterPlan: this.#breadth.clusterPlan,
       servers: () => this.#operator.servers,
       startServer: () => this.#operator.startServer(),
       isHealing,
@@ -135,7 +136,7 @@ export class World {
 
   async run(): Promise<RunResult> {
     const restore = takeOver(this.#clock, {
-      onLedger: (ledger) => this.#noteLedger(ledger),
+      onLedger: (ledger) => this.#operator.noteLedger(ledger),
       onMoment: (moment) => this.#nemesis.atMoment(moment, this.#clock.current),
       onUnhandled: (error) => void this.#note("nothing throws", `unhandled rejection: ${stackOf(error)}`),
     });
@@ -259,6 +260,7 @@ export class World {
       "nothing is under way",
       () =>
         isAtRest(this.#operator.servers[0], this.#network) &&
+        this.#stores.every(({ isComplete }) => isComplete) &&
         this.#archive.isCurrent(this.#stores.map(({ memory }) => newestBatch(memory))),
       // A run that does not come to rest may violate an oracle that explains it.
       () => this.#judge(),
@@ -378,12 +380,6 @@ export class World {
   #note(oracle: Oracle, message: string): Violation {
     this.#violation ??= new Violation(oracle, message);
     return this.#violation;
-  }
-
-  #noteLedger(ledger: Ledger): void {
-    for (const server of this.#operator.servers)
-      for (const shard of server.carrier.running.values())
-        if (shard.owner === this.#clock.current) shard.ledger = ledger;
   }
 }
 

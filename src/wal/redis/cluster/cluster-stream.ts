@@ -27,8 +27,6 @@ const TIMEOUT_MS = 1_000;
 /** An entry may take longer to transfer, at this rate. */
 const BYTES_PER_MS = 4_000;
 const READ_TIMEOUT_MS = 5_000;
-/** Entries of a repair are sent in portions of this size. */
-const PORTION_BYTES = 1 << 20;
 
 export type ClusterStreamOptions = RedisAuditOptions &
   Readonly<{
@@ -224,17 +222,12 @@ export class ClusterStream implements LogStream {
       throw new LogError("fenced", `${this.name}: a member of the cluster has a claim of epoch ${epoch}`);
   }
 
-  /** Appends what a promoted replica lacks. */
+  /**
+   * Appends what a promoted replica lacks, one entry after the other: an entry behind one that was refused would leave a
+   * gap, which nothing can fill any more.
+   */
   async #repair(client: Redis, last: StoredEntry, missing: readonly StoredEntry[]): Promise<void> {
-    for (let from = 0; from < missing.length; ) {
-      const added: Promise<unknown>[] = [];
-      for (let bytes = 0; from < missing.length && bytes < PORTION_BYTES; from++) {
-        const entry = missing[from] as StoredEntry;
-        bytes += entry.bytes.byteLength;
-        added.push(this.#add(client, entry.id, entry.bytes as Buffer));
-      }
-      await Promise.all(added);
-    }
+    for (const { id, bytes } of missing) await this.#add(client, id, bytes as Buffer);
     const newest = missing.at(-1) as StoredEntry;
     // Below our claim a former owner may append as well, until the claim is there.
     if (last.id.epoch < newest.id.epoch) await this.#readBack(client, last, missing);
