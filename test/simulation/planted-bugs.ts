@@ -50,11 +50,15 @@ export const PLANTED: readonly PlantedBug[] = [
   [
     "40-refused-append-taken-as-done",
     210,
-    ["no false alarm", "I5 acknowledged is logged once", "I11 one key, one outcome"],
+    ["no false alarm", "I5 acknowledged is logged once", "I11 one key, one outcome", "nothing throws"],
   ],
   ["41-settings-read-once", 187, ["weak settings are noticed"]],
   ["42-restart-of-redis-not-counted", 23, ["no false alarm", "I5 acknowledged is logged once"]],
-  ["43-index-ahead-of-its-runs", 297, ["statements add up", "reads are not stale"]],
+  [
+    "43-index-ahead-of-its-runs",
+    297,
+    ["statements add up", "reads are not stale", "I11 one key, one outcome"],
+  ],
   ["44-request-decided-twice", 15, ["programmes add up"]],
   ["45-percentage-one-too-many", 5, ["programmes add up"]],
   ["46-bank-reference-used-twice", 6, ["programmes add up"]],
