@@ -3,7 +3,8 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { startTestServer } from "../integration/programmes/test-server.ts";
-import { Client, until, within } from "../support/server.ts";
+import { Client, within } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket } from "./raw.ts";
 
 /**

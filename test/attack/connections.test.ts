@@ -3,7 +3,8 @@
  */
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
+import { makePartner, operator, shardsOf, testFolder } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket, serverWithFiles, wire } from "./raw.ts";
 
 const FILES = 400;

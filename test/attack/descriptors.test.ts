@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { makePartner, operator, shardsOf, testFolder, until } from "../support/server.ts";
+import { makePartner, operator, shardsOf, testFolder } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { Bystander, expectServed, serverWithFiles } from "./raw.ts";
 
 /** Part of util-linux: the only way to change the limits of a running process. */

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { TestServer } from "../integration/programmes/test-server.ts";
 import { Wallets } from "../integration/programmes/wallets.ts";
-import { Client, sendUntilDone, until } from "../support/server.ts";
+import { Client, sendUntilDone } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import type { Load, Taken } from "./load-thread.ts";
 
 const ATTACK_SECONDS = Number(process.env["ATTACK_SECONDS"] ?? 0.5);

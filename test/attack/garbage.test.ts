@@ -5,7 +5,8 @@
 import { connect } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { startTestServer } from "../integration/programmes/test-server.ts";
-import { Client, makePartner, operator, sendUntilDone, shardsOf, until, within } from "../support/server.ts";
+import { Client, makePartner, operator, sendUntilDone, shardsOf, within } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { RawSocket, wire } from "./raw.ts";
 
 const house = startTestServer({ SHARDS: "2" });

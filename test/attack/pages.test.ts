@@ -4,7 +4,8 @@
  */
 import { beforeAll, expect, test } from "vitest";
 import { startTestServer } from "../integration/programmes/test-server.ts";
-import { Client, makePartner, operator, sendUntilDone, until } from "../support/server.ts";
+import { Client, makePartner, operator, sendUntilDone } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { Bystander, expectServed, MIB, memoryOf, RawSocket, wire } from "./raw.ts";
 
 const ACCOUNTS = 150;

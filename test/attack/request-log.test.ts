@@ -1,6 +1,7 @@
 /** The log contains no secrets from request paths, and loses no line while passwords are hashed. */
 import { expect, test } from "vitest";
-import { Client, makePartner, operator, testFolder, testServer, until } from "../support/server.ts";
+import { Client, makePartner, operator, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 type Line = Readonly<{ msg?: string; request_id?: string; route?: string }>;
 

@@ -13,8 +13,8 @@ import {
   type Settings,
   testFolder,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const MONTH = { year: 2026, month: 11 };
 const SEALED = /sealed:1:[0-9a-f]{8}:[\w-]+/;

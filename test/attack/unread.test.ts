@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { Connections, STALL_MS_MAX, UNBOUNDED, UNREAD_BYTES_MAX } from "../../src/http/server/connections.ts";
-import { until } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { MIB, RawSocket } from "./raw.ts";
 
 /** More than the kernel buffers of one unread answer. */

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PartnerBooks } from "../support/partner-books.ts";
 import { Random } from "../support/random.ts";
-import { operator, testFolder, testRedis, testServer, until } from "../support/server.ts";
+import { operator, testFolder, testRedis, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { daybook, daybookJson } from "./cli.ts";
 
 const SHARDS = 2;

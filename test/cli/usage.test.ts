@@ -2,7 +2,8 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { OPERATOR_KEY, testFolder, until } from "../support/server.ts";
+import { OPERATOR_KEY, testFolder } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { CliProcess, COMMANDS, daybook, wideLinesOf } from "./cli.ts";
 
 /** The commands that a help text lists. */

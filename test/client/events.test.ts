@@ -8,7 +8,8 @@ import {
   type FeedEvent,
 } from "../../clients/typescript/src/index.ts";
 import { type Message, MessageReader } from "../../clients/typescript/src/server-sent-events.ts";
-import { OPERATOR_KEY, testFolder, testServer, until } from "../support/server.ts";
+import { OPERATOR_KEY, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { cut, fakeServer, freePort, json, makeKey, problem, type Reply } from "./daybooks.ts";
 
 /** Follows in the background, until the test ends or `stop` is called. */

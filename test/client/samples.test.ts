@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createDaybook } from "../../clients/typescript/src/index.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { until } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { freePort, sharedWorld } from "./daybooks.ts";
 import { buildSamples, fileOf, SAMPLES } from "./samples.ts";
 

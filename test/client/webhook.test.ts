@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { verifyWebhook, type WebhookRequest } from "../../clients/typescript/src/index.ts";
-import { until } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { WebhookReceiver } from "../support/webhook-receiver.ts";
 import { sharedWorld } from "./daybooks.ts";
 

@@ -8,7 +8,8 @@ import { parse } from "yaml";
 import { Load } from "../support/load.ts";
 import { prometheusPrograms } from "../support/programs.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, operator, ServerProcess, until } from "../support/server.ts";
+import { Client, makePartner, operator, ServerProcess } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const RULES = join(DEPLOY, "prometheus/rules.yml");

@@ -14,8 +14,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { alarmsBelow, HANDBOOK } from "./handbook.ts";
 
 const SRC = join(import.meta.dirname, "../../src");

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Accepted, Load } from "../support/load.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, OPERATOR_KEY, until } from "../support/server.ts";
+import { Client, makePartner, OPERATOR_KEY } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { type Block, blocksOf, HANDBOOK, matches, stepsOf } from "./handbook.ts";
 import { Shell } from "./shell.ts";
 

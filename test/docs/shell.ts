@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const BLOCK_MS_MAX = 50_000;
 

@@ -11,9 +11,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const SHARDS = 4;
 /** Shortest duration of each test; for ten minutes set `BANK_MS=600000`. */

@@ -15,8 +15,8 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,9 +1,10 @@
 /** A log in a Redis Cluster whose network is cut, in namespaces: both ways and one way. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
+import { LEVELS } from "../support/cluster-levels.ts";
 import { ASSET, Load } from "../support/load.ts";
 import { missingNetwork, Network, type Place } from "../support/network.ts";
-import { type ClusterMember, LEVELS, RedisCluster } from "../support/redis-cluster.ts";
+import { type ClusterMember, RedisCluster } from "../support/redis-cluster.ts";
 import {
   Client,
   MAIN,
@@ -14,10 +15,10 @@ import {
   sendUntilDone,
   shardsOf,
   testFolder,
-  until,
   waitUntilReady,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

@@ -3,8 +3,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { trimmedUpTo } from "../../src/wal/trimmed-log.ts";
+import { LEVELS } from "../support/cluster-levels.ts";
 import { Load } from "../support/load.ts";
-import { LEVELS, RedisCluster } from "../support/redis-cluster.ts";
+import { RedisCluster } from "../support/redis-cluster.ts";
 import {
   makePartner,
   operator,
@@ -13,9 +14,9 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

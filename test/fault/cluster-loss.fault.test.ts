@@ -6,8 +6,9 @@ import { ArchivedLog } from "../../src/archive/batches/archived-log.ts";
 import { lacks, NO_ID } from "../../src/wal/log-repair.ts";
 import { openLogStream, streamKey } from "../../src/wal/open.ts";
 import { daybook } from "../cli/cli.ts";
+import { LEVELS } from "../support/cluster-levels.ts";
 import { Load } from "../support/load.ts";
-import { LEVELS, RedisCluster } from "../support/redis-cluster.ts";
+import { RedisCluster } from "../support/redis-cluster.ts";
 import {
   Client,
   makePartner,
@@ -16,8 +17,8 @@ import {
   type ServerProcess,
   testFolder,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

@@ -1,8 +1,9 @@
 /** A log in a Redis Cluster behind connections that delay, double and reorder appends, and lose replies. */
 import { expect, onTestFinished, test } from "vitest";
 import { streamKey } from "../../src/wal/open.ts";
+import { LEVELS } from "../support/cluster-levels.ts";
 import { Load } from "../support/load.ts";
-import { LEVELS, RedisCluster } from "../support/redis-cluster.ts";
+import { RedisCluster } from "../support/redis-cluster.ts";
 import type { RedisProxy, Trap } from "../support/redis-proxy.ts";
 import {
   makePartner,

@@ -4,7 +4,8 @@ import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { SHARD_POINTS } from "../../src/workers/shard/failpoint.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load } from "../support/load.ts";
-import { makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";
+import { makePartner, operator, shardsOf, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

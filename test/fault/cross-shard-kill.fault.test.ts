@@ -12,8 +12,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 3;

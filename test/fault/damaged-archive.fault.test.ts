@@ -3,15 +3,8 @@ import { closeSync, cpSync, openSync, readFileSync, rmSync, writeSync } from "no
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { daybookJson } from "../cli/cli.ts";
-import {
-  Client,
-  codeOf,
-  makePartner,
-  operator,
-  type ServerProcess,
-  testServer,
-  until,
-} from "../support/server.ts";
+import { Client, codeOf, makePartner, operator, type ServerProcess, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { SnapshotPlace, takeSnapshots } from "./snapshots.ts";
 
 const MARK = "FLIP-ME-IN-THE-ARCHIVE";

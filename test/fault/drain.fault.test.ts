@@ -10,9 +10,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const CALLERS = 16;

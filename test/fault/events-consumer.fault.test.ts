@@ -14,9 +14,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

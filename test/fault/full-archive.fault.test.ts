@@ -16,9 +16,9 @@ import {
   ServerProcess,
   testFolder,
   testRedis,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 /** A disk of this size for the server's data folder, in a private mount namespace (util-linux). */

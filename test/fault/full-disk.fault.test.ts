@@ -17,9 +17,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 /** From util-linux: the only way to set limits of a running process. */

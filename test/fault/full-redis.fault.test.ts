@@ -9,8 +9,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 test("with Redis nearly full the server refuses commands with the reason, and accepts them again once there is memory", async () => {
   const redis = await testRedis();

@@ -5,7 +5,8 @@
 import type { Command, Limit } from "../../src/actors/records/command.ts";
 import { BookModel } from "../actors/ledger/book-model.ts";
 import { commandOf, type Step } from "../actors/ledger/histories.ts";
-import { type Answer, type Client, codeOf, until } from "../support/server.ts";
+import { type Answer, type Client, codeOf } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 /** Longer than any test. */
 const DAY_S = 24 * 60 * 60;

@@ -16,10 +16,10 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
   waitUntilReady,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const SHARDS = 2;
 const HUNG = 1;

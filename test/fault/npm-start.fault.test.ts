@@ -1,7 +1,8 @@
 /** Most people start the server with `npm start`, so a supervisor's SIGTERM goes to npm. */
 import { expect, test } from "vitest";
 import { Load } from "../support/load.ts";
-import { makePartner, operator, ServerProcess, testFolder, until, within } from "../support/server.ts";
+import { makePartner, operator, ServerProcess, testFolder, within } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 test("`npm start` hands SIGTERM on and ends in good order", async () => {
   const npm = ServerProcess.launch({ DATA_DIR: testFolder(), SHARDS: "1" }, ["npm", "start"]);

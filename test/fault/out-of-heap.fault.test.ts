@@ -7,7 +7,8 @@ import { expect, test } from "vitest";
 import { inParallel } from "../support/client.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { Load, shardOfOwner } from "../support/load.ts";
-import { Client, makePartner, operator, shardsOf, testFolder, testServer, until } from "../support/server.ts";
+import { Client, makePartner, operator, shardsOf, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;

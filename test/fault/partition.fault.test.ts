@@ -15,10 +15,10 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   waitUntilReady,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const CALLERS = 8;

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../src/actors/ledger/routing.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { Client, makePartner, operator, testFolder, testServer, until } from "../support/server.ts";
+import { Client, makePartner, operator, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const PARTNER = "acme";
 const SHARDS = 2;

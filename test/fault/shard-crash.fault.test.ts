@@ -9,9 +9,9 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 3;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatLogId } from "../../src/wal/wal.ts";
 import type { Load } from "../support/load.ts";
-import { operator, refusedStart, testServer, until, waitUntilReady } from "../support/server.ts";
+import { operator, refusedStart, testServer, waitUntilReady } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 import {
   loadAndSnapshots,

@@ -22,8 +22,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { readAll } from "../wal/log-stream-contract.ts";
 
 export const SHARDS = 2;

@@ -14,8 +14,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const SERVICE = join(import.meta.dirname, "../../src/statistics/main.ts");
 const CLOCK = pathToFileURL(join(import.meta.dirname, "../support/shifted-clock.ts")).href;

@@ -11,7 +11,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openShop } from "../integration/programmes/shop.ts";
 import { type Json, TestServer } from "../integration/programmes/test-server.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, until } from "../support/server.ts";
+import { Client } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const FAULTS = "fail=0.2&unknown=0.1&unknown_ms=1500&drop=0.2&duplicate=0.2&delay_ms=15";
 const CREDIT = 1_000_000;

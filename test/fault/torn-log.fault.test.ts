@@ -19,9 +19,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = [0, 1];

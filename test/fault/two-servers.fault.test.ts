@@ -13,9 +13,9 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
   within,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const ISSUE = { debit_account: "@issuance", credit_account: "witness/a", amount: 7 };

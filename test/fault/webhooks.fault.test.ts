@@ -16,8 +16,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { verified, WebhookReceiver } from "../support/webhook-receiver.ts";
 
 /** For the large run set `WEBHOOK_EVENTS=200000`. */

@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { countedTransferId } from "../../src/actors/ledger/transfer-id.ts";
 import { Refusals } from "../support/refusals.ts";
-import { type Answer, codeOf, until } from "../support/server.ts";
+import { type Answer, codeOf } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { startTestServer } from "./programmes/test-server.ts";
 
 const SHARDS = 3;

@@ -9,7 +9,8 @@ import { basename, delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { RUNTIME_PACKAGES } from "../../bin/run.mjs";
-import { OPERATOR_KEY, ServerProcess, testFolder, until } from "../support/server.ts";
+import { OPERATOR_KEY, ServerProcess, testFolder } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** Files that are not part of a clone. */

@@ -11,7 +11,8 @@ import {
 import { callerPerGateway } from "../support/gateway-callers.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { PartnerBooks } from "../support/partner-books.ts";
-import { type Client, testFolder, testServer, until } from "../support/server.ts";
+import { type Client, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const GATEWAYS = 2;
 const SHARDS = 3;

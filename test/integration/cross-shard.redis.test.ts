@@ -4,8 +4,9 @@ import { inParallel } from "../support/client.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 import { isRepeat, PartnerBooks, tally } from "../support/partner-books.ts";
 import { Random } from "../support/random.ts";
-import { operator, shardsOf, until } from "../support/server.ts";
+import { operator, shardsOf } from "../support/server.ts";
 import { serverOnRedis } from "../support/server-on-redis.ts";
+import { until } from "../support/until.ts";
 
 const SHARDS = 3;
 /** For a longer run: `STORM_MS=10000`. */

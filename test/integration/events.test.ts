@@ -1,7 +1,8 @@
 /** A partner's events over HTTP: as a list and as a stream, over three shards. */
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { EventStream, type FeedEvent, readFeed } from "../support/event-stream.ts";
-import { operator, until } from "../support/server.ts";
+import { operator } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { type Caller, startTestServer } from "./programmes/test-server.ts";
 
 type EventsPage = Readonly<{ data: readonly FeedEvent[]; next_cursor: string | null }>;

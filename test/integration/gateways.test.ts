@@ -18,9 +18,9 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
   waitUntilReady,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { startTestServer } from "./programmes/test-server.ts";
 
 const GATEWAYS = 3;

@@ -13,8 +13,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const HOLDS = 9_000;
 /** Transfers in one batch request. */

@@ -5,15 +5,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { CliProcess, daybook } from "../cli/cli.ts";
 import { blocksOf } from "../docs/handbook.ts";
 import { type Printed, paste, SHELLS } from "../support/paste.ts";
-import {
-  Client,
-  makePartner,
-  OPERATOR_KEY,
-  operator,
-  testFolder,
-  testServer,
-  until,
-} from "../support/server.ts";
+import { Client, makePartner, OPERATOR_KEY, operator, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, ROOT), "utf8");

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ISOLATIONS } from "../support/isolations.ts";
-import { Client, makePartner, operator, testFolder, testServer, until } from "../support/server.ts";
+import { Client, makePartner, operator, testFolder, testServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { WebhookReceiver } from "../support/webhook-receiver.ts";
 
 const PRELOAD = join(import.meta.dirname, "../../deploy/tracing/otlp.mjs");

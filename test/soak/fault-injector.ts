@@ -1,6 +1,7 @@
 /** Injects faults into the server and its log: one after the other, at random moments. */
 import type { Random } from "../support/random.ts";
 import { ArchiveDamage } from "./archive-damage.ts";
+import { haltProcess } from "./halt.ts";
 import type { LogStore } from "./log-store.ts";
 import type { Options } from "./options.ts";
 import type { ShardView, SoakedServer } from "./soaked-server.ts";
@@ -49,7 +50,7 @@ export type NemesisOptions = Readonly<{
 export function harmsOf({ log, isolation }: Pick<Options, "log" | "isolation">): readonly Harm[] {
   return HARMS.filter((harm) => {
     if (harm === "halt_shard") return isolation === "processes";
-    return log === "redis" || !harm.endsWith("redis");
+    return log !== "sqlite" || !harm.endsWith("redis");
   });
 }
 
@@ -129,11 +130,14 @@ export class Nemesis {
         await sleep(random.below(AWAY_MS_MAX));
         return store.start();
       case "halt_redis":
-        return this.#halt(store.pid);
+        return store.halt(this.#haltMs(HALT_MS));
       case "halt_server":
-        return this.#halt(server.pid);
-      case "halt_shard":
-        return this.#halt(random.oneOf(await server.shards()).pid, SHARD_HALT_MS);
+        return haltProcess(server.pid, this.#haltMs(HALT_MS));
+      case "halt_shard": {
+        const { pid } = random.oneOf(await server.shards());
+        if (pid !== undefined) await haltProcess(pid, this.#haltMs(SHARD_HALT_MS));
+        return;
+      }
       case "jump_clock":
         return this.#jumpClock();
       case "damage_archive":
@@ -167,18 +171,8 @@ export class Nemesis {
     }
   }
 
-  async #halt(
-    pid: number | undefined,
-    { min, max }: typeof HALT_MS | typeof SHARD_HALT_MS = HALT_MS,
-  ): Promise<void> {
-    if (pid === undefined) return;
-    process.kill(pid, "SIGSTOP");
-    await sleep(min + this.#options.random.below(max - min));
-    try {
-      process.kill(pid, "SIGCONT");
-    } catch {
-      // The server has killed it in the meantime.
-    }
+  #haltMs({ min, max }: typeof HALT_MS | typeof SHARD_HALT_MS): number {
+    return min + this.#options.random.below(max - min);
   }
 
   /** Usually the clock is corrected; otherwise it stays wrong until the next jump. */

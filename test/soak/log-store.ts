@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 import type { PrivateRedis } from "../stress/trial.ts";
+import { haltProcess } from "./halt.ts";
 
 const MEASURE_MS_MAX = 2_000;
 
@@ -18,11 +19,12 @@ export type LogSize = Readonly<{
 
 export interface LogStore {
   readonly url: string;
-  /** Absent if the log has no process of its own. */
-  readonly pid: number | undefined;
   /** Restarts it on the same folder. */
   start(): Promise<void>;
   kill(): Promise<void>;
+  /** Stops its process for a time, and lets it go on. */
+  halt(ms: number): Promise<void>;
+  /** Ends it for good. */
   stop(): Promise<void>;
   /** @returns `undefined` if it cannot be measured now. */
   size(): Promise<LogSize | undefined>;
@@ -43,17 +45,17 @@ export class RedisStore implements LogStore {
     return this.#redis?.url ?? "";
   }
 
-  get pid(): number | undefined {
-    return this.#redis?.pid;
-  }
-
   async start(): Promise<void> {
     this.#redis = await this.#startRedis();
   }
 
   async kill(): Promise<void> {
-    if (this.pid !== undefined) process.kill(this.pid, "SIGKILL");
+    if (this.#redis !== undefined) process.kill(this.#redis.pid, "SIGKILL");
     await this.stop();
+  }
+
+  async halt(ms: number): Promise<void> {
+    if (this.#redis !== undefined) await haltProcess(this.#redis.pid, ms);
   }
 
   async stop(): Promise<void> {
@@ -69,17 +71,7 @@ export class RedisStore implements LogStore {
     });
     client.on("error", () => undefined);
     try {
-      const shards = Array.from({ length: this.#shards }, (_, shard) => `daybook:{g1s${shard}}`);
-      const found = await Promise.all(shards.map((name) => client.keys(`${name}:snapshot:*`)));
-      const keys = found.flat();
-      const lengths = await Promise.all(shards.map((name) => client.xlen(`${name}:wal`)));
-      const sizes = await Promise.all(keys.map((key) => client.memory("USAGE", key)));
-      const used = /^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1];
-      return {
-        entries: sumOf(lengths),
-        bytes: Number(used),
-        snapshotBytes: sumOf(sizes.map((size) => size ?? 0)),
-      };
+      return await sizeIn(client, Array(this.#shards).keys());
     } catch {
       return undefined;
     } finally {
@@ -88,8 +80,21 @@ export class RedisStore implements LogStore {
   }
 }
 
+/** @param client of a Redis that holds the logs of these shards. */
+export async function sizeIn(client: Redis, shards: Iterable<number>): Promise<LogSize> {
+  const names = [...shards].map((shard) => `daybook:{g1s${shard}}`);
+  const found = await Promise.all(names.map((name) => client.keys(`${name}:snapshot:*`)));
+  const lengths = await Promise.all(names.map((name) => client.xlen(`${name}:wal`)));
+  const sizes = await Promise.all(found.flat().map((key) => client.memory("USAGE", key)));
+  const used = /^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1];
+  return {
+    entries: sumOf(lengths),
+    bytes: Number(used),
+    snapshotBytes: sumOf(sizes.map((size) => size ?? 0)),
+  };
+}
+
 export class SqliteStore implements LogStore {
-  readonly pid = undefined;
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -104,6 +109,8 @@ export class SqliteStore implements LogStore {
   async start(): Promise<void> {}
 
   async kill(): Promise<void> {}
+
+  async halt(): Promise<void> {}
 
   async stop(): Promise<void> {}
 
@@ -136,6 +143,6 @@ function entriesIn(file: string): number {
   }
 }
 
-function sumOf(numbers: readonly number[]): number {
+export function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0);
 }

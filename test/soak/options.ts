@@ -3,7 +3,7 @@ import type { Isolation } from "../../src/workers/carriers/carrier.ts";
 import { count, oneOf, positive } from "../support/flags.ts";
 import { ISOLATIONS } from "../support/isolations.ts";
 
-const LOGS = ["redis", "sqlite"] as const;
+const LOGS = ["redis", "sqlite", "cluster"] as const;
 export type LogKind = (typeof LOGS)[number];
 
 /** What is falsified in the checker's own memory, to prove that it would notice. */

@@ -12,6 +12,7 @@ import { Audit } from "./audit.ts";
 import { Books } from "./books.ts";
 import { Caller } from "./caller.ts";
 import { ClientProcesses } from "./client-processes.ts";
+import { ClusterStore } from "./cluster-store.ts";
 import type { Entry } from "./entry.ts";
 import { type Harm, harmsOf, Nemesis } from "./fault-injector.ts";
 import { logFaults } from "./log-audit.ts";
@@ -83,8 +84,8 @@ class SoakRun {
   }
 
   async #start(): Promise<Setting> {
-    const { folder, log, shards, seed, clients: processes, rate, canary, startRedis } = this.#options;
-    const store = log === "redis" ? new RedisStore(startRedis, shards) : new SqliteStore(join(folder, "wal"));
+    const { folder, seed, clients: processes, rate, canary } = this.#options;
+    const store = openStore(this.#options);
     this.#closing.push(() => store.stop());
     await store.start();
     const server = await SoakedServer.make({ ...this.#options, walUrl: store.url });
@@ -214,6 +215,17 @@ class SoakRun {
       server_mb_max: megabytes(mostOf(({ residentBytes }) => residentBytes)),
       violations: this.#violations.length,
     };
+  }
+}
+
+function openStore({ log, folder, shards, seed, startRedis }: SoakOptions): LogStore {
+  switch (log) {
+    case "redis":
+      return new RedisStore(startRedis, shards);
+    case "sqlite":
+      return new SqliteStore(join(folder, "wal"));
+    case "cluster":
+      return new ClusterStore(shards, new Random(seed));
   }
 }
 

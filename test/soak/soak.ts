@@ -5,6 +5,7 @@
  *
  *     npm run soak -- --minutes 20 --isolation processes
  *     npm run soak -- --log sqlite --seed 7
+ *     npm run soak -- --log cluster --minutes 60      its primaries fail
  *     npm run soak -- --minutes 1 --canary entry      the checker forgets one transfer: must exit with 1
  *
  * Progress goes to stderr; the last line on stdout is JSON.

@@ -3,7 +3,8 @@ import { expect } from "vitest";
 import { shardOfVnode, vnodeOf } from "../../src/actors/ledger/routing.ts";
 import { type Answer, Client, inParallel } from "./client.ts";
 import { Random } from "./random.ts";
-import { sendUntilDone, until } from "./server.ts";
+import { sendUntilDone } from "./server.ts";
+import { until } from "./until.ts";
 
 export const ASSET = "PTS/0";
 const OVERSPENT = 60;

@@ -3,23 +3,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
-import { inject } from "vitest";
 import { type ClusterNode, parseNodes, primaryOf, slotOf } from "../../src/wal/redis/cluster/cluster-view.ts";
 import { Network, type Place } from "./network.ts";
 import { RedisProxy } from "./redis-proxy.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
-import { until } from "./server.ts";
+import { until } from "./until.ts";
 
 const PRIMARIES = 3;
-
-/** The servers that are here: one may have WAITAOF, and the other not. */
-export const LEVELS: readonly Readonly<{ level: string; program: string }>[] = [
-  { level: basename(inject("redisServer")), program: inject("redisServer") },
-  { level: "valkey-server", program: inject("valkeyServer") },
-].filter(({ program }, no) => program !== "" && (no === 0 || program !== inject("redisServer")));
 
 const SLOTS = 16_384;
 const READY = "eady to accept connections";
@@ -48,7 +41,8 @@ process.on("exit", () => {
 });
 
 export type ClusterOptions = Readonly<{
-  program?: string;
+  /** redis-server or valkey-server. */
+  program: string;
   /** A redis.conf to start with, instead of the production settings. */
   configFile?: string;
   settings?: Readonly<Record<string, string>>;
@@ -86,7 +80,7 @@ export class ClusterMember {
 
   /** Starts it, or starts it again on its files. Resolves when it accepts commands. */
   async start(): Promise<void> {
-    const { program = inject("redisServer"), configFile, settings } = this.#options;
+    const { program, configFile, settings } = this.#options;
     const { place } = this;
     const bound =
       place === undefined
@@ -185,7 +179,7 @@ export class RedisCluster {
   }
 
   /** @param replicas of each primary. */
-  static async start(replicas: number, options: ClusterOptions = {}): Promise<RedisCluster> {
+  static async start(replicas: number, options: ClusterOptions): Promise<RedisCluster> {
     const dir = makeScratchFolder("daybook-cluster");
     const count = PRIMARIES * (1 + replicas);
     const ports = await freePorts(3 * count);

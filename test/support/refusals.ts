@@ -1,7 +1,8 @@
 /** Checks that a server's rejections have no effect, are logged, and are repeated for the same key. */
 import { expect } from "vitest";
 import { isRepeat, PartnerBooks } from "./partner-books.ts";
-import { type Answer, type Client, operator, type ServerProcess, shardsOf, until } from "./server.ts";
+import { type Answer, type Client, operator, type ServerProcess, shardsOf } from "./server.ts";
+import { until } from "./until.ts";
 
 /** `subject`: what the detail names; `null` if it names nothing. */
 export type Refusal = Readonly<{ code: string; status: number; subject: string | null }>;

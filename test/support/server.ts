@@ -8,6 +8,7 @@ import { onTestFinished } from "vitest";
 import { type Answer, Client } from "./client.ts";
 import { RedisServer, type RedisServerOptions } from "./redis.ts";
 import { makeScratchFolder } from "./scratch-folder.ts";
+import { until } from "./until.ts";
 
 /** Tests take all of a server from this file. */
 export { type Answer, Client } from "./client.ts";
@@ -18,9 +19,6 @@ export const MAIN = join(import.meta.dirname, "../../src/main.ts");
 export const COMPILED_BEFORE = { NODE_COMPILE_CACHE: join(tmpdir(), "daybook-tests-compiled") } as const;
 /** A busy machine may need this long. */
 const START_MS_MAX = 60_000;
-const POLL_MS_MIN = 5;
-const POLL_MS_MAX = 50;
-const POLL_GROWTH = 1.2;
 
 /** A server that a failed test left behind must not run forever. */
 const alive = new Set<ChildProcess>();
@@ -159,30 +157,6 @@ export class ServerProcess {
     this.signal("SIGCONT");
     return this.exited;
   }
-}
-
-/**
- * Polls until the condition holds; rejects after `msMax`. An exception counts as "not yet". The pauses grow, because
- * most conditions are requests to a server that needs the processor itself.
- */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  msMax = 15_000,
-): Promise<void> {
-  const endMs = performance.now() + msMax;
-  let last: unknown;
-  let pauseMs = POLL_MS_MIN;
-  while (performance.now() < endMs) {
-    try {
-      if (await condition()) return;
-    } catch (error) {
-      last = error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    pauseMs = Math.min(POLL_MS_MAX, pauseMs * POLL_GROWTH);
-  }
-  throw new Error(`not within ${msMax} ms: ${what}`, { cause: last });
 }
 
 /** Rejects if the promise takes longer. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { witnessPath } from "../../../src/wal/witness.ts";
 import type { RedisServer } from "../../support/redis.ts";
-import { testFolder, testRedis, until } from "../../support/server.ts";
+import { testFolder, testRedis } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { daybook } from "../cli.ts";
 import { testLog, writeSomething } from "../served-log.ts";
 

@@ -12,8 +12,8 @@ import {
   type ServerProcess,
   testFolder,
   testServer,
-  until,
 } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { CliProcess, daybook } from "../cli.ts";
 
 type Received = Readonly<{ headers: IncomingHttpHeaders; body: string }>;

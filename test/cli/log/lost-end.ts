@@ -4,7 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
 import { openLogStream, streamKey } from "../../../src/wal/open.ts";
 import { type LogId, parseLogId } from "../../../src/wal/wal.ts";
-import { testFolder, until } from "../../support/server.ts";
+import { testFolder } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
 
 /** Stops the server once its archive has all batches. */

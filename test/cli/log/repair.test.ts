@@ -2,7 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Client, refusedStart, type ServerProcess, until } from "../../support/server.ts";
+import { Client, refusedStart, type ServerProcess } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { daybook, daybookJson } from "../cli.ts";
 import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
 import { archiveLoses, ended, loseTail } from "./lost-end.ts";

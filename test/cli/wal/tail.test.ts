@@ -2,7 +2,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { makePartner, operator, until } from "../../support/server.ts";
+import { makePartner, operator } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { CliProcess, daybook } from "../cli.ts";
 import { type ServedLog, STORES, testLog, writeSomething } from "../served-log.ts";
 

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { refusedStart, testFolder, testServer, until } from "../../support/server.ts";
+import { refusedStart, testFolder, testServer } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import type { Caller } from "../programmes/test-server.ts";
 import { CURL, OldClient, oldUrlOf, startOldServer } from "./old-client.ts";
 

@@ -14,7 +14,8 @@ import {
 } from "../../support/browser.ts";
 import { launchChromium } from "../../support/chromium.ts";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
-import { Client, OPERATOR_KEY, ServerProcess, shardsOf, until } from "../../support/server.ts";
+import { Client, OPERATOR_KEY, ServerProcess, shardsOf } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { FAULTS } from "./form-faults.ts";
 
 const OFFERS = ["Coffee", "Spring sale"];

@@ -17,7 +17,8 @@ import {
 } from "../../support/browser.ts";
 import { launchChromium } from "../../support/chromium.ts";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
-import { Client, OPERATOR_KEY, ServerProcess, until } from "../../support/server.ts";
+import { Client, OPERATOR_KEY, ServerProcess } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 const EVIL = `<script>alert("x")</script>`;
 const EVIL_EMAIL = `${EVIL}@example.com`;

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { shardOfVnode, vnodeOfAccount } from "../../../src/actors/ledger/routing.ts";
 import { pointsAccount } from "../../../src/actors/programmes/loyalty/acts.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 const SHARDS = 3;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { daybook } from "../../cli/cli.ts";
-import { refusedStart, type Settings, testFolder, testRedis, until } from "../../support/server.ts";
+import { refusedStart, type Settings, testFolder, testRedis } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, TestServer } from "./test-server.ts";
 
 const ANN = { email: "anneliese@example.com", name: "Anneliese Oberhuber" };

@@ -2,7 +2,7 @@
 import { Packr } from "msgpackr";
 import { beforeAll, expect, test } from "vitest";
 import { readFeed } from "../../support/event-stream.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 const MEMBERS = "/v1/loyalty/members";

@@ -1,6 +1,7 @@
 /** The loyalty programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, until } from "../../support/server.ts";
+import { OPERATOR_KEY } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 describe("loyalty", () => {

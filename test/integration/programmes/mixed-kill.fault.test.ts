@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
-import { type Answer, Client, operator, until } from "../../support/server.ts";
+import { type Answer, Client, operator } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 const KILLS = 2;

@@ -13,8 +13,8 @@ import {
   shardsOf,
   testFolder,
   testServer,
-  until,
 } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { Caller } from "./test-server.ts";
 
 export const DAY_MS = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 /** Reports of segments: every entry and exit of a month, in log order. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 
 async function download(url: string): Promise<Response> {

@@ -11,9 +11,9 @@ import {
   operator,
   ServerProcess,
   shardsOf,
-  until,
   waitUntilReady,
 } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 

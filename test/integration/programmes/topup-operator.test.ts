@@ -1,7 +1,7 @@
 /** Top-ups that an operator decides, over HTTP: each outcome, decisions of the partner, and late answers. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFeed } from "../../support/event-stream.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Script, ScriptedOperator } from "./scripted-operator.ts";
 import { openShop, type Shop } from "./shop.ts";
 import { type Caller, type Json, TestServer } from "./test-server.ts";

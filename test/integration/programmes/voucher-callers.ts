@@ -1,6 +1,7 @@
 /** Helpers for the scenarios of vouchers. */
 import { expect } from "vitest";
-import { sendUntilDone, until } from "../../support/server.ts";
+import { sendUntilDone } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import type { Caller, Json } from "./test-server.ts";
 
 export const LATER = "2040-01-01T00:00:00.000Z";

@@ -1,6 +1,7 @@
 /** Voucher batches over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { operator, shardsOf, until } from "../../support/server.ts";
+import { operator, shardsOf } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer, TestServer } from "./test-server.ts";
 import {
   BATCHES,

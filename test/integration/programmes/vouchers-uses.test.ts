@@ -1,6 +1,6 @@
 /** Vouchers with several uses, amounts instead of percentages, and redeemer keys, over HTTP. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import {
   at,

@@ -1,6 +1,6 @@
 /** The voucher programme over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { at, codes, inMs, issue, LATER, listed, newCustomer, redeem } from "./voucher-callers.ts";
 

@@ -1,6 +1,7 @@
 /** Requests about one wallet that race: each has one outcome, and no cent is lost or made. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, until } from "../../support/server.ts";
+import { OPERATOR_KEY } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 

@@ -1,6 +1,7 @@
 /** Wallets as a business needs them, over HTTP: merchant holds, recipients by e-mail, returns and corrections. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, until } from "../../support/server.ts";
+import { OPERATOR_KEY } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, entriesOf, eventsOf, twice, userPath, Wallets } from "./wallets.ts";
 

@@ -1,7 +1,7 @@
 /** `GET /v1/wallet/events`: a user sees the events of the own wallet, and nothing of anybody else. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { EventStream, type FeedEvent, readFeed } from "../../support/event-stream.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { startTestServer } from "./test-server.ts";
 import { type Person, Wallets } from "./wallets.ts";
 

@@ -1,6 +1,7 @@
 /** Money in wallets over HTTP: one scenario per requirement. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, operator, until } from "../../support/server.ts";
+import { OPERATOR_KEY, operator } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 

@@ -1,6 +1,7 @@
 /** Concurrent requests for one wallet, and a server that is killed. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, sendUntilDone, until } from "../../support/server.ts";
+import { OPERATOR_KEY, sendUntilDone } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { balanceOf, type Person, Wallets } from "./wallets.ts";
 

@@ -1,6 +1,6 @@
 /** Orders of wallets that ended more than 30 days ago, over HTTP. The server's clock is moved. */
 import { expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { DAY_MS, Machine } from "./moved-clock.ts";
 import type { Caller, Json } from "./test-server.ts";
 import { type Person, Wallets } from "./wallets.ts";

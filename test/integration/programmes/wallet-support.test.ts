@@ -1,6 +1,7 @@
 /** What support does with users and their wallets, over HTTP: reset tokens, profiles, freezing, limits and closing. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { OPERATOR_KEY, until } from "../../support/server.ts";
+import { OPERATOR_KEY } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 import { eventsOf, twice, userPath, Wallets } from "./wallets.ts";
 

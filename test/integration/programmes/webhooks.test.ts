@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { verified, WebhookReceiver } from "../../support/webhook-receiver.ts";
 import { type Caller, type Json, startTestServer } from "./test-server.ts";
 

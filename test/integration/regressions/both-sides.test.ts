@@ -1,6 +1,6 @@
 /** Both accounts of a transfer list it at once, ordered by the `created_at` that is shown, on one shard or two. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 const house = startTestServer({});

@@ -18,8 +18,8 @@ import {
   testFolder,
   testRedis,
   testServer,
-  until,
 } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 async function refusal(settings: Settings): Promise<string> {
   const { code, lines } = await refusedStart({ DATA_DIR: testFolder(), ...settings });

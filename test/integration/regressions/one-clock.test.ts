@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeScratchFolder } from "../../support/scratch-folder.ts";
-import { operator, readiness, until } from "../../support/server.ts";
+import { operator, readiness } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 const MINUTE = 60_000;

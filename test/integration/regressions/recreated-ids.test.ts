@@ -1,6 +1,6 @@
 /** A member or segment that is deleted and created again under its id starts empty. */
 import { beforeAll, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 const house = startTestServer({});

@@ -1,6 +1,6 @@
 /** Reverts and rollbacks never bring back what has expired. */
 import { beforeAll, expect, test } from "vitest";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { type Caller, type Json, startTestServer } from "../programmes/test-server.ts";
 
 const house = startTestServer({});

@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { ServerProcess, testFolder, until, within } from "../../support/server.ts";
+import { ServerProcess, testFolder, within } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { startTestServer } from "../programmes/test-server.ts";
 
 const house = startTestServer({ LOG_LEVEL: "info" });

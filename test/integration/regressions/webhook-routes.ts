@@ -1,5 +1,5 @@
 /** Requests for the routes of webhooks with idempotency keys. */
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { idOf, inSeconds, type Keyed, post, type Routes, type World } from "./world.ts";
 
 /** Nobody answers there. */

@@ -11,7 +11,8 @@ import { SocketFolder } from "../../../src/workers/channels/socket-folder.ts";
 import { parseFailpoints } from "../../../src/workers/shard/failpoint.ts";
 import type { FromShard, ToShard } from "../../../src/workers/shard/messages.ts";
 import { Supervisor } from "../../../src/workers/supervisor/supervisor.ts";
-import { isAlive, testFolder, until, within } from "../../support/server.ts";
+import { isAlive, testFolder, within } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { account } from "../shard/memory-shards.ts";
 
 const SHARDS = 2;

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openSocket } from "../../../src/workers/channels/socket-channel.ts";
 import { SocketFolder } from "../../../src/workers/channels/socket-folder.ts";
 import { Random } from "../../support/random.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 
 /** The listening end of a channel, and raw bytes sent to it. */
 async function listening() {

@@ -9,7 +9,7 @@ import { compareLogIds, type Witness } from "../../../src/wal/wal.ts";
 import { findConsistentEnds } from "../../../src/workers/recovery/consistent-ends.ts";
 import { rebuild, type Sources } from "../../../src/workers/recovery/rebuild.ts";
 import { Random } from "../../support/random.ts";
-import { until } from "../../support/server.ts";
+import { until } from "../../support/until.ts";
 import { idsOn } from "../cross-shard/cross-shard-history.ts";
 import { account, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { logProblems, messageProblems } from "../shard/shard-logs.ts";

@@ -7,7 +7,8 @@ import {
   streamKey,
 } from "../../../../src/wal/open.ts";
 import { formatLogId, type LogStream } from "../../../../src/wal/wal.ts";
-import { type ClusterMember, LEVELS, RedisCluster } from "../../../support/redis-cluster.ts";
+import { LEVELS } from "../../../support/cluster-levels.ts";
+import { type ClusterMember, RedisCluster } from "../../../support/redis-cluster.ts";
 import { as, makeJournal, replayAll, write } from "../../journal-contract.ts";
 import { readAll } from "../../log-stream-contract.ts";
 

@@ -1,5 +1,5 @@
 /** The contracts of every log, on a Redis Cluster. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { ClusterPlace } from "../../../../src/wal/redis/cluster/cluster-place.ts";
 import { ClusterStream } from "../../../../src/wal/redis/cluster/cluster-stream.ts";
 import { slotOf } from "../../../../src/wal/redis/cluster/cluster-view.ts";
@@ -29,7 +29,7 @@ let cluster: RedisCluster;
 let stores = 0;
 
 beforeAll(async () => {
-  cluster = await RedisCluster.start(1);
+  cluster = await RedisCluster.start(1, { program: inject("redisServer") });
 });
 
 afterAll(() => cluster.destroy());

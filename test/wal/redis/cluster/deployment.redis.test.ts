@@ -8,7 +8,8 @@ import { openLogStream, openSnapshotStore, parseLogUrl, streamKey } from "../../
 import { ClusterPlace } from "../../../../src/wal/redis/cluster/cluster-place.ts";
 import { slotOf } from "../../../../src/wal/redis/cluster/cluster-view.ts";
 import { daybook } from "../../../cli/cli.ts";
-import { LEVELS, RedisCluster } from "../../../support/redis-cluster.ts";
+import { LEVELS } from "../../../support/cluster-levels.ts";
+import { RedisCluster } from "../../../support/redis-cluster.ts";
 import { makeScratchFolder } from "../../../support/scratch-folder.ts";
 import { refusedStart, testFolder } from "../../../support/server.ts";
 import { as, makeJournal, replayAll, write } from "../../journal-contract.ts";
