@@ -117,6 +117,8 @@ export class ClusterPlace {
       const timeout = { name, timeoutMs: ASK_MS, newClient: this.#newClient };
       const connection = new RedisConnection({ address, ...timeout });
       connections.push(connection);
+      // Connecting and asking together: a member that hangs accepts connections, and would take this time twice.
+      const late = setTimeout(() => connection.close(), ASK_MS);
       connection
         .run((client) => client.cluster("NODES") as Promise<string>)
         .then((reply) => {
@@ -129,6 +131,7 @@ export class ClusterPlace {
         })
         .catch((error: unknown) => refusals.push(explain(name, error)))
         .finally(() => {
+          clearTimeout(late);
           connection.close();
           waiting -= 1;
           if (waiting === 0 || isEnough(members)) resolve();
