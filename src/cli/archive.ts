@@ -19,7 +19,7 @@ import { hashFrame } from "../wal/frame.ts";
 import { lockFolder } from "../wal/sqlite/folder-lock.ts";
 import { openForReading } from "../wal/sqlite/sqlite-read-only.ts";
 import { OperatorError } from "./errors.ts";
-import { jsonOption, type LogOptions, logOptions, readLogSettings } from "./settings.ts";
+import { archiveFolder, jsonOption, type LogOptions, logOptions, readLogSettings } from "./settings.ts";
 import { formatCount, ProgressBar, paint, printJson, printLines } from "./terminal.ts";
 import { type ShardStream, tryDecode, withStreams } from "./wal/streams.ts";
 
@@ -37,7 +37,7 @@ Checks the checksum of each batch, and the log's hash chain. Writes nothing, and
 can be used while the server runs. Exit code 1 if a batch is damaged.`,
     )
     .action(async (options: VerifyOptions) => {
-      const folder = options.archive ?? join(readLogSettings(options).dataDir, "archive");
+      const folder = options.archive ?? archiveFolder(readLogSettings(options));
       const { batches, flaws } = verifyFolder(folder);
       if (options.json) await printJson({ ok: flaws.length === 0, batches, damaged: flaws.map(viewOf) });
       else {
@@ -71,7 +71,7 @@ space again. Exit code 1 if a batch stays damaged.`,
       // Held until this process ends.
       lockFolder(settings.dataDir);
       const report = await withStreams(settings, undefined, (streams) =>
-        repairFolder(join(settings.dataDir, "archive"), options.from, streams),
+        repairFolder(archiveFolder(settings), options.from, streams),
       );
       const { mended, damaged, salvaged, added } = report;
       if (options.json)

@@ -1,4 +1,5 @@
 /** The options that all commands on a log share. WAL_URL and DATA_DIR are read as by the server. */
+import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { readConfig } from "../config.ts";
 import { messageOf } from "../errors/error-message.ts";
@@ -61,6 +62,11 @@ export function readLogSettings(
     throw new UsageError(messageOf(error), { cause: error });
   }
   throw new UsageError("a log in memory can only be read by its own server");
+}
+
+/** The folder of the server's archive. */
+export function archiveFolder({ dataDir }: Pick<LogSettings, "dataDir">): string {
+  return join(dataDir, "archive");
 }
 
 /** The location of a log as text, without a password. */

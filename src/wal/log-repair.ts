@@ -8,6 +8,7 @@ import type { StreamName } from "./open.ts";
 import { type JournalTimer, RetryWithDeadline, systemTimer } from "./retry-with-deadline.ts";
 import {
   type Batch,
+  batchIdBefore,
   compareLogIds,
   formatLogId,
   LogError,
@@ -57,7 +58,7 @@ export async function compareEnd(stream: LogStream, copies: BatchCopies): Promis
   if (entry === undefined) return { last: undefined, newest: NO_BATCH, common: NO_BATCH, restarts };
   const [first = entry] = await stream.read(undefined, 1);
   let common: Witness = NO_BATCH;
-  for (let copy = copies.newest(entry.id); copy !== undefined; copy = copies.newest(before(copy.id))) {
+  for (let copy = copies.newest(entry.id); copy !== undefined; copy = copies.newest(batchIdBefore(copy.id))) {
     if (compareLogIds(copy.id, first.id) < 0) {
       common = await beforeFirstBatch(stream, copy);
       break;
@@ -263,10 +264,6 @@ export async function lacks(stream: LogStream, { id, hash }: Witness): Promise<b
   if (bytes !== undefined) return !isSame(hashFrame(bytes), hash);
   const [first] = await stream.read(undefined, 1);
   return first === undefined || compareLogIds(id, first.id) > 0;
-}
-
-function before({ epoch, seq }: LogId): LogId {
-  return seq > 0 ? { epoch, seq: seq - 1 } : { epoch: epoch - 1, seq: Number.MAX_SAFE_INTEGER };
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -190,6 +190,11 @@ export function compareLogIds(a: LogId, b: LogId): number {
   return a.epoch - b.epoch || a.seq - b.seq;
 }
 
+/** The greatest id that a batch before this one can have. */
+export function batchIdBefore({ epoch, seq }: LogId): LogId {
+  return seq > 1 ? { epoch, seq: seq - 1 } : { epoch: epoch - 1, seq: Number.MAX_SAFE_INTEGER };
+}
+
 /** Stable codes: an error's class is lost when it crosses a thread, its code is not. */
 export type LogErrorCode =
   | "fenced"

@@ -16,7 +16,7 @@ import { type LogOptions, type LogSettings, logOptions, readLogSettings, shardOp
 import { formatCount, paint, printLines } from "../terminal.ts";
 import { formatPosition } from "../wal/position.ts";
 import type { ShardStream } from "../wal/streams.ts";
-import { giveUp, type Loss } from "./give-up.ts";
+import { giveUp, type Loss, newestOf } from "./give-up.ts";
 import {
   lockServerFolders,
   type RememberedEnd,
@@ -115,17 +115,13 @@ async function consistentEnds(settings: LogSettings, logs: readonly RememberedEn
 }
 
 function describe({ log, kept, isCut }: Loss): readonly string[] {
-  const [newest] = log.lost;
   let [batches, records] = [0, 0];
   for (const { count } of log.copies.after(kept.id)) {
     batches += 1;
     records += count;
   }
-  const end = [newest?.id, isCut ? log.end.newest.id : undefined]
-    .filter((id) => id !== undefined)
-    .reduce((a, b) => (compareLogIds(a, b) > 0 ? a : b));
   return [
-    `${paint("bold", log.stream.name)} keeps everything up to ${at(log, kept.id)}. Given up: all after it, up to ${at(log, end)}`,
+    `${paint("bold", log.stream.name)} keeps everything up to ${at(log, kept.id)}. Given up: all after it, up to ${at(log, newestOf(log))}`,
     `  ${formatCount(batches)} ${plural(batches, "batch", "batches")} of them with ${formatCount(records)} ${plural(records, "record")} are in the archive`,
     ...log.lost.map(({ id, of }) => `  ${of} remembers ${at(log, id)}`),
     ...(isCut ? ["  the log holds these batches, but another log has lost what they depend on"] : []),

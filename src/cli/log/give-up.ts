@@ -10,9 +10,9 @@ import { inspectSlots, snapshotsIn } from "../../wal/snapshots/snapshot.ts";
 import { compareLogIds, formatLogId, type LogId, type Witness } from "../../wal/wal.ts";
 import { readWitness, WitnessKeeper, witnessPath } from "../../wal/witness.ts";
 import { OperatorError } from "../errors.ts";
-import type { LogSettings } from "../settings.ts";
+import { archiveFolder, type LogSettings } from "../settings.ts";
 import { cutLog } from "./cut-log.ts";
-import { archiveFolder, type RememberedEnd } from "./remembered-end.ts";
+import type { RememberedEnd } from "./remembered-end.ts";
 
 const READ_BYTES = 1 << 20;
 
@@ -47,7 +47,7 @@ export async function giveUp(settings: LogSettings, losses: readonly Loss[]): Pr
 }
 
 /** The newest batch that the log holds or somebody remembers. */
-function newestOf({ end, lost }: RememberedEnd): LogId {
+export function newestOf({ end, lost }: RememberedEnd): LogId {
   const [newest] = lost;
   return newest !== undefined && compareLogIds(newest.id, end.newest.id) > 0 ? newest.id : end.newest.id;
 }

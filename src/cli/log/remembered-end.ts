@@ -17,7 +17,7 @@ import { openForReading } from "../../wal/sqlite/sqlite-read-only.ts";
 import { compareLogIds, type LogStream } from "../../wal/wal.ts";
 import { readWitness } from "../../wal/witness.ts";
 import { OperatorError, UsageError } from "../errors.ts";
-import type { LogSettings } from "../settings.ts";
+import { archiveFolder, type LogSettings } from "../settings.ts";
 import { type ShardStream, withStreams } from "../wal/streams.ts";
 import type { RememberedBatch } from "../wal/verification.ts";
 import { readSnapshotHeads } from "../wal/verify.ts";
@@ -32,11 +32,6 @@ export type RememberedEnd = Readonly<{
   end: ComparedEnd;
   lost: readonly RememberedBatch[];
 }>;
-
-/** The folder of the archive in DATA_DIR. */
-export function archiveFolder({ dataDir }: Pick<LogSettings, "dataDir">): string {
-  return join(dataDir, "archive");
-}
 
 /**
  * Locks the server's folders until this process ends, so that no server starts meanwhile.

@@ -6,9 +6,10 @@
 
 import type { Message } from "../../actors/ledger/exchange.ts";
 import { Ledger } from "../../actors/ledger/ledger.ts";
+import { isSystemAccount } from "../../actors/ledger/routing.ts";
 import { assert } from "../../errors/assert.ts";
 import { NO_BATCH } from "../../wal/frame.ts";
-import { compareLogIds, type LogId, type Witness } from "../../wal/wal.ts";
+import { batchIdBefore, compareLogIds, type LogId, type Witness } from "../../wal/wal.ts";
 import { rebuild, type Sources } from "./rebuild.ts";
 
 /** A shard's log, and its newest batch that may be kept. */
@@ -74,7 +75,7 @@ function fits(ledger: Ledger, limits: readonly Limits[]): boolean {
 function isApplicable(ledger: Ledger, message: Message): boolean {
   if (message.op === "notice") return true;
   const { partner } = message;
-  const isThere = (id: string) => id.startsWith("@") || ledger.account(partner, id) !== undefined;
+  const isThere = (id: string) => isSystemAccount(id) || ledger.account(partner, id) !== undefined;
   if (message.op === "credit") return isThere(message.credit);
   const { legs, purpose, transfer } = message;
   const isReserved = purpose !== "capture" && legs.some(({ amount }) => amount < 0);
@@ -93,7 +94,7 @@ async function findEnd(sources: Sources, bound: LogId, isFit: (ledger: Ledger) =
     if (snapshot === undefined) return NO_BATCH;
     if (replayed === 0 && isFit(ledger)) return { id: snapshot.id, hash: snapshot.hash };
     // The snapshot's own state comes next, then what was before it.
-    until = replayed > 0 ? snapshot.id : before(snapshot.id);
+    until = replayed > 0 ? snapshot.id : batchIdBefore(snapshot.id);
   }
 }
 
@@ -106,8 +107,4 @@ async function stateAt(sources: Sources, id: LogId): Promise<Ledger> {
     "a state is rebuilt up to a batch of the log",
   );
   return ledger;
-}
-
-function before({ epoch, seq }: LogId): LogId {
-  return seq > 1 ? { epoch, seq: seq - 1 } : { epoch: epoch - 1, seq: Number.MAX_SAFE_INTEGER };
 }

@@ -71,13 +71,7 @@ export class ClusterPlace {
 
   /** 0 if the member does not answer in time, is loading, or has not this slot. */
   async #epochAt(address: RedisTcpAddress, key: string): Promise<number> {
-    const connection = new RedisConnection({
-      address,
-      name: key,
-      timeoutMs: ASK_MS,
-      openTimeoutMs: ASK_MS,
-      newClient: this.#newClient,
-    });
+    const connection = this.#openFor(address, key);
     try {
       // A replica refers to its primary unless READONLY goes ahead.
       const ask = (client: Redis) => Promise.all([client.readonly(), client.xinfo("STREAM", key)]);
@@ -114,11 +108,8 @@ export class ClusterPlace {
       if (asked.has(name) || signal.aborted) return;
       asked.add(name);
       waiting += 1;
-      const timeout = { name, timeoutMs: ASK_MS, newClient: this.#newClient };
-      const connection = new RedisConnection({ address, ...timeout });
+      const connection = this.#openFor(address, name);
       connections.push(connection);
-      // Connecting and asking together: a member that hangs accepts connections, and would take this time twice.
-      const late = setTimeout(() => connection.close(), ASK_MS);
       connection
         .run((client) => client.cluster("NODES") as Promise<string>)
         .then((reply) => {
@@ -131,7 +122,6 @@ export class ClusterPlace {
         })
         .catch((error: unknown) => refusals.push(explain(name, error)))
         .finally(() => {
-          clearTimeout(late);
           connection.close();
           waiting -= 1;
           if (waiting === 0 || isEnough(members)) resolve();
@@ -143,6 +133,21 @@ export class ClusterPlace {
     signal.removeEventListener("abort", end);
     for (const connection of connections) connection.close();
     return { members: [...members], refusals };
+  }
+
+  /**
+   * A connection for one question. Connecting and the answer together have `ASK_MS`: a member that hangs accepts
+   * connections, and would take this time twice.
+   */
+  #openFor(address: RedisTcpAddress, name: string): RedisConnection {
+    const connection = new RedisConnection({
+      address,
+      name,
+      timeoutMs: ASK_MS,
+      newClient: this.#newClient,
+    });
+    setTimeout(() => connection.close(), ASK_MS).unref();
+    return connection;
   }
 }
 
