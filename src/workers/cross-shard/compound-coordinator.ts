@@ -50,12 +50,15 @@ import { CompoundRun, type RunPart } from "./compound-run.ts";
 import { UNREACHABLE } from "./debit-side.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { type PackedCommand, type PendingReply, packedAlone } from "./pending-reply.ts";
+import type { Release } from "./prepare-client.ts";
 import { RevertQueue } from "./revert-queue.ts";
 
 /** Prepare rounds of one run. A new round starts when the prepared amounts no longer cover the plan. */
 const ROUNDS_MAX = 10;
 /** If the amounts grow between rounds, the next round prepares this multiple of them. */
 const HEADROOM_FACTOR = 2;
+
+const NOBODY_WAITS: Release = { onReleased: () => {}, isLogged: false };
 
 const IS_NOT_OPEN: Refused = [REFUSED, "not_open"];
 
@@ -140,7 +143,7 @@ export class CompoundCoordinator {
   readonly answered = (part: RunPart, reports: readonly LegReport[] | undefined): void => {
     const { run } = part;
     if (run.isClosed) {
-      this.#release([part], () => {});
+      this.#release([part], NOBODY_WAITS);
       return;
     }
     if (reports === undefined) {
@@ -271,12 +274,17 @@ export class CompoundCoordinator {
       run.decided(outcome.ok ? withRemoteMoves({ ...outcome, elsewhere }) : outcome, place);
       return;
     }
-    removePending(run);
     if (outcome.ok) {
+      removePending(run);
       this.#record(command, run.packed, outcome, run);
     } else {
       const place = this.#record(command, run.packed, outcome, undefined);
-      this.#release(run.parts, () => run.decided(outcome, place));
+      // Retries wait as well.
+      const onReleased = () => {
+        removePending(run);
+        run.decided(outcome, place);
+      };
+      this.#release(run.parts, { onReleased, isLogged: true });
     }
     this.#resumeAfter(run);
   }
@@ -308,7 +316,7 @@ export class CompoundCoordinator {
       this.#abandon(run, OVERLOADED);
       return;
     }
-    this.#release(run.parts, () => {});
+    this.#release(run.parts, NOBODY_WAITS);
     removePending(run);
     // A steadily growing balance would outgrow every exact round, so the next round prepares more.
     const isMore = !run.isDry && totalAmount(planned.postings) > totalAmount(run.plan?.postings ?? []);
@@ -322,18 +330,19 @@ export class CompoundCoordinator {
     if (run.isClosed) return;
     run.isClosed = true;
     this.#options.removePending(run);
-    this.#release(run.parts, () => run.refuse(refused));
+    this.#release(run.parts, { onReleased: () => run.refuse(refused), isLogged: false });
     this.#resumeAfter(run);
   }
 
-  /** Releases what other shards have prepared for these parts; calls `onDone` when that is durable. */
-  #release(parts: readonly RunPart[], onDone: () => void): void {
+  /** Releases what other shards have prepared for these parts. */
+  #release(parts: readonly RunPart[], { onReleased, isLogged }: Release): void {
     let missing = parts.length;
-    const onReleased = () => {
+    const onEach = () => {
       missing -= 1;
-      if (missing === 0) onDone();
+      if (missing === 0) onReleased();
     };
-    for (const part of parts) this.#options.linkTo(part.peer).prepareClient.release(part, onReleased);
+    for (const part of parts)
+      this.#options.linkTo(part.peer).prepareClient.release(part, { onReleased: onEach, isLogged });
   }
 
   /**

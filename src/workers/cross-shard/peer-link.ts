@@ -197,13 +197,12 @@ export class PeerLink implements Session {
    */
   #releaseUnknown(): void {
     const ids = this.#reserved;
-    if (ids.length === 0) return;
     this.#reserved = [];
     const { pending } = this.#options.ledger.compound;
     const sent = new Set(
       this.#exchange.kept.map(({ message }) => (message.op === "portion" ? message.transfer.id : "")),
     );
-    for (const id of ids) if (!sent.has(id) && pending.get(id) === undefined) this.push([PART.release, id]);
+    this.prepareClient.greeted(ids.filter((id) => !sent.has(id) && pending.get(id) === undefined));
   }
 
   #disconnect(): void {

@@ -177,7 +177,7 @@ export class Peers {
   homeOfCredit(command: Command, outcome: Outcome): number | undefined {
     if (outcome.ok || outcome.code !== "account_not_found" || command.op !== "transfer") return undefined;
     if (outcome.subject !== command.credit) return undefined;
-    const home = shardOfVnode(vnodeOfAccount(command.partner, command.credit), this.#options.shards);
+    const home = this.#shardOf(command.partner, command.credit);
     return home === this.#options.self ? undefined : home;
   }
 
@@ -215,9 +215,15 @@ export class Peers {
     return [REFUSED, "idempotency_key_reused"];
   }
 
-  /** The command that first used this key, while one of its messages is not known to be durable on its shard. */
-  inProgress(command: Command, first: KeyEntry): PendingReply | undefined {
+  /**
+   * The command that first used this key, while a part of it is not known to be durably done or released on its shard;
+   * a refusal while that cannot be said.
+   */
+  inProgress(command: Command, first: KeyEntry): PendingReply | Refused | undefined {
     if (!SENDING.has(command.op)) return undefined;
+    // Rejected, and its reservations are being released.
+    const rejected = this.pendingWithKey(command);
+    if (rejected !== undefined) return rejected;
     const { ledger } = this.#options;
     const sent = [...this.#links].flatMap(([peer, { debit }]) => {
       const messageSeq = ledger.exchange(peer).messageSeqAt(first);
@@ -228,10 +234,25 @@ export class Peers {
       .find((pending) => pending !== undefined);
     // Two scopes may share a hash: the gateway notices when it reads the record.
     if (known !== undefined && !haveSameKey(known.command, command)) return undefined;
-    if (known !== undefined || sent.length === 0) return known;
+    if (known !== undefined) return known;
+    if (sent.length === 0) return this.#mayBeReserved(command) ? UNREACHABLE : undefined;
     const retried = new RetriedCommand(command, first, sent.length);
     for (const { debit, messageSeq } of sent) debit.attach(messageSeq, retried);
     return retried;
+  }
+
+  /** Whether another shard may still hold a reservation for a command that was rejected before this start. */
+  #mayBeReserved(command: Command): boolean {
+    if (!("postings" in command || command.op === "revert_transfer")) return false;
+    return [...this.#links].some(([peer, { prepareClient }]) => {
+      if (prepareClient.hasReleasedLost) return false;
+      if (!("postings" in command)) return true;
+      return command.postings.some(({ debit }) => this.#shardOf(command.partner, debit) === peer);
+    });
+  }
+
+  #shardOf(partner: string, account: string): number {
+    return shardOfVnode(vnodeOfAccount(partner, account), this.#options.shards);
   }
 
   /**

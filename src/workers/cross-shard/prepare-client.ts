@@ -15,14 +15,23 @@ export type PrepareClientOptions = Readonly<{
   onAnswer: (part: RunPart, reports: readonly LegReport[] | undefined) => void;
 }>;
 
+/** What to do when a reservation is durably released. */
+export type Release = Readonly<{
+  onReleased: () => void;
+  /** The rejection is logged, so nobody may be told of it before: it also waits for the next session. */
+  isLogged: boolean;
+}>;
+
 export class PrepareClient {
   readonly #options: PrepareClientOptions;
   /** Requests of this turn; the array is part of the outbox already. */
   #requests: PrepareRequest[] = [];
   /** Parts of undecided runs, answered or not, by pin, oldest first. */
   readonly #undecided = new Map<number, RunPart>();
-  /** Callbacks by the id of a reservation that is being released. */
-  readonly #releasing = new Map<string, () => void>();
+  /** By the id of a reservation that is being released. */
+  readonly #releasing = new Map<string, Release>();
+  /** Reservations of attempts from before this start that are not released; `undefined` before the first greeting. */
+  #lost: Set<string> | undefined;
 
   constructor(options: PrepareClientOptions) {
     this.#options = options;
@@ -31,6 +40,11 @@ export class PrepareClient {
   /** Number of parts that wait for the other shard. */
   get waiting(): number {
     return this.#undecided.size + this.#releasing.size;
+  }
+
+  /** Whether the other shard holds no reservation of an attempt from before this start. */
+  get hasReleasedLost(): boolean {
+    return this.#lost?.size === 0;
   }
 
   /** Asks the other shard to prepare all legs that a run has there. */
@@ -77,10 +91,10 @@ export class PrepareClient {
   /**
    * The run will not be committed: releases what was prepared for this part.
    *
-   * @param onReleased called when its reservation is durably released, or immediately if there is none or no
-   *   connection.
+   * @param onReleased called when its reservation is durably released; immediately if there is none, or if there is no
+   *   connection and the run is not logged.
    */
-  release(part: RunPart, onReleased: () => void): void {
+  release(part: RunPart, { onReleased, isLogged }: Release): void {
     const { session, failpoints } = this.#options;
     // An answer that arrives later is released by `answered`. New requests start a new part, after the release.
     this.#undecided.delete(part.pin);
@@ -91,14 +105,23 @@ export class PrepareClient {
       return;
     }
     failpoints.pass("before_release");
-    this.#releasing.set(part.id, onReleased);
+    this.#releasing.set(part.id, { onReleased, isLogged });
     session.push([PART.release, part.id]);
   }
 
   released(id: string): void {
-    const onReleased = this.#releasing.get(id);
+    const release = this.#releasing.get(id);
     this.#releasing.delete(id);
-    onReleased?.();
+    this.#lost?.delete(id);
+    release?.onReleased();
+  }
+
+  /** A session begins. `ids`: all reservations there of attempts that are not committed. They are released. */
+  greeted(ids: readonly string[]): void {
+    const held = new Set(ids);
+    if (!this.hasReleasedLost) this.#lost = held;
+    for (const id of this.#releasing.keys()) if (!held.has(id)) this.released(id);
+    for (const id of ids) this.#options.session.push([PART.release, id]);
   }
 
   /** Reports parts that were asked for before `sinceMs` and are not decided as unanswered. */
@@ -115,9 +138,7 @@ export class PrepareClient {
     const undecided = [...this.#undecided.values()];
     this.#undecided.clear();
     for (const part of undecided) this.#options.onAnswer(part, undefined);
-    // The other side lists its reservations at the start of the next session; unknown ones are released then.
-    const releasing = [...this.#releasing.values()];
-    this.#releasing.clear();
-    for (const onReleased of releasing) onReleased();
+    // The other side lists its reservations at the start of the next session; they are released then.
+    for (const [id, { isLogged }] of this.#releasing) if (!isLogged) this.released(id);
   }
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { homeVnodeOf } from "../../../src/actors/ledger/routing.ts";
 import type { CompoundTransfer } from "../../../src/actors/records/compound-command.ts";
 import { MemoryStore } from "../../../src/wal/memory.ts";
+import { until } from "../../support/until.ts";
 import { account, isPending, MemoryCluster, mustPost, recordsOf, transfer } from "../shard/memory-shards.ts";
 import { idsOn } from "./cross-shard-history.ts";
 
@@ -21,6 +22,9 @@ function all(key: string): CompoundTransfer {
 function opsOf(stores: readonly MemoryStore[], shard: number): readonly string[] {
   return recordsOf(stores[shard] as MemoryStore, shard).map(({ record }) => record.command.op);
 }
+
+/** A shard's first append after its claim is that of a reservation. */
+const RELEASE_APPEND = 2;
 
 type Three = Readonly<{ cluster: MemoryCluster; stores: readonly MemoryStore[] }>;
 
@@ -57,6 +61,48 @@ test("a prepare answer is void after its shard has restarted, even if other shar
     outcome: { code: "insufficient_funds", subject: B },
   });
   await mustPost(gateway, transfer(C, "@sink", 100));
+});
+
+test("a rejection is answered once nothing is reserved for it, whichever shards crash before", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
+  const held = async () => (await gateway.accounts("acme", [B])).accounts[0]?.held;
+  await mustPost(gateway, transfer(C, "@sink", 100));
+  // The reservation is its first append, the release its second.
+  await cluster.stop(1);
+  const { exited } = await cluster.launch(1, [{ shard: 1, point: "before_append", at: RELEASE_APPEND }]);
+  const first = gateway.submit(all("k"));
+  await exited;
+  const again = gateway.submit(all("k"));
+  expect(await isPending(Promise.race([first, again]))).toBe(true);
+  expect(opsOf(stores, 0)).toContain("compound_transfer");
+  await cluster.launch(1);
+  expect(await first).toMatchObject({ outcome: { code: "insufficient_funds", subject: C } });
+  expect(await held()).toBe(0);
+  expect(await again).toMatchObject({ outcome: { code: "insufficient_funds" }, replayed: true });
+});
+
+test("a rejection is not replayed while a shard that cannot be reached may hold money for it", async () => {
+  const { cluster, stores } = await start();
+  const { gateway } = cluster;
+  await mustPost(gateway, transfer(C, "@sink", 100));
+  await cluster.stop(1);
+  const { exited } = await cluster.launch(1, [{ shard: 1, point: "before_append", at: RELEASE_APPEND }]);
+  const first = Promise.allSettled([gateway.submit(all("k"))]);
+  await exited;
+  await cluster.stop(0);
+  expect(await first).toMatchObject([{ reason: { code: "outcome_unknown" } }]);
+  await cluster.launch(0);
+  await expect(gateway.submit(all("k"))).rejects.toMatchObject({ code: "log_unavailable" });
+  await cluster.launch(1);
+  const replays: unknown[] = [];
+  await until("it is replayed", async () => {
+    replays.push(await gateway.submit(all("k")));
+    return true;
+  });
+  expect(replays).toMatchObject([{ outcome: { code: "insufficient_funds" }, replayed: true }]);
+  expect((await gateway.accounts("acme", [B])).accounts[0]?.held).toBe(0);
+  expect(opsOf(stores, 1).filter((op) => op === "release")).toHaveLength(1);
 });
 
 test("a retry waits while a part is not durable, also after the home shard has restarted", async () => {
