@@ -64,8 +64,7 @@ type Feed = {
  */
 export class ArchiveService {
   #archive: Archive;
-  /** Opens the same archive again after a suspension. */
-  readonly #reopen: () => Archive;
+  readonly #reopen: (isAgain: boolean) => Archive;
   /** While the archive is closed for lack of resources: the reason, and its last known state. */
   #suspended: Readonly<{ reason: string; stats: ArchiveStats; positions: ArchivedPositions }> | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
@@ -88,21 +87,22 @@ export class ArchiveService {
   #closed = false;
 
   /**
-   * @param open opens the archive now, and again after it ran out of disk space, file descriptors or memory.
+   * @param open opens the archive now, and again after it ran out of disk space, file descriptors or memory. It throws
+   *   while they are missing: an archive that can be opened, but not written, would seem available for a moment.
    * @param onFailure called once. The service has stopped by then.
    * @throws ArchiveError as `Archive` does.
    */
   constructor(
-    open: () => Archive,
+    open: (isAgain: boolean) => Archive,
     onFailure: (error: unknown) => void,
     options: ServiceOptions & ChannelOptions = {},
   ) {
-    this.#reopen = () => {
-      const archive = open();
+    this.#reopen = (isAgain) => {
+      const archive = open(isAgain);
       archive.indexer.isWatched = (partner) => this.#watches.isWatched(partner);
       return archive;
     };
-    this.#archive = this.#reopen();
+    this.#archive = this.#reopen(false);
     this.#onFailure = onFailure;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#waiting = new WaitingQueries(this.#deadlineMs);
@@ -256,7 +256,7 @@ export class ArchiveService {
     try {
       this.#archive.close();
     } catch {
-      // Some of its files may be closed, or were never opened.
+      // Some of its files may be closed already.
     }
     this.#scheduleReopen();
   }
@@ -264,7 +264,7 @@ export class ArchiveService {
   #scheduleReopen(): void {
     this.#reopenTimer = setTimeout(() => {
       this.#guarded(() => {
-        this.#archive = this.#reopen();
+        this.#archive = this.#reopen(true);
         this.#suspended = undefined;
         this.#scheduleTurn();
         this.#readBack.begin();

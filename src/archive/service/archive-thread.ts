@@ -5,6 +5,7 @@ import { lowerThreadPriority } from "../../workers/carriers/thread-priority.ts";
 import { Archive } from "../store.ts";
 import { type FromArchive, type ToArchive, tagError } from "./archive-protocol.ts";
 import { ArchiveService, type ServiceOptions } from "./archive-service.ts";
+import { checkSpace } from "./disk-space.ts";
 
 const STATS_EVERY_MS = 250;
 /** Unchanged stats are sent, too, as a sign of life for the owner's watchdog. */
@@ -29,8 +30,13 @@ function fail(error: unknown): void {
   main.close();
 }
 
+function open(isAgain: boolean): Archive {
+  if (isAgain) checkSpace(folder);
+  return new Archive(folder);
+}
+
 function serve(): void {
-  const service = new ArchiveService(() => new Archive(folder), fail, options);
+  const service = new ArchiveService(open, fail, options);
   let sent = "";
   let sentMs = 0;
   statsTimer = setInterval(() => {
