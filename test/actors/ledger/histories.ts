@@ -74,7 +74,8 @@ const compound = fc
     postings: fc.oneof(onePosting, severalPostings),
     available: seldom(4),
     pending: fc.boolean(),
-    timeoutMs: orNull(fc.constantFrom(1, 40, 1000, 5000, 90_000)),
+    // Above the time that commands without a pause take: a message is logged 1 ms after its cause.
+    timeoutMs: orNull(fc.constantFrom(20, 40, 1000, 5000, 90_000)),
   })
   .map((shape) => {
     const [{ debit, credit } = { debit: "", credit: "" }] = shape.postings;
