@@ -25,7 +25,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "maxmemory-policy": "noeviction",
   save: "",
   "cluster-enabled": "yes",
-  "cluster-node-timeout": "2000",
+  "cluster-node-timeout": "1500",
   "cluster-require-full-coverage": "no",
   "cluster-allow-reads-when-down": "yes",
   "cluster-allow-replica-migration": "no",

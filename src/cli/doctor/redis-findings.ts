@@ -155,7 +155,7 @@ export function examineMember({ config, info }: RedisValues): readonly Finding[]
   recommend(
     isAtMost("cluster-node-timeout", 5000),
     "cluster-node-timeout",
-    "2000",
+    "1500",
     "a failover takes longer",
   );
   recommend(isAtMost("repl-timeout", 10), "repl-timeout", "5", "a lost replica is noticed late");

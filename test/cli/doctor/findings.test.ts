@@ -72,7 +72,7 @@ test("a member of a cluster may be a replica, and settings that make a failover 
     { level: "problem" },
   ]);
   const good = {
-    "cluster-node-timeout": "2000",
+    "cluster-node-timeout": "1500",
     "repl-timeout": "5",
     "cluster-require-full-coverage": "no",
     "cluster-allow-replica-migration": "no",
