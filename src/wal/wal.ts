@@ -37,7 +37,8 @@ export interface LogStream {
   /** The bytes stored under `id`. */
   find(id: LogId): Promise<Uint8Array | undefined>;
   /**
-   * Drops up to `entriesMax` of the oldest entries below `below`. The last id, which fencing compares with, is kept.
+   * Drops up to `entriesMax` of the oldest entries below `below`. The last id, which fencing compares with, is kept. A
+   * replicated store drops nothing while it lacks the snapshots that cover them.
    *
    * @returns whether more such entries may be left.
    */

@@ -7,6 +7,7 @@
  * compared with what we remember: a replica that was promoted without the newest entries gets them again.
  */
 import type { Redis } from "ioredis";
+import { coversTrim } from "../../snapshots/snapshot.ts";
 import {
   compareLogIds,
   formatLogId,
@@ -17,6 +18,7 @@ import {
 } from "../../wal.ts";
 import { RedisAudit, type RedisAuditOptions, toLogError } from "../redis-audit.ts";
 import { type FindAddress, isReplyError, type NewRedisClient, RedisConnection } from "../redis-connection.ts";
+import { slotsAt } from "../redis-snapshots.ts";
 import { ReadPage, toEntries } from "../stream-entries.ts";
 import { ReplicaWait } from "./replica-wait.ts";
 import { ReplicaWatch } from "./replica-watch.ts";
@@ -33,6 +35,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     /** Finds the primary of the key. */
     address: FindAddress;
     key: string;
+    /** The name of the shard's snapshots, which must cover what is trimmed; absent: there are none. */
+    snapshots?: string;
     /** The highest epoch of the key at any member; absent: nobody can be asked. */
     highestEpoch?: () => Promise<number>;
     /** How many replicas must have an entry before it counts. */
@@ -145,12 +149,17 @@ export class ClusterStream implements LogStream {
     return this.#run(READ_TIMEOUT_MS, async (client) => (await this.#read(client, id, id))[0]?.bytes);
   }
 
-  /** Trims whole nodes of the stream, which is cheap for Redis; some entries below `below` may stay. */
+  /**
+   * Trims whole nodes of the stream, which is cheap for Redis; some entries below `below` may stay. A new primary may
+   * have lost the snapshots that cover them. So they are looked up on the connection that trims: in what this server
+   * and its replicas write, they come before the trim, and no member can have the trim without them.
+   */
   async trim(below: LogId, entriesMax: number): Promise<boolean> {
-    const trimmed = await this.#run(READ_TIMEOUT_MS, (client) =>
-      client.xtrim(this.name, "MINID", "~", formatLogId(below), "LIMIT", entriesMax),
-    );
-    return trimmed > 0;
+    const { snapshots } = this.#options;
+    return this.#run(READ_TIMEOUT_MS, async (client) => {
+      if (snapshots !== undefined && !(await coversTrim(slotsAt(client, snapshots), below))) return false;
+      return (await client.xtrim(this.name, "MINID", "~", formatLogId(below), "LIMIT", entriesMax)) > 0;
+    });
   }
 
   async close(): Promise<void> {
