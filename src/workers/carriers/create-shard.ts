@@ -72,6 +72,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     settings: { seal: sealerOf(init.secretKey) },
     onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),
     warnings: () => warnings,
+    replicas: () => stream.replicas,
   });
   return {
     control: (message) => host.control(message),

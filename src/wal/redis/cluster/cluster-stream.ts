@@ -13,6 +13,7 @@ import {
   formatLogId,
   LogError,
   type LogId,
+  type LogReplicas,
   type LogStream,
   type StoredEntry,
 } from "../../wal.ts";
@@ -60,6 +61,7 @@ export class ClusterStream implements LogStream {
   readonly #connection: RedisConnection;
   readonly #wait: ReplicaWait;
   readonly #memory: TailMemory;
+  readonly #watch: ReplicaWatch;
   readonly #page = new ReadPage();
   readonly #timeoutMs: number;
   /** The entry that is being appended. */
@@ -70,9 +72,10 @@ export class ClusterStream implements LogStream {
     this.#options = options;
     this.name = key;
     this.#timeoutMs = timeoutMs;
-    const watch = new ReplicaWatch();
+    // A replica that lacks more could not be repaired if it became the primary.
+    this.#watch = new ReplicaWatch(rememberedBytes);
     const onInfo = (info: ReadonlyMap<string, string>): void => {
-      const message = watch.look(info);
+      const message = this.#watch.look(info);
       if (message !== undefined) options.onReplicas?.(message);
     };
     this.#audit = new RedisAudit(key, { ...options, onInfo }, true);
@@ -91,6 +94,11 @@ export class ClusterStream implements LogStream {
   /** Counts changes of the primary as well: an entry that the former one had may be gone. */
   get restarts(): number {
     return this.#audit.restarts;
+  }
+
+  get replicas(): LogReplicas | undefined {
+    const { following } = this.#watch;
+    return following === undefined ? undefined : { following, required: this.#options.replicas };
   }
 
   async last(): Promise<StoredEntry | undefined> {
@@ -218,7 +226,7 @@ export class ClusterStream implements LogStream {
       throw new LogError("fenced", `${this.name} ${end}: another owner has written to it`);
     if (difference.kind === "behind" && last !== undefined)
       await this.#repair(client, last, difference.missing);
-    else throw this.#lost(`it ${end}`);
+    else throw this.#lost(`it ${end}`, this.#describeForgotten());
   }
 
   /**
@@ -251,7 +259,7 @@ export class ClusterStream implements LogStream {
     const ours = [last, ...missing];
     if (stored.length === ours.length && stored.every((entry, no) => isSame(entry, ours[no] as StoredEntry)))
       return;
-    throw this.#lost(`it has entries of another owner after ${formatLogId(last.id)}`);
+    throw this.#lost(`it has entries of another owner after ${formatLogId(last.id)}`, "");
   }
 
   /** @param before only entries below this one. */
@@ -287,13 +295,19 @@ export class ClusterStream implements LogStream {
     }
   }
 
-  #lost(reason: string): LogError {
+  #lost(reason: string, remedy: string): LogError {
     const newest = this.#memory.newest;
     const ours = newest === undefined ? "nothing" : formatLogId(newest.id);
     return new LogError(
       "log_lost_data",
-      `${this.name} has lost data: ${reason}, but has acknowledged ${ours}, and what is missing is not remembered`,
+      `${this.name} has lost data: ${reason}, but has acknowledged ${ours}${remedy}`,
     );
+  }
+
+  #describeForgotten(): string {
+    const { oldest } = this.#memory;
+    const from = oldest === undefined ? "" : ` (only ${formatLogId(oldest.id)} and later)`;
+    return `, and what is missing is not remembered${from}. Make a member that has it the primary, or stop this server and run "daybook log repair"`;
   }
 
   #forgetPending(upTo: LogId): void {

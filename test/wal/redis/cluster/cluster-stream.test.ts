@@ -91,3 +91,16 @@ test("a slot is not cleared on another primary than the one on which it was read
   expect(redis.lists.size).toBe(0);
   for (const each of [store, next]) await each.close();
 });
+
+test("a loss that the memory does not reach names what is remembered and the remedy", async () => {
+  const redis = new PlayedRedis();
+  const stream = open(redis, 20);
+  await stream.append({ epoch: 1, seq: 0 }, Buffer.from("claim"), true);
+  await stream.read(undefined, 1 << 20);
+  for (let seq = 1; seq <= 4; seq++) await stream.append({ epoch: 1, seq }, Buffer.from(`batch ${seq}`));
+  redis.failOver(["1-0", "1-1"]);
+  const message =
+    'daybook:{g1s0}:wal has lost data: it ends at 1-1, but has acknowledged 1-4, and what is missing is not remembered (only 1-3 and later). Make a member that has it the primary, or stop this server and run "daybook log repair"';
+  await expect(stream.last()).rejects.toMatchObject({ code: "log_lost_data", message });
+  await stream.close();
+});
