@@ -120,6 +120,8 @@ describe.each(LEVELS)("on a cluster of $level", ({ program }) => {
   });
 
   test("a replica that hangs is said in one line, and that it is back", async () => {
+    // A replica that has just returned counts once it has said how much it has.
+    await cluster.catchesUp(key());
     const said: string[] = [];
     const stream = open({ auditEveryMs: 0, onReplicas: (message) => said.push(message) });
     const journal = makeJournal(stream, claimant("one"));
