@@ -43,11 +43,6 @@ export type JournalOptions = Readonly<{
   claimedEpoch?: number;
   /** A new stream starts above this epoch (resharding). */
   epochFloor?: number;
-  /**
-   * Whether the log may be trimmed below an entry, asked before each portion; absent: yes. A replicated store may have
-   * lost the snapshot that covers what is trimmed.
-   */
-  mayTrim?: (below: LogId) => Promise<boolean>;
   /** How long one append may take before its reply counts as lost. */
   deadlineMs?: number;
   timer?: JournalTimer;
@@ -213,7 +208,6 @@ export class StreamJournal implements Journal {
     // Without entries the stream would look new.
     assert(compareLogIds(below, this.#durable) <= 0, "only durable entries are trimmed");
     await this.confirmOwner();
-    if ((await this.#options.mayTrim?.(below)) === false) return false;
     return this.#stream.trim(below, TRIM_ENTRIES);
   }
 

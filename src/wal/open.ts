@@ -97,6 +97,7 @@ export function openLogStream(url: string, options: OpenLogOptions): LogStream {
         address: (signal) => place.findPrimary(key, signal),
         highestEpoch: () => place.highestEpoch(key),
         key,
+        snapshots: snapshotsKey(generation, shard),
         replicas,
         rememberedBytes,
       });
@@ -121,7 +122,7 @@ export function openSnapshotStore(
   }: StreamName & Pick<OpenLogOptions, "readOnly" | "replicas">,
 ): SnapshotStore {
   const location = parseLogUrl(url);
-  const key = `${keyPrefix(generation, shard)}:snapshot`;
+  const key = snapshotsKey(generation, shard);
   switch (location.kind) {
     case "sqlite":
       return new SqliteSnapshotStore(join(location.dir, `g${generation}s${shard}.snapshots.sqlite`), {
@@ -172,6 +173,10 @@ function finderOf({ members }: Extract<LogLocation, { kind: "cluster" }>, key: s
 
 export function streamKey(generation: number, shard: number): string {
   return `${keyPrefix(generation, shard)}:wal`;
+}
+
+function snapshotsKey(generation: number, shard: number): string {
+  return `${keyPrefix(generation, shard)}:snapshot`;
 }
 
 /** The hash tag keeps all keys of one shard in one slot. */

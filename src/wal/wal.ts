@@ -11,6 +11,9 @@ export type LogId = Readonly<{ epoch: number; seq: number }>;
 
 export type StoredEntry = Readonly<{ id: LogId; bytes: Uint8Array }>;
 
+/** How many replicas of a log's primary follow it, and how many must confirm an entry before it counts. */
+export type LogReplicas = Readonly<{ following: number; required: number }>;
+
 /** A store of opaque entries: one stream. Every method may reject with LogError `log_unavailable`. */
 export interface LogStream {
   /** For error messages, e.g. `daybook:{g1s0}:wal` or `data/wal/g1s0.sqlite`. */
@@ -37,7 +40,8 @@ export interface LogStream {
   /** The bytes stored under `id`. */
   find(id: LogId): Promise<Uint8Array | undefined>;
   /**
-   * Drops up to `entriesMax` of the oldest entries below `below`. The last id, which fencing compares with, is kept.
+   * Drops up to `entriesMax` of the oldest entries below `below`. The last id, which fencing compares with, is kept. A
+   * replicated store drops nothing while it lacks the snapshots that cover them.
    *
    * @returns whether more such entries may be left.
    */
@@ -47,6 +51,8 @@ export interface LogStream {
    * in the page cache; it is durable once a later append is.
    */
   readonly restarts: number;
+  /** Of a replicated store; `undefined` while its primary does not answer. */
+  readonly replicas?: LogReplicas | undefined;
   /** False (sqlite): after a failed commit, `find` cannot be trusted to say whether the entry is durable. */
   readonly resolvable: boolean;
   /**

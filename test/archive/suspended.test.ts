@@ -10,11 +10,12 @@ import { until } from "../support/until.ts";
 
 const TRIES = 2;
 
+const full = () => Object.assign(new Error("no space left"), { code: "ENOSPC" });
+
 test("an archive that can be opened but has no space stays suspended until it has", async () => {
   const folder = testFolder();
   let isFull = true;
   const seen: (string | null)[] = [];
-  const full = () => Object.assign(new Error("no space left"), { code: "ENOSPC" });
   const service = new ArchiveService(
     (isAgain) => {
       if (isAgain) setImmediate(() => seen.push(service.stats().away));

@@ -35,7 +35,7 @@ function valueOf(expr: string): string {
 
 /** What only some servers have, or only after something has happened, or after a minute. */
 const ABSENT =
-  /daybook_(snapshot_|quota_exceeded|refusals_total|statistics_|in_transit|webhook)|status=~"5|daybook_statistics"|\/events/;
+  /daybook_(log_replicas|snapshot_|quota_exceeded|refusals_total|statistics_|in_transit|webhook)|status=~"5|daybook_statistics"|\/events/;
 
 type Series = Readonly<{ metric: Readonly<Record<string, string>> }>;
 

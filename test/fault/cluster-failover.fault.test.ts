@@ -145,9 +145,21 @@ test("while no replica answers nothing is acknowledged, and all is well when the
   const { cluster, server, admin, load } = await begun(LEVELS[0]?.program ?? "");
   load.begin(server.url, CALLERS);
   await load.moreAcknowledged(100);
+  const metrics = async () => (await (await fetch(`${server.url}/metrics`)).text()).split("\n");
+  expect(await metrics()).toEqual(
+    expect.arrayContaining(
+      [0, 1].flatMap((shard) => [
+        `daybook_log_replicas{shard="${shard}"} 2`,
+        `daybook_log_replicas_required{shard="${shard}"} 1`,
+      ]),
+    ),
+  );
   const replicas = await Promise.all([0, 1].map((shard) => cluster.replicas(streamKey(1, shard))));
   for (const replica of replicas.flat()) replica.pause();
   await until("it says that it is not ready", async () => (await readiness(admin)).status === 503);
+  await until("its metrics show the replicas", async () =>
+    (await metrics()).includes('daybook_log_replicas{shard="0"} 0'),
+  );
   const refused = load.count("not_done");
   const { acknowledged } = load;
   await until("callers are refused", () => load.count("not_done") > refused + 20);

@@ -4,7 +4,6 @@
  */
 import type { Ledger } from "../../src/actors/ledger/ledger.ts";
 import { StreamJournal } from "../../src/wal/journal.ts";
-import { coversTrim } from "../../src/wal/snapshots/snapshot.ts";
 import type { MemorySnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
 import type { Batch } from "../../src/wal/wal.ts";
 import type { Carrier, RunningShard, ShardInit } from "../../src/workers/carriers/carrier.ts";
@@ -166,10 +165,8 @@ export class SimCarrier implements Carrier {
     const remembered = witnesses[shard];
     const store = stores[shard] as LogStore;
     const isCluster = store instanceof SimCluster;
-    const kept = isCluster ? store.openSnapshots(snapshots[shard] as MemorySnapshotStore) : undefined;
     const journal = new StreamJournal({
       stream: store.open(),
-      ...(kept && { mayTrim: (below) => coversTrim(kept, below) }),
       claimant: { instance, generation, shard, shards },
       witnesses: [remembered, archived].filter((witness) => witness !== undefined),
       mayCreate,

@@ -138,6 +138,7 @@ export class SimCluster implements LogStore {
       ...options,
       address: this.#find,
       key: this.#key,
+      snapshots: `${this.#key}:snapshot`,
       replicas: REPLICAS,
       rememberedBytes: REMEMBERED_BYTES,
       onRepair: (message) => {

@@ -80,7 +80,7 @@ describe("the simulation", () => {
   });
 
   test("in clusters owners repair what elections have lost", { timeout: TIMEOUT_MS }, async () => {
-    const { code, output } = await runSimulation([...seeds(131, 70), "--clusters"]);
+    const { code, output } = await runSimulation([...seeds(341, 70), "--clusters"]);
     expect(output).toMatch(/^clean: .*, repair \d+/);
     expect(code).toBe(0);
   });

@@ -320,16 +320,3 @@ test("a lost entry is no data loss either if the restart is noticed only by a la
   };
   await expect(next.readAhead(() => {})).rejects.toMatchObject({ code: "append_lost" });
 });
-
-test("a log whose snapshots are gone is not trimmed", async () => {
-  const store = new MemoryStore("memory:{g1s0}");
-  let mayTrim = false;
-  const journal = makeJournal(store.open(), { mayTrim: async () => mayTrim });
-  await write(journal, "a", "b", "c");
-  const below = { epoch: 1, seq: 3 };
-  expect(await journal.trim(below)).toBe(false);
-  expect(store.entries).toHaveLength(4);
-  mayTrim = true;
-  await journal.trim(below);
-  expect(store.entries).toHaveLength(1);
-});

@@ -39,6 +39,9 @@ export interface SnapshotStore {
   close(): Promise<void>;
 }
 
+/** Reads what is in the slots. */
+export type SlotReader = Pick<SnapshotStore, "used" | "read" | "last">;
+
 /** Snapshots in memory, for the simulator and for tests, which may damage the chunks. */
 export class MemorySnapshotStore implements SnapshotStore {
   readonly name: string;

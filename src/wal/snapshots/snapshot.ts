@@ -6,7 +6,7 @@
 import { crc32 } from "node:zlib";
 import { HASH_BYTES } from "../frame.ts";
 import { compareLogIds, formatLogId, type LogId, type Witness } from "../wal.ts";
-import { type SnapshotStore, slotsOf } from "./snapshot-store.ts";
+import { type SlotReader, type SnapshotStore, slotsOf } from "./snapshot-store.ts";
 
 export const SNAPSHOT_VERSION = 1;
 /** "DYBS", read as a little-endian number. */
@@ -48,7 +48,7 @@ export class SnapshotError extends Error {
 type Chunk = Readonly<{ kind: number; payload: Buffer; id: LogId }>;
 
 /** Inspects all slots. Checks the head and the end of each snapshot, but not the blocks between. */
-export async function inspectSlots(store: SnapshotStore): Promise<readonly Slot[]> {
+export async function inspectSlots(store: SlotReader): Promise<readonly Slot[]> {
   return Promise.all((await store.used()).map((slot) => inspectSlot(store, slot)));
 }
 
@@ -59,7 +59,7 @@ export function snapshotsIn(slots: readonly Slot[]): readonly StoredSnapshot[] {
     .toSorted((a, b) => compareLogIds(b.head.id, a.head.id));
 }
 
-async function inspectSlot(store: SnapshotStore, slot: number): Promise<Slot> {
+async function inspectSlot(store: SlotReader, slot: number): Promise<Slot> {
   const [[first], last] = await Promise.all([store.read(slot, 0, 1), store.last(slot)]);
   if (first === undefined || last === undefined) return { kind: "empty", slot };
   try {
@@ -129,7 +129,7 @@ export async function writeSnapshot(
 }
 
 /** Whether both kept snapshots are there, and the log below `below` is needed for neither. */
-export async function coversTrim(store: SnapshotStore, below: LogId): Promise<boolean> {
+export async function coversTrim(store: SlotReader, below: LogId): Promise<boolean> {
   const [, older] = snapshotsIn(await inspectSlots(store));
   return older !== undefined && compareLogIds(older.head.id, below) >= 0;
 }

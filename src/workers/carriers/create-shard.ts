@@ -4,7 +4,6 @@ import { sealerOf } from "../../sealed-secrets.ts";
 import { StreamJournal } from "../../wal/journal.ts";
 import { openLogStream, openSnapshotStore, parseLogUrl } from "../../wal/open.ts";
 import { systemTimer } from "../../wal/retry-with-deadline.ts";
-import { coversTrim } from "../../wal/snapshots/snapshot.ts";
 import { readWitness, WitnessKeeper } from "../../wal/witness.ts";
 import { restoreNewest } from "../recovery/restore.ts";
 import { bootClock } from "../shard/clock/boot-clock.ts";
@@ -51,7 +50,6 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
   const uptimeMs = bootClock();
   const journal = new StreamJournal({
     stream,
-    ...(isCluster && { mayTrim: (below) => coversTrim(snapshots, below) }),
     claimant: { instance, ...name, shards },
     witnesses,
     mayCreate,
@@ -74,6 +72,7 @@ export function createShard(init: ShardInit, threadId: number, post: (message: F
     settings: { seal: sealerOf(init.secretKey) },
     onDurable: ({ id, hash }, clock) => witness.note({ id, hash, clock: clock.witnessed() }),
     warnings: () => warnings,
+    replicas: () => stream.replicas,
   });
   return {
     control: (message) => host.control(message),

@@ -8,6 +8,7 @@ import { QUOTA_NAMES } from "../../actors/quotas/default-quotas.ts";
 import type { ArchiveStats } from "../../archive/service/archive-protocol.ts";
 import type { TrialBalance } from "../../gateway/ports.ts";
 import { BOUNDS_MS, type RequestCounts } from "../../http/log/request-metrics.ts";
+import type { LogReplicas } from "../../wal/wal.ts";
 import type { GatewayStatus } from "../gateways/gateway-supervisor.ts";
 import type { OperatorStatus } from "../operator/operator-desk.ts";
 import type { Recovery } from "../recovery/recover.ts";
@@ -100,6 +101,15 @@ const OF_STATS: readonly Metric<ShardStats>[] = [
   ],
   ["daybook_batches_total", "Batches made durable", (of) => sumOf(of.batchBuckets)],
   ["daybook_log_bytes_total", "Bytes made durable", (of) => of.bytes],
+];
+
+const OF_REPLICAS: readonly Metric<LogReplicas>[] = [
+  ["daybook_log_replicas", "Replicas of the log's primary that follow it", (of) => of.following],
+  [
+    "daybook_log_replicas_required",
+    "Replicas that must confirm an entry before it counts: WAL_REPLICAS",
+    (of) => of.required,
+  ],
 ];
 
 const OF_COMMANDS: readonly Metric<number>[] = [
@@ -284,6 +294,12 @@ function renderShards({ shards, archive }: MetricSources): string {
   const archivedMs = new Map(archive.shards.map(({ shard, storedTimeMs }) => [shard, storedTimeMs]));
   return [
     scalars(OF_STATS, answered),
+    scalars(
+      OF_REPLICAS,
+      answered.flatMap(([labels, { logReplicas }]) =>
+        logReplicas === undefined ? [] : [[labels, logReplicas] as const],
+      ),
+    ),
     scalars(
       OF_COMMANDS,
       each("kind", ({ commands }) => commands),

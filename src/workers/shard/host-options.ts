@@ -1,7 +1,7 @@
 /** What a shard's thread, process or test provides. */
 import type { LedgerSettings } from "../../actors/ledger/ledger-state.ts";
 import type { Random } from "../../actors/programmes/programme.ts";
-import type { Batch, Journal } from "../../wal/wal.ts";
+import type { Batch, Journal, LogReplicas } from "../../wal/wal.ts";
 import type { openChannel } from "../channels/open-channel.ts";
 import type { Restore } from "../recovery/recover.ts";
 import type { Clocks, JudgedClock, LogClock } from "./clock/log-clock.ts";
@@ -36,4 +36,6 @@ export type HostOptions = Readonly<{
   onDurable: (batch: Batch, clock: LogClock) => void;
   /** Durability settings of the log that are weaker than recommended, one line each. */
   warnings: () => readonly string[];
+  /** See `LogStream.replicas`. */
+  replicas?: () => LogReplicas | undefined;
 }>;

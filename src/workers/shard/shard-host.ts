@@ -163,8 +163,7 @@ export class ShardHost {
       case "claim":
         return this.#mayClaim.resolve();
       case "proceed":
-        this.#proceed.resolve();
-        return;
+        return this.#proceed.resolve();
       case "stop":
         this.#stop();
         return;
@@ -201,6 +200,7 @@ export class ShardHost {
       keptBytes: this.#ledger.state.kept.bytes,
       messagesInTransit: this.#peers.inTransit,
       ...this.#commit.stats,
+      logReplicas: this.#options.replicas?.(),
       loopDelayMs: this.#loopDelay.p99Ms,
       clockAheadMs: this.#clock.aheadMs,
       heapBytes: usedHeapBytes(),

@@ -1,6 +1,6 @@
 import { getHeapStatistics } from "node:v8";
 import type { Quotas } from "../../actors/quotas/default-quotas.ts";
-import type { LogId } from "../../wal/wal.ts";
+import type { LogId, LogReplicas } from "../../wal/wal.ts";
 
 export type Counted = readonly [name: string, count: number];
 
@@ -38,6 +38,8 @@ export type ShardStats = Readonly<{
   /** Records that were decided and are not durable yet, and how long the oldest of them has waited. */
   undurable: number;
   undurableMs: number;
+  /** See `LogStream.replicas`. */
+  logReplicas: LogReplicas | undefined;
   /** Delay of the shard's event loop: the 99th percentile of the last ten seconds. */
   loopDelayMs: number;
   bytes: number;

@@ -52,6 +52,16 @@ describe("an alarm", () => {
     ]);
   });
 
+  test("may compare a metric with another one of the same shard", () => {
+    const required =
+      'daybook_log_replicas_required{shard="0"} 2\ndaybook_log_replicas_required{shard="1"} 1\n';
+    const following = 'daybook_log_replicas{shard="0"} 2\ndaybook_log_replicas{shard="1"}';
+    expect(alarmsOf(new MetricsText(`${required}${following} 1\n`), {})).toEqual([]);
+    expect(alarmsOf(new MetricsText(`${required}${following} 0\n`), {})).toMatchObject([
+      { alert: "TooFewReplicas", detail: "daybook_log_replicas is 0 on shard 1" },
+    ]);
+  });
+
   test("of a counter counts from when the console began to watch", () => {
     const later = new MetricsText("daybook_snapshot_failures_total 5\n");
     expect(alarmsOf(later, { daybook_snapshot_failures_total: 5 })).toEqual([]);

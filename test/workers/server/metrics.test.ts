@@ -14,6 +14,7 @@ const STATS = {
   undurable: 3,
   undurableMs: 250,
   loopDelayMs: 1.5,
+  logReplicas: { following: 1, required: 2 },
   // One batch of one record, one of more than 10,000.
   batchBuckets: [1, 0, 0, 0, 0, 0, 0, 0, 0, 1],
   quotaExceeded: { idempotency_keys: 2, open_transfers: 0, bytes: 0 },
@@ -111,6 +112,15 @@ test("the lag of the log and of the archive are seconds", () => {
   const lines = linesOf(SOURCES);
   expect(lines).toContain('daybook_durable_lag_seconds{shard="0"} 0.25');
   expect(lines).toContain('daybook_archive_lag_seconds{shard="0"} 2');
+});
+
+test("the replicas of a log are shown only where it has some", () => {
+  const lines = linesOf(SOURCES);
+  expect(lines).toContain('daybook_log_replicas{shard="0"} 1');
+  expect(lines).toContain('daybook_log_replicas_required{shard="0"} 2');
+  const shards = SOURCES.shards.map((shard) => ({ ...shard, stats: { ...STATS, logReplicas: undefined } }));
+  const single = { ...SOURCES, shards } as unknown as MetricSources;
+  expect(renderMetrics(single)).not.toMatch(/^daybook_log_replicas/m);
 });
 
 test("the books are shown once they were checked, with all digits", () => {

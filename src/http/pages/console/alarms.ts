@@ -7,13 +7,13 @@ import type { MetricsText } from "./metrics-text.ts";
 export type Severity = "page" | "ticket";
 export type Alarm = Readonly<{ alert: string; severity: Severity; summary: string; detail: string }>;
 
-/** `is`: how the metric compares with the bound, written as in the rules. */
+/** `is`: how the metric compares with the bound, written as in the rules. The bound may be a metric of the same shard. */
 export type GaugeRule = Readonly<{
   alert: string;
   severity: Severity;
   summary: string;
   metric: string;
-  is: ">" | "==";
+  is: ">" | "==" | "<";
   bound: string;
 }>;
 
@@ -21,6 +21,14 @@ export const GAUGE_RULES: readonly GaugeRule[] = [
   gauge("NotReady", "page", "not ready", "daybook_ready", "==", "0"),
   gauge("ShardHangs", "page", "shards hang", "daybook_shard_hung", "==", "1"),
   gauge("BooksUnbalanced", "page", "the books do not balance", "daybook_books_balanced", "==", "0"),
+  gauge(
+    "TooFewReplicas",
+    "page",
+    "too few replicas of a log",
+    "daybook_log_replicas",
+    "<",
+    "daybook_log_replicas_required",
+  ),
   gauge("RequestsQueue", "ticket", "requests queue", "daybook_mailbox_depth", ">", "10000"),
   gauge("ArchiveDamaged", "ticket", "archive damaged", "daybook_archive_damaged_batches", ">", "0"),
   gauge("ArchiveBehind", "ticket", "archive behind", "daybook_archive_records_waiting", ">", "1e6"),
@@ -133,9 +141,18 @@ export function alarmsOf(metrics: MetricsText, before: Counters): readonly Alarm
   ];
 }
 
+const COMPARISONS = {
+  ">": (value, limit) => value > limit,
+  "==": (value, limit) => value === limit,
+  "<": (value, limit) => value < limit,
+} satisfies Record<GaugeRule["is"], (value: number, limit: number) => boolean>;
+
 function gaugeAlarm({ metric, is, bound, ...named }: GaugeRule, metrics: MetricsText): readonly Alarm[] {
-  const limit = Number(bound);
-  const broken = metrics.all(metric).filter(({ value }) => (is === ">" ? value > limit : value === limit));
+  const limits = metrics.all(bound);
+  const broken = metrics.all(metric).filter(({ value, labels }) => {
+    const limit = limits.find((each) => each.labels["shard"] === labels["shard"])?.value ?? Number(bound);
+    return COMPARISONS[is](value, limit);
+  });
   const [first] = broken;
   if (first === undefined) return [];
   const where = first.labels["shard"] === undefined ? "" : ` on shard ${first.labels["shard"]}`;

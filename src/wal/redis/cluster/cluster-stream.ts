@@ -7,16 +7,19 @@
  * compared with what we remember: a replica that was promoted without the newest entries gets them again.
  */
 import type { Redis } from "ioredis";
+import { coversTrim } from "../../snapshots/snapshot.ts";
 import {
   compareLogIds,
   formatLogId,
   LogError,
   type LogId,
+  type LogReplicas,
   type LogStream,
   type StoredEntry,
 } from "../../wal.ts";
 import { RedisAudit, type RedisAuditOptions, toLogError } from "../redis-audit.ts";
 import { type FindAddress, isReplyError, type NewRedisClient, RedisConnection } from "../redis-connection.ts";
+import { slotsAt } from "../redis-snapshots.ts";
 import { ReadPage, toEntries } from "../stream-entries.ts";
 import { ReplicaWait } from "./replica-wait.ts";
 import { ReplicaWatch } from "./replica-watch.ts";
@@ -33,6 +36,8 @@ export type ClusterStreamOptions = RedisAuditOptions &
     /** Finds the primary of the key. */
     address: FindAddress;
     key: string;
+    /** The name of the shard's snapshots, which must cover what is trimmed; absent: there are none. */
+    snapshots?: string;
     /** The highest epoch of the key at any member; absent: nobody can be asked. */
     highestEpoch?: () => Promise<number>;
     /** How many replicas must have an entry before it counts. */
@@ -56,6 +61,7 @@ export class ClusterStream implements LogStream {
   readonly #connection: RedisConnection;
   readonly #wait: ReplicaWait;
   readonly #memory: TailMemory;
+  readonly #watch: ReplicaWatch;
   readonly #page = new ReadPage();
   readonly #timeoutMs: number;
   /** The entry that is being appended. */
@@ -66,9 +72,10 @@ export class ClusterStream implements LogStream {
     this.#options = options;
     this.name = key;
     this.#timeoutMs = timeoutMs;
-    const watch = new ReplicaWatch();
+    // A replica that lacks more could not be repaired if it became the primary.
+    this.#watch = new ReplicaWatch(rememberedBytes);
     const onInfo = (info: ReadonlyMap<string, string>): void => {
-      const message = watch.look(info);
+      const message = this.#watch.look(info);
       if (message !== undefined) options.onReplicas?.(message);
     };
     this.#audit = new RedisAudit(key, { ...options, onInfo }, true);
@@ -87,6 +94,11 @@ export class ClusterStream implements LogStream {
   /** Counts changes of the primary as well: an entry that the former one had may be gone. */
   get restarts(): number {
     return this.#audit.restarts;
+  }
+
+  get replicas(): LogReplicas | undefined {
+    const { following } = this.#watch;
+    return following === undefined ? undefined : { following, required: this.#options.replicas };
   }
 
   async last(): Promise<StoredEntry | undefined> {
@@ -145,12 +157,17 @@ export class ClusterStream implements LogStream {
     return this.#run(READ_TIMEOUT_MS, async (client) => (await this.#read(client, id, id))[0]?.bytes);
   }
 
-  /** Trims whole nodes of the stream, which is cheap for Redis; some entries below `below` may stay. */
+  /**
+   * Trims whole nodes of the stream, which is cheap for Redis; some entries below `below` may stay. A new primary may
+   * have lost the snapshots that cover them. So they are looked up on the connection that trims: in what this server
+   * and its replicas write, they come before the trim, and no member can have the trim without them.
+   */
   async trim(below: LogId, entriesMax: number): Promise<boolean> {
-    const trimmed = await this.#run(READ_TIMEOUT_MS, (client) =>
-      client.xtrim(this.name, "MINID", "~", formatLogId(below), "LIMIT", entriesMax),
-    );
-    return trimmed > 0;
+    const { snapshots } = this.#options;
+    return this.#run(READ_TIMEOUT_MS, async (client) => {
+      if (snapshots !== undefined && !(await coversTrim(slotsAt(client, snapshots), below))) return false;
+      return (await client.xtrim(this.name, "MINID", "~", formatLogId(below), "LIMIT", entriesMax)) > 0;
+    });
   }
 
   async close(): Promise<void> {
@@ -209,7 +226,7 @@ export class ClusterStream implements LogStream {
       throw new LogError("fenced", `${this.name} ${end}: another owner has written to it`);
     if (difference.kind === "behind" && last !== undefined)
       await this.#repair(client, last, difference.missing);
-    else throw this.#lost(`it ${end}`);
+    else throw this.#lost(`it ${end}`, this.#describeForgotten());
   }
 
   /**
@@ -242,7 +259,7 @@ export class ClusterStream implements LogStream {
     const ours = [last, ...missing];
     if (stored.length === ours.length && stored.every((entry, no) => isSame(entry, ours[no] as StoredEntry)))
       return;
-    throw this.#lost(`it has entries of another owner after ${formatLogId(last.id)}`);
+    throw this.#lost(`it has entries of another owner after ${formatLogId(last.id)}`, "");
   }
 
   /** @param before only entries below this one. */
@@ -278,13 +295,19 @@ export class ClusterStream implements LogStream {
     }
   }
 
-  #lost(reason: string): LogError {
+  #lost(reason: string, remedy: string): LogError {
     const newest = this.#memory.newest;
     const ours = newest === undefined ? "nothing" : formatLogId(newest.id);
     return new LogError(
       "log_lost_data",
-      `${this.name} has lost data: ${reason}, but has acknowledged ${ours}, and what is missing is not remembered`,
+      `${this.name} has lost data: ${reason}, but has acknowledged ${ours}${remedy}`,
     );
+  }
+
+  #describeForgotten(): string {
+    const { oldest } = this.#memory;
+    const from = oldest === undefined ? "" : ` (only ${formatLogId(oldest.id)} and later)`;
+    return `, and what is missing is not remembered${from}. Make a member that has it the primary, or stop this server and run "daybook log repair"`;
   }
 
   #forgetPending(upTo: LogId): void {

@@ -43,6 +43,11 @@ export class TailMemory {
     return this.#hasReadClaim ? this.#entries.at(-1) : this.#claim;
   }
 
+  /** The oldest entry that is remembered; a log that ends before it cannot be repaired. */
+  get oldest(): StoredEntry | undefined {
+    return this.#entries[this.#start] ?? this.#beforeClaim ?? this.#claim;
+  }
+
   /** Takes entries that a claimant reads, in order. Does nothing once it has read its claim. */
   read(entries: readonly StoredEntry[]): void {
     for (const entry of entries) {

@@ -1,101 +1,23 @@
 /** Cases of a cluster's log that a real cluster does not show on demand, with a Redis that the test plays. */
-import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import { ClusterStream } from "../../../../src/wal/redis/cluster/cluster-stream.ts";
-import type { NewRedisClient } from "../../../../src/wal/redis/redis-connection.ts";
-import { compareLogIds, formatLogId, parseLogId } from "../../../../src/wal/wal.ts";
+import { ReplicaWait } from "../../../../src/wal/redis/cluster/replica-wait.ts";
+import { RedisSnapshotStore } from "../../../../src/wal/redis/redis-snapshots.ts";
+import { writeSnapshot } from "../../../../src/wal/snapshots/snapshot.ts";
+import type { SnapshotStore } from "../../../../src/wal/snapshots/snapshot-store.ts";
+import { formatLogId } from "../../../../src/wal/wal.ts";
+import { PlayedRedis } from "./played-redis.ts";
 
-const SETTINGS: Readonly<Record<string, string>> = {
-  appendfsync: "always",
-  "no-appendfsync-on-rewrite": "no",
-  "maxmemory-policy": "noeviction",
-};
-const INFO = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nloading:0\r\n";
+const ADDRESS = { host: "played", port: 1, tls: false };
+const SNAPSHOTS = "daybook:{g1s0}:snapshot";
 
-/** A primary with one replica that has confirmed everything. */
-class PlayedRedis {
-  entries: (readonly [id: string, bytes: Buffer])[] = [];
-  /** Ids that are refused once, with this message. */
-  readonly refused = new Map<string, string>();
-  readonly #clients = new Set<PlayedClient>();
-
-  readonly newClient: NewRedisClient = () => {
-    const client = new PlayedClient(this);
-    this.#clients.add(client);
-    return client as unknown as ReturnType<NewRedisClient>;
-  };
-
-  /** A replica that has only these entries takes over. */
-  failOver(ids: readonly string[]): void {
-    this.entries = this.entries.filter(([id]) => ids.includes(id));
-    for (const client of this.#clients) client.disconnect();
-  }
-
-  add(id: string, bytes: Buffer): string {
-    const last = this.entries.at(-1)?.[0];
-    if (last !== undefined && compareLogIds(parseLogId(id), parseLogId(last)) <= 0)
-      throw replyError("ERR The ID specified in XADD is equal or smaller than the target stream top item");
-    const refusal = this.refused.get(id);
-    this.refused.delete(id);
-    if (refusal !== undefined) throw replyError(refusal);
-    this.entries.push([id, bytes]);
-    return id;
-  }
-}
-
-class PlayedClient extends EventEmitter {
-  status = "wait";
-  readonly #redis: PlayedRedis;
-
-  constructor(redis: PlayedRedis) {
-    super();
-    this.#redis = redis;
-  }
-
-  async connect(): Promise<void> {
-    this.status = "ready";
-  }
-
-  disconnect(): void {
-    this.status = "end";
-    this.emit("close");
-  }
-
-  info = async () => INFO;
-  config = async (_: "GET", parameter: string) => [parameter, SETTINGS[parameter]];
-  wait = async () => 1;
-  xadd = async (...args: readonly unknown[]) => this.#redis.add(String(args.at(-3)), args.at(-1) as Buffer);
-  xrevrangeBuffer = async (_: string, end: string) =>
-    this.#within("-", end)
-      .slice(-1)
-      .map(([id, bytes]) => [Buffer.from(id), [Buffer.from("b"), bytes]]);
-  xrangeBuffer = async (_: string, start: string, end: string) =>
-    this.#within(start, end).map(([id, bytes]) => [Buffer.from(id), [Buffer.from("b"), bytes]]);
-
-  #within(start: string, end: string): PlayedRedis["entries"] {
-    return this.#redis.entries.filter(([id]) => {
-      const afterStart = start === "-" || distance(id, start) > 0 || id === start;
-      const beforeEnd = end === "+" || distance(id, end) < 0 || id === end;
-      return afterStart && beforeEnd;
-    });
-  }
-}
-
-/** @param bound an id, which `(` excludes. */
-function distance(id: string, bound: string): number {
-  return compareLogIds(parseLogId(id), parseLogId(bound.replace("(", "")));
-}
-
-function replyError(message: string): Error {
-  return Object.assign(new Error(message), { name: "ReplyError" });
-}
-
-function open(redis: PlayedRedis): ClusterStream {
+function open(redis: PlayedRedis, rememberedBytes = 1 << 20): ClusterStream {
   return new ClusterStream({
-    address: async () => ({ host: "played", port: 1, tls: false }),
+    address: async () => ADDRESS,
     key: "daybook:{g1s0}:wal",
+    snapshots: SNAPSHOTS,
     replicas: 1,
-    rememberedBytes: 1 << 20,
+    rememberedBytes,
     newClient: redis.newClient,
   });
 }
@@ -117,3 +39,68 @@ test.each(["OOM command not allowed when used memory > 'maxmemory'.", "CLUSTERDO
     await stream.close();
   },
 );
+
+function openSnapshots({ newClient }: PlayedRedis): RedisSnapshotStore {
+  return new RedisSnapshotStore(async () => ADDRESS, SNAPSHOTS, { newClient, wait: new ReplicaWait(1) });
+}
+
+/** Puts a snapshot of the state after 1-seq into a slot. */
+async function putSnapshot(store: SnapshotStore, slot: number, seq: number): Promise<void> {
+  const where = { generation: 1, shard: 0, shards: 1 };
+  const head = { id: { epoch: 1, seq }, hash: Buffer.alloc(32), timeMs: 1, records: seq, ...where };
+  await writeSnapshot(store, slot, head, [Buffer.from(`state after ${seq}`)], async () => undefined);
+}
+
+test("a log is trimmed only below snapshots that its own primary has, whatever a former primary has", async () => {
+  const [former, present] = [new PlayedRedis(), new PlayedRedis()];
+  const stream = open(present);
+  await stream.append({ epoch: 1, seq: 0 }, Buffer.from("claim"), true);
+  for (let seq = 1; seq <= 4; seq++) await stream.append({ epoch: 1, seq }, Buffer.from(`batch ${seq}`));
+  const [before, after] = [openSnapshots(former), openSnapshots(present)];
+  for (const store of [before, after]) await putSnapshot(store, 0, 1);
+  for (const [slot, seq] of [
+    [1, 2],
+    [2, 3],
+  ] as const)
+    await putSnapshot(before, slot, seq);
+  expect(await stream.trim({ epoch: 1, seq: 2 }, 100)).toBe(false);
+  expect(present.entries).toHaveLength(5);
+  for (const [slot, seq] of [
+    [1, 2],
+    [2, 3],
+  ] as const)
+    await putSnapshot(after, slot, seq);
+  expect(await stream.trim({ epoch: 1, seq: 2 }, 100)).toBe(true);
+  expect(present.entries.map(([id]) => id)).toEqual(["1-2", "1-3", "1-4"]);
+  // The older one of the two is at 1-2.
+  expect(await stream.trim({ epoch: 1, seq: 3 }, 100)).toBe(false);
+  for (const each of [stream, before, after]) await each.close();
+});
+
+test("a slot is not cleared on another primary than the one on which it was read", async () => {
+  const redis = new PlayedRedis();
+  const store = openSnapshots(redis);
+  await putSnapshot(store, 0, 1);
+  redis.breakConnections();
+  expect(await store.last(0)).toBeDefined();
+  await expect(store.clear(0)).rejects.toMatchObject({ code: "log_unavailable" });
+  await expect(putSnapshot(store, 1, 2)).rejects.toMatchObject({ code: "log_unavailable" });
+  expect([...redis.lists.keys()]).toEqual([`${SNAPSHOTS}:0`]);
+  const next = openSnapshots(redis);
+  await next.clear(0);
+  expect(redis.lists.size).toBe(0);
+  for (const each of [store, next]) await each.close();
+});
+
+test("a loss that the memory does not reach names what is remembered and the remedy", async () => {
+  const redis = new PlayedRedis();
+  const stream = open(redis, 20);
+  await stream.append({ epoch: 1, seq: 0 }, Buffer.from("claim"), true);
+  await stream.read(undefined, 1 << 20);
+  for (let seq = 1; seq <= 4; seq++) await stream.append({ epoch: 1, seq }, Buffer.from(`batch ${seq}`));
+  redis.failOver(["1-0", "1-1"]);
+  const message =
+    'daybook:{g1s0}:wal has lost data: it ends at 1-1, but has acknowledged 1-4, and what is missing is not remembered (only 1-3 and later). Make a member that has it the primary, or stop this server and run "daybook log repair"';
+  await expect(stream.last()).rejects.toMatchObject({ code: "log_lost_data", message });
+  await stream.close();
+});

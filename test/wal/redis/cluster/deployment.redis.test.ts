@@ -52,6 +52,8 @@ describe.each(LEVELS)("a cluster of $level with the files of deploy/redis/cluste
     const journal = makeJournal(openLogStream(url, { ...STREAM, rememberedBytes: 1 << 20 }), as("one", 1));
     await write(journal, "a", "b");
     await journal.confirmOwner();
+    // One of the two may have been enough so far.
+    await cluster.catchesUp(streamKey(1, 0));
     const [replica] = await cluster.replicas(streamKey(1, 0));
     const asked = new ClusterPlace([{ host: "127.0.0.1", port: replica?.port ?? 0, tls: false, ...USER }]);
     expect(await asked.highestEpoch(streamKey(1, 0))).toBe(1);
