@@ -1,8 +1,11 @@
 /** The simulation finds bugs that are planted on purpose. Here a bug for each oracle; `npm run simulate -- --planted` hunts all. */
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PATCHES, PLANTED, SourceCopy } from "./planted-bugs.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
 
 /** Bugs that are found fast. Together they are found by every oracle that finds any. */
 const QUICK: ReadonlySet<string> = new Set([
@@ -43,6 +46,15 @@ describe("planted bugs", () => {
     );
     const readme = readFileSync(join(PATCHES, "README.md"), "utf8");
     for (const [name] of PLANTED) expect(readme).toContain(`\`${name}\``);
+  });
+
+  test("each patch applies to the source as it is", () => {
+    for (const [name] of PLANTED) {
+      const { stderr } = spawnSync("git", ["apply", "--check", join(PATCHES, `${name}.patch`)], {
+        cwd: ROOT,
+      });
+      expect(String(stderr), name).toBe("");
+    }
   });
 
   const quick = PLANTED.filter(([name]) => QUICK.has(name));
