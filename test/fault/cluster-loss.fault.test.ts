@@ -15,6 +15,7 @@ import {
   operator,
   refusedStart,
   type ServerProcess,
+  shardsOf,
   testFolder,
   testServer,
 } from "../support/server.ts";
@@ -24,6 +25,8 @@ import { checkBooks } from "./books.ts";
 const SHARDS = 2;
 const KEY = streamKey(1, 0);
 const CALLERS = 8;
+/** Looks at a server that logs nothing, in some hundred milliseconds. */
+const QUIET_TIMES = 10;
 
 type Lost = Readonly<{
   server: ServerProcess;
@@ -45,10 +48,7 @@ async function lostEnd(program: string, isCalm: boolean): Promise<Lost> {
   await load.moreAcknowledged(300);
   if (isCalm) {
     await load.stop();
-    await withClient(server, load, async (client) => {
-      // It is answered once the archive has everything that was done before.
-      await client.get("/v1/transfers");
-    });
+    await withClient(server, load, (client) => archiveHasAll(operator(server), client));
   }
   await server.kill();
   await load.stop();
@@ -60,6 +60,20 @@ async function lostEnd(program: string, isCalm: boolean): Promise<Lost> {
     /g1s\d\}:wal has lost data: it held \d+-\d+ before .*"daybook log repair"/,
   );
   return { server, load, env };
+}
+
+/** Shards still log for some time that messages have arrived. */
+async function archiveHasAll(admin: Client, client: Client): Promise<void> {
+  let [before, times] = ["", 0];
+  await until("nothing is logged any more, and the archive has everything", async () => {
+    // It is answered once the archive has everything that was done before.
+    await client.get("/v1/transfers");
+    const now = (await shardsOf(admin)).map(({ position }) => position).join(" ");
+    times = now === before ? times + 1 : 0;
+    before = now;
+    return times === QUIET_TIMES;
+  });
+  admin.close();
 }
 
 async function withClient(
