@@ -232,8 +232,8 @@ const DONE_DRY = "\x81\xa6status\xcd\x00\xc9";
 const REFUSED = "\x82\xa6status\xcd";
 const CODE = "\xa4code\xd9";
 
-function twoBytes(value: number): string {
-  return String.fromCharCode(value >> 8, value & 0xff);
+function twoBytes(number: number): string {
+  return String.fromCharCode(number >> 8, number & 0xff);
 }
 
 /** `{"results": [{"status": 201, "id": "…"} | {"status", "code"}]}`. Ids and codes are ASCII of at most 255 bytes. */
