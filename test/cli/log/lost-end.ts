@@ -1,9 +1,12 @@
 /** Makes logs of stopped servers lose their end, and looks at what is left. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
-import { openLogStream, streamKey } from "../../../src/wal/open.ts";
+import { openLogStream, openSnapshotStore, streamKey } from "../../../src/wal/open.ts";
+import { inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
 import { type LogId, parseLogId } from "../../../src/wal/wal.ts";
+import { witnessPath } from "../../../src/wal/witness.ts";
 import { testFolder } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
@@ -59,4 +62,14 @@ export function archiveLoses({ dataDir }: ServedLog, shard: number, count: numbe
     .get(shard, count) as LogId;
   database.close();
   moveNewest(folder, shard, { epoch, seq }, testFolder());
+}
+
+/** Removes the witness of a log, and its newest snapshot. */
+export async function forget({ env, dataDir }: ServedLog, shard: number): Promise<void> {
+  rmSync(witnessPath(dataDir, { generation: 1, shard }));
+  const store = openSnapshotStore(env["WAL_URL"] ?? "", { generation: 1, shard });
+  const [newest] = snapshotsIn(await inspectSlots(store));
+  if (newest === undefined) throw new Error("there is no snapshot");
+  await store.clear(newest.slot);
+  await store.close();
 }

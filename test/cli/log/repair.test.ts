@@ -1,60 +1,19 @@
 /** `daybook log repair` and `daybook log accept-loss` on logs that a server wrote, on either store. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { Client, refusedStart, type ServerProcess } from "../../support/server.ts";
+import { describe, expect, test } from "vitest";
+import { refusedStart } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { daybook, daybookJson } from "../cli.ts";
-import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
+import { fingerprint, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
+import { balances, checkBooksOf, clientOf, transferInTurns } from "./books.ts";
 import { archiveLoses, ended, loseTail } from "./lost-end.ts";
 
 const REPORTED = /batches of the log are lost, as an operator has accepted/g;
-const NAMES = ["alice", "bob", "carol", "dave"];
-
-type Account = Readonly<{ id: string; posted: number; available: number }>;
-
-async function balances(client: Client): Promise<readonly unknown[]> {
-  return Promise.all(
-    NAMES.map(async (name) => {
-      const { posted, available } = await client.get<Account>(`/v1/accounts/${name}%2Fpoints`);
-      return { name, posted, available };
-    }),
-  );
-}
-
-/** Sums of all shards, and each account's sum of archived entries. */
-async function checkBooksOf(server: ServerProcess, client: Client): Promise<void> {
-  const trial = await client.get<{
-    assets: Record<string, { sum: string | number; in_transit: string | number }>;
-  }>("/v1/trial-balance");
-  for (const { sum, in_transit } of Object.values(trial.assets))
-    expect([sum, in_transit].map(Number)).toEqual([0, 0]);
-  for (const name of NAMES) {
-    const { status, text } = await client.send("GET", `/v1/accounts/${name}%2Fpoints/reconciliation`);
-    if (status !== 404) expect(JSON.parse(text), server.url).toMatchObject({ reconciled: true });
-  }
-}
-
-function clientOf({ key }: ServedLog, server: ServerProcess): Client {
-  const client = new Client(server.url, key);
-  onTestFinished(() => client.close());
-  return client;
-}
-
 async function written(store: (typeof STORES)[number]) {
   const log = await testLog(store);
   await writeSomething(log.client);
-  // One after the other, so that each is a batch of its own. Some go to another shard.
-  for (let no = 0; no < 10; no++)
-    for (const [debit, credit] of [
-      ["alice", "bob"],
-      ["dave", "carol"],
-    ])
-      await log.client.ask("POST", "/v1/transfers", {
-        debit_account: `${debit}/points`,
-        credit_account: `${credit}/points`,
-        amount: 1,
-      });
+  await transferInTurns(log.client);
   const before = await balances(log.client);
   await ended(log);
   return { log, before };
