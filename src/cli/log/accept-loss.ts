@@ -9,7 +9,7 @@ import { readAcceptedLosses } from "../../wal/accepted-loss.ts";
 import { planRepair } from "../../wal/log-repair.ts";
 import { openSnapshotStore } from "../../wal/open.ts";
 import { lockFolder } from "../../wal/sqlite/folder-lock.ts";
-import { compareLogIds, formatLogId, type LogId } from "../../wal/wal.ts";
+import { compareLogIds, formatLogId, type LogId, type Witness } from "../../wal/wal.ts";
 import { findConsistentEnds } from "../../workers/recovery/consistent-ends.ts";
 import { OperatorError, UsageError } from "../errors.ts";
 import { type LogOptions, type LogSettings, logOptions, readLogSettings, shardOption } from "../settings.ts";
@@ -105,12 +105,13 @@ async function findLosses(
 }
 
 async function consistentEnds(settings: LogSettings, logs: readonly RememberedEnd[]) {
-  const shards = logs.map(({ origin, stream, end }) => ({
+  const shards = logs.map(({ origin, stream, end, lost }) => ({
     newest: end.newest,
     sources: {
       ...origin,
       stream,
       snapshots: openSnapshotStore(settings.walUrl, { ...origin, readOnly: true }),
+      isInLog: ({ hash }: Witness) => !lost.some((batch) => Buffer.compare(batch.hash, hash) === 0),
       // As a start does: it uses no archive.
       archived: () => {
         throw new OperatorError(

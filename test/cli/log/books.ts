@@ -37,8 +37,8 @@ export function clientOf({ key }: ServedLog, server: ServerProcess): Client {
 }
 
 /** Some go to another shard. One after the other, so that each is a batch of its own. */
-export async function transferInTurns(client: Client): Promise<void> {
-  for (let no = 0; no < 10; no++)
+export async function transferInTurns(client: Client, rounds = 10): Promise<void> {
+  for (let no = 0; no < rounds; no++)
     for (const [debit, credit] of [
       ["alice", "bob"],
       ["dave", "carol"],

@@ -5,10 +5,11 @@ import { DatabaseSync } from "node:sqlite";
 import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
 import { openLogStream, openSnapshotStore, streamKey } from "../../../src/wal/open.ts";
 import { inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
-import { type LogId, parseLogId } from "../../../src/wal/wal.ts";
+import { type LogId, parseLogId, type StoredEntry } from "../../../src/wal/wal.ts";
 import { witnessPath } from "../../../src/wal/witness.ts";
 import { testFolder } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
+import { readAll } from "../../wal/log-stream-contract.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
 
 /** Stops the server once its archive has all batches. */
@@ -72,4 +73,25 @@ export async function forget({ env, dataDir }: ServedLog, shard: number): Promis
   if (newest === undefined) throw new Error("there is no snapshot");
   await store.clear(newest.slot);
   await store.close();
+}
+
+/** All entries of a log. */
+export async function entriesOf({ env }: ServedLog, shard: number): Promise<readonly StoredEntry[]> {
+  const stream = openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard, readOnly: true });
+  const entries = await readAll(stream);
+  await stream.close();
+  return entries;
+}
+
+/** Replaces a log by an older copy of it. */
+export async function putBack(
+  { env, dataDir, redis }: ServedLog,
+  shard: number,
+  entries: readonly StoredEntry[],
+): Promise<void> {
+  await redis?.client().del(streamKey(1, shard));
+  if (redis === undefined) rmSync(join(dataDir, "wal", `g1s${shard}.sqlite`));
+  const stream = openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard });
+  for (const [no, { id, bytes }] of entries.entries()) await stream.append(id, bytes, no === 0);
+  await stream.close();
 }

@@ -14,15 +14,18 @@ export async function writtenAndTrimmed(store: Store): Promise<ServedLog> {
   await transferInTurns(log.client);
   await takeSnapshots(log.server);
   await ended(log);
-  const place = placeOf(log);
-  for (let shard = 0; shard < SHARDS; shard++) {
-    const [, older] = await place.kept(shard);
-    if (older === undefined) throw new Error("there are not two snapshots");
-    await place.dropUntil(shard, (id) => compareLogIds(id, older.head.id) >= 0);
-  }
+  for (let shard = 0; shard < SHARDS; shard++) await trimToSnapshots(log, shard);
   return log;
 }
 
 export function placeOf({ env, dataDir, redis }: ServedLog): SnapshotPlace {
   return new SnapshotPlace({ ...env, DATA_DIR: dataDir }, redis);
+}
+
+/** Trims a log up to the older of its two snapshots, as a server does. */
+export async function trimToSnapshots(log: ServedLog, shard: number): Promise<void> {
+  const place = placeOf(log);
+  const [, older] = await place.kept(shard);
+  if (older === undefined) throw new Error("there are not two snapshots");
+  await place.dropUntil(shard, (id) => compareLogIds(id, older.head.id) >= 0);
 }
