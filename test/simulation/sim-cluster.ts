@@ -214,9 +214,8 @@ export class SimCluster implements LogStore {
    */
   loseClaim(): boolean {
     if (this.isChanging) return false;
-    const claim = this.#confirmed.findLast(({ id }) => id.seq === 0);
-    const lacksClaim = ({ log }: SimMember) =>
-      !log.some(({ entry }) => claim !== undefined && isSame(entry, claim));
+    const epoch = this.confirmedEpoch;
+    const lacksClaim = ({ log }: SimMember) => (log.at(-1)?.entry.id.epoch ?? 0) < epoch;
     const chosen = this.replicas.find((each) => lacksClaim(each) && this.#isRepairable(each));
     if (chosen === undefined) return false;
     const old = this.#primary;
@@ -364,8 +363,8 @@ export class SimCluster implements LogStore {
     const told = member.log.findLast((each) => each.offset <= offset)?.entry;
     const isLate = newest !== undefined && told !== undefined && told.id.epoch < newest.id.epoch;
     if (isLate && !this.#confirmed.some((entry) => isSame(entry, told))) {
-      const message = `${formatLogId(told.id)} was acknowledged after ${formatLogId(newest.id)}`;
-      this.#events.fail("I7 the chain holds", `${this.#key}: ${message}`);
+      const [id, later] = [told.id, newest.id].map(formatLogId);
+      this.#events.fail("I7 the chain holds", `${this.#key}: ${id} was acknowledged after ${later}`);
     }
     const isNew = ({ id }: StoredEntry) => newest === undefined || compareLogIds(id, newest.id) > 0;
     const from = member.log.findLastIndex(({ entry }) => !isNew(entry)) + 1;

@@ -21,6 +21,10 @@ function write(what: string): void {
   if (writes.length === KILL_AT) process.kill(process.pid, "SIGKILL");
 }
 
+function textOf(...parts: readonly unknown[]): string {
+  return parts.map(String).join(" ");
+}
+
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
 /** @param describe the write that the call does; `undefined`: it does none. */
@@ -39,18 +43,16 @@ function watch(
 }
 
 for (const name of ["renameSync", "rmSync", "copyFileSync"])
-  watch(fs, name, (_, [path]) => `${name} ${path}`);
-for (const name of ["rename"]) watch(fs.promises, name, (_, [path]) => `${name} ${path}`);
-for (const [owner, name] of [
-  [fs, "openSync"],
-  [fs.promises, "open"],
-] as const)
-  watch(owner, name, (_, [path, flags]) => (flags === "w" ? `${name} ${path}` : undefined));
-watch(fs, "mkdirSync", (_, [path]) => (fs.existsSync(String(path)) ? undefined : `mkdirSync ${path}`));
+  watch(fs, name, (_, [path]) => textOf(name, path));
+watch(fs.promises, "rename", (_, [path]) => textOf("rename", path));
+const isWritten = (flags: unknown) => flags === "w";
+watch(fs, "openSync", (_, [path, flags]) => (isWritten(flags) ? textOf("open", path) : undefined));
+watch(fs.promises, "open", (_, [path, flags]) => (isWritten(flags) ? textOf("open", path) : undefined));
+watch(fs, "mkdirSync", (_, [path]) => (fs.existsSync(String(path)) ? undefined : textOf("mkdir", path)));
 syncBuiltinESMExports();
 
-const databases = new WeakMap<StatementSync, DatabaseSync>();
-const prepare = DatabaseSync.prototype.prepare;
+const databases = new WeakMap<object, DatabaseSync>();
+const prepare = Reflect.get(DatabaseSync.prototype, "prepare");
 DatabaseSync.prototype.prepare = function (sql) {
   const statement = prepare.call(this, sql);
   databases.set(statement, this);
@@ -67,7 +69,7 @@ watch(prototype, "run", (self) => {
 
 watch(Redis.prototype, "sendCommand", (_, [command]) => {
   const { name, args } = command as { name: string; args: unknown[] };
-  return REDIS_WRITES.has(name) ? `${name} ${args[0]} ${args[1]}` : undefined;
+  return REDIS_WRITES.has(name) ? textOf(name, ...args.slice(0, 2)) : undefined;
 });
 
 if (LIST !== undefined) process.on("exit", () => writeFileSync(LIST, JSON.stringify(writes)));

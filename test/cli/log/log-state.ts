@@ -56,8 +56,9 @@ function idsInArchive(folder: string): readonly string[] {
   if (!existsSync(file)) return [];
   const { database } = openForReading(file);
   try {
-    const rows = database.prepare("SELECT shard, epoch, seq FROM batches ORDER BY shard, epoch, seq").all();
-    return rows.map(({ shard, epoch, seq }) => `${shard}:${epoch}-${seq}`);
+    const id = "shard || ':' || epoch || '-' || seq AS id";
+    const rows = database.prepare(`SELECT ${id} FROM batches ORDER BY shard, epoch, seq`).all();
+    return rows.map((row) => String(row["id"]));
   } finally {
     database.close();
   }
