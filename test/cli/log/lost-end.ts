@@ -65,6 +65,14 @@ export function archiveLoses({ dataDir }: ServedLog, shard: number, count: numbe
   moveNewest(folder, shard, { epoch, seq }, testFolder());
 }
 
+/** Changes the checksum of the newest batch of a shard in the archive. */
+export function damageNewest({ dataDir }: ServedLog, shard: number): void {
+  const database = new DatabaseSync(join(dataDir, "archive", "archive.sqlite"));
+  const newest = "SELECT id FROM batches WHERE shard = ? ORDER BY epoch DESC, seq DESC LIMIT 1";
+  database.prepare(`UPDATE batches SET checksum = checksum + 1 WHERE id = (${newest})`).run(shard);
+  database.close();
+}
+
 /** Removes the witness of a log, and its newest snapshot. */
 export async function forget({ env, dataDir }: ServedLog, shard: number): Promise<void> {
   rmSync(witnessPath(dataDir, { generation: 1, shard }));

@@ -1,13 +1,15 @@
 /** `daybook log repair` and `daybook log accept-loss` on logs that a server wrote, on either store. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { witnessPath } from "../../../src/wal/witness.ts";
 import { refusedStart } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { daybook, daybookJson } from "../cli.ts";
 import { fingerprint, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
 import { balances, checkBooksOf, clientOf, transferInTurns } from "./books.ts";
-import { archiveLoses, ended, loseTail } from "./lost-end.ts";
+import { stateOf } from "./log-state.ts";
+import { archiveLoses, damageNewest, ended, loseTail } from "./lost-end.ts";
 
 const REPORTED = /batches of the log are lost, as an operator has accepted/g;
 async function written(store: (typeof STORES)[number]) {
@@ -91,6 +93,20 @@ describe.each(STORES)("on %s", (store) => {
     await ended({ ...log, server: next });
     expect(next.stdout).not.toMatch(REPORTED);
     expect(readdirSync(join(dataDir, "given-up")).length).toBeGreaterThan(SHARDS);
+  });
+
+  test("a loss of which only a damaged batch of the archive tells is given up, and the archive loses that batch", async () => {
+    const { log } = await written(store);
+    damageNewest(log, 0);
+    const left = await loseTail(log, 0, 1);
+    rmSync(witnessPath(log.dataDir, { generation: 1, shard: 0 }));
+    const accepted = await daybook(["log", "accept-loss", "--yes"], log.env);
+    expect(accepted).toMatchObject({ code: 0, stderr: "" });
+    expect(accepted.stdout).toContain(`the archive remembers 0:${left.epoch}-${left.seq + 1}`);
+    expect((await stateOf(log)).archived).not.toContain(`0:${left.epoch}-${left.seq + 1}`);
+    expect(await daybook(["archive", "verify"], log.env)).toMatchObject({ code: 0 });
+    const server = await log.serveAgain();
+    await checkBooksOf(server, clientOf(log, server));
   });
 
   test("one shard's loss takes with it what other shards have had of it", async () => {
