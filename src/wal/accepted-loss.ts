@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { syncFolder } from "../sync-folder.ts";
+import { compareLogIds, parseLogId } from "./wal.ts";
 
 const NAME = "accepted-loss.json";
 const FOLDER = "given-up";
@@ -32,15 +33,28 @@ export function readAcceptedLosses(dataDir: string): readonly AcceptedLoss[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as AcceptedLoss[]) : [];
 }
 
-/** Adds a loss. One of the same shard that continues it stays: the command was interrupted and run again. */
-export function noteAcceptedLoss(dataDir: string, loss: AcceptedLoss): void {
-  const others = readAcceptedLosses(dataDir).filter(
-    ({ shard, keptUpTo }) => shard !== loss.shard || keptUpTo !== loss.keptUpTo,
-  );
+/** Adds losses, all at once. One that an interrupted command has noted stays, with the newest batch that was remembered. */
+export function noteAcceptedLosses(dataDir: string, losses: readonly AcceptedLoss[]): void {
+  const noted = readAcceptedLosses(dataDir);
+  const isSame = (a: AcceptedLoss, b: AcceptedLoss) => a.shard === b.shard && a.keptUpTo === b.keptUpTo;
+  const others = noted.filter((loss) => !losses.some((other) => isSame(loss, other)));
+  const merged = losses.map((loss) => {
+    const known = noted.find((other) => isSame(loss, other));
+    return known !== undefined && isAbove(known.lostUpTo, loss.lostUpTo) ? known : loss;
+  });
+  writeAcceptedLosses(dataDir, [...others, ...merged]);
+}
+
+function isAbove(a: string, b: string): boolean {
+  return compareLogIds(parseLogId(a), parseLogId(b)) > 0;
+}
+
+/** Replaces the note. */
+export function writeAcceptedLosses(dataDir: string, losses: readonly AcceptedLoss[]): void {
   const file = join(dataDir, NAME);
   const descriptor = openSync(`${file}.new`, "w");
   try {
-    writeFileSync(descriptor, `${JSON.stringify([...others, loss])}\n`);
+    writeFileSync(descriptor, `${JSON.stringify(losses)}\n`);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

@@ -3,9 +3,17 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { deployedIn, urlOf } from "../support/deployed-redis.ts";
 import { RedisServer } from "../support/redis.ts";
 import { makeScratchFolder } from "../support/scratch-folder.ts";
-import { Client, makePartner, operator, ServerProcess, sendUntilDone } from "../support/server.ts";
+import {
+  Client,
+  makePartner,
+  operator,
+  ServerProcess,
+  sendUntilDone,
+  testFolder,
+} from "../support/server.ts";
 
 export const STORES = ["sqlite", "redis"] as const;
 export type Store = (typeof STORES)[number];
@@ -28,9 +36,13 @@ export type ServedLog = Readonly<{
 }>;
 
 export async function serveLog(store: Store): Promise<ServedLog> {
-  const redis = store === "redis" ? await RedisServer.start() : undefined;
+  return serveOn(store === "redis" ? await RedisServer.start() : undefined);
+}
+
+/** @param walUrl with the login of the server's user. */
+async function serveOn(redis: RedisServer | undefined, walUrl = redis?.url): Promise<ServedLog> {
   const dataDir = makeScratchFolder("daybook-test");
-  const env = { DATA_DIR: dataDir, WAL_URL: redis?.url ?? `sqlite:${dataDir}/wal` };
+  const env = { DATA_DIR: dataDir, WAL_URL: walUrl ?? `sqlite:${dataDir}/wal` };
   const servers: ServerProcess[] = [];
   const serveAgain = async () => {
     const server = ServerProcess.launch({ ...env, SHARDS: String(SHARDS) });
@@ -55,6 +67,14 @@ export async function testLog(store: Store): Promise<ServedLog> {
   const log = await serveLog(store);
   onTestFinished(log.destroy);
   return log;
+}
+
+/** The log of a server that has only the rights of its user in deploy/redis. It is removed at the end of the test. */
+export async function testDeployedLog(): Promise<ServedLog & Readonly<{ redis: RedisServer }>> {
+  const redis = await RedisServer.start(deployedIn(testFolder()));
+  const log = await serveOn(redis, urlOf(redis, "daybook"));
+  onTestFinished(log.destroy);
+  return { ...log, redis };
 }
 
 /** Accounts on both shards, transfers within one and across, a rejection, a captured hold, several postings. */

@@ -14,6 +14,8 @@ export const CLUSTER_TROUBLES = [
   "lose_suffix",
   "replace_primary",
   "replace_primary_and_owner",
+  "replace_primary_of_paused_owner",
+  "lose_claim",
   "slow_replicas",
   "hold_replica",
   "stall_primary",
@@ -37,6 +39,12 @@ const FORMERS: readonly Former[] = ["crashes", "serves_on", "serves_on_with_a_re
 const TROUBLE_MS_MAX = 2_500;
 const LAG_MS_MAX = 900;
 const HOLD_MS_MAX = 1_500;
+/** What was appended before has reached all replicas. */
+const QUIET_MS = 200;
+const SUCCESSION_MS_MAX = 6_000;
+const SUCCEEDS_MS_MAX = 2_500;
+const RESUMES_MS_MAX = 1_000;
+const LOOK_MS = 20;
 /** Another server starts within this time after the primary was replaced. */
 const START_MS_MAX = 500;
 const STRIKES_MAX = 15;
@@ -83,6 +91,20 @@ const THEMES: readonly Partial<ClusterPlan>[] = [
     ambush: undefined,
     swarm: { ...CALM, shards: 1, clients: 8, thinkMs: 300, split: 0.99 },
   },
+  // The same, of an owner that is paused meanwhile and appends nothing, so that only its reads could show it.
+  {
+    troubles: only("replace_primary_of_paused_owner"),
+    troubleMs: 1_500,
+    ambush: undefined,
+    swarm: { ...CALM, shards: 1, clients: 8, thinkMs: 100, split: 0.99 },
+  },
+  // An owner that is paused and replaced, and resumes after a failover has lost the claim of its successor.
+  {
+    troubles: only("lose_claim"),
+    troubleMs: 1_500,
+    ambush: undefined,
+    swarm: { ...CALM, shards: 1, clients: 8, thinkMs: 100, split: 0.5 },
+  },
 ];
 
 export type ClusterNemesisWorld = SimContext &
@@ -93,6 +115,15 @@ export type ClusterNemesisWorld = SimContext &
     startServer: () => void;
     isHealing: () => boolean;
   }>;
+
+/** How an owner is replaced while it is paused. */
+type Succession = Readonly<{
+  /** Before the other server starts. */
+  begin: () => void;
+  isOver: () => boolean;
+  moreMs: number;
+  end: (owner: SimServer) => void;
+}>;
 
 export class ClusterNemesis {
   readonly #world: ClusterNemesisWorld;
@@ -174,6 +205,12 @@ export class ClusterNemesis {
           if (servers().length === 1) startServer();
         });
         return;
+      case "replace_primary_of_paused_owner":
+        this.#replacePaused();
+        return;
+      case "lose_claim":
+        this.#replaceOwner(cluster);
+        return;
       case "slow_replicas":
         for (const replica of cluster.replicas) replica.lagMs = LAG_MS_MAX * random.fraction();
         this.#later(() => {
@@ -200,6 +237,69 @@ export class ClusterNemesis {
     if (isFirst) kill();
     cluster.failOver("crashes", false);
     if (!isFirst) clock.after(ENVIRONMENT, TROUBLE_MS_MAX * this.#random.fraction(), kill);
+  }
+
+  /** An owner is paused and replaced. One replica receives nothing of that, is elected, and the owner resumes. */
+  #replaceOwner(cluster: SimCluster): void {
+    let epoch = 0;
+    this.#whilePaused({
+      begin: () => {
+        epoch = cluster.confirmedEpoch;
+        const heldUntilMs = this.#world.clock.nowMs + SUCCESSION_MS_MAX;
+        this.#random.oneOf(cluster.replicas).heldUntilMs = heldUntilMs;
+      },
+      isOver: () => cluster.confirmedEpoch > epoch,
+      moreMs: SUCCEEDS_MS_MAX,
+      end: (owner) => this.#loseClaim(cluster, owner),
+    });
+  }
+
+  /** The primary that an owner is connected to is replaced while it is paused, and serves on when it resumes. */
+  #replacePaused(): void {
+    this.#whilePaused({
+      begin: () => {
+        for (const each of this.#clusters) each.failOver("serves_on", false);
+      },
+      isOver: () => this.#world.servers().at(-1)?.isReady === true,
+      moreMs: RESUMES_MS_MAX,
+      end: (owner) => owner.resume(),
+    });
+  }
+
+  /** Pauses the owner of the logs, starts another server, and continues up to `moreMs` after `isOver`. */
+  #whilePaused({ begin, isOver, moreMs, end }: Succession): void {
+    const { clock, startServer, servers, isHealing } = this.#world;
+    const [owner, ...others] = servers();
+    if (owner === undefined || others.length > 0 || owner.isPaused || !owner.isReady) return;
+    owner.pause();
+    const finish = () => {
+      if (!isHealing() && !owner.isOver) end(owner);
+    };
+    clock.after(ENVIRONMENT, QUIET_MS, () => {
+      if (isHealing() || servers().length !== 1) return;
+      const untilMs = clock.nowMs + SUCCESSION_MS_MAX;
+      begin();
+      startServer();
+      const look = () => {
+        if (isOver() || clock.nowMs > untilMs)
+          clock.after(ENVIRONMENT, moreMs * this.#random.fraction(), finish);
+        else clock.after(ENVIRONMENT, LOOK_MS, look);
+      };
+      look();
+    });
+  }
+
+  #loseClaim(cluster: SimCluster, owner: SimServer): void {
+    const { servers, count } = this.#world;
+    const successor = servers().find((each) => each !== owner && !each.isOver && !each.isPaused);
+    if (successor !== undefined && cluster.loseClaim()) {
+      count("claim lost");
+      successor.pause();
+      this.#later(() => {
+        if (!successor.isOver) successor.resume();
+      });
+    }
+    owner.resume();
   }
 
   /** The shard that serves and has no successor, so that it can repair its log. */

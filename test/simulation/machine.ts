@@ -17,8 +17,8 @@ const SLEEP_MS_MAX = 30 * 60 * 1000;
 const TOTAL_SLEEP_MS_MAX = 20 * 60 * 60 * 1000;
 /** The log clock slews its baseline by at most this share of the elapsed time. */
 const SLEW = 0.1;
-/** The longest time from the opening of a batch until it is durable: shards hang, logs are slow. */
-const LATE_MS = 20_000;
+/** The longest time from the opening of a batch until it is durable: shards hang, logs are slow, connections break again and again. */
+const LATE_MS = 60_000;
 const ACCURACY_MS = 1_000;
 
 /** The first log time since the shard started, and the honest time of that moment. */

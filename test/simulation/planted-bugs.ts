@@ -73,8 +73,10 @@ export const PLANTED: readonly PlantedBug[] = [
   ["65-late-answer-recorded-twice", 40, ["programmes add up"]],
   ["66-later-points-lost-at-snapshot", 130, ["no false alarm", "programmes add up"]],
   ["70-acknowledged-before-wait", 1, ["no false alarm", "I5 acknowledged is logged once"]],
-  ["71-wait-on-a-new-connection", 346, ["no false alarm", "I5 acknowledged is logged once"]],
-  ["73-found-counts-as-durable", 255, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["71-wait-on-a-new-connection", 1_700, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["72-lease-renewed-by-a-read", 1_700, ["reads are not stale", "revoked keys are refused"]],
+  ["73-found-counts-as-durable", 490, ["no false alarm", "I5 acknowledged is logged once"]],
+  ["74-former-owner-does-not-ask", 78, ["I7 the chain holds", "reads are not stale", "no false alarm"]],
 ];
 
 export type Hunt = Readonly<{ code: number | null; output: string; oracle: string | undefined }>;

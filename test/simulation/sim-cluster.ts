@@ -11,7 +11,7 @@ import { isSame } from "../../src/wal/redis/cluster/tail-memory.ts";
 import type { FindAddress, NewRedisClient } from "../../src/wal/redis/redis-connection.ts";
 import { RedisSnapshotStore } from "../../src/wal/redis/redis-snapshots.ts";
 import type { MemorySnapshotStore, SnapshotStore } from "../../src/wal/snapshots/snapshot-store.ts";
-import { compareLogIds, LogError, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
+import { compareLogIds, formatLogId, LogError, type LogStream, type StoredEntry } from "../../src/wal/wal.ts";
 import { type Delays, delayOf } from "./sim-channel.ts";
 import { REDIS_VERSIONS, SimMember } from "./sim-cluster-member.ts";
 import type { AppendFault, AppendFaults, LogStore, OpenOptions } from "./sim-log.ts";
@@ -28,6 +28,8 @@ const ABSENT_MS_MAX = 3_000;
 /** A member that was replaced is found for this time, by servers that ask others that do not know it either. */
 const STALE_MS = 300;
 const UNREACHABLE_MS = 300;
+/** How often a primary that was replaced, and knows a claim that was lost, looks whether that is there again. */
+const LOOK_MS = 100;
 /** How long a primary that was replaced serves, and then says that it hears none of the others. */
 const SERVES_ON_MS_MAX = 5_000;
 const CUT_OFF_MS_MAX = 1_000;
@@ -54,6 +56,7 @@ export class SimCluster implements LogStore {
   #joinNewPrimary: (() => void) | undefined;
   #stale: Readonly<{ member: SimMember; untilMs: number }> | undefined;
   #shown: MemorySnapshotStore | undefined;
+  #hasLostClaim = false;
 
   constructor(name: string, events: RedisEvents) {
     this.#events = events;
@@ -127,6 +130,11 @@ export class SimCluster implements LogStore {
     return this.#missing().length === 0;
   }
 
+  /** The epoch of the newest claim that replicas have confirmed. */
+  get confirmedEpoch(): number {
+    return this.#confirmed.at(-1)?.id.epoch ?? 0;
+  }
+
   /** Whether a change of the primary is not over yet. */
   get isChanging(): boolean {
     return this.#pending.size > 0;
@@ -137,6 +145,7 @@ export class SimCluster implements LogStore {
     return new ClusterStream({
       ...options,
       address: this.#find,
+      highestEpoch: this.#highestEpoch,
       key: this.#key,
       snapshots: `${this.#key}:snapshot`,
       replicas: REPLICAS,
@@ -197,6 +206,32 @@ export class SimCluster implements LogStore {
     this.#later(servesMs + CUT_OFF_MS_MAX * random.fraction(), () => this.#replace(old));
   }
 
+  /**
+   * A replica without the newest claim is elected, although that was confirmed and its owner lives. The former primary is
+   * cut off, but answers whoever asks for the highest epoch, until the claim is there again: a former owner must ask.
+   *
+   * @returns whether there is such a replica.
+   */
+  loseClaim(): boolean {
+    if (this.isChanging) return false;
+    const epoch = this.confirmedEpoch;
+    const lacksClaim = ({ log }: SimMember) => (log.at(-1)?.entry.id.epoch ?? 0) < epoch;
+    const chosen = this.replicas.find((each) => lacksClaim(each) && this.#isRepairable(each));
+    if (chosen === undefined) return false;
+    const old = this.#primary;
+    this.#promote(chosen, false);
+    this.#hasLostClaim = true;
+    old.isCutOff = true;
+    old.breakConnections();
+    const rejoin = () => {
+      if (!this.isComplete) return void this.#later(LOOK_MS, rejoin);
+      this.#hasLostClaim = false;
+      this.#replace(old);
+    };
+    this.#later(LOOK_MS, rejoin);
+    return true;
+  }
+
   /** The primary fails without an owner that lives, and a replica without the newest entries is elected. */
   loseTail(count: number): void {
     this.heal();
@@ -215,6 +250,7 @@ export class SimCluster implements LogStore {
 
   /** Ends all faults. */
   heal(): void {
+    if (this.#hasLostClaim) this.#restoreConfirmed();
     for (const member of this.members) {
       member.heldUntilMs = 0;
       member.lagMs = 0;
@@ -237,6 +273,18 @@ export class SimCluster implements LogStore {
     return promise;
   };
 
+  /** As far as members answer: those that are cut off do, too. */
+  readonly #highestEpoch = (): Promise<number> => {
+    const { clock, random } = this.#events;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const answers = ({ isDown, isStalled }: SimMember) => this.isReachable && !isDown && !isStalled;
+    clock.after(clock.current, delayOf(random, this.delays) + delayOf(random, this.delays), () => {
+      const epochs = this.members.filter(answers).map(({ log }) => log.at(-1)?.entry.id.epoch ?? 0);
+      resolve(Math.max(0, ...epochs));
+    });
+    return promise;
+  };
+
   readonly #newClient: NewRedisClient = (options) => {
     const member = this.members.find(({ number }) => number === options.port);
     if (member === undefined) throw new Error(`there is no member ${options.port}`);
@@ -253,12 +301,17 @@ export class SimCluster implements LogStore {
 
   /** @param keepsReplica the other replica goes on to follow the former primary for a while. */
   #elect(loses: boolean, keepsReplica = false): void {
-    const { random, count, trace } = this.#events;
-    const old = this.#primary;
     const byAge = this.replicas.toSorted((a, b) => a.term - b.term || a.offset - b.offset);
     const behind = loses && this.isOwned() ? byAge.find((each) => this.#isRepairable(each)) : undefined;
     const chosen = behind ?? byAge.at(-1);
     if (chosen === undefined) return;
+    this.#promote(chosen, keepsReplica);
+    if (!this.isOwned()) this.#restoreConfirmed();
+  }
+
+  #promote(chosen: SimMember, keepsReplica: boolean): void {
+    const { random, count, trace } = this.#events;
+    const old = this.#primary;
     this.#term += 1;
     chosen.takeOver(this.#term);
     this.#show(old, chosen);
@@ -276,16 +329,15 @@ export class SimCluster implements LogStore {
         );
       else replica.follow(chosen);
     }
-    if (!this.isOwned()) this.#restoreConfirmed();
   }
 
   /** Whether the owner remembers what this replica lacks: its claim, what it read before that, and its own entries. */
   #isRepairable({ log }: SimMember): boolean {
     const last = log.at(-1)?.entry;
     const claim = this.#confirmed.findLastIndex(({ id }) => id.seq === 0);
-    const before = this.#confirmed[claim - 1];
-    if (last === undefined || before === undefined) return false;
-    return this.readsAll || compareLogIds(last.id, before.id) >= 0;
+    // A replica that has followed a former primary may have other entries.
+    const at = this.#confirmed.findLastIndex((entry) => last !== undefined && isSame(entry, last));
+    return claim > 0 && at >= (this.readsAll ? 0 : claim - 1);
   }
 
   /** A former primary becomes a replica. */
@@ -305,9 +357,16 @@ export class SimCluster implements LogStore {
     chosen.snapshots.slots = slots;
   }
 
+  /** Whoever is told that an entry is durable owns the log: nobody has been told so of a later claim. */
   #note(member: SimMember, offset: number): void {
-    const newest = this.#confirmed.at(-1)?.id;
-    const isNew = ({ id }: StoredEntry) => newest === undefined || compareLogIds(id, newest) > 0;
+    const newest = this.#confirmed.at(-1);
+    const told = member.log.findLast((each) => each.offset <= offset)?.entry;
+    const isLate = newest !== undefined && told !== undefined && told.id.epoch < newest.id.epoch;
+    if (isLate && !this.#confirmed.some((entry) => isSame(entry, told))) {
+      const [id, later] = [told.id, newest.id].map(formatLogId);
+      this.#events.fail("I7 the chain holds", `${this.#key}: ${id} was acknowledged after ${later}`);
+    }
+    const isNew = ({ id }: StoredEntry) => newest === undefined || compareLogIds(id, newest.id) > 0;
     const from = member.log.findLastIndex(({ entry }) => !isNew(entry)) + 1;
     for (const { offset: at, entry } of member.log.slice(from)) if (at <= offset) this.#confirmed.push(entry);
   }

@@ -8,7 +8,7 @@ import { REDIS_TROUBLES } from "./sim-redis.ts";
 import { CALAMITIES, DAMAGES, OPERATIONS, STRIKES } from "./swarm.ts";
 
 /** Enough seeds that every fault and every operation occurs. */
-const KNOWN = { seed: 1, seeds: 130 };
+const KNOWN = { seed: 1, seeds: 160 };
 /** Acts of each programme that move money or must happen only once. */
 const PROGRAMME_ACTS = [
   "loyalty expiry",

@@ -32,7 +32,11 @@ export type RedisServerOptions = Readonly<{
   configFile?: string;
   /** A command that executes the Redis command line in its arguments. */
   launcher?: readonly string[];
+  /** The user of plain connections; absent: the default user. */
+  login?: Login;
 }>;
+
+type Login = Readonly<{ username?: string; password?: string }>;
 
 export class RedisServer {
   readonly dir: string;
@@ -62,12 +66,12 @@ export class RedisServer {
   }
 
   /** A plain connection for reading and manipulating the data. */
-  client(options: Readonly<{ username?: string; password?: string }> = {}): Redis {
+  client(login: Login | undefined = this.#options.login): Redis {
     const client = new Redis({
       path: this.socket,
       retryStrategy: () => null,
       enableReadyCheck: false,
-      ...options,
+      ...login,
     });
     client.on("error", () => undefined);
     this.#clients.push(client);

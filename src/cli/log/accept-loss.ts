@@ -9,14 +9,15 @@ import { readAcceptedLosses } from "../../wal/accepted-loss.ts";
 import { planRepair } from "../../wal/log-repair.ts";
 import { openSnapshotStore } from "../../wal/open.ts";
 import { lockFolder } from "../../wal/sqlite/folder-lock.ts";
-import { compareLogIds, type LogId } from "../../wal/wal.ts";
+import { compareLogIds, formatLogId, type LogId, type Witness } from "../../wal/wal.ts";
 import { findConsistentEnds } from "../../workers/recovery/consistent-ends.ts";
 import { OperatorError, UsageError } from "../errors.ts";
 import { type LogOptions, type LogSettings, logOptions, readLogSettings, shardOption } from "../settings.ts";
 import { formatCount, paint, printLines } from "../terminal.ts";
 import { formatPosition } from "../wal/position.ts";
 import type { ShardStream } from "../wal/streams.ts";
-import { giveUp, type Loss, newestOf } from "./give-up.ts";
+import { checkMayCut } from "./cut-log.ts";
+import { giveUp, type Loss, newestOf, withdrawNotes } from "./give-up.ts";
 import {
   lockServerFolders,
   type RememberedEnd,
@@ -59,11 +60,16 @@ async function acceptLoss(options: Options): Promise<void> {
   if (existsSync(statistics)) lockFolder(statistics);
   await withLogsAndArchive(settings, options.shard, async (streams, archive) => {
     const losses = await findLosses(settings, streams, archive, options);
-    if (losses.length === 0) return printLines(["nothing is lost"]);
+    if (losses.length === 0) {
+      await withdrawNotes(settings, streams);
+      return printLines(["nothing is lost"]);
+    }
+    for (const { log, isCut } of losses) if (isCut) await checkMayCut(settings, log.stream.name);
     await printLines([...losses.flatMap(describe), ...CONSEQUENCES]);
     if (options.yes !== true && !(await isAgreed())) throw new OperatorError("nothing was changed");
     archive?.close();
     await giveUp(settings, losses);
+    await withdrawNotes(settings, streams);
     await printLines(losses.map(({ log, kept }) => `${log.stream.name} now ends at ${at(log, kept.id)}`));
   });
 }
@@ -75,15 +81,17 @@ async function findLosses(
   archive: DatabaseSync | undefined,
   { shard, discardArchived = false }: Options,
 ): Promise<readonly Loss[]> {
-  // Of an interrupted command.
-  const noted = new Set(readAcceptedLosses(settings.dataDir).map((loss) => loss.shard));
+  const noted = readAcceptedLosses(settings.dataDir);
   const logs: RememberedEnd[] = [];
   for (const stream of streams) logs.push(await rememberedEnd(settings, stream, streams.length, archive));
-  const isChosen = ({ origin, lost }: RememberedEnd) =>
-    lost.length > 0 && (shard === undefined || origin.shard === shard || noted.has(origin.shard));
+  // An interrupted command has cut this log.
+  const isBegun = ({ origin, end }: RememberedEnd) =>
+    noted.some((loss) => loss.shard === origin.shard && loss.keptUpTo === formatLogId(end.newest.id));
+  const isChosen = (log: RememberedEnd) =>
+    log.lost.length > 0 && (shard === undefined || log.origin.shard === shard || isBegun(log));
   for (const log of logs.filter(isChosen)) {
     const { from, to } = planRepair(log.end, log.copies, log.origin);
-    if (from === undefined || to === undefined || discardArchived || noted.has(log.origin.shard)) continue;
+    if (from === undefined || to === undefined || discardArchived) continue;
     throw new OperatorError(
       `the archive can restore ${at(log, from)} to ${at(log, to)} of ${log.stream.name}: run \`daybook log repair\` first`,
     );
@@ -97,14 +105,19 @@ async function findLosses(
 }
 
 async function consistentEnds(settings: LogSettings, logs: readonly RememberedEnd[]) {
-  const shards = logs.map(({ origin, stream, end }) => ({
+  const shards = logs.map(({ origin, stream, end, lost }) => ({
     newest: end.newest,
     sources: {
       ...origin,
       stream,
       snapshots: openSnapshotStore(settings.walUrl, { ...origin, readOnly: true }),
+      isInLog: ({ hash }: Witness) => !lost.some((batch) => Buffer.compare(batch.hash, hash) === 0),
       // As a start does: it uses no archive.
-      archived: () => [],
+      archived: () => {
+        throw new OperatorError(
+          `${stream.name} was trimmed, and no snapshot is as old as the end that it would get: restore the logs of all shards from one backup`,
+        );
+      },
     },
   }));
   try {

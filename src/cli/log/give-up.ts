@@ -2,15 +2,22 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { moveNewest } from "../../archive/batches/archive-cut.ts";
-import { givenUpFolder, noteAcceptedLoss } from "../../wal/accepted-loss.ts";
+import {
+  type AcceptedLoss,
+  givenUpFolder,
+  noteAcceptedLosses,
+  readAcceptedLosses,
+  writeAcceptedLosses,
+} from "../../wal/accepted-loss.ts";
 import { toError } from "../../wal/journal-errors.ts";
 import { claimEpochs, lacks } from "../../wal/log-repair.ts";
 import { openSnapshotStore } from "../../wal/open.ts";
 import { inspectSlots, snapshotsIn } from "../../wal/snapshots/snapshot.ts";
-import { compareLogIds, formatLogId, type LogId, type Witness } from "../../wal/wal.ts";
+import { compareLogIds, formatLogId, type LogId, parseLogId, type Witness } from "../../wal/wal.ts";
 import { readWitness, WitnessKeeper, witnessPath } from "../../wal/witness.ts";
 import { OperatorError } from "../errors.ts";
 import { archiveFolder, type LogSettings } from "../settings.ts";
+import type { ShardStream } from "../wal/streams.ts";
 import { cutLog } from "./cut-log.ts";
 import type { RememberedEnd } from "./remembered-end.ts";
 
@@ -20,21 +27,22 @@ const READ_BYTES = 1 << 20;
 export type Loss = Readonly<{ log: RememberedEnd; kept: Witness; isCut: boolean }>;
 
 /**
- * Every step may be repeated. What makes a start refuse, the witness, is removed last; what is left of the archive and the
- * snapshots is removed once no log needs it.
+ * Every step may be repeated, and the server refuses to start until the last one is done: the logs are claimed before
+ * anything is deleted, so that `log repair` does not bring back what is deleted and no former owner writes behind it;
+ * what is remembered of the lost batches is removed once all logs have their new ends, the witness last.
  */
 export async function giveUp(settings: LogSettings, losses: readonly Loss[]): Promise<void> {
   const { dataDir } = settings;
   const timeMs = Date.now();
-  for (const { log, kept } of losses)
-    noteAcceptedLoss(dataDir, {
-      shard: log.origin.shard,
-      keptUpTo: formatLogId(kept.id),
-      lostUpTo: formatLogId(newestOf(log)),
-      timeMs,
-    });
-  for (const { log, kept, isCut } of losses) if (isCut) await cutLog(settings, log.stream.name, kept.id);
-  for (const { log, kept } of losses) await claimAbove(log, kept, timeMs);
+  const notes = losses.map(({ log, kept }) => ({
+    shard: log.origin.shard,
+    keptUpTo: formatLogId(kept.id),
+    lostUpTo: formatLogId(newestOf(log)),
+    timeMs,
+  }));
+  noteAcceptedLosses(dataDir, notes);
+  for (const { log } of losses) await claimAbove(log, timeMs);
+  for (const { log, kept, isCut } of losses) if (isCut) await cut(settings, log, kept);
   for (const { log, kept } of losses) {
     const { shard } = log.origin;
     const { common } = log.end;
@@ -46,6 +54,21 @@ export async function giveUp(settings: LogSettings, losses: readonly Loss[]): Pr
   }
 }
 
+/** Removes the notes of losses that did not come about: an interrupted command, and the log has its batches again. */
+export async function withdrawNotes(
+  { dataDir }: LogSettings,
+  streams: readonly ShardStream[],
+): Promise<void> {
+  const noted = readAcceptedLosses(dataDir);
+  const real: AcceptedLoss[] = [];
+  for (const loss of noted) {
+    const stream = streams.find(({ shard }) => shard === loss.shard)?.stream;
+    const isThere = (await stream?.find(parseLogId(loss.lostUpTo))) !== undefined;
+    if (!isThere || loss.lostUpTo === loss.keptUpTo) real.push(loss);
+  }
+  if (real.length < noted.length) writeAcceptedLosses(dataDir, real);
+}
+
 /** The newest batch that the log holds or somebody remembers. */
 export function newestOf({ end, lost }: RememberedEnd): LogId {
   const [newest] = lost;
@@ -53,10 +76,15 @@ export function newestOf({ end, lost }: RememberedEnd): LogId {
 }
 
 /** No position that was given up is used again: its events and transfers were seen. A former owner is fenced, too. */
-async function claimAbove(log: RememberedEnd, kept: Witness, timeMs: number): Promise<void> {
-  const { stream, origin } = log;
+async function claimAbove(log: RememberedEnd, timeMs: number): Promise<void> {
   const epoch = newestOf(log).epoch + 1;
-  await claimEpochs(stream, origin, { epoch, instance: "daybook log accept-loss", timeMs });
+  await claimEpochs(log.stream, log.origin, { epoch, instance: "daybook log accept-loss", timeMs });
+}
+
+/** A new primary of a cluster may lack what was deleted just before: its replicas confirm it, then the log is read. */
+async function cut(settings: LogSettings, { stream }: RememberedEnd, kept: Witness): Promise<void> {
+  await cutLog(settings, stream.name, kept.id);
+  await stream.confirm?.();
   for (let after = kept.id; ; ) {
     const entries = await stream.read(after, READ_BYTES);
     const last = entries.at(-1);

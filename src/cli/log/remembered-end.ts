@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { ArchivedLog } from "../../archive/batches/archived-log.ts";
-import { BatchTable } from "../../archive/batches/batch-table.ts";
+import { BatchTable, type StoredPosition } from "../../archive/batches/batch-table.ts";
 import { isMalformed } from "../../archive/database.ts";
 import {
   type BatchCopies,
@@ -91,11 +91,16 @@ export async function rememberedEnd(
   const stored = archive === undefined ? undefined : new BatchTable(archive).position(shard);
   const remembered: RememberedBatch[] = [
     ...(witness === undefined ? [] : [{ ...witness, of: "DATA_DIR" }]),
-    ...(stored === undefined || stored.unproven === true ? [] : [{ ...stored, of: "the archive" }]),
+    ...(stored === undefined || isInDoubt(stored, end) ? [] : [{ ...stored, of: "the archive" }]),
     ...(await readSnapshotHeads(settings, { generation, shard })),
   ];
   const lost: RememberedBatch[] = [];
   for (const batch of remembered) if (await lacks(stream, batch)) lost.push(batch);
   lost.sort((a, b) => compareLogIds(b.id, a.id));
   return { origin: { generation, shard, shards }, stream, copies, end, lost };
+}
+
+/** A damaged batch of the archive is no evidence against one of the log, but against a log that ends before it. */
+function isInDoubt({ id, unproven }: StoredPosition, { newest }: ComparedEnd): boolean {
+  return unproven === true && compareLogIds(id, newest.id) <= 0;
 }

@@ -6,6 +6,7 @@ import { compareLogIds } from "../../wal/wal.ts";
 import { type LogOptions, logOptions, readLogSettings, shardOption } from "../settings.ts";
 import { formatCount, ProgressBar, paint, printLines } from "../terminal.ts";
 import { formatPosition } from "../wal/position.ts";
+import { withdrawNotes } from "./give-up.ts";
 import {
   lockServerFolders,
   type RememberedEnd,
@@ -42,6 +43,7 @@ something.`,
           const isWhole = await report(dryRun ? before : await examine(), plan, dryRun);
           if (!isWhole) process.exitCode = 1;
         }
+        if (!dryRun) await withdrawNotes(settings, streams);
       });
     });
 }

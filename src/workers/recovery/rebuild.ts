@@ -22,6 +22,8 @@ export type Sources = Readonly<{
   snapshots: SnapshotStore;
   /** All batches in the archive, oldest first. */
   archived: () => Iterable<Batch>;
+  /** Whether the log has the batch of a snapshot; absent: of all. */
+  isInLog?: (head: SnapshotHead) => boolean;
 }>;
 
 export type Rebuilt = Readonly<{
@@ -41,7 +43,7 @@ export type Rebuilt = Readonly<{
  *   enough.
  */
 export async function rebuild(
-  { shard, shards, stream, snapshots, archived }: Sources,
+  { shard, shards, stream, snapshots, archived, isInLog = () => true }: Sources,
   until: ReadLimit,
   onBatch: (batch: Batch, ledger: Ledger) => void,
 ): Promise<Rebuilt> {
@@ -49,7 +51,7 @@ export async function rebuild(
   const { snapshot } = await restoreNewest(snapshots, ledger, {
     shard,
     shards,
-    fits: (head) => isWithin(head, until),
+    fits: (head) => isWithin(head, until) && isInLog(head),
   });
   let last: Rebuilt["last"] = snapshot?.head;
   let replayed = 0;

@@ -1,11 +1,15 @@
 /** Makes logs of stopped servers lose their end, and looks at what is left. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
-import { openLogStream, streamKey } from "../../../src/wal/open.ts";
-import { type LogId, parseLogId } from "../../../src/wal/wal.ts";
+import { openLogStream, openSnapshotStore, streamKey } from "../../../src/wal/open.ts";
+import { inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
+import { type LogId, parseLogId, type StoredEntry } from "../../../src/wal/wal.ts";
+import { witnessPath } from "../../../src/wal/witness.ts";
 import { testFolder } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
+import { readAll } from "../../wal/log-stream-contract.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
 
 /** Stops the server once its archive has all batches. */
@@ -59,4 +63,43 @@ export function archiveLoses({ dataDir }: ServedLog, shard: number, count: numbe
     .get(shard, count) as LogId;
   database.close();
   moveNewest(folder, shard, { epoch, seq }, testFolder());
+}
+
+/** Changes the checksum of the newest batch of a shard in the archive. */
+export function damageNewest({ dataDir }: ServedLog, shard: number): void {
+  const database = new DatabaseSync(join(dataDir, "archive", "archive.sqlite"));
+  const newest = "SELECT id FROM batches WHERE shard = ? ORDER BY epoch DESC, seq DESC LIMIT 1";
+  database.prepare(`UPDATE batches SET checksum = checksum + 1 WHERE id = (${newest})`).run(shard);
+  database.close();
+}
+
+/** Removes the witness of a log, and its newest snapshot. */
+export async function forget({ env, dataDir }: ServedLog, shard: number): Promise<void> {
+  rmSync(witnessPath(dataDir, { generation: 1, shard }));
+  const store = openSnapshotStore(env["WAL_URL"] ?? "", { generation: 1, shard });
+  const [newest] = snapshotsIn(await inspectSlots(store));
+  if (newest === undefined) throw new Error("there is no snapshot");
+  await store.clear(newest.slot);
+  await store.close();
+}
+
+/** All entries of a log. */
+export async function entriesOf({ env }: ServedLog, shard: number): Promise<readonly StoredEntry[]> {
+  const stream = openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard, readOnly: true });
+  const entries = await readAll(stream);
+  await stream.close();
+  return entries;
+}
+
+/** Replaces a log by an older copy of it. */
+export async function putBack(
+  { env, dataDir, redis }: ServedLog,
+  shard: number,
+  entries: readonly StoredEntry[],
+): Promise<void> {
+  await redis?.client().del(streamKey(1, shard));
+  if (redis === undefined) rmSync(join(dataDir, "wal", `g1s${shard}.sqlite`));
+  const stream = openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard });
+  for (const [no, { id, bytes }] of entries.entries()) await stream.append(id, bytes, no === 0);
+  await stream.close();
 }

@@ -1,60 +1,21 @@
 /** `daybook log repair` and `daybook log accept-loss` on logs that a server wrote, on either store. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { Client, refusedStart, type ServerProcess } from "../../support/server.ts";
+import { describe, expect, test } from "vitest";
+import { witnessPath } from "../../../src/wal/witness.ts";
+import { refusedStart } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { daybook, daybookJson } from "../cli.ts";
-import { fingerprint, type ServedLog, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
-import { archiveLoses, ended, loseTail } from "./lost-end.ts";
+import { fingerprint, SHARDS, STORES, testLog, writeSomething } from "../served-log.ts";
+import { balances, checkBooksOf, clientOf, transferInTurns } from "./books.ts";
+import { stateOf } from "./log-state.ts";
+import { archiveLoses, damageNewest, ended, loseTail } from "./lost-end.ts";
 
 const REPORTED = /batches of the log are lost, as an operator has accepted/g;
-const NAMES = ["alice", "bob", "carol", "dave"];
-
-type Account = Readonly<{ id: string; posted: number; available: number }>;
-
-async function balances(client: Client): Promise<readonly unknown[]> {
-  return Promise.all(
-    NAMES.map(async (name) => {
-      const { posted, available } = await client.get<Account>(`/v1/accounts/${name}%2Fpoints`);
-      return { name, posted, available };
-    }),
-  );
-}
-
-/** Sums of all shards, and each account's sum of archived entries. */
-async function checkBooksOf(server: ServerProcess, client: Client): Promise<void> {
-  const trial = await client.get<{
-    assets: Record<string, { sum: string | number; in_transit: string | number }>;
-  }>("/v1/trial-balance");
-  for (const { sum, in_transit } of Object.values(trial.assets))
-    expect([sum, in_transit].map(Number)).toEqual([0, 0]);
-  for (const name of NAMES) {
-    const { status, text } = await client.send("GET", `/v1/accounts/${name}%2Fpoints/reconciliation`);
-    if (status !== 404) expect(JSON.parse(text), server.url).toMatchObject({ reconciled: true });
-  }
-}
-
-function clientOf({ key }: ServedLog, server: ServerProcess): Client {
-  const client = new Client(server.url, key);
-  onTestFinished(() => client.close());
-  return client;
-}
-
 async function written(store: (typeof STORES)[number]) {
   const log = await testLog(store);
   await writeSomething(log.client);
-  // One after the other, so that each is a batch of its own. Some go to another shard.
-  for (let no = 0; no < 10; no++)
-    for (const [debit, credit] of [
-      ["alice", "bob"],
-      ["dave", "carol"],
-    ])
-      await log.client.ask("POST", "/v1/transfers", {
-        debit_account: `${debit}/points`,
-        credit_account: `${credit}/points`,
-        amount: 1,
-      });
+  await transferInTurns(log.client);
   const before = await balances(log.client);
   await ended(log);
   return { log, before };
@@ -132,6 +93,20 @@ describe.each(STORES)("on %s", (store) => {
     await ended({ ...log, server: next });
     expect(next.stdout).not.toMatch(REPORTED);
     expect(readdirSync(join(dataDir, "given-up")).length).toBeGreaterThan(SHARDS);
+  });
+
+  test("a loss of which only a damaged batch of the archive tells is given up, and the archive loses that batch", async () => {
+    const { log } = await written(store);
+    damageNewest(log, 0);
+    const left = await loseTail(log, 0, 1);
+    rmSync(witnessPath(log.dataDir, { generation: 1, shard: 0 }));
+    const accepted = await daybook(["log", "accept-loss", "--yes"], log.env);
+    expect(accepted).toMatchObject({ code: 0, stderr: "" });
+    expect(accepted.stdout).toContain(`the archive remembers 0:${left.epoch}-${left.seq + 1}`);
+    expect((await stateOf(log)).archived).not.toContain(`0:${left.epoch}-${left.seq + 1}`);
+    expect(await daybook(["archive", "verify"], log.env)).toMatchObject({ code: 0 });
+    const server = await log.serveAgain();
+    await checkBooksOf(server, clientOf(log, server));
   });
 
   test("one shard's loss takes with it what other shards have had of it", async () => {

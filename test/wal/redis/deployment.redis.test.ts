@@ -1,5 +1,5 @@
 /** Checks the files of deploy/ and the compose file, partly on a real Redis. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,30 +7,14 @@ import { parse } from "yaml";
 import { openLogStream, openSnapshotStore, parseLogUrl } from "../../../src/wal/open.ts";
 import { checkBooks } from "../../fault/books.ts";
 import { loadAndSnapshots, openLoad, SHARDS, SnapshotPlace, snapshotShards } from "../../fault/snapshots.ts";
-import { RedisServer, type RedisServerOptions } from "../../support/redis.ts";
+import { deployedIn, urlOf } from "../../support/deployed-redis.ts";
+import { RedisServer } from "../../support/redis.ts";
 import { testFolder, testRedis, testServer } from "../../support/server.ts";
 import { makeJournal, replayAll, write } from "../journal-contract.ts";
 
 const STREAM = { generation: 1, shard: 0 };
 const ROOT = new URL("../../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
-
-/** Options of a Redis that uses the files of deploy/redis. */
-function deployedIn(dir: string): RedisServerOptions {
-  const aclfile = join(dir, "users.acl");
-  const acl = read("deploy/redis/users.acl")
-    .replace("@DAYBOOK_PASSWORD@", "app-secret")
-    .replace("@OPERATOR_PASSWORD@", "operator-secret");
-  writeFileSync(aclfile, acl);
-  return {
-    configFile: new URL("deploy/redis/redis.conf", ROOT).pathname,
-    settings: { aclfile, bind: "127.0.0.1" },
-  };
-}
-
-function urlOf({ socket }: RedisServer): string {
-  return `redis+unix://daybook:app-secret@localhost${socket}`;
-}
 
 describe("Redis with the conf and the users of deploy/redis", () => {
   let dir: string;
@@ -40,7 +24,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "daybook-acl-"));
     server = await RedisServer.start(deployedIn(dir));
-    url = urlOf(server);
+    url = urlOf(server, "daybook");
   });
 
   afterAll(async () => {
@@ -120,7 +104,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
   });
 
   test("anonymous clients are refused, and the health check's user may only PING", async () => {
-    await expect(server.client().ping()).rejects.toThrow(/NOAUTH/);
+    await expect(server.client({}).ping()).rejects.toThrow(/NOAUTH/);
     const healthcheck = server.client({ username: "healthcheck", password: "none" });
     expect(await healthcheck.ping()).toBe("PONG");
     await expect(healthcheck.get("daybook:x")).rejects.toThrow(/NOPERM/);
@@ -129,7 +113,7 @@ describe("Redis with the conf and the users of deploy/redis", () => {
 
 test("a server on the files of deploy/redis takes snapshots, trims its logs, and restarts from its snapshots", async () => {
   const redis = await testRedis(deployedIn(testFolder()));
-  const wal = { WAL_URL: urlOf(redis), SNAPSHOT_RECORDS: "100" };
+  const wal = { WAL_URL: urlOf(redis, "daybook"), SNAPSHOT_RECORDS: "100" };
   const settings = { ...wal, DATA_DIR: testFolder(), SHARDS: String(SHARDS) };
   const server = await testServer(settings);
   const load = await openLoad(server);
