@@ -1,6 +1,6 @@
 /**
  * `daybook log accept-loss` and `daybook log repair` are killed before each of their writes, and run again. Without
- * `EVERY_WRITE=1` before one in three, on each store before others.
+ * `EVERY_WRITE=1` before one in four, on each store before others.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const PRELOAD = `--import=${pathToFileURL(join(import.meta.dirname, "kill-at-wri
 const ACCEPT = ["log", "accept-loss", "--yes"];
 const REPAIR = ["log", "repair"];
 const LOST = 8;
-const STEP = process.env["EVERY_WRITE"] === undefined ? 3 : 1;
+const STEP = process.env["EVERY_WRITE"] === undefined ? 4 : 1;
 
 type Command = readonly string[];
 /** What a server would have found when the command was killed before this write, from 1. */
