@@ -4,6 +4,7 @@ import type { LogRecord } from "../../src/actors/records/command.ts";
 import { LogWriter, type WrittenBatch } from "../archive/ledger-writer.ts";
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** An accrual of points, or with a negative number a redemption. */
 export function movement(log: LogWriter, partner: string, member: string, points: number): LogRecord {
@@ -51,7 +52,8 @@ export function pointsLog(
   }: Readonly<{ shards: number; partners: readonly string[]; minutes: number; perMinute: number }>,
   below: (max: number) => number,
 ): PointsLog {
-  const firstMs = 1_000 * MINUTE_MS;
+  // Yesterday: by its own clock ClickHouse deletes rows of 400 days ago whenever it merges.
+  const firstMs = (Math.floor(Date.now() / DAY_MS) - 1) * DAY_MS + 1_000 * MINUTE_MS;
   const logs = Array.from({ length: shards }, (_, shard) => new LogWriter(shard, firstMs));
   const model = new PointsModel();
   const batches: WrittenBatch[] = [];

@@ -15,8 +15,10 @@ import {
 import { lastGeneratedId } from "../stream-entries.ts";
 import { type ClusterNode, type ClusterView, parseNodes, primaryOf, slotOf } from "./cluster-view.ts";
 
-/** A member that is slower than this does not count. */
+/** A member that is slower than this does not count: a shard waits for its primary. */
 const ASK_MS = 300;
+/** The same for a check of all members, which nothing waits for. */
+const CHECK_MS = 3_000;
 
 /** A member that has answered: where, and what it says. */
 export type Member = Readonly<{ address: RedisTcpAddress; self: ClusterNode; view: ClusterView }>;
@@ -43,7 +45,7 @@ export class ClusterPlace {
    */
   async findPrimary(key: string, signal: AbortSignal): Promise<RedisAddress> {
     const slot = slotOf(key);
-    const { members, refusals } = await this.#ask(signal, (found) => isCertain(found, slot));
+    const { members, refusals } = await this.#ask(ASK_MS, signal, (found) => isCertain(found, slot));
     const primary = primaryOf(views(members), slot);
     const found = members.find(({ self }) => self.id === primary?.id);
     if (found !== undefined && isCertain(members, slot)) {
@@ -71,7 +73,7 @@ export class ClusterPlace {
 
   /** 0 if the member does not answer in time, is loading, or has not this slot. */
   async #epochAt(address: RedisTcpAddress, key: string): Promise<number> {
-    const connection = this.#openFor(address, key);
+    const connection = this.#openFor(address, key, ASK_MS);
     try {
       // A replica refers to its primary unless READONLY goes ahead.
       const ask = (client: Redis) => Promise.all([client.readonly(), client.xinfo("STREAM", key)]);
@@ -86,7 +88,7 @@ export class ClusterPlace {
 
   /** Every member that answers, and those that are known and do not. */
   async members(): Promise<Readonly<{ answering: readonly Member[]; silent: readonly string[] }>> {
-    const { members } = await this.#ask(new AbortController().signal, () => false);
+    const { members } = await this.#ask(CHECK_MS, new AbortController().signal, () => false);
     const answering = new Map(members.map((member) => [member.self.id, member]));
     const silent = new Map<string, string>();
     for (const { id, host, port } of views(members).flat())
@@ -95,7 +97,11 @@ export class ClusterPlace {
   }
 
   /** Asks all known members, and those that they name, until `isEnough` or all have answered or failed. */
-  async #ask(signal: AbortSignal, isEnough: (members: readonly Member[]) => boolean): Promise<Round> {
+  async #ask(
+    ms: number,
+    signal: AbortSignal,
+    isEnough: (members: readonly Member[]) => boolean,
+  ): Promise<Round> {
     const members: Member[] = [];
     const refusals: LogError[] = [];
     const asked = new Set<string>();
@@ -108,7 +114,7 @@ export class ClusterPlace {
       if (asked.has(name) || signal.aborted) return;
       asked.add(name);
       waiting += 1;
-      const connection = this.#openFor(address, name);
+      const connection = this.#openFor(address, name, ms);
       connections.push(connection);
       connection
         .run((client) => client.cluster("NODES") as Promise<string>)
@@ -136,17 +142,17 @@ export class ClusterPlace {
   }
 
   /**
-   * A connection for one question. Connecting and the answer together have `ASK_MS`: a member that hangs accepts
-   * connections, and would take this time twice.
+   * A connection for one question. Connecting and the answer together have this time: a member that hangs accepts
+   * connections, and would take it twice.
    */
-  #openFor(address: RedisTcpAddress, name: string): RedisConnection {
+  #openFor(address: RedisTcpAddress, name: string, ms: number): RedisConnection {
     const connection = new RedisConnection({
       address,
       name,
-      timeoutMs: ASK_MS,
+      timeoutMs: ms,
       newClient: this.#newClient,
     });
-    setTimeout(() => connection.close(), ASK_MS).unref();
+    setTimeout(() => connection.close(), ms).unref();
     return connection;
   }
 }
