@@ -217,11 +217,14 @@ export class RedisCluster {
 
   /** Resolves with the key's primary once all its replicas have everything that it has. */
   async catchesUp(key: string): Promise<ClusterMember> {
-    const primary = await this.primary(key);
-    const { length } = await this.replicas(key);
-    await primary.client.set(`${key}:seen`, "");
-    const confirmed = await primary.client.wait(length, 10_000);
-    if (confirmed < length) throw new Error(`only ${confirmed} of ${length} replicas have everything`);
+    let primary = await this.primary(key);
+    // After an election members name the former primary for a moment, which refers to the new one.
+    await until("all replicas have everything", async () => {
+      primary = await this.primary(key);
+      const { length } = await this.replicas(key);
+      await primary.client.set(`${key}:seen`, "");
+      return (await primary.client.wait(length, 10_000)) === length;
+    });
     return primary;
   }
 
