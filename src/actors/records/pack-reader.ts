@@ -1,6 +1,7 @@
 import { TextCache } from "./text-cache.ts";
 
-const decoder = new TextDecoder();
+/** Otherwise it drops U+FEFF from the beginning of a text. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const texts = new TextCache();
 
 /** The bytes are not the MessagePack that the reader expected. */

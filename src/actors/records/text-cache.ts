@@ -11,7 +11,8 @@ import { charCode } from "./char-code.ts";
 const SLOTS = 1 << 17;
 const BYTES_MAX = 64;
 
-const decoder = new TextDecoder();
+/** Otherwise it drops U+FEFF from the beginning of a text. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class TextCache {
   readonly #slots = new Array<string | undefined>(SLOTS).fill(undefined);

@@ -271,6 +271,21 @@ test("a record is unchanged by packing and reading, and so is its outcome in a r
   );
 });
 
+test("a text keeps a U+FEFF at its beginning, which decoders drop by default", () => {
+  const memo = "\uFEFFrent";
+  const header = { partner: "p", key: memo, fingerprint: 0 };
+  const details = { memo, metadata: null, occurredAtMs: null, vnode: 0 };
+  const posting = { debit: "a", credit: "b", amount: 1 };
+  const shape = { postings: [posting], available: false, pending: false, timeoutMs: null };
+  const commands: readonly Command[] = [
+    { op: "transfer", ...header, ...posting, ...details },
+    { op: "compound_transfer", ...header, ...shape, ...details },
+  ];
+  const outcome = { ok: false, code: "insufficient_funds", subject: memo } as const;
+  for (const command of commands)
+    expect(recordsOf(packed({ command, outcome }))).toEqual([{ command, outcome }]);
+});
+
 test("what is read has the properties in the order of their creation, as images store them", () => {
   fc.assert(
     fc.property(compound, (record) => {
