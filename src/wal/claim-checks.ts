@@ -12,7 +12,12 @@ export async function checkWitness(
   mayBeTrimmed: boolean,
 ): Promise<void> {
   const id = formatLogId(witness.id);
-  const bytes = await retry.untilAnswered(() => stream.find(witness.id));
+  let bytes = await retry.untilAnswered(() => stream.find(witness.id));
+  if (bytes === undefined && stream.confirm !== undefined) {
+    // A primary that was replaced, and does not know it, lacks what came later. It cannot confirm anything.
+    await retry.untilAnswered(async () => stream.confirm?.());
+    bytes = await retry.untilAnswered(() => stream.find(witness.id));
+  }
   if (bytes === undefined) {
     const [first] = await retry.untilAnswered(() => stream.read(undefined, 1));
     const isBelow = first !== undefined && compareLogIds(witness.id, first.id) < 0;
