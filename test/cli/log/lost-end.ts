@@ -5,26 +5,34 @@ import { DatabaseSync } from "node:sqlite";
 import { moveNewest } from "../../../src/archive/batches/archive-cut.ts";
 import { openLogStream, openSnapshotStore, streamKey } from "../../../src/wal/open.ts";
 import { inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.ts";
-import { type LogId, parseLogId, type StoredEntry } from "../../../src/wal/wal.ts";
+import { formatLogId, type LogId, parseLogId, type StoredEntry } from "../../../src/wal/wal.ts";
 import { witnessPath } from "../../../src/wal/witness.ts";
 import { testFolder } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../../wal/log-stream-contract.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
 
-/** Stops the server once its archive has all batches. */
+/** Looks at a server that logs nothing, in some hundred milliseconds. */
+const QUIET_TIMES = 10;
+
+/** Stops the server once its archive has all batches: shards still log for some time that messages have arrived. */
 export async function ended({ env, dataDir, server }: ServedLog): Promise<void> {
   const streams = Array.from({ length: SHARDS }, (_, shard) =>
     openLogStream(env["WAL_URL"] ?? "", { generation: 1, shard, readOnly: true }),
   );
   const database = new DatabaseSync(join(dataDir, "archive", "archive.sqlite"), { readOnly: true });
   const find = database.prepare("SELECT 1 FROM batches WHERE shard = ? AND epoch = ? AND seq = ?");
-  await until("the archive has all batches", async () => {
+  let [before, times] = ["", 0];
+  await until("nothing is logged any more, and the archive has all batches", async () => {
     const ends = await Promise.all(streams.map((stream) => stream.last()));
     // A server that has logged nothing yet has only its claim there.
-    return ends.every(
+    const hasAll = ends.every(
       (end, shard) => end?.id.seq === 0 || (end && find.get(shard, end.id.epoch, end.id.seq) !== undefined),
     );
+    const now = ends.map((end) => end && formatLogId(end.id)).join(" ");
+    times = hasAll && now === before ? times + 1 : 0;
+    before = now;
+    return times === QUIET_TIMES;
   });
   database.close();
   await Promise.all(streams.map((stream) => stream.close()));
