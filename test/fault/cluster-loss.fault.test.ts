@@ -19,14 +19,12 @@ import {
   testFolder,
   testServer,
 } from "../support/server.ts";
-import { until } from "../support/until.ts";
+import { until, untilQuiet } from "../support/until.ts";
 import { checkBooks } from "./books.ts";
 
 const SHARDS = 2;
 const KEY = streamKey(1, 0);
 const CALLERS = 8;
-/** Looks at a server that logs nothing, in some hundred milliseconds. */
-const QUIET_TIMES = 10;
 
 type Lost = Readonly<{
   server: ServerProcess;
@@ -64,14 +62,10 @@ async function lostEnd(program: string, isCalm: boolean): Promise<Lost> {
 
 /** Shards still log for some time that messages have arrived. */
 async function archiveHasAll(admin: Client, client: Client): Promise<void> {
-  let [before, times] = ["", 0];
-  await until("nothing is logged any more, and the archive has everything", async () => {
+  await untilQuiet("nothing is logged any more, and the archive has everything", async () => {
     // It is answered once the archive has everything that was done before.
     await client.get("/v1/transfers");
-    const now = (await shardsOf(admin)).map(({ position }) => position).join(" ");
-    times = now === before ? times + 1 : 0;
-    before = now;
-    return times === QUIET_TIMES;
+    return (await shardsOf(admin)).map(({ position }) => position).join(" ");
   });
   admin.close();
 }

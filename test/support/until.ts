@@ -27,3 +27,18 @@ export async function until(
   }
   throw new Error(`not within ${msMax} ms: ${what}`, { cause: last });
 }
+
+/** Looks at what no longer changes, in some hundred milliseconds. */
+const QUIET_TIMES = 10;
+
+/** Polls until `look` returns the same text again and again; `undefined` counts as a change. */
+export async function untilQuiet(what: string, look: () => Promise<string | undefined>): Promise<void> {
+  let before: string | undefined;
+  let times = 0;
+  await until(what, async () => {
+    const now = await look();
+    times = now !== undefined && now === before ? times + 1 : 0;
+    before = now;
+    return times === QUIET_TIMES;
+  });
+}

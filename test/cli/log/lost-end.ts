@@ -8,12 +8,9 @@ import { inspectSlots, snapshotsIn } from "../../../src/wal/snapshots/snapshot.t
 import { formatLogId, type LogId, parseLogId, type StoredEntry } from "../../../src/wal/wal.ts";
 import { witnessPath } from "../../../src/wal/witness.ts";
 import { testFolder } from "../../support/server.ts";
-import { until } from "../../support/until.ts";
+import { untilQuiet } from "../../support/until.ts";
 import { readAll } from "../../wal/log-stream-contract.ts";
 import { type ServedLog, SHARDS } from "../served-log.ts";
-
-/** Looks at a server that logs nothing, in some hundred milliseconds. */
-const QUIET_TIMES = 10;
 
 /** Stops the server once its archive has all batches: shards still log for some time that messages have arrived. */
 export async function ended({ env, dataDir, server }: ServedLog): Promise<void> {
@@ -22,17 +19,13 @@ export async function ended({ env, dataDir, server }: ServedLog): Promise<void> 
   );
   const database = new DatabaseSync(join(dataDir, "archive", "archive.sqlite"), { readOnly: true });
   const find = database.prepare("SELECT 1 FROM batches WHERE shard = ? AND epoch = ? AND seq = ?");
-  let [before, times] = ["", 0];
-  await until("nothing is logged any more, and the archive has all batches", async () => {
+  await untilQuiet("nothing is logged any more, and the archive has all batches", async () => {
     const ends = await Promise.all(streams.map((stream) => stream.last()));
     // A server that has logged nothing yet has only its claim there.
     const hasAll = ends.every(
       (end, shard) => end?.id.seq === 0 || (end && find.get(shard, end.id.epoch, end.id.seq) !== undefined),
     );
-    const now = ends.map((end) => end && formatLogId(end.id)).join(" ");
-    times = hasAll && now === before ? times + 1 : 0;
-    before = now;
-    return times === QUIET_TIMES;
+    return hasAll ? ends.map((end) => end && formatLogId(end.id)).join(" ") : undefined;
   });
   database.close();
   await Promise.all(streams.map((stream) => stream.close()));

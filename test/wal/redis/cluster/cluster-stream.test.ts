@@ -51,6 +51,12 @@ async function putSnapshot(store: SnapshotStore, slot: number, seq: number): Pro
   await writeSnapshot(store, slot, head, [Buffer.from(`state after ${seq}`)], async () => undefined);
 }
 
+/** The two snapshots that are kept. */
+async function putKept(store: Parameters<typeof putSnapshot>[0]): Promise<void> {
+  await putSnapshot(store, 1, 2);
+  await putSnapshot(store, 2, 3);
+}
+
 test("a log is trimmed only below snapshots that its own primary has, whatever a former primary has", async () => {
   const [former, present] = [new PlayedRedis(), new PlayedRedis()];
   const stream = open(present);
@@ -58,18 +64,10 @@ test("a log is trimmed only below snapshots that its own primary has, whatever a
   for (let seq = 1; seq <= 4; seq++) await stream.append({ epoch: 1, seq }, Buffer.from(`batch ${seq}`));
   const [before, after] = [openSnapshots(former), openSnapshots(present)];
   for (const store of [before, after]) await putSnapshot(store, 0, 1);
-  for (const [slot, seq] of [
-    [1, 2],
-    [2, 3],
-  ] as const)
-    await putSnapshot(before, slot, seq);
+  await putKept(before);
   expect(await stream.trim({ epoch: 1, seq: 2 }, 100)).toBe(false);
   expect(present.entries).toHaveLength(5);
-  for (const [slot, seq] of [
-    [1, 2],
-    [2, 3],
-  ] as const)
-    await putSnapshot(after, slot, seq);
+  await putKept(after);
   expect(await stream.trim({ epoch: 1, seq: 2 }, 100)).toBe(true);
   expect(present.entries.map(([id]) => id)).toEqual(["1-2", "1-3", "1-4"]);
   // The older one of the two is at 1-2.
